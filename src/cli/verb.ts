@@ -1,0 +1,63 @@
+/** What a command line verb is: one row of `verbs/list.ts`. */
+import type { Audit } from '#audit'
+import type { Catalog } from '#catalog'
+import type { LoadedSettings, Settings } from '#config'
+import type { Clock } from '#core/clock'
+import type { Log } from '#core/log'
+import type { People } from '#directory'
+import type { Factors } from '#factors'
+import type { Keys } from '#keys'
+import type { Devices, Sessions } from '#sessions'
+import type { Storage } from '#storage'
+
+export interface Arguments {
+  readonly positional: readonly string[]
+  /** The last value of `--name VALUE`. */
+  flag(name: string): string | undefined
+  /** All values of `--name VALUE`, in order. */
+  flags(name: string): readonly string[]
+  /** `--name` without a value. */
+  has(name: string): boolean
+}
+
+/** The rooms a verb may need, opened on the configured storage; the runner closes them. */
+export interface House {
+  readonly storage: Storage
+  readonly audit: Audit
+  readonly keys: Keys
+  readonly people: People
+  readonly factors: Factors
+  readonly sessions: Sessions
+  readonly devices: Devices
+  readonly catalog: Catalog
+  readonly clock: Clock
+  readonly log: Log
+}
+
+export interface Context {
+  readonly settings: Settings
+  readonly loaded: LoadedSettings
+  readonly clock: Clock
+  /** Where relative names in settings start. */
+  readonly folder: string
+  readonly json: boolean
+  out(line: string): void
+  err(line: string): void
+  /** With `--json` the value on one line, else the lines for people. */
+  print(value: unknown, human: () => string | readonly string[]): void
+  open(): Promise<House>
+}
+
+export interface Verb {
+  /** `['people', 'add']` */
+  readonly words: readonly string[]
+  /** `people add USERNAME --name NAME [--group G]…` */
+  readonly usage: string
+  readonly summary: string
+  /** Flags that take a value; all others given are refused with exit code 2. */
+  readonly options?: readonly string[]
+  /** Flags without a value. */
+  readonly switches?: readonly string[]
+  /** 0 done, 1 the answer is no, 2 wrong use or cannot run. Refusals thrown become exit code 2 with their sentence. */
+  run(args: Arguments, context: Context): Promise<number>
+}

@@ -1,0 +1,13 @@
+/**
+ * Config: settings and every other YAML file that people write.
+ *
+ * - `documents.ts` reads a YAML text against a zod schema and reports all problems at once with their positions
+ * - `schema.ts`    the schema of `portico.yaml`; the JSON Schema for editors comes from it
+ * - `settings.ts`  file, then environment, then `_FILE`; where each value came from
+ *
+ * `process.env` is read in this room only. To add a setting: one line in `schema.ts`, documented there.
+ */
+export { type Problem, formatProblem, type YamlDocument, readYaml } from './documents.ts'
+export type { Directory, Settings } from './schema.ts'
+export { settingsJsonSchema } from './schema.ts'
+export { type LoadedSettings, loadSettings, showSettings } from './settings.ts'

@@ -1,0 +1,143 @@
+/** YAML texts against zod schemas: all problems at once, each with the line and column a person can go to. */
+import { isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument, visit } from 'yaml'
+import type { z } from 'zod'
+import { nearest } from '#core/nearest'
+
+export interface Problem {
+  readonly file: string
+  /** 1-based. */
+  readonly line: number
+  /** 1-based. */
+  readonly column: number
+  /** Kebab-case, stable. */
+  readonly code: string
+  /** Lower case, no full stop, the place first, input in backticks, what was expected. */
+  readonly message: string
+}
+
+export type Path = readonly PropertyKey[]
+
+export interface YamlDocument<T> {
+  /** Absent when there is any problem. */
+  readonly value?: T
+  readonly problems: Problem[]
+  /** Where a value stands; the nearest existing parent when the path does not exist. */
+  position(path: Path, at?: 'key' | 'value'): { line: number; column: number }
+  /** A problem at a path, for checks that a schema cannot express. */
+  problem(path: Path, code: string, message: string): Problem
+}
+
+const LARGEST_FILE = 4 * 1024 * 1024
+const MOST_ALIASES = 100
+const MOST_LISTED = 200
+
+export const formatProblem = (p: Problem): string => `${p.file}:${p.line}:${p.column} ${p.code} ${p.message}`
+
+/**
+ * Reads one YAML document. Never throws: what is wrong is in `problems`.
+ * ATTACK: aliases that grow exponentially, duplicate keys, custom tags and several documents are refused.
+ */
+export function readYaml<T>(file: string, text: string, schema: z.ZodType<T>): YamlDocument<T> {
+  const lines = new LineCounter()
+  const problems: Problem[] = []
+  const at = (offset: number) => {
+    const { line, col } = lines.linePos(offset)
+    return { line: Math.max(line, 1), column: Math.max(col, 1) }
+  }
+  if (text.length > LARGEST_FILE) {
+    const problem = { file, line: 1, column: 1, code: 'file-too-large', message: `file is larger than ${LARGEST_FILE} bytes` }
+    return { problems: [problem], position: () => ({ line: 1, column: 1 }), problem: () => problem }
+  }
+  const document = parseDocument(text, { lineCounter: lines, uniqueKeys: true, strict: true, schema: 'core' })
+  const position = (path: Path, where: 'key' | 'value' = 'value') => {
+    const range = rangeOf(document.contents, path, where)
+    return range === undefined ? { line: 1, column: 1 } : at(range)
+  }
+  const problem = (path: Path, code: string, message: string): Problem => ({ file, ...position(path), code, message })
+  for (const issue of [...document.errors, ...document.warnings]) {
+    const first = issue.message.split('\n')[0]!.replace(/ at line \d+.*$/, '')
+    problems.push({ file, ...at(issue.pos[0]), code: 'yaml-invalid', message: first.charAt(0).toLowerCase() + first.slice(1) })
+  }
+  let value: unknown
+  if (problems.length === 0) {
+    let aliases = 0
+    visit(document, { Alias: () => void aliases++ })
+    try {
+      if (aliases > MOST_ALIASES) throw new RangeError('too many aliases')
+      value = document.toJS({ maxAliasCount: MOST_ALIASES })
+    } catch {
+      problems.push({ file, line: 1, column: 1, code: 'yaml-aliases', message: 'document uses too many aliases' })
+    }
+  }
+  if (problems.length > 0) return { problems, position, problem }
+  const result = schema.safeParse(value ?? {}, { reportInput: true, error: tellKnownKeys })
+  if (result.success) return { value: result.data, problems, position, problem }
+  for (const issue of flatten(result.error.issues)) problems.push(...describe(issue, problem, file, position))
+  problems.sort((a, b) => a.line - b.line || a.column - b.column)
+  return { problems: problems.slice(0, MOST_LISTED), position, problem }
+}
+
+type Issue = z.core.$ZodIssue
+
+/** A union reports every branch's complaints; the branch with the fewest and deepest is the one that was meant. */
+function flatten(issues: readonly Issue[], prefix: Path = []): Issue[] {
+  return issues.flatMap((issue) => {
+    const path = [...prefix, ...issue.path] as (string | number)[]
+    if (issue.code !== 'invalid_union' || issue.errors.length === 0) return [{ ...issue, path } as Issue]
+    const depth = (branch: readonly Issue[]) => Math.max(0, ...branch.map((i) => i.path.length + (i.code === 'unrecognized_keys' ? 1 : 0)))
+    const best = [...issue.errors].sort((a, b) => depth(b) - depth(a) || a.length - b.length)[0]!
+    if (depth(best) === 0) return [{ ...issue, path } as Issue]
+    return flatten(best, path)
+  })
+}
+
+function describe(issue: Issue, problem: YamlDocument<unknown>['problem'], file: string, position: YamlDocument<unknown>['position']): Problem[] {
+  const path = issue.path as (string | number)[]
+  const name = path.length === 0 ? 'document' : `\`${path.join('.')}\``
+  if (issue.code === 'unrecognized_keys') {
+    const known = issue.message.split(' ').filter(Boolean)
+    return issue.keys.map((key) => {
+      const near = nearest(key, known)
+      const hint = near ? `; did you mean \`${near}\`?` : known.length > 0 && known.length <= 12 ? `; known are ${known.map((k) => `\`${k}\``).join(', ')}` : ''
+      return { file, ...position([...path, key], 'key'), code: 'unknown-key', message: `${name} has an unknown key \`${key}\`${hint}` }
+    })
+  }
+  if (issue.code === 'invalid_type' && issue.input === undefined) {
+    return [problem(path, 'missing', `${name} is missing, expected ${issue.expected}`)]
+  }
+  if (issue.code === 'custom' && issue.params?.['code']) {
+    return [problem(path, String(issue.params['code']), `${name} ${issue.message}`)]
+  }
+  return [problem(path, 'invalid', `${name} is not valid: ${lowerFirst(issue.message)}`)]
+}
+
+/** zod leaves the known keys out of an issue, so the message carries them to `describe`. */
+function tellKnownKeys(issue: z.core.$ZodRawIssue): string | undefined {
+  if (issue.code !== 'unrecognized_keys') return undefined
+  const shape = (issue.inst as { _zod?: { def?: { shape?: object } } } | undefined)?._zod?.def?.shape
+  return Object.keys(shape ?? {}).join(' ')
+}
+
+const lowerFirst = (text: string) => text.charAt(0).toLowerCase() + text.slice(1)
+
+function rangeOf(root: unknown, path: Path, where: 'key' | 'value'): number | undefined {
+  let node = root as Node | null
+  let offset = node?.range?.[0]
+  for (const [depth, step] of path.entries()) {
+    const last = depth === path.length - 1
+    if (isMap(node)) {
+      const pair = node.items.find((item) => isScalar(item.key) && String(item.key.value) === String(step))
+      if (!pair) return offset
+      const key = (pair.key as Node).range?.[0]
+      node = pair.value as Node | null
+      offset = last && where === 'key' ? key : isScalar(node) ? (node.range?.[0] ?? key) : key
+    } else if (isSeq(node)) {
+      const item = node.items[Number(step)] as Node | undefined
+      if (!item) return offset
+      node = item
+      offset = item.range?.[0] ?? offset
+    } else if (isAlias(node)) return offset
+    else return offset
+  }
+  return offset
+}

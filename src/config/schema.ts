@@ -1,0 +1,107 @@
+/** The schema of `portico.yaml`. Every key is documented here; `portico config schema` prints it for editors. */
+import { isIP } from 'node:net'
+import { z } from 'zod'
+
+const ADDRESS = /^(\[[0-9a-f:.]+\]|[A-Za-z0-9.-]+):(\d{1,5})$/
+const LOOPBACK = new Set(['localhost', '127.0.0.1', '[::1]'])
+
+const address = z.string().refine((text) => ADDRESS.test(text) && Number(text.split(':').pop()) <= 65535, 'expected `host:port`')
+
+const network = z.string().refine((text) => {
+  const [ip, bits, ...rest] = text.split('/')
+  const version = isIP(ip ?? '')
+  if (version === 0 || rest.length > 0) return false
+  return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (version === 4 ? 32 : 128))
+}, 'expected an address or a network in CIDR notation, like `10.0.0.0/8`')
+
+const issuer = z.string().refine((text) => {
+  const url = URL.parse(text)
+  if (!url || url.origin !== text.replace(/\/$/, '')) return false
+  return url.protocol === 'https:' || (url.protocol === 'http:' && LOOPBACK.has(url.hostname))
+}, 'expected an `https` origin without path (or `http` on a loopback address)')
+
+const secret = z.string().min(1).meta({ secret: true })
+const id = z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/, 'expected lower-case letters, digits and hyphens')
+const duration = z.string().regex(/^\d{1,9}[smhd]$/, 'expected a duration like `90s`, `15m`, `12h` or `30d`')
+
+const localDirectory = z.strictObject({
+  id,
+  kind: z.literal('local'),
+  organisation: z.string().optional().describe('Part of the organisation tree its people belong to, like `retail/nl`'),
+})
+
+const ldapDirectory = z.strictObject({
+  id,
+  kind: z.literal('ldap'),
+  organisation: z.string().optional(),
+  url: z.string().regex(/^ldaps?:\/\//, 'expected an `ldap://` or `ldaps://` URL'),
+  start_tls: z.boolean().default(false).describe('Upgrade an ldap:// connection before anything is sent'),
+  ca_file: z.string().optional().describe('PEM file with the certificate authority of the server'),
+  insecure_plain_text: z.boolean().default(false).describe('Allow passwords over ldap:// without TLS; only for a loopback server'),
+  bind_dn: z.string().default(''),
+  bind_password: secret.optional(),
+  base_dn: z.string(),
+  user_filter: z.string().default('(&(objectClass=inetOrgPerson)(uid={username}))').describe('`{username}` is replaced by the escaped user name'),
+  group_base_dn: z.string().optional(),
+  group_filter: z.string().default('(&(objectClass=groupOfNames)(member={dn}))').describe('`{dn}` is replaced by the escaped DN of the person'),
+  attributes: z
+    .strictObject({
+      id: z.string().default('entryUUID'),
+      username: z.string().default('uid'),
+      name: z.string().default('cn'),
+      given_name: z.string().default('givenName'),
+      family_name: z.string().default('sn'),
+      mail: z.string().default('mail'),
+      group: z.string().default('cn'),
+      language: z.string().default('preferredLanguage'),
+    })
+    .prefault({}),
+  timeout: duration.default('5s'),
+})
+
+const directory = z.discriminatedUnion('kind', [localDirectory, ldapDirectory])
+
+export const settingsSchema = z.strictObject({
+  issuer: issuer.default('http://localhost:3000').describe('Public URL of the gateway'),
+  listen: address.default('127.0.0.1:3000').describe('Address to listen on'),
+  management: z
+    .strictObject({ listen: address.default('127.0.0.1:9090').describe('Serves /healthz, /readyz and /metrics') })
+    .prefault({}),
+  proxies: z.array(network).default([]).describe('Networks whose X-Forwarded-* and Forwarded headers are believed'),
+  storage: z
+    .strictObject({ url: z.string().regex(/^sqlite:.+/, 'expected `sqlite:FILE`').default('sqlite:data/portico.db') })
+    .prefault({}),
+  secrets: z
+    .strictObject({
+      key: secret.optional().describe('The master key: 32 bytes as base64url'),
+      key_file: z.string().default('data/master.key').describe('File with the master key; created on first start with mode 0600'),
+    })
+    .prefault({}),
+  policies: z.string().default('policies').describe('Folder of policy files'),
+  catalog: z.string().default('apps-catalog').describe('Folder of app templates'),
+  directories: z
+    .array(directory)
+    .min(1)
+    .default([{ id: 'local', kind: 'local' }])
+    .describe('Asked in this order'),
+  organisation: z.string().default('Portico').describe('Shown to people on every page'),
+  support: z.string().optional().describe('Where people get help: one sentence, like `Call the helpdesk: 4711`'),
+  workers: z.union([z.literal('auto'), z.int().min(1).max(64)]).default('auto'),
+  languages: z.array(z.enum(['en', 'nl', 'de', 'ru'])).min(1).default(['en', 'nl', 'de', 'ru']).describe('Of the pages for people; the first is the fall-back'),
+  sessions: z
+    .strictObject({
+      idle: duration.default('2h').describe('A session unused for so long ends, unless the policy says less'),
+      max: duration.default('12h').describe('A session ends after so long at the latest, unless the policy says less'),
+    })
+    .prefault({}),
+  log: z.strictObject({ level: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info') }).prefault({}),
+})
+
+export type Settings = z.infer<typeof settingsSchema>
+export type Directory = z.infer<typeof directory>
+
+/** JSON Schema (draft 2020-12) of `portico.yaml`. */
+export const settingsJsonSchema = (): object => z.toJSONSchema(settingsSchema, { io: 'input', unrepresentable: 'any' })
+
+/** Dotted paths whose values are secrets and never printed. */
+export const isSecretPath = (path: string): boolean => /(^|\.)(key|bind_password|client_secret)$/.test(path)

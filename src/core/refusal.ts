@@ -1,0 +1,29 @@
+/**
+ * A refusal is thrown where something must not go on. Its status and public sentence stand in the table of
+ * `refusals.ts`, never at the throw site; `detail` and `cause` go to the log only.
+ */
+import { REFUSALS, type RefusalCode } from './refusals.ts'
+
+export class Refusal extends Error {
+  readonly code: RefusalCode
+  /** For the operator's log: lower case, no full stop, the place first. Never shown to the person. */
+  readonly detail: string | undefined
+  /** Seconds until trying again can succeed, for `Retry-After`. */
+  readonly retryAfter: number | undefined
+
+  constructor(code: RefusalCode, detail?: string, options: { cause?: unknown; retryAfter?: number } = {}) {
+    super(detail ? `${code}: ${detail}` : code, options.cause === undefined ? {} : { cause: options.cause })
+    this.code = code
+    this.detail = detail
+    this.retryAfter = options.retryAfter
+  }
+
+  get status(): number {
+    return REFUSALS[this.code].status
+  }
+
+  /** One sentence in English that any stranger may read; pages translate it by the code. */
+  get say(): string {
+    return REFUSALS[this.code].say
+  }
+}

@@ -1,0 +1,14 @@
+/**
+ * Storage: durable records (SQL through Kysely) and short-lived state (a small key-value contract), on one SQLite file
+ * by default. This room owns connections, group commit, migrations' bookkeeping, expiry and purging. It owns no nouns:
+ * each room declares its own tables in its own migrations and hands them in through `openStorage`.
+ *
+ * - `state.ts`     the contract of short-lived state, with its guarantees
+ * - `records.ts`   the contract of durable records
+ * - `drivers/`     one file per driver, `drivers/list.ts` the explicit list
+ *
+ * INVARIANT: no promise of this room resolves before what it wrote is committed with `synchronous=FULL`.
+ */
+export { openStorage, type Storage, type StorageOptions } from './open.ts'
+export { type Migration, migrationStatus, type Records } from './records.ts'
+export type { State, StateEntry, StateOptions } from './state.ts'
