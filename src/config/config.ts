@@ -7,7 +7,7 @@
  *
  * `process.env` is read in this room only. To add a setting: one line in `schema.ts`, documented there.
  */
-export { type Problem, formatProblem, type YamlDocument, readYaml } from './documents.ts'
+export { formatProblem, type Problem, readYaml, type YamlDocument } from './documents.ts'
 export type { Directory, Settings } from './schema.ts'
 export { settingsJsonSchema } from './schema.ts'
 export { type LoadedSettings, loadSettings, showSettings } from './settings.ts'

@@ -45,7 +45,13 @@ export function readYaml<T>(file: string, text: string, schema: z.ZodType<T>): Y
     return { line: Math.max(line, 1), column: Math.max(col, 1) }
   }
   if (text.length > LARGEST_FILE) {
-    const problem = { file, line: 1, column: 1, code: 'file-too-large', message: `file is larger than ${LARGEST_FILE} bytes` }
+    const problem = {
+      file,
+      line: 1,
+      column: 1,
+      code: 'file-too-large',
+      message: `file is larger than ${LARGEST_FILE} bytes`,
+    }
     return { problems: [problem], position: () => ({ line: 1, column: 1 }), problem: () => problem }
   }
   const document = parseDocument(text, { lineCounter: lines, uniqueKeys: true, strict: true, schema: 'core' })
@@ -56,7 +62,12 @@ export function readYaml<T>(file: string, text: string, schema: z.ZodType<T>): Y
   const problem = (path: Path, code: string, message: string): Problem => ({ file, ...position(path), code, message })
   for (const issue of [...document.errors, ...document.warnings]) {
     const first = issue.message.split('\n')[0]!.replace(/ at line \d+.*$/, '')
-    problems.push({ file, ...at(issue.pos[0]), code: 'yaml-invalid', message: first.charAt(0).toLowerCase() + first.slice(1) })
+    problems.push({
+      file,
+      ...at(issue.pos[0]),
+      code: 'yaml-invalid',
+      message: first.charAt(0).toLowerCase() + first.slice(1),
+    })
   }
   let value: unknown
   if (problems.length === 0) {
@@ -84,22 +95,37 @@ function flatten(issues: readonly Issue[], prefix: Path = []): Issue[] {
   return issues.flatMap((issue) => {
     const path = [...prefix, ...issue.path] as (string | number)[]
     if (issue.code !== 'invalid_union' || issue.errors.length === 0) return [{ ...issue, path } as Issue]
-    const depth = (branch: readonly Issue[]) => Math.max(0, ...branch.map((i) => i.path.length + (i.code === 'unrecognized_keys' ? 1 : 0)))
+    const depth = (branch: readonly Issue[]) =>
+      Math.max(0, ...branch.map((i) => i.path.length + (i.code === 'unrecognized_keys' ? 1 : 0)))
     const best = [...issue.errors].sort((a, b) => depth(b) - depth(a) || a.length - b.length)[0]!
     if (depth(best) === 0) return [{ ...issue, path } as Issue]
     return flatten(best, path)
   })
 }
 
-function describe(issue: Issue, problem: YamlDocument<unknown>['problem'], file: string, position: YamlDocument<unknown>['position']): Problem[] {
+function describe(
+  issue: Issue,
+  problem: YamlDocument<unknown>['problem'],
+  file: string,
+  position: YamlDocument<unknown>['position'],
+): Problem[] {
   const path = issue.path as (string | number)[]
   const name = path.length === 0 ? 'document' : `\`${path.join('.')}\``
   if (issue.code === 'unrecognized_keys') {
     const known = issue.message.split(' ').filter(Boolean)
     return issue.keys.map((key) => {
       const near = nearest(key, known)
-      const hint = near ? `; did you mean \`${near}\`?` : known.length > 0 && known.length <= 12 ? `; known are ${known.map((k) => `\`${k}\``).join(', ')}` : ''
-      return { file, ...position([...path, key], 'key'), code: 'unknown-key', message: `${name} has an unknown key \`${key}\`${hint}` }
+      const hint = near
+        ? `; did you mean \`${near}\`?`
+        : known.length > 0 && known.length <= 12
+          ? `; known are ${known.map((k) => `\`${k}\``).join(', ')}`
+          : ''
+      return {
+        file,
+        ...position([...path, key], 'key'),
+        code: 'unknown-key',
+        message: `${name} has an unknown key \`${key}\`${hint}`,
+      }
     })
   }
   if (issue.code === 'invalid_type' && issue.input === undefined) {

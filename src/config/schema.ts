@@ -5,7 +5,9 @@ import { z } from 'zod'
 const ADDRESS = /^(\[[0-9a-f:.]+\]|[A-Za-z0-9.-]+):(\d{1,5})$/
 const LOOPBACK = new Set(['localhost', '127.0.0.1', '[::1]'])
 
-const address = z.string().refine((text) => ADDRESS.test(text) && Number(text.split(':').pop()) <= 65535, 'expected `host:port`')
+const address = z
+  .string()
+  .refine((text) => ADDRESS.test(text) && Number(text.split(':').pop()) <= 65535, 'expected `host:port`')
 
 const network = z.string().refine((text) => {
   const [ip, bits, ...rest] = text.split('/')
@@ -37,13 +39,22 @@ const ldapDirectory = z.strictObject({
   url: z.string().regex(/^ldaps?:\/\//, 'expected an `ldap://` or `ldaps://` URL'),
   start_tls: z.boolean().default(false).describe('Upgrade an ldap:// connection before anything is sent'),
   ca_file: z.string().optional().describe('PEM file with the certificate authority of the server'),
-  insecure_plain_text: z.boolean().default(false).describe('Allow passwords over ldap:// without TLS; only for a loopback server'),
+  insecure_plain_text: z
+    .boolean()
+    .default(false)
+    .describe('Allow passwords over ldap:// without TLS; only for a loopback server'),
   bind_dn: z.string().default(''),
   bind_password: secret.optional(),
   base_dn: z.string(),
-  user_filter: z.string().default('(&(objectClass=inetOrgPerson)(uid={username}))').describe('`{username}` is replaced by the escaped user name'),
+  user_filter: z
+    .string()
+    .default('(&(objectClass=inetOrgPerson)(uid={username}))')
+    .describe('`{username}` is replaced by the escaped user name'),
   group_base_dn: z.string().optional(),
-  group_filter: z.string().default('(&(objectClass=groupOfNames)(member={dn}))').describe('`{dn}` is replaced by the escaped DN of the person'),
+  group_filter: z
+    .string()
+    .default('(&(objectClass=groupOfNames)(member={dn}))')
+    .describe('`{dn}` is replaced by the escaped DN of the person'),
   attributes: z
     .strictObject({
       id: z.string().default('entryUUID'),
@@ -69,12 +80,37 @@ export const settingsSchema = z.strictObject({
     .prefault({}),
   proxies: z.array(network).default([]).describe('Networks whose X-Forwarded-* and Forwarded headers are believed'),
   storage: z
-    .strictObject({ url: z.string().regex(/^sqlite:.+/, 'expected `sqlite:FILE`').default('sqlite:data/portico.db') })
+    .strictObject({
+      url: z
+        .string()
+        .regex(/^sqlite:.+/, 'expected `sqlite:FILE`')
+        .default('sqlite:data/portico.db'),
+    })
+    .prefault({}),
+  state: z
+    .strictObject({
+      url: z
+        .string()
+        .regex(/^sqlite:.+/, 'expected `sqlite:FILE`')
+        .optional()
+        .describe('The same as storage unless given'),
+    })
+    .prefault({}),
+  outbound: z
+    .strictObject({
+      allow: z
+        .array(network)
+        .default([])
+        .describe('Special-use networks that outbound requests may reach; all of them are refused otherwise'),
+    })
     .prefault({}),
   secrets: z
     .strictObject({
       key: secret.optional().describe('The master key: 32 bytes as base64url'),
-      key_file: z.string().default('data/master.key').describe('File with the master key; created on first start with mode 0600'),
+      key_file: z
+        .string()
+        .default('data/master.key')
+        .describe('File with the master key; created on first start with mode 0600'),
     })
     .prefault({}),
   policies: z.string().default('policies').describe('Folder of policy files'),
@@ -87,7 +123,11 @@ export const settingsSchema = z.strictObject({
   organisation: z.string().default('Portico').describe('Shown to people on every page'),
   support: z.string().optional().describe('Where people get help: one sentence, like `Call the helpdesk: 4711`'),
   workers: z.union([z.literal('auto'), z.int().min(1).max(64)]).default('auto'),
-  languages: z.array(z.enum(['en', 'nl', 'de', 'ru'])).min(1).default(['en', 'nl', 'de', 'ru']).describe('Of the pages for people; the first is the fall-back'),
+  languages: z
+    .array(z.enum(['en', 'nl', 'de', 'ru']))
+    .min(1)
+    .default(['en', 'nl', 'de', 'ru'])
+    .describe('Of the pages for people; the first is the fall-back'),
   sessions: z
     .strictObject({
       idle: duration.default('2h').describe('A session unused for so long ends, unless the policy says less'),

@@ -41,7 +41,13 @@ export function loadSettings(file?: string, env: NodeJS.ProcessEnv = process.env
       text = readFileSync(path, 'utf8')
     } catch (error) {
       const code = (error as NodeJS.ErrnoException).code ?? 'unreadable'
-      problems.push({ file: path, line: 1, column: 1, code: 'file-unreadable', message: `file cannot be read (${code})` })
+      problems.push({
+        file: path,
+        line: 1,
+        column: 1,
+        code: 'file-unreadable',
+        message: `file cannot be read (${code})`,
+      })
       return { problems, origins, folder }
     }
   }
@@ -49,7 +55,13 @@ export function loadSettings(file?: string, env: NodeJS.ProcessEnv = process.env
   if (syntax.problems.length > 0) return { problems: syntax.problems, origins, folder }
   const parsed: unknown = parseDocument(text).toJS() ?? {}
   if (typeof parsed !== 'object' || Array.isArray(parsed)) {
-    problems.push({ file: path, line: 1, column: 1, code: 'invalid', message: 'document is not valid: expected keys and values' })
+    problems.push({
+      file: path,
+      line: 1,
+      column: 1,
+      code: 'invalid',
+      message: 'document is not valid: expected keys and values',
+    })
     return { problems, origins, folder }
   }
   tree = parsed as Tree
@@ -65,7 +77,13 @@ export function loadSettings(file?: string, env: NodeJS.ProcessEnv = process.env
   return { settings: merged.data, problems, origins, folder }
 }
 
-function judgeMerged(tree: Tree, path: string, text: string, origins: ReadonlyMap<string, string>, problems: Problem[]) {
+function judgeMerged(
+  tree: Tree,
+  path: string,
+  text: string,
+  origins: ReadonlyMap<string, string>,
+  problems: Problem[],
+) {
   const document = readYaml(path, JSON.stringify(tree), settingsSchema)
   if (document.value) return { data: document.value }
   const original = readYaml(path, text, z.unknown())
@@ -81,7 +99,12 @@ function judgeMerged(tree: Tree, path: string, text: string, origins: ReadonlyMa
 }
 
 /** Puts `PORTICO_STORAGE__URL=x` at `storage.url` and answers how many values were put. */
-function applyEnvironment(tree: Tree, env: NodeJS.ProcessEnv, origins: Map<string, string>, problems: Problem[]): number {
+function applyEnvironment(
+  tree: Tree,
+  env: NodeJS.ProcessEnv,
+  origins: Map<string, string>,
+  problems: Problem[],
+): number {
   let count = 0
   const known = new Set(leaves(settingsSchema.parse({})).map(([at]) => at.split('.')[0]!))
   for (const [name, raw] of Object.entries(env).sort(([a], [b]) => a.localeCompare(b))) {
@@ -95,7 +118,13 @@ function applyEnvironment(tree: Tree, env: NodeJS.ProcessEnv, origins: Map<strin
         value = readFileSync(raw, 'utf8').slice(0, LARGEST_SECRET).trimEnd()
       } catch (error) {
         const code = (error as NodeJS.ErrnoException).code ?? 'unreadable'
-        problems.push({ file: name, line: 1, column: 1, code: 'file-unreadable', message: `\`${name}\` names a file that cannot be read (${code})` })
+        problems.push({
+          file: name,
+          line: 1,
+          column: 1,
+          code: 'file-unreadable',
+          message: `\`${name}\` names a file that cannot be read (${code})`,
+        })
         continue
       }
     }
@@ -103,7 +132,13 @@ function applyEnvironment(tree: Tree, env: NodeJS.ProcessEnv, origins: Map<strin
     if (!known.has(first!) && first !== 'support') {
       const near = nearest(first!, [...known, 'support'])
       const hint = near ? `; did you mean \`${PREFIX}${near.toUpperCase()}\`?` : ''
-      problems.push({ file: name, line: 1, column: 1, code: 'unknown-key', message: `\`${name}\` is no setting${hint}` })
+      problems.push({
+        file: name,
+        line: 1,
+        column: 1,
+        code: 'unknown-key',
+        message: `\`${name}\` is no setting${hint}`,
+      })
       continue
     }
     put(tree, at.split('.'), interpret(value))

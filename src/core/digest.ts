@@ -5,7 +5,8 @@ import { createHash, hash, timingSafeEqual } from 'node:crypto'
 export const sha256 = (text: string): string => hash('sha256', text, 'base64url')
 
 /** SHA-256 as written in version names: `sha256:` and lower-case hex. */
-export const sha256Version = (text: string | Buffer): string => `sha256:${createHash('sha256').update(text).digest('hex')}`
+export const sha256Version = (text: string | Buffer): string =>
+  `sha256:${createHash('sha256').update(text).digest('hex')}`
 
 /** Compares two strings in time that depends on their lengths only. */
 export function constantTimeEqual(a: string, b: string): boolean {

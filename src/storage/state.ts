@@ -6,7 +6,8 @@ export interface StateOptions {
   readonly ttl?: Millis
   /** Everything of one group can be listed and deleted together (all tokens of a grant, all sessions of a person). */
   readonly group?: string
-  /** A second, unique name by which `getByAlias` finds the value (a user code, a session's public id). */
+  /** A second, unique name by which `getByAlias` finds the value (a user code, a session's public id). `set` and
+   * `compareAndSwap` take it from the value that had it; `add` answers false where a living value has it. */
   readonly alias?: string
 }
 

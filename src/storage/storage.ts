@@ -5,10 +5,14 @@
  *
  * - `state.ts`     the contract of short-lived state, with its guarantees
  * - `records.ts`   the contract of durable records
- * - `drivers/`     one file per driver, `drivers/list.ts` the explicit list
+ * - `migrations.ts` which migrations are applied, each once over all processes
+ * - `driver.ts`    what a driver is; `drivers/list.ts` the explicit list of them
+ * - `conflict.ts`  telling a violated unique index from other errors
  *
  * INVARIANT: no promise of this room resolves before what it wrote is committed with `synchronous=FULL`.
  */
-export { openStorage, type Storage, type StorageOptions } from './open.ts'
-export { type Migration, migrationStatus, type Records } from './records.ts'
+export { isConflict } from './conflict.ts'
+export type { MigrationState } from './migrations.ts'
+export { migrationStatus, openStorage, type Storage, type StorageOptions } from './open.ts'
+export type { Migration, Records } from './records.ts'
 export type { State, StateEntry, StateOptions } from './state.ts'

@@ -1,0 +1,79 @@
+/** As much of a browser as the tour needs: cookies per host, redirects, forms. Not a test's browser: those are real. */
+
+export interface Page {
+  readonly url: URL
+  readonly status: number
+  readonly text: string
+}
+
+export interface Form {
+  readonly action: URL
+  readonly fields: URLSearchParams
+}
+
+const decode = (text: string) => text.replace(/&quot;/g, '"').replace(/&#39;/g, "'").replace(/&lt;/g, '<').replace(/&gt;/g, '>').replace(/&amp;/g, '&')
+const attribute = (tag: string, name: string) => {
+  const found = new RegExp(`\\s${name}="([^"]*)"`).exec(tag)?.[1]
+  return found === undefined ? undefined : decode(found)
+}
+
+export function createBrowser() {
+  const jar = new Map<string, string>()
+
+  async function send(url: URL, init: RequestInit = {}): Promise<Response> {
+    const cookie = [...jar].map(([name, value]) => `${name}=${value}`).join('; ')
+    const response = await fetch(url, { ...init, redirect: 'manual', headers: { ...init.headers, ...(cookie ? { cookie } : {}), accept: 'text/html' } })
+    for (const line of response.headers.getSetCookie()) {
+      const [pair = '', ...attributes] = line.split(';')
+      const equals = pair.indexOf('=')
+      const [name, value] = [pair.slice(0, equals), pair.slice(equals + 1)]
+      // cookies of `localhost` go to every port of it, as in a browser; paths matter to the engine's own ones only
+      if (value === '' || attributes.some((a) => /max-age=0|expires=.*1970/i.test(a))) jar.delete(name)
+      else jar.set(name, value)
+    }
+    return response
+  }
+
+  async function follow(url: URL, init: RequestInit = {}): Promise<Page> {
+    let at = url
+    let response = await send(at, init)
+    for (let hops = 0; response.status >= 300 && response.status < 400; hops++) {
+      if (hops > 20) throw new Error(`redirected in a circle at ${at.pathname}`)
+      at = new URL(response.headers.get('location')!, at)
+      response = await send(at)
+    }
+    return { url: at, status: response.status, text: await response.text() }
+  }
+
+  return {
+    open: (url: string) => follow(new URL(url)),
+    submit: (form: Form, values: Record<string, string> = {}) => {
+      const body = new URLSearchParams(form.fields)
+      for (const [name, value] of Object.entries(values)) body.set(name, value)
+      return follow(form.action, { method: 'POST', body, headers: { 'content-type': 'application/x-www-form-urlencoded' } })
+    },
+  }
+}
+
+/** The form that answers the step, with what it has filled in already. */
+export function formOf(page: Page, step: string): Form {
+  for (const [, open = '', inside = ''] of page.text.matchAll(/<form\b([^>]*)>([\s\S]*?)<\/form>/g)) {
+    const fields = new URLSearchParams()
+    for (const [tag] of inside.matchAll(/<input\b[^>]*>/g)) {
+      const name = attribute(tag, 'name')
+      if (name && attribute(tag, 'type') !== 'checkbox') fields.append(name, attribute(tag, 'value') ?? '')
+    }
+    if (fields.get('step') === step) return { action: new URL(attribute(open, 'action') ?? '', page.url), fields }
+  }
+  throw new Error(`no form for "${step}" at ${page.url.pathname} (${page.status}): ${headingOf(page)}`)
+}
+
+export const headingOf = (page: Page): string =>
+  decode((/<h1[^>]*>([\s\S]*?)<\/h1>/.exec(page.text)?.[1] ?? '').replace(/<[^>]*>/g, '')).trim()
+
+/** What the page asks the browser's passkey part to do. */
+export function passkeyOptions(page: Page): unknown {
+  const options = /data-options="([^"]*)"/.exec(page.text)?.[1]
+  if (!options) throw new Error(`no passkey is asked for at ${page.url.pathname}: ${headingOf(page)}`)
+  return JSON.parse(decode(options))
+}

@@ -1,0 +1,13 @@
+/**
+ * Access: the question. Every door asks here, and nothing else may let anyone in.
+ *
+ *     door → ask() → gather facts → policy decides → record a receipt → verdict
+ *
+ * Deny is the default, and an error while deciding denies.
+ *
+ * - `ask.ts`      the question and the verdict      - `facts.ts`    what is known, as the policy language sees it
+ * - `receipts.ts` one row for each decision         - `live.ts`     the policies in force, reloaded, never half
+ */
+export { type Access, type AccessOptions, openAccess, type Question, type Verdict, type Wanted } from './ask.ts'
+export { type LivePolicies, openLivePolicies, PoliciesInvalid } from './live.ts'
+export { accessMigrations, type Receipt, type Receipts } from './receipts.ts'

@@ -1,0 +1,134 @@
+/** The question and the verdict. */
+import type { App } from '#catalog'
+import type { Clock, Instant } from '#core/clock'
+import { parseDuration } from '#core/duration'
+import type { Log } from '#core/log'
+import type { People, Person } from '#directory'
+import { type Decision, decide, type Facts } from '#policy'
+import type { Device, Limits, Session, Sessions } from '#sessions'
+import type { Storage } from '#storage'
+import { gatherFacts } from './facts.ts'
+import type { LivePolicies } from './live.ts'
+import { createReceipts, type Receipts } from './receipts.ts'
+
+export type Wanted = NonNullable<NonNullable<Facts['request']>['wanted']>
+
+export interface Question {
+  readonly kind: 'sign-in' | 'app' | 'api' | 'admin' | 'account' | 'helpdesk'
+  /** The app that shall open; its policy decides. */
+  readonly app?: App | undefined
+  /** For what is no app: the name of the policy that decides. */
+  readonly policy?: string
+  readonly session?: Session | undefined
+  /** The session's person, where the door has read it already. */
+  readonly person?: Person | undefined
+  readonly device?: Device | undefined
+  readonly address: string
+  /** When this very request began: what `within: 0s` counts from. */
+  readonly startedAt: Instant
+  /** What the app adds: never less than the policy (OIDC Core §3.1.2.1 acr_values, max_age, prompt=login). */
+  readonly wanted?: Wanted
+  /** A client that asks for itself. */
+  readonly client?: { readonly id: string; readonly authentication: string; readonly scopes?: readonly string[] }
+}
+
+export interface Verdict {
+  readonly outcome: Decision['outcome']
+  readonly decision: Decision
+  readonly facts: Facts
+  readonly person: Person | undefined
+  /** Absent for a preview. */
+  readonly reference: string | undefined
+  /** Name of the strength that was met. */
+  readonly acr: string | undefined
+  /** RFC 8176, of the factors that met it. */
+  readonly amr: readonly string[]
+  /** When the oldest needed factor was given. */
+  readonly authTime: Instant | undefined
+}
+
+export interface Access {
+  /** Decides and records. Never throws for what a person, an app or a directory did: an error denies. */
+  ask(question: Question): Promise<Verdict>
+  /** Decides without recording: for showing what would happen, never for letting in. */
+  preview(question: Question): Promise<Verdict>
+  readonly receipts: Receipts
+  readonly policies: LivePolicies
+}
+
+export interface AccessOptions {
+  readonly storage: Storage
+  readonly clock: Clock
+  readonly log: Log
+  readonly people: Pick<People, 'byId'>
+  readonly sessions: Pick<Sessions, 'limit'>
+  readonly policies: LivePolicies
+}
+
+export function openAccess({ storage, clock, log, people, sessions, policies }: AccessOptions): Access {
+  const receipts = createReceipts(storage, clock)
+
+  async function judge(question: Question): Promise<Omit<Verdict, 'reference'>> {
+    const person = question.person ?? (question.session ? await people.byId(question.session.personId) : undefined)
+    // INVARIANT: a person switched off is nobody, whatever session still exists
+    const known = person && !person.disabled ? person : undefined
+    const facts = gatherFacts(known ? question : { ...question, session: undefined }, known, clock.now())
+    const decision = decideClosed(facts)
+    return { outcome: decision.outcome, decision, facts, person: known, ...assurance(decision, question.session) }
+  }
+
+  function decideClosed(facts: Facts): Decision {
+    const inForce = policies.current()
+    try {
+      return decide(inForce, facts)
+    } catch (cause) {
+      log.error('decision-failed', {}, cause)
+      return {
+        outcome: 'deny',
+        satisfied_by: [],
+        missing: [],
+        reported: [],
+        trace: [],
+        versions: { policies: inForce.version, facts: 1 },
+      } as unknown as Decision
+    }
+  }
+
+  return {
+    receipts,
+    policies,
+    async preview(question) {
+      return { ...(await judge(question)), reference: undefined }
+    },
+    async ask(question) {
+      const verdict = await judge(question)
+      // a rule's limits hold for the session from the first time that it opens something
+      const limits = verdict.outcome === 'allow' ? limitsOf(verdict.decision, question.session) : undefined
+      if (limits) await sessions.limit(question.session!, limits)
+      const reference = await receipts.add(verdict.facts, verdict.decision, verdict.person?.id, question.app?.id)
+      return { ...verdict, reference }
+    },
+  }
+}
+
+/** What the door may say about how strongly somebody signed in: only factors that the decision counted. */
+function assurance(decision: Decision, session: Session | undefined): Pick<Verdict, 'acr' | 'amr' | 'authTime'> {
+  if (decision.outcome !== 'allow' || !session) return { acr: undefined, amr: [], authTime: undefined }
+  const counted = session.authenticated.filter((proof) => decision.satisfied_by.includes(proof.factor))
+  const amr = new Set(counted.flatMap((proof) => proof.amr))
+  if (counted.length > 1) amr.add('mfa')
+  return { acr: decision.acr, amr: [...amr], authTime: decision.auth_time === undefined ? undefined : decision.auth_time * 1000 }
+}
+
+/** What the rule says about the session, as lengths of time; `max` counts from its start. */
+function limitsOf({ session: said }: Decision, session: Session | undefined): Limits | undefined {
+  if (!said || !session) return undefined
+  const lengths = [
+    ...(said.max ? [parseDuration(said.max)!] : []),
+    ...(said.ends ? [Date.parse(said.ends) - session.startedAt] : []),
+  ]
+  return {
+    ...(said.idle ? { idle: parseDuration(said.idle) } : {}),
+    ...(lengths.length > 0 ? { max: Math.min(...lengths) } : {}),
+  }
+}

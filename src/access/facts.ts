@@ -1,0 +1,53 @@
+/** What is known about a question, in the words of the policy language (POLICY.md, Facts). */
+import type { Instant } from '#core/clock'
+import type { Person } from '#directory'
+import type { Facts } from '#policy'
+import type { Proof, Session } from '#sessions'
+import type { Question } from './ask.ts'
+
+export function gatherFacts(question: Question, person: Person | undefined, now: Instant): Facts {
+  const { app, session, device, client, wanted } = question
+  return {
+    at: now,
+    request: {
+      kind: question.kind,
+      started: question.startedAt,
+      ...(wanted ? { wanted } : {}),
+    },
+    ...(person ? { user: userFacts(person) } : {}),
+    ...(app
+      ? { app: { id: app.id, policy: app.policy, tags: app.tags, tier: app.tier, audience: app.audience } }
+      : question.policy
+        ? { app: { policy: question.policy } }
+        : {}),
+    network: { ip: question.address },
+    device: device ? { id: device.id, known: true, ...trust(device) } : { known: false },
+    ...(session ? { session: sessionFacts(session) } : {}),
+    ...(client ? { client } : {}),
+  } as Facts
+}
+
+/** Groups that could not be established are left out: unknown, never "none". */
+const userFacts = (person: Person) => ({
+  id: person.id,
+  username: person.username,
+  directory: person.directory,
+  attributes: person.attributes,
+  ...(person.groups ? { groups: person.groups } : {}),
+  organisation: person.organisation ?? null,
+})
+
+const trust = (device: NonNullable<Question['device']>) =>
+  device.trustedSince === undefined ? {} : { trusted_since: device.trustedSince }
+
+const sessionFacts = (session: Session) => ({
+  started: session.startedAt,
+  authenticated: session.authenticated.map(proofFacts),
+})
+
+const proofFacts = (proof: Proof) => ({
+  factor: proof.factor,
+  at: proof.at,
+  ...(proof.userVerified ? { user_verified: true } : {}),
+  ...(proof.hardware ? { hardware: true } : {}),
+})

@@ -1,0 +1,25 @@
+/**
+ * The catalog: templates of well-known apps (a folder of files) and the apps registered here (durable records).
+ * An app is a template plus values; once registered it depends on no file any more. This room knows what an app is and
+ * when it is valid. It does not decide who gets in (`policy/`), and speaks no protocol.
+ *
+ * - `app.ts`        what other rooms see                      - `rules.ts`      when an app is valid
+ * - `addresses.ts`  which addresses are safe to compare exactly - `words.ts`      shapes that these files share
+ * - `template.ts`   the schema, `template-check.ts` the rest  - `templates.ts`  the folder: search, show, check
+ * - `inputs.ts`     what a template may ask: one row a kind   - `placeholders.ts`  `{name}` in addresses and settings
+ * - `manifest.ts`   template + values → app, and back         - `plan.ts`       what applying manifests would change
+ * - `registry.ts`   apps in the `tables.ts`, through `cache.ts` - `apps.ts`     register, apply, export, rotate, remove
+ * - `snippet.ts`    the app's side, with real values
+ *
+ * To add an app to the catalog: one file in `apps-catalog/` (docs/apps.md). To ask for another kind of value: one row
+ * in `inputs.ts`.
+ */
+export type { App, AppOidc } from './app.ts'
+export type { Applied, AppliedChange, Apps, ManifestSource, Registered } from './apps.ts'
+export type { Manifest } from './manifest.ts'
+export { type Catalog, type CatalogOptions, openCatalog } from './open.ts'
+export type { Issue } from './rules.ts'
+export { type Endpoints, renderSettings, type Snippet } from './snippet.ts'
+export { catalogMigrations } from './tables.ts'
+export { isRequired, type Template } from './template.ts'
+export { type Found, openTemplates, type Templates } from './templates.ts'

@@ -1,0 +1,22 @@
+import { type Apps, createApps } from './apps.ts'
+import { createRegistry, type RegistryOptions } from './registry.ts'
+import { openTemplates, type Templates } from './templates.ts'
+
+export interface CatalogOptions extends RegistryOptions {
+  /** The folder of templates. */
+  readonly templates: string
+  /** The names of the policies there are now; without it an app's `policy` is not looked up. */
+  readonly policyNames?: () => readonly string[]
+}
+
+export interface Catalog {
+  readonly apps: Apps
+  readonly templates: Templates
+}
+
+/** Reads nothing yet: apps are looked up when somebody asks, templates are read when somebody looks for one. */
+export async function openCatalog({ templates: folder, policyNames, ...options }: CatalogOptions): Promise<Catalog> {
+  const templates = openTemplates(folder)
+  const apps = createApps({ registry: createRegistry(options), templates, audit: options.audit, policyNames })
+  return Object.freeze({ apps, templates })
+}

@@ -1,0 +1,165 @@
+/** The registered apps: durable, looked up on every request, changed by few. */
+
+import { type Kysely, sql, type Transaction } from 'kysely'
+import type { Audit } from '#audit'
+import type { Clock, Instant } from '#core/clock'
+import { randomId } from '#core/random'
+import { Refusal } from '#core/refusal'
+import type { Keys } from '#keys'
+import type { Storage } from '#storage'
+import { type App, type Definition, hasSecret, toApp } from './app.ts'
+import { createCache } from './cache.ts'
+import type { AppRow, Tables } from './tables.ts'
+
+export interface RegistryOptions {
+  readonly storage: Storage
+  readonly clock: Clock
+  readonly audit: Pick<Audit, 'record'>
+  readonly keys: Pick<Keys, 'seal' | 'unseal'>
+}
+
+export interface StoredApp {
+  readonly definition: Definition
+  readonly createdAt: Instant
+  readonly changedAt: Instant
+}
+
+/** One step of a change; all steps of one `write` happen or none. */
+export interface RegistryWriter {
+  all(): Promise<Map<string, StoredApp>>
+  /** Throws Refusal `app-exists`. Answers the new secret, where the app has one. */
+  insert(definition: Definition): Promise<string | undefined>
+  /** Keeps the secret where one is still needed, makes one where it is newly needed. Throws Refusal `app-unknown`. */
+  replace(definition: Definition): Promise<string | undefined>
+  /** False when there was nothing to remove. */
+  remove(id: string): Promise<boolean>
+  /** Throws Refusal `app-unknown`, or `app-without-secret`. */
+  newSecret(id: string): Promise<string>
+}
+
+export interface Registry {
+  find(id: string): Promise<App | undefined>
+  list(): Promise<App[]>
+  stored(id: string): Promise<StoredApp | undefined>
+  all(): Promise<Map<string, StoredApp>>
+  write<T>(change: (writer: RegistryWriter) => Promise<T>): Promise<T>
+}
+
+const recordId = (id: string) => `app:${id}:secret`
+const readRow = (row: AppRow): StoredApp => ({
+  definition: JSON.parse(row.json) as Definition,
+  createdAt: Number(row.created_at),
+  changedAt: Number(row.changed_at),
+})
+
+export function createRegistry({ storage, clock, keys }: RegistryOptions): Registry {
+  const records: Kysely<Tables> = storage.records.withTables<Tables>()
+  const cache = createCache(clock, async () => {
+    const row = await records.selectFrom('apps_version').select('version').where('id', '=', 1).executeTakeFirst()
+    return Number(row?.version ?? 0)
+  })
+
+  const all = async (from: Kysely<Tables> | Transaction<Tables>) => {
+    const rows = await from.selectFrom('apps').selectAll().orderBy('id').execute()
+    return new Map(rows.map((row) => [row.id, readRow(row)]))
+  }
+
+  return Object.freeze({
+    find: (id: string) =>
+      cache.through(id, async () => {
+        const row = await records.selectFrom('apps').selectAll().where('id', '=', id).executeTakeFirst()
+        if (!row) return undefined
+        const secret = row.secret === null ? undefined : keys.unseal(row.secret, recordId(id)).toString('utf8')
+        const { definition, ...times } = readRow(row)
+        return toApp(definition, times, secret)
+      }),
+    async list() {
+      return [...(await all(records)).values()].map(({ definition, ...times }) => toApp(definition, times))
+    },
+    async stored(id: string) {
+      const row = await records.selectFrom('apps').selectAll().where('id', '=', id).executeTakeFirst()
+      return row && readRow(row)
+    },
+    all: () => all(records),
+    async write<T>(change: (writer: RegistryWriter) => Promise<T>) {
+      try {
+        return await records.transaction().execute(async (transaction) => {
+          const result = await change(writerOn(transaction, clock, keys, all))
+          await transaction.updateTable('apps_version').set({ version: sql`version + 1` }).where('id', '=', 1).execute()
+          return result
+        })
+      } finally {
+        // INVARIANT: whoever was told that a change is done finds it from then on
+        cache.forget()
+      }
+    },
+  })
+}
+
+function writerOn(
+  transaction: Transaction<Tables>,
+  clock: Clock,
+  keys: RegistryOptions['keys'],
+  all: (from: Transaction<Tables>) => Promise<Map<string, StoredApp>>,
+): RegistryWriter {
+  const makeSecret = (id: string) => {
+    const plain = randomId(32)
+    return { plain, sealed: keys.seal(plain, recordId(id)) }
+  }
+  return {
+    all: () => all(transaction),
+    async insert(definition) {
+      const { id } = definition
+      const made = hasSecret(definition) ? makeSecret(id) : undefined
+      const now = clock.now()
+      const row = await transaction
+        .insertInto('apps')
+        .values({
+          id,
+          json: JSON.stringify(definition),
+          secret: made?.sealed ?? null,
+          created_at: now,
+          changed_at: now,
+        })
+        .onConflict((conflict) => conflict.column('id').doNothing())
+        .returning('id')
+        .executeTakeFirst()
+      if (!row) throw new Refusal('app-exists', `catalog: app \`${id}\` exists`)
+      return made?.plain
+    },
+    async replace(definition) {
+      const { id } = definition
+      const before = await transaction.selectFrom('apps').select('secret').where('id', '=', id).executeTakeFirst()
+      if (!before) throw new Refusal('app-unknown', `catalog: no app \`${id}\``)
+      const made = hasSecret(definition) && before.secret === null ? makeSecret(id) : undefined
+      await transaction
+        .updateTable('apps')
+        .set({
+          json: JSON.stringify(definition),
+          secret: hasSecret(definition) ? (made?.sealed ?? before.secret) : null,
+          changed_at: clock.now(),
+        })
+        .where('id', '=', id)
+        .execute()
+      return made?.plain
+    },
+    async remove(id) {
+      return (
+        (await transaction.deleteFrom('apps').where('id', '=', id).returning('id').executeTakeFirst()) !== undefined
+      )
+    },
+    async newSecret(id) {
+      const made = makeSecret(id)
+      const row = await transaction
+        .updateTable('apps')
+        .set({ secret: made.sealed, changed_at: clock.now() })
+        .where('id', '=', id)
+        .where('secret', 'is not', null)
+        .returning('id')
+        .executeTakeFirst()
+      if (row) return made.plain
+      const there = await transaction.selectFrom('apps').select('id').where('id', '=', id).executeTakeFirst()
+      throw new Refusal(there ? 'app-without-secret' : 'app-unknown', `catalog: \`${id}\` has no secret to rotate`)
+    },
+  }
+}

@@ -1,0 +1,103 @@
+/** A catalog template: the schema of its file. docs/apps.md has an example. */
+
+import { z } from 'zod'
+import { INPUT_KIND_NAMES } from './inputs.ts'
+import { groupName, line, list, oidcFields, slug } from './words.ts'
+
+// biome-ignore format: a list of words
+export const CATEGORIES = [
+  'ai', 'analytics', 'collaboration', 'contact-center', 'crm', 'database', 'dev', 'device-management', 'facilities',
+  'finance', 'generic', 'helpdesk', 'hr', 'infra', 'knowledge', 'learning', 'legal', 'marketing', 'media', 'monitoring',
+  'networking', 'personal', 'project', 'retail-pos', 'security', 'storage', 'telecom',
+] as const
+
+export const SETTINGS_FORMATS = [
+  'env',
+  'ini',
+  'json',
+  'php',
+  'python',
+  'ruby',
+  'shell',
+  'text',
+  'toml',
+  'yaml',
+] as const
+
+const webAddress = z
+  .string()
+  .refine((text) => /^https:\/\/[^\s{}]+$/.test(text) && URL.canParse(text), 'expected an `https` address')
+const addresses = list(z.string().max(4000), 50)
+
+const input = z.strictObject({
+  label: line,
+  example: z.string().max(2000),
+  kind: z.enum(INPUT_KIND_NAMES),
+  default: z.string().max(2000).optional().describe('Used when nothing is given; then the input is not required'),
+  optional: z.boolean().optional().describe('Addresses that hold it are left out when nothing is given'),
+})
+
+// an app's own keys are never the same in two installations, so a template has none
+const oidc = z.strictObject(oidcFields).partial().omit({ jwks: true, jwks_uri: true })
+
+const saml = z.strictObject({
+  acs_urls: addresses,
+  entity_id: line.optional(),
+  name_id_format: z.enum(['emailAddress', 'persistent', 'transient', 'unspecified']).optional(),
+  attributes: z.array(z.strictObject({ name: line, value: line, required: z.boolean().optional() })).optional(),
+  sign: list(z.enum(['assertion', 'response']), 2).optional(),
+  encrypt: z.boolean().optional(),
+  sign_on_url: z.string().optional(),
+  slo_urls: addresses.optional(),
+})
+
+export const templateSchema = z.strictObject({
+  slug,
+  name: line,
+  vendor: line,
+  category: z.enum(CATEGORIES),
+  homepage: webAddress.optional(),
+  sources: list(webAddress, 50).refine((sources) => sources.length > 0, 'expected where the facts come from'),
+  inputs: z
+    .record(z.string().regex(/^[a-z][a-z0-9_]{0,39}$/, 'expected lower-case letters, digits and underscores'), input)
+    .default({}),
+  launch_url: z.string().optional().describe('What the launcher opens'),
+  oidc: oidc.optional(),
+  saml: saml.optional(),
+  forward_auth: z.strictObject({ host: z.string().optional(), headers: list(line, 20) }).optional(),
+  scim: z.strictObject({ base_url: z.string().optional(), documented: z.boolean().optional() }).optional(),
+  defaults: z
+    .strictObject({
+      policy: line.optional(),
+      audience: list(groupName, 200).optional(),
+      tags: list(slug, 30).optional(),
+      tier: slug.optional(),
+    })
+    .default({}),
+  settings: z
+    .array(z.strictObject({ format: z.enum(SETTINGS_FORMATS), text: z.string().min(1).max(20_000) }))
+    .default([]),
+  notes: z
+    .array(
+      z
+        .string()
+        .min(1)
+        .max(500)
+        .regex(/^[^\n]+$/, 'expected one line'),
+    )
+    .default([]),
+  tested: z
+    .string()
+    .regex(/^\d{4}-\d{2}-\d{2}$/, 'expected a date like `2026-11-22`')
+    .optional()
+    .describe('Only where a real copy of the app signed in'),
+})
+
+export type Template = z.infer<typeof templateSchema>
+export type TemplateInput = z.infer<typeof input>
+
+export const isRequired = (one: TemplateInput): boolean => one.default === undefined && one.optional !== true
+
+/** The inputs as their examples say: what a template is checked with. */
+export const exampleInputs = (template: Template): Record<string, string> =>
+  Object.fromEntries(Object.entries(template.inputs).map(([name, one]) => [name, one.example]))

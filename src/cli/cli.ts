@@ -1,0 +1,11 @@
+/**
+ * The command line: verbs on the same rooms as the server.
+ *
+ * - `verb.ts`       what a verb is          - `verbs/list.ts` every verb there is
+ * - `run.ts`        reading arguments, exit codes
+ * A new verb: one row in its group's file under `verbs/`.
+ */
+
+export { type RunOptions, runCommand } from './run.ts'
+export type { Arguments, Context, House, Verb } from './verb.ts'
+export { VERBS } from './verbs/list.ts'

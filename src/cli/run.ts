@@ -1,0 +1,77 @@
+/** Runs one command and answers its exit code: 0 done, 1 the answer is no, 2 wrong use or cannot run. */
+import { formatProblem, loadSettings } from '#config'
+import { type Clock, systemClock } from '#core/clock'
+import { Refusal } from '#core/refusal'
+import { parseArguments } from './arguments.ts'
+import type { Context, House, Verb } from './verb.ts'
+
+export interface RunOptions {
+  readonly words: readonly string[]
+  readonly verbs: readonly Verb[]
+  /** Opens the rooms on the configured storage. */
+  openHouse(context: Omit<Context, 'open'>): Promise<House & { close(): Promise<void> }>
+  readonly out?: (line: string) => void
+  readonly err?: (line: string) => void
+  readonly clock?: Clock
+}
+
+export async function runCommand(options: RunOptions): Promise<number> {
+  const { words, verbs, out = console.log, err = console.error, clock = systemClock } = options
+  if (words.length === 0 || words[0] === 'help' || words[0] === '--help') {
+    for (const line of overview(verbs)) out(line)
+    return words.length === 0 ? 2 : 0
+  }
+  const parsed = parseArguments(words, verbs)
+  if ('wrong' in parsed) {
+    err(parsed.wrong)
+    return 2
+  }
+  const { verb, args } = parsed
+  if (args.has('help')) {
+    out(`portico ${verb.usage}`)
+    out(verb.summary)
+    return 0
+  }
+  const loaded = loadSettings(args.flag('config'))
+  const ownWay = verb.words[0] === 'config'
+  if (!loaded.settings && !ownWay) {
+    for (const problem of loaded.problems) err(formatProblem(problem))
+    return 2
+  }
+  const json = args.has('json')
+  const context = {
+    settings: loaded.settings!,
+    loaded,
+    clock,
+    folder: loaded.folder,
+    json,
+    out,
+    err,
+    print(value: unknown, human: () => string | readonly string[]) {
+      if (json) out(JSON.stringify(value))
+      else for (const line of [human()].flat()) out(line)
+    },
+  }
+  let house: (House & { close(): Promise<void> }) | undefined
+  try {
+    return await verb.run(args, { ...context, open: async () => (house ??= await options.openHouse(context)) })
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error
+    err(`${error.code}: ${error.say}${error.detail ? ` (${error.detail})` : ''}`)
+    return 2
+  } finally {
+    await house?.close()
+  }
+}
+
+function overview(verbs: readonly Verb[]): string[] {
+  const width = Math.max(...verbs.map((verb) => verb.words.join(' ').length))
+  const rows = verbs.map((verb) => `  ${verb.words.join(' ').padEnd(width)}  ${verb.summary}`)
+  return [
+    'portico: sign in once, walk into every app',
+    '',
+    ...rows,
+    '',
+    'portico COMMAND --help tells more; every command takes --config FILE and --json',
+  ]
+}

@@ -1,0 +1,74 @@
+/** What the `apps` and `catalog` verbs share: where templates are, and how an app is printed. */
+import { resolve } from 'node:path'
+import { type App, type Endpoints, openTemplates, type Snippet, type Template, type Templates } from '#catalog'
+import { Refusal } from '#core/refusal'
+import type { Context } from '../verb.ts'
+
+/** The templates need no storage, so a verb that only looks them up opens none. */
+export const templatesOf = (context: Context): Templates =>
+  openTemplates(resolve(context.folder, context.settings.catalog), context.settings.catalog)
+
+export const endpointsOf = (issuer: string): Endpoints => {
+  const base = issuer.replace(/\/$/, '')
+  return {
+    issuer,
+    discovery_url: `${base}/.well-known/openid-configuration`,
+    authorization_endpoint: `${base}/oauth2/auth`,
+    token_endpoint: `${base}/oauth2/token`,
+    userinfo_endpoint: `${base}/oauth2/userinfo`,
+    jwks_uri: `${base}/oauth2/jwks`,
+    end_session_endpoint: `${base}/oauth2/session/end`,
+  }
+}
+
+/** The template, or undefined after saying what is near. */
+export async function templateFor(slug: string, templates: Templates, context: Context): Promise<Template | undefined> {
+  try {
+    return await templates.show(slug)
+  } catch (error) {
+    if (!(error instanceof Refusal && error.code === 'template-unknown')) throw error
+    const near = await templates.nearest(slug)
+    context.err(
+      `template-unknown: the catalog has no \`${slug}\`${near ? `; did you mean \`${near}\`?` : ''} (\`apps search WORD\` finds it, \`custom-oidc\` fits any app)`,
+    )
+    return undefined
+  }
+}
+
+/** How an app is shown: everything but its secret. */
+export const shown = (app: App) => ({
+  id: app.id,
+  name: app.name,
+  ...(app.template !== undefined && { template: app.template }),
+  policy: app.policy,
+  audience: app.audience,
+  tags: app.tags,
+  tier: app.tier,
+  ...(app.launchUrl !== undefined && { launch_url: app.launchUrl }),
+  first_party: app.firstParty,
+  inputs: app.inputs,
+  ...(app.oidc && {
+    client_id: app.oidc.clientId,
+    redirect_uris: app.oidc.redirectUris,
+    post_logout_redirect_uris: app.oidc.postLogoutRedirectUris,
+    scopes: app.oidc.scopes,
+    token_endpoint_auth_method: app.oidc.tokenEndpointAuthMethod,
+    pkce: app.oidc.pkce,
+    grant_types: app.oidc.grantTypes,
+  }),
+  created_at: new Date(app.createdAt).toISOString(),
+  changed_at: new Date(app.changedAt).toISOString(),
+})
+
+export const written = (value: unknown): string =>
+  Array.isArray(value)
+    ? value.join(' ') || '-'
+    : typeof value === 'object'
+      ? Object.entries(value ?? {})
+          .map(([k, v]) => `${k}=${v}`)
+          .join(' ') || '-'
+      : String(value)
+export const rows = (values: object): string[] =>
+  Object.entries(values).map(([key, value]) => `${key.padEnd(27)} ${written(value)}`)
+export const snippetLines = (snippets: readonly Snippet[]): string[] =>
+  snippets.flatMap(({ format, text }) => ['', `# the app's side (${format})`, text])

@@ -1,0 +1,205 @@
+/** `apps …`: from the catalog to a registered app, and what there is. Manifests are in `manifests.ts`. */
+import { type App, isRequired, type Manifest, renderSettings, type Template } from '#catalog'
+import { Refusal } from '#core/refusal'
+import type { Arguments, Context, Verb } from '../verb.ts'
+import { endpointsOf, rows, shown, snippetLines, templateFor, templatesOf, written } from './app-lines.ts'
+import { manifestVerbs } from './manifests.ts'
+
+const BY = 'cli'
+
+const searchApps: Verb = {
+  words: ['apps', 'search'],
+  usage: 'apps search WORD',
+  summary: 'templates of the catalog by name, vendor or category',
+  async run(args, context) {
+    const found = await templatesOf(context).search(args.positional.join(' '))
+    const width = Math.max(0, ...found.map(({ slug }) => slug.length))
+    context.print(found, () =>
+      found.length > 0
+        ? found.map(({ slug, name, category }) => `${slug.padEnd(width)}  ${name} (${category})`)
+        : 'nothing found; `custom-oidc` fits any app',
+    )
+    return found.length > 0 ? 0 : 1
+  },
+}
+
+/** `--set KEY=VALUE`s as one object, or what is wrong with them. */
+function readSets(args: Arguments): Record<string, string> | string {
+  const inputs: Record<string, string> = {}
+  for (const set of args.flags('set')) {
+    const equals = set.indexOf('=')
+    if (equals < 1) return `\`--set\` takes KEY=VALUE, not \`${set}\``
+    const key = set.slice(0, equals)
+    if (Object.hasOwn(inputs, key)) return `\`--set ${key}=…\` stands there twice`
+    inputs[key] = set.slice(equals + 1)
+  }
+  return inputs
+}
+
+const addApp: Verb = {
+  words: ['apps', 'add'],
+  usage: 'apps add SLUG [--set KEY=VALUE]… [--id ID] [--policy P] [--audience GROUP]…',
+  summary: "register an app from the catalog; --audience '*' is everybody who has signed in",
+  options: ['set', 'id', 'policy', 'audience'],
+  async run(args, context) {
+    const [slug, ...more] = args.positional
+    const inputs = readSets(args)
+    if (slug === undefined || more.length > 0 || typeof inputs === 'string') {
+      context.err(typeof inputs === 'string' ? inputs : `usage: portico ${addApp.usage}`)
+      return 2
+    }
+    const template = await templateFor(slug, templatesOf(context), context)
+    if (!template) return 2
+    const missing = Object.entries(template.inputs).filter(
+      ([name, input]) => isRequired(input) && !Object.hasOwn(inputs, name),
+    )
+    for (const [name, { label, example }] of missing) context.err(`input-missing: ${label}: --set ${name}=${example}`)
+    if (missing.length > 0) return 2
+    const audience = args.flags('audience')
+    const policy = args.flag('policy')
+    const manifest: Manifest = {
+      id: args.flag('id') ?? slug,
+      template: slug,
+      inputs,
+      ...(policy !== undefined && { policy }),
+      ...(audience.length > 0 && { audience: [...audience] }),
+    }
+    const { catalog } = await context.open()
+    const issues = await catalog.apps.check(manifest)
+    for (const { code, message } of issues) context.err(`${code}: ${message}${HINTS[code] ?? ''}`)
+    if (issues.length > 0) return 2
+    const { app, clientSecret } = await catalog.apps.register(manifest, BY)
+    const endpoints = endpointsOf(context.settings.issuer)
+    const settings = renderSettings(app, template, endpoints, clientSecret)
+    const made = {
+      id: app.id,
+      client_id: app.id,
+      ...(clientSecret !== undefined && { client_secret: clientSecret }),
+      discovery_url: endpoints.discovery_url,
+    }
+    context.print({ ...shown(app), ...made, settings }, () => [
+      ...rows(made),
+      ...(clientSecret === undefined ? [] : ['(the secret is shown this once; `apps rotate-secret` makes another)']),
+      ...snippetLines(settings),
+    ])
+    return 0
+  },
+}
+
+const HINTS: Readonly<Record<string, string>> = {
+  'audience-missing': ': --audience GROUP',
+  'policy-missing': ': --policy NAME',
+}
+
+const listApps: Verb = {
+  words: ['apps', 'list'],
+  usage: 'apps list',
+  summary: 'registered apps',
+  async run(_args, context) {
+    const apps = await (await context.open()).catalog.apps.list()
+    context.print(apps.map(shown), () =>
+      apps.length > 0
+        ? apps.map((app) => `${app.id}  ${app.name}  policy ${app.policy}  for ${written(app.audience)}`)
+        : 'no apps',
+    )
+    return 0
+  },
+}
+
+/** The one id that a verb takes. */
+function idOf(verb: Verb, args: Arguments, context: Context): string | undefined {
+  const [id, ...more] = args.positional
+  if (id !== undefined && more.length === 0) return id
+  context.err(`usage: portico ${verb.usage}`)
+  return undefined
+}
+
+async function appOf(id: string, context: Context): Promise<App> {
+  const app = await (await context.open()).catalog.apps.find(id)
+  if (!app) throw new Refusal('app-unknown')
+  return app
+}
+
+const showApp: Verb = {
+  words: ['apps', 'show'],
+  usage: 'apps show ID',
+  summary: 'everything about a registered app but its secret',
+  async run(args, context) {
+    const id = idOf(showApp, args, context)
+    if (id === undefined) return 2
+    const app = shown(await appOf(id, context))
+    context.print(app, () => rows(app))
+    return 0
+  },
+}
+
+const removeApp: Verb = {
+  words: ['apps', 'remove'],
+  usage: 'apps remove ID',
+  summary: 'nobody signs in to this app any more',
+  async run(args, context) {
+    const id = idOf(removeApp, args, context)
+    if (id === undefined) return 2
+    await (await context.open()).catalog.apps.remove(id, BY)
+    context.print({ id, removed: true }, () => `removed ${id}`)
+    return 0
+  },
+}
+
+const rotateSecret: Verb = {
+  words: ['apps', 'rotate-secret'],
+  usage: 'apps rotate-secret ID',
+  summary: 'a new client secret; the old one stops working at once',
+  async run(args, context) {
+    const id = idOf(rotateSecret, args, context)
+    if (id === undefined) return 2
+    const { clientSecret } = await (await context.open()).catalog.apps.rotateSecret(id, BY)
+    const made = { id, client_id: id, client_secret: clientSecret }
+    context.print(made, () => [...rows(made), '(the secret is shown this once)'])
+    return 0
+  },
+}
+
+const snippetOfApp: Verb = {
+  words: ['apps', 'snippet'],
+  usage: 'apps snippet ID [--for env]',
+  summary: "the app's side of the settings, with real values",
+  options: ['for'],
+  async run(args, context) {
+    const id = idOf(snippetOfApp, args, context)
+    if (id === undefined) return 2
+    const app = await appOf(id, context)
+    const templates = templatesOf(context)
+    const template =
+      app.template === undefined ? undefined : (await templates.read(app.template).catch(ignoreUnknown)).template
+    const all = renderSettings(app, template, endpointsOf(context.settings.issuer))
+    // `env` is "how the app is configured", whatever the app's own format is; a format narrows it down
+    const wanted = args.flag('for') ?? 'env'
+    const exact = all.filter(({ format }) => format === wanted)
+    const snippets = exact.length > 0 || wanted !== 'env' ? exact : all
+    if (snippets.length === 0) {
+      context.err(
+        `there is no snippet of \`${id}\` for \`${wanted}\`; known: ${[...new Set(['env', ...all.map(({ format }) => format)])].join(', ')}`,
+      )
+      return 2
+    }
+    context.print(snippets, () => snippetLines(snippets).slice(1))
+    return 0
+  },
+}
+
+function ignoreUnknown(error: unknown): { template?: Template } {
+  if (error instanceof Refusal) return {}
+  throw error
+}
+
+export const appsVerbs: readonly Verb[] = [
+  searchApps,
+  addApp,
+  listApps,
+  showApp,
+  removeApp,
+  rotateSecret,
+  snippetOfApp,
+  ...manifestVerbs,
+]

@@ -1,0 +1,95 @@
+/** `audit tail | search`. */
+import { type AuditEntry, type AuditEvent, EVENTS } from '#audit'
+import type { Clock, Instant } from '#core/clock'
+import { parseDuration } from '#core/duration'
+import { nearest } from '#core/nearest'
+import type { Arguments, Context, Verb } from '../verb.ts'
+
+const MOST = 1000
+
+function line({ id: _id, at, event, ...fields }: AuditEntry): string {
+  const said = Object.entries(fields).map(([name, value]) => `${name}=${value}`)
+  return [new Date(at).toISOString(), event.padEnd(22), ...said].join('  ').trimEnd()
+}
+
+/** 1 to 1000, or undefined after saying what is wrong. */
+function limitOf(args: Arguments, context: Context, usual: number): number | undefined {
+  const written = args.flag('limit')
+  if (written === undefined) return usual
+  const limit = /^\d{1,4}$/.test(written) ? Number(written) : 0
+  if (limit >= 1 && limit <= MOST) return limit
+  context.err(`--limit: expected a number from 1 to ${MOST}`)
+  return undefined
+}
+
+/** `7d` ago, or a moment like `2026-11-22` or `2026-11-22T10:00:00Z`. */
+function moment(text: string, clock: Clock): Instant | undefined {
+  const ago = parseDuration(text)
+  if (ago !== undefined) return clock.now() - ago
+  const at = /^\d{4}-\d\d-\d\d(T[\d:.]+(Z|[+-]\d\d:\d\d))?$/.test(text) ? Date.parse(text) : Number.NaN
+  return Number.isNaN(at) ? undefined : at
+}
+
+const tail: Verb = {
+  words: ['audit', 'tail'],
+  usage: 'audit tail [--limit N]',
+  summary: 'what happened last, the newest at the end',
+  options: ['limit'],
+  async run(args, context) {
+    const limit = limitOf(args, context, 20)
+    if (limit === undefined) return 2
+    const { audit } = await context.open()
+    const found = (await audit.search({ limit })).reverse()
+    context.print(found, () => found.map(line))
+    return 0
+  },
+}
+
+const search: Verb = {
+  words: ['audit', 'search'],
+  usage:
+    'audit search [--subject ID] [--actor ID] [--event E] [--app A] [--receipt REF] [--since 7d] [--until T] [--before N] [--limit N]',
+  summary: 'what happened to a person, an app or a decision, the newest first',
+  options: ['subject', 'actor', 'event', 'app', 'receipt', 'since', 'until', 'before', 'limit'],
+  async run(args, context) {
+    const limit = limitOf(args, context, 100)
+    if (limit === undefined) return 2
+    const event = args.flag('event')
+    if (event !== undefined && !Object.hasOwn(EVENTS, event)) {
+      const near = nearest(event, Object.keys(EVENTS))
+      context.err(`--event: there is no such event${near ? `; did you mean ${near}?` : ''}`)
+      return 2
+    }
+    const moments: { since?: Instant; until?: Instant } = {}
+    for (const name of ['since', 'until'] as const) {
+      const written = args.flag(name)
+      if (written === undefined) continue
+      const at = moment(written, context.clock)
+      if (at === undefined) {
+        context.err(`--${name}: expected a length of time like 7d, or a moment like 2026-11-22T10:00:00Z`)
+        return 2
+      }
+      moments[name] = at
+    }
+    const before = args.flag('before')
+    if (before !== undefined && !/^\d{1,15}$/.test(before)) {
+      context.err('--before: expected the id of an entry')
+      return 2
+    }
+    const { audit } = await context.open()
+    const found = await audit.search({
+      subject: args.flag('subject'),
+      actor: args.flag('actor'),
+      app: args.flag('app'),
+      receipt: args.flag('receipt'),
+      event: event as AuditEvent | undefined,
+      before: before === undefined ? undefined : Number(before),
+      ...moments,
+      limit,
+    })
+    context.print(found, () => (found.length > 0 ? found.map(line) : 'nothing found'))
+    return found.length > 0 ? 0 : 1
+  },
+}
+
+export const auditVerbs: Verb[] = [tail, search]

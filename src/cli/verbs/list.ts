@@ -1,0 +1,25 @@
+/** Every verb there is, in the order in which `portico help` shows them. */
+import type { Verb } from '../verb.ts'
+import { appsVerbs } from './apps.ts'
+import { auditVerbs } from './audit.ts'
+import { catalogVerbs } from './catalog.ts'
+import { configVerbs } from './config.ts'
+import { directoriesVerbs } from './directories.ts'
+import { groupsVerbs } from './groups.ts'
+import { keysVerbs } from './keys.ts'
+import { peopleVerbs } from './people.ts'
+import { policyVerbs } from './policy.ts'
+import { sessionsVerbs } from './sessions.ts'
+
+export const VERBS: readonly Verb[] = [
+  ...configVerbs,
+  ...policyVerbs,
+  ...appsVerbs,
+  ...catalogVerbs,
+  ...peopleVerbs,
+  ...groupsVerbs,
+  ...directoriesVerbs,
+  ...sessionsVerbs,
+  ...keysVerbs,
+  ...auditVerbs,
+]

@@ -1,0 +1,168 @@
+/** `policy explain`: the verdict with its whole trace, for people or as JSON. */
+import { readFileSync } from 'node:fs'
+import { formatProblem } from '#config'
+import { type Decision, decide, type Facts, type Policies, readFacts } from '#policy'
+import type { Arguments, Context, House, Verb } from '../verb.ts'
+import { decisionLines } from './policy-lines.ts'
+
+/** A stored decision, as `access/` keeps it. */
+export interface StoredDecision {
+  readonly reference: string
+  readonly at: number
+  readonly outcome: Decision['outcome']
+  readonly policy: string | undefined
+  readonly rule: string | undefined
+  /** Version of the policies that decided. */
+  readonly policies: string
+  readonly facts: Facts
+}
+
+export type FindReceipt = (house: House, reference: string) => Promise<StoredDecision | undefined>
+
+const PLACES = ['user', 'app', 'ip', 'device', 'at'] as const
+const OUTCOMES = ['allow', 'deny', 'challenge']
+
+export function explainVerb(
+  readPolicies: (args: Arguments, context: Context) => Policies | undefined,
+  findReceipt?: FindReceipt,
+): Verb {
+  return {
+    words: ['policy', 'explain'],
+    usage: `policy explain [--user U] [--app ID] [--ip A] [--device ID] [--at TIME] | --facts FILE${findReceipt ? ' | --receipt REF' : ''} [--policy NAME] [--policies DIR] [--assert allow|deny|challenge]`,
+    summary: 'what the policies say, and why; --facts takes one object or an array of them as JSON',
+    options: [...PLACES, 'facts', 'policy', 'policies', 'assert', ...(findReceipt ? ['receipt'] : [])],
+    async run(args, context) {
+      const wrong = checkFlags(args)
+      if (wrong) {
+        context.err(wrong)
+        return 2
+      }
+      const policies = readPolicies(args, context)
+      if (!policies) return 2
+      const named = args.flag('policy')
+      if (named !== undefined && !policies.find(named)) {
+        context.err(`there is no policy \`${named}\`; known are ${policies.names.join(', ')}`)
+        return 2
+      }
+      const reference = args.flag('receipt')
+      const receipt = reference === undefined ? undefined : await findReceipt!(await context.open(), reference)
+      if (reference !== undefined && !receipt) {
+        context.err('there is no receipt with this reference')
+        return 2
+      }
+      const facts = receipt ? receipt.facts : await readGiven(args, context)
+      if (!facts) return 2
+      const list = Array.isArray(facts) ? (facts as readonly Facts[]) : [facts as Facts]
+      const decisions = list.map((one) => decide(policies, one, named === undefined ? {} : { policy: named }))
+      const json = receipt ? { receipt, decision: decisions[0] } : Array.isArray(facts) ? decisions : decisions[0]
+      context.print(json, () => [
+        ...(receipt ? storedLines(receipt, decisions[0]!) : []),
+        ...decisions.flatMap((decision, index) => [...(index > 0 ? [''] : []), ...decisionLines(decision)]),
+      ])
+      const wanted = args.flag('assert')
+      return wanted !== undefined && decisions.some(({ outcome }) => outcome !== wanted) ? 1 : 0
+    },
+  }
+}
+
+function checkFlags(args: Arguments): string | undefined {
+  const sources = ['facts', 'receipt', 'places'].filter((name) =>
+    name === 'places' ? PLACES.some((place) => args.flag(place) !== undefined) : args.flag(name) !== undefined,
+  )
+  if (args.positional.length > 0) return `policy explain takes flags only, not \`${args.positional[0]}\``
+  if (sources.length === 0) return 'policy explain takes --user and --app, or --facts FILE, or --receipt REF'
+  if (sources.length > 1)
+    return 'policy explain takes either --facts or --receipt or --user, --app, --ip, --device and --at'
+  const wanted = args.flag('assert')
+  if (wanted !== undefined && !OUTCOMES.includes(wanted)) return '`--assert` takes allow, deny or challenge'
+  return undefined
+}
+
+async function readGiven(args: Arguments, context: Context): Promise<Facts | Facts[] | undefined> {
+  const file = args.flag('facts')
+  if (file === undefined) return gatherFacts(args, context)
+  let source: string
+  try {
+    source = readFileSync(file === '-' ? 0 : file, 'utf8')
+  } catch (error) {
+    context.err(
+      `${file}:1:1 file-unreadable file cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unreadable'})`,
+    )
+    return undefined
+  }
+  const { facts, problems } = readFacts(source, file)
+  for (const problem of problems) context.err(formatProblem(problem))
+  return facts
+}
+
+/** What the gate would know if this person opened this app now, with the session they have; what is not told is unknown. */
+async function gatherFacts(args: Arguments, context: Context): Promise<Facts | undefined> {
+  const [username, appId, ip, deviceId, at] = PLACES.map((name) => args.flag(name))
+  const now = at === undefined ? context.clock.now() : Date.parse(at)
+  if (Number.isNaN(now)) {
+    context.err('`--at` takes an instant like 2026-11-22T09:00:00Z')
+    return undefined
+  }
+  const house = username === undefined && appId === undefined ? undefined : await context.open()
+  const person = username === undefined ? undefined : await house!.people.find(username)
+  const app = appId === undefined ? undefined : await house!.catalog.apps.find(appId)
+  if ((username !== undefined && !person) || (appId !== undefined && !app)) {
+    context.err(person || username === undefined ? 'there is no such app' : 'there is no such person')
+    return undefined
+  }
+  const session = person && (await house!.sessions.ofPerson(person.id)).sort((a, b) => b.startedAt - a.startedAt)[0]
+  const device =
+    person && deviceId !== undefined
+      ? (await house!.devices.ofPerson(person.id)).find(({ id }) => id === deviceId)
+      : undefined
+  const facts = {
+    at: new Date(now).toISOString(),
+    request: { kind: 'app' },
+    ...(person &&
+      !person.disabled && {
+        user: {
+          id: person.id,
+          username: person.username,
+          directory: person.directory,
+          organisation: person.organisation ?? null,
+          attributes: person.attributes,
+          ...(person.groups && { groups: person.groups }),
+        },
+      }),
+    ...(app && { app: { id: app.id, policy: app.policy, tags: app.tags, tier: app.tier, audience: app.audience } }),
+    ...(ip !== undefined && { network: { ip } }),
+    ...(deviceId !== undefined && {
+      device: {
+        id: deviceId,
+        kind: 'personal',
+        known: device !== undefined,
+        ...(device?.trustedSince && { trusted_since: device.trustedSince }),
+      },
+    }),
+    ...(session && {
+      session: {
+        started: session.startedAt,
+        authenticated: session.authenticated.map(({ factor, at: given, userVerified, hardware }) => ({
+          factor,
+          at: given,
+          ...(userVerified !== undefined && { user_verified: userVerified }),
+          ...(hardware !== undefined && { hardware }),
+        })),
+      },
+    }),
+  }
+  const read = readFacts(JSON.stringify(facts), 'command line')
+  for (const problem of read.problems) context.err(formatProblem(problem))
+  return read.facts as Facts | undefined
+}
+
+function storedLines(receipt: StoredDecision, now: Decision): string[] {
+  const same = receipt.policies === now.versions.policies
+  const when = new Date(receipt.at).toISOString()
+  const version = same ? 'the policies in force now' : `policies ${receipt.policies}, not those in force now`
+  return [
+    `${receipt.reference}  ${when}  ${receipt.outcome}  ${receipt.policy ?? 'no policy'} › ${receipt.rule ?? 'no rule'}`,
+    `decided by ${version}; decided again:`,
+    '',
+  ]
+}

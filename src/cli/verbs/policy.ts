@@ -1,0 +1,80 @@
+/** `policy check | test | explain`: the same loader and the same `decide` as the gate. */
+import { resolve } from 'node:path'
+import { formatProblem } from '#config'
+import { loadPolicies, type Policies, runPolicyTests, type TestReport } from '#policy'
+import type { Arguments, Context, Verb } from '../verb.ts'
+import { explainVerb, type FindReceipt } from './policy-explain.ts'
+
+/** `--policies DIR` as it is written, so that problems name files the way the operator does; else the settings' folder. */
+const folderOf = (args: Arguments, context: Context): string =>
+  args.flag('policies') ?? resolve(context.folder, context.settings.policies)
+
+/** The policies, or undefined after every problem has been printed. */
+export function readPolicies(args: Arguments, context: Context): Policies | undefined {
+  const { policies, problems } = loadPolicies(folderOf(args, context))
+  for (const problem of problems) context.err(formatProblem(problem))
+  return policies
+}
+
+const check: Verb = {
+  words: ['policy', 'check'],
+  usage: 'policy check [--policies DIR]',
+  summary: 'check the policy files; prints all problems as file:line:column code message',
+  options: ['policies'],
+  async run(args, context) {
+    const { policies, problems } = loadPolicies(folderOf(args, context))
+    const rules = policies?.list.reduce((sum, policy) => sum + policy.rules.length, 0) ?? 0
+    context.print(
+      { ok: problems.length === 0, version: policies?.version ?? null, policies: policies?.names ?? [], problems },
+      () =>
+        problems.length > 0
+          ? problems.map(formatProblem)
+          : `policies are fine: ${policies!.list.length} with ${rules} rules, ${policies!.version}`,
+    )
+    return problems.length > 0 ? 1 : 0
+  },
+}
+
+const test: Verb = {
+  words: ['policy', 'test'],
+  usage: 'policy test [--policies DIR]',
+  summary: 'run the tests that stand in the policy files',
+  options: ['policies'],
+  async run(args, context) {
+    const policies = readPolicies(args, context)
+    if (!policies) return 2
+    const reports = runPolicyTests(policies)
+    const failed = reports.filter((report) => !report.ok)
+    context.print({ passed: reports.length - failed.length, failed: failed.length, tests: reports }, () => [
+      ...failed.flatMap(failure),
+      `${reports.length - failed.length} passed, ${failed.length} failed`,
+    ])
+    return failed.length > 0 ? 1 : 0
+  },
+}
+
+function failure({ line, policy, name, expected, got }: TestReport): string[] {
+  const { outcome, rule, required, reported } = got
+  const { strength, within } = required ?? {}
+  const seen = {
+    outcome,
+    rule,
+    ...(strength && { strength }),
+    ...(within && { within }),
+    reported: reported.map((one) => one.rule),
+  }
+  return [
+    `${line} test-failed ${policy}: ${name}`,
+    `  expected ${JSON.stringify(expected)}`,
+    `  got      ${JSON.stringify(seen)}`,
+  ]
+}
+
+/** `findReceipt` reads a stored decision; without it `explain` knows no `--receipt`. */
+export const createPolicyVerbs = (findReceipt?: FindReceipt): readonly Verb[] => [
+  check,
+  test,
+  explainVerb(readPolicies, findReceipt),
+]
+
+export const policyVerbs: readonly Verb[] = createPolicyVerbs()

@@ -1,0 +1,23 @@
+/**
+ * Directory: who people are, which groups they are in, and whether a password is theirs. People of our own live in our
+ * tables; people of other directories are mirrored there, so that everybody has one stable id and is known when their
+ * directory is down.
+ *
+ * - `people.ts`   opens the room; the `People` interface is all that others see
+ * - `person.ts`   what a person is and what may stand in the fields; `tables.ts`, `rows.ts`, `store.ts` how it is kept
+ * - `sign-in.ts`  finding by name and checking passwords over all directories; `mirror.ts` upstream people in our tables
+ * - `changes.ts`, `groups.ts`, `passwords.ts`   what is changed, and which passwords may be chosen
+ * - `hashing.ts`, `queue.ts`   argon2id behind a bounded fair queue
+ * - `import.ts` with `import-row.ts`, `import-plan.ts` and `csv.ts`   people from files
+ * - `kind.ts`     what a kind of directory is; `kinds/list.ts` the list; one file per kind
+ *
+ * This room does not know sessions or tokens: who must hear that a person was disabled says so with `onDisabled`.
+ */
+export { csvLine } from './csv.ts'
+export { createHashing, type Hashing, type HashingOptions } from './hashing.ts'
+export type { ImportedRow, ImportOptions } from './import.ts'
+export type { TestStep } from './kind.ts'
+export { type DirectoryOptions, openDirectory, type People } from './people.ts'
+export { ADMINISTRATORS, type NewPerson, type Person, type PersonChanges } from './person.ts'
+export type { PeopleFilter } from './store.ts'
+export { directoryMigrations } from './tables.ts'

@@ -1,0 +1,86 @@
+/**
+ * Password hashes, argon2id (RFC 9106), behind one bounded fair queue. Four at once on one core thrash its cache and
+ * serve a third of the people; so one per core, and who would wait too long is told to come back.
+ */
+import { availableParallelism } from 'node:os'
+import { type Algorithm, hash as argon2, verify as argon2Verify, parseOptions } from '@node-rs/argon2'
+import { type Clock, type Millis, seconds } from '#core/clock'
+import { randomBytes, randomId } from '#core/random'
+import { Refusal } from '#core/refusal'
+import { createQueue } from './queue.ts'
+
+/** OWASP's first choice: 19 MiB, two passes, one lane. */
+const COST = Object.freeze({ memoryCost: 19_456, timeCost: 2, parallelism: 1, outputLen: 32 })
+// the enum is ambient, so its value must be written out: 2 is Argon2id
+const ARGON2ID = 2 as Algorithm
+
+export interface HashingOptions {
+  readonly clock: Clock
+  /** Hashes at the same time; one per core by default. With several processes: cores divided by processes. */
+  readonly places?: number
+  /** How many may wait, 2,000 by default. */
+  readonly waiting?: number
+  /** How long one may wait, 10 s by default. */
+  readonly deadline?: Millis
+}
+
+export interface Hashing {
+  /** A PHC string. Throws `overloaded`. */
+  hash(password: string): Promise<string>
+  /** Throws `overloaded`. An unreadable PHC string is compared with nobody's hash and false, at the same cost. */
+  verify(phc: string | undefined, password: string): Promise<boolean>
+  /** Whether the string was made with another algorithm or another cost than today's. */
+  outdated(phc: string): boolean
+  readonly places: number
+  /** For metrics: hashes finished since the start, running now, waiting now. */
+  load(): { done: number; running: number; waiting: number }
+}
+
+export async function createHashing(options: HashingOptions): Promise<Hashing> {
+  const places = options.places ?? availableParallelism()
+  const queue = createQueue({
+    clock: options.clock,
+    places,
+    waiting: options.waiting ?? 2_000,
+    deadline: options.deadline ?? seconds(10),
+    refuse: (reason) => new Refusal('overloaded', `password hashing: ${reason}`, { retryAfter: 2 }),
+  })
+  let done = 0
+  const counted = <T>(work: () => Promise<T>): Promise<T> =>
+    queue.run(async () => {
+      const result = await work()
+      done++
+      return result
+    })
+  const hash = (password: string) => argon2(password, { ...COST, algorithm: ARGON2ID, salt: randomBytes(16) })
+  /** What unknown people are compared with: nobody knows its password, not even this process. */
+  const nobody = await hash(randomId(32))
+
+  return Object.freeze({
+    places,
+    hash: (password: string) => counted(() => hash(password)),
+    verify: (phc: string | undefined, password: string) =>
+      counted(async () => {
+        const readable = phc !== undefined && costOf(phc) !== undefined
+        const equal = await argon2Verify(readable ? phc : nobody, password)
+        return readable && equal
+      }),
+    outdated(phc: string) {
+      const cost = costOf(phc)
+      return (
+        !cost ||
+        !(Object.keys(COST) as (keyof typeof COST)[]).every((key) => cost[key] === COST[key]) ||
+        cost.algorithm !== ARGON2ID
+      )
+    },
+    load: () => ({ done, running: queue.running, waiting: queue.waiting }),
+  })
+}
+
+function costOf(phc: string): ReturnType<typeof parseOptions> | undefined {
+  try {
+    return parseOptions(phc)
+  } catch {
+    return undefined
+  }
+}

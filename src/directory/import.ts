@@ -1,0 +1,141 @@
+/**
+ * People from a file, row by row: what is wrong with one row never stops another, and every row gets its answer.
+ * Rows are judged and written in batches, one transaction each.
+ * ATTACK: an import must not raise rights. Without `allowAdministrators` no row makes an administrator, and no row changes
+ * one: a new password or mail address for an administrator would be the same thing by another way.
+ */
+import type { Audit } from '#audit'
+import type { Clock } from '#core/clock'
+import type { Log } from '#core/log'
+import { Refusal } from '#core/refusal'
+import type { Changes } from './changes.ts'
+import { type Chunks, readCsv, readLines, type TextRow } from './csv.ts'
+import type { Hashing } from './hashing.ts'
+import { type Plan, planner } from './import-plan.ts'
+import {
+  cellsOfCsv,
+  cellsOfJson,
+  type Draft,
+  draftOf,
+  inputOf,
+  type Reason,
+  type RowInput,
+  readHeader,
+} from './import-row.ts'
+import type { Store } from './store.ts'
+
+export interface ImportOptions {
+  readonly format: 'csv' | 'jsonl'
+  /** Judges every row and writes nothing. */
+  readonly dryRun?: boolean
+  /** Let rows make and change administrators. */
+  readonly allowAdministrators?: boolean
+  /** A local directory; the first one by default. */
+  readonly directory?: string
+}
+
+export interface ImportedRow {
+  /** The line of the file where the row begins, from 1. */
+  readonly row: number
+  /** The row by columns; a password is given back empty. */
+  readonly input: RowInput
+  readonly result: 'added' | 'changed' | 'unchanged' | 'refused'
+  /** `code: sentence`, for refused rows. */
+  readonly reason?: Reason
+  /** The person, except for refused rows and for new ones in a dry run. */
+  readonly id?: string
+}
+
+export type Import = (rows: Chunks, options: ImportOptions, by: string) => AsyncIterable<ImportedRow>
+
+interface Parts {
+  readonly store: Store
+  readonly hashing: Hashing
+  readonly changes: Changes
+  readonly clock: Clock
+  readonly log: Log
+  readonly audit: Audit
+}
+
+type Judged = { row: number; input: RowInput } & ({ draft: Draft } | { refused: Reason })
+
+const BATCH = 500
+
+export function createImport(parts: Parts): Import {
+  const { changes, audit } = parts
+  return async function* (rows, options, by) {
+    const directory = changes.localDirectory(options.directory)
+    const plans = planner({ ...parts, directory, allowAdministrators: options.allowAdministrators === true })
+    let written = 0
+    try {
+      for await (const batch of batches(judge(rows, options.format, directory.organisation))) {
+        const drafts = batch.filter((one) => 'draft' in one)
+        const planned = await plans.plan(drafts.map(({ draft }) => draft))
+        if (!options.dryRun) written += await plans.write(planned, by)
+        const planOf = new Map<Judged, Plan>(drafts.map((one, i) => [one, planned[i]!]))
+        for (const one of batch) yield answer(one, planOf.get(one), options.dryRun === true)
+      }
+    } finally {
+      if (!options.dryRun) await audit.record('people-imported', { actor: by, count: written })
+    }
+  }
+}
+
+function answer(one: Judged, plan: Plan | undefined, dryRun: boolean): ImportedRow {
+  const { row, input } = one
+  if ('refused' in one) return { row, input, result: 'refused', reason: one.refused }
+  if (!plan) throw new Refusal('internal', 'import: a row without a plan')
+  if (plan.result === 'refused') return { row, input, result: 'refused', reason: plan.reason }
+  return { row, input, result: plan.result, ...(dryRun && plan.result === 'added' ? {} : { id: plan.id }) }
+}
+
+/** Everything that one row says about itself, and whether it is the second with its name. */
+async function* judge(
+  rows: Chunks,
+  format: ImportOptions['format'],
+  organisationRoot: string | undefined,
+): AsyncGenerator<Judged> {
+  const seen = new Map<string, number>()
+  let header: readonly string[] | undefined
+  for await (const text of format === 'csv' ? readCsv(rows) : readLines(rows)) {
+    if (format === 'csv' && header === undefined) {
+      const read = readHeader(text)
+      if (typeof read === 'string') {
+        yield { row: text.line, input: {}, refused: read }
+        return
+      }
+      header = read
+      continue
+    }
+    yield judgeRow(text, header, organisationRoot, seen)
+  }
+}
+
+function judgeRow(
+  text: TextRow,
+  header: readonly string[] | undefined,
+  organisationRoot: string | undefined,
+  seen: Map<string, number>,
+): Judged {
+  const row = text.line
+  const read = header ? cellsOfCsv(text, header) : cellsOfJson(text)
+  if ('refused' in read) return { row, input: {}, refused: read.refused }
+  const input = inputOf(read.cells)
+  const draft = draftOf(read.cells, organisationRoot)
+  if (typeof draft === 'string') return { row, input, refused: draft }
+  const before = seen.get(draft.key)
+  if (before !== undefined) return { row, input, refused: `duplicate-in-file: line ${before} has the same user name` }
+  seen.set(draft.key, row)
+  return { row, input, draft }
+}
+
+async function* batches<T>(all: AsyncIterable<T>): AsyncGenerator<T[]> {
+  let batch: T[] = []
+  for await (const one of all) {
+    batch.push(one)
+    if (batch.length < BATCH) continue
+    yield batch
+    batch = []
+  }
+  if (batch.length > 0) yield batch
+}

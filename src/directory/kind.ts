@@ -1,0 +1,90 @@
+/**
+ * What a kind of directory is. To add one: a file in `kinds/` and a line in `kinds/list.ts`; every kind passes
+ * `test/contracts/directory-kind.test.ts`.
+ *
+ * The host (`people.ts`, `sign-in.ts`) owns what all share: the order of directories, the spelling of user names, empty
+ * and endless passwords, equal work for unknown people, disabled people, the mirror of upstream people in our tables
+ * and what it means when a directory is down. A member only knows how to ask its own directory.
+ */
+import type { Directory } from '#config'
+import type { Clock, Millis } from '#core/clock'
+import type { Log } from '#core/log'
+import type { Hashing } from './hashing.ts'
+import type { Language, Person } from './person.ts'
+import type { Store } from './store.ts'
+
+/** Somebody as another directory describes them; the host keeps the mirror of it. */
+export interface UpstreamPerson {
+  /** Stable for ever in that directory, whatever the person is renamed to. */
+  readonly upstreamId: string
+  /** All names this entry has for signing in; the first is the usual one. */
+  readonly usernames: readonly [string, ...string[]]
+  readonly name: string
+  readonly givenName?: string
+  readonly familyName?: string
+  readonly mail?: string
+  readonly language?: Language
+  /** Undefined when they could not be found out; then the last known ones stay. */
+  readonly groups: readonly string[] | undefined
+}
+
+/** One password may be hashed once for one attempt. Where the member does not, the host does it for nobody. */
+export interface HashOnce {
+  verify(phc: string | undefined, password: string): Promise<boolean>
+}
+
+export interface Attempt {
+  /** Trimmed, NFC; as it was typed otherwise. */
+  readonly username: string
+  /** NFC, neither empty nor longer than 256 characters. */
+  readonly password: string
+  /** Whom our tables know under this name in this directory. */
+  readonly person: Person | undefined
+  readonly hash: HashOnce
+}
+
+export interface TestStep {
+  readonly step: string
+  readonly ok: boolean
+  readonly ms: Millis
+  /** What was found, or what went wrong. */
+  readonly say: string
+  /** What an operator can do about it. */
+  readonly fix?: string
+}
+
+export interface OpenDirectory {
+  readonly id: string
+  readonly kind: Directory['kind']
+  /** The part of the organisation tree its people belong to. */
+  readonly organisation: string | undefined
+  /** Whether our tables are the directory: people are added and changed here. */
+  readonly local: boolean
+  /**
+   * Asks the directory for somebody who may not be in our tables yet. Undefined means certainly nobody, or not exactly
+   * one. Throws `directory-unavailable` when it cannot tell. Absent where our tables are the directory.
+   */
+  lookup?(username: string): Promise<UpstreamPerson | undefined>
+  /**
+   * `right`: the password belongs to `attempt.person`. `wrong`: it does not, or there is nobody. An upstream person: the
+   * password belongs to them, and the host finds or makes our record. Throws `directory-unavailable`, `overloaded`.
+   */
+  verify(attempt: Attempt): Promise<'right' | 'wrong' | UpstreamPerson>
+  /** For `directories test`: one step after the other, ending with the first that fails. Never throws. */
+  test(username: string | undefined): AsyncIterable<TestStep>
+}
+
+export interface Tools {
+  readonly clock: Clock
+  readonly log: Log
+  readonly store: Store
+  readonly hashing: Hashing
+  /** Where relative file names of the settings start. */
+  readonly folder: string
+}
+
+export interface DirectoryKind<K extends Directory['kind']> {
+  readonly kind: K
+  /** Throws `settings-invalid` where the settings make no sense together. Does not ask the directory anything. */
+  open(settings: Extract<Directory, { kind: K }>, tools: Tools): Promise<OpenDirectory>
+}

@@ -1,0 +1,133 @@
+/** Connections to an LDAP server: one for each use, TLS before anything else is said, a time limit over the whole. */
+import { connect as connectTcp, isIP, type Socket } from 'node:net'
+import { connect as connectTls, type TLSSocket } from 'node:tls'
+import { Client, ResultCodeError } from 'ldapts'
+import type { Millis } from '#core/clock'
+
+export interface Server {
+  readonly host: string
+  readonly port: number
+  readonly tls: 'none' | 'ldaps' | 'start-tls'
+  /** PEM; where given, nobody else's certificates are believed. */
+  readonly ca: string | undefined
+  /** For one use of a connection from beginning to end. */
+  readonly timeout: Millis
+}
+
+export type Connected = { readonly client: Client; readonly socket: Socket | TLSSocket }
+
+/** RFC 4511 §4.14.1 */
+const START_TLS = '1.3.6.1.4.1.1466.20037'
+
+/** Opens a connection, hands it to `work` and closes it whatever happens. Errors come as they are; `codeOf` names them. */
+export async function withConnection<T>(server: Server, work: (connected: Connected) => Promise<T>): Promise<T> {
+  const sockets: Socket[] = []
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error('timeout')), server.timeout)
+  })
+  const done = (async () => {
+    const socket = await openSocket(server, (opened) => sockets.push(opened))
+    const client = clientOn(socket, server.timeout)
+    const result = await work({ client, socket })
+    // RFC 4511 §4.3; whether the other side hears it makes no difference
+    await client.unbind().catch(() => {})
+    return result
+  })()
+  done.catch(() => {}) // it may fail after the time limit has answered
+  try {
+    return await Promise.race([done, late])
+  } finally {
+    clearTimeout(timer)
+    for (const socket of sockets) {
+      socket.on('error', () => {})
+      socket.destroy()
+    }
+  }
+}
+
+/** A connected socket, after TLS where the settings want it. `opened` is told of each, so that it can be closed. */
+export async function openSocket(server: Server, opened: (socket: Socket) => void): Promise<Socket | TLSSocket> {
+  const { host, port, tls } = server
+  const tcp = connectTcp({ host, port })
+  opened(tcp)
+  await ready(tcp, 'connect')
+  if (tls === 'none') return tcp
+  if (tls === 'start-tls') {
+    await clientOn(tcp, server.timeout).exop(START_TLS)
+    // ATTACK: an answer that somebody appended to the one in plain text would wait in that client's parser and be taken
+    // for the server's first answer inside TLS. So that client ends here, with all it has read; the next one is new.
+    for (const event of ['data', 'end', 'close', 'error', 'timeout']) tcp.removeAllListeners(event)
+  }
+  const secure = connectTls({
+    socket: tcp,
+    host,
+    ...(isIP(host) ? {} : { servername: host }),
+    ...(server.ca === undefined ? {} : { ca: server.ca }),
+    minVersion: 'TLSv1.2',
+    // said aloud, because an environment variable can change the default
+    rejectUnauthorized: true,
+  })
+  opened(secure)
+  await ready(secure, 'secureConnect')
+  return secure
+}
+
+const ready = (socket: Socket, event: string): Promise<void> =>
+  new Promise((resolve, reject) => {
+    const over = () => reject(new Error('connection closed'))
+    socket.once('error', reject)
+    socket.once('close', over)
+    socket.once(event, () => {
+      socket.off('error', reject)
+      socket.off('close', over)
+      resolve()
+    })
+  })
+
+function clientOn(socket: Socket, timeout: Millis): Client {
+  let given = false
+  return new Client({
+    url: 'ldap://connected.invalid',
+    timeout,
+    connectTimeout: timeout,
+    createConnection: (() => {
+      // ATTACK: the client connects again by itself when the server hangs up, without TLS and as nobody; what it then
+      // does not find would look like "there is no such person" or "no groups"
+      if (given) throw new Error('connection closed')
+      given = true
+      return socket
+    }) as unknown as typeof connectTcp,
+  })
+}
+
+/** What went wrong in one word without anything of the person in it: `ECONNREFUSED`, `ldap-49`, `timeout`. */
+export function codeOf(error: unknown): string {
+  if (error instanceof ResultCodeError) return `ldap-${error.code}`
+  if (!(error instanceof Error)) return 'unknown'
+  if ('code' in error && typeof error.code === 'string') return error.code
+  if (/timeout|timed out/i.test(error.message)) return 'timeout'
+  if (/closed|Socket error/.test(error.message)) return 'connection-closed'
+  return error.name
+}
+
+/**
+ * Binds as `dn` and says whether the server takes the password. Other failures are thrown: they say nothing about it.
+ * ATTACK: a bind with an empty password or an empty DN succeeds as nobody in particular (RFC 4513 §5.1.1, §5.1.2).
+ */
+export async function bindAs({ client }: Connected, dn: string, password: string): Promise<boolean> {
+  if (dn === '' || password === '') return false
+  try {
+    await client.bind(dn, password)
+    return true
+  } catch (error) {
+    if (error instanceof ResultCodeError && REFUSES_PERSON.has(error.code)) return false
+    throw error
+  }
+}
+
+/**
+ * RFC 4511 appendix A.2: constraintViolation (locked after too many tries), noSuchObject, inappropriateAuthentication
+ * (no password), invalidCredentials, unwillingToPerform (switched off). A referral, busy or unavailable is not among them.
+ */
+const REFUSES_PERSON: ReadonlySet<number> = new Set([19, 32, 48, 49, 53])

@@ -1,0 +1,111 @@
+/** What is asked of an LDAP server, and what its settings must say before it is asked. */
+import { readFile } from 'node:fs/promises'
+import { isIP } from 'node:net'
+import { resolve } from 'node:path'
+import type { Entry } from 'ldapts'
+import { type Millis, seconds } from '#core/clock'
+import { parseDuration } from '#core/duration'
+import { Refusal } from '#core/refusal'
+import type { Connected, Server } from './ldap-connection.ts'
+import { groupNames, isMeant, type LdapSettings } from './ldap-entry.ts'
+import { type FilterTemplate, parseFilter } from './ldap-filter.ts'
+
+/** One use of the directory: what both the kind and `directories test` go through. */
+export interface Ldap {
+  readonly settings: LdapSettings
+  readonly server: Server
+  /** Throws where the server does not take the service account. */
+  bindService(connected: Connected): Promise<void>
+  /** All entries the filter finds (at most two are asked for) and which of them is meant. */
+  find(connected: Connected, username: string): Promise<{ found: number; entry: Entry | undefined }>
+  groups(connected: Connected, entry: Entry, username: string): Promise<string[]>
+}
+
+/** Throws `settings-invalid` with a sentence that names the key. Opens nothing. */
+export async function createLdap(settings: LdapSettings, folder: string): Promise<Ldap> {
+  const server = await serverOf(settings, folder)
+  const names = settings.attributes
+  const users = filterOf(settings, 'user_filter', ['username'])
+  const groups = filterOf(settings, 'group_filter', ['dn', 'username'])
+  const timeLimit = Math.max(1, Math.floor(server.timeout / 1000))
+  const options = { scope: 'sub', derefAliases: 'never', timeLimit } as const
+  const wanted = [names.id, names.username, names.name, names.given_name, names.family_name, names.mail, names.language]
+  const attributes = [...new Set([...wanted, ...users.compared.map(({ attribute }) => attribute)])]
+  return {
+    settings,
+    server,
+    async bindService({ client }) {
+      if (settings.bind_dn !== '') await client.bind(settings.bind_dn, settings.bind_password)
+    },
+    async find({ client }, username) {
+      const filter = users.fill({ username })
+      const { searchEntries: all } = await client.search(settings.base_dn, {
+        ...options,
+        filter,
+        attributes,
+        sizeLimit: 2,
+        explicitBufferAttributes: [names.id],
+      })
+      const entry = all.length === 1 && all[0]!.dn !== '' && isMeant(all[0]!, users, username) ? all[0] : undefined
+      return { found: all.length, entry }
+    },
+    async groups({ client }, entry, username) {
+      const filter = groups.fill({ dn: entry.dn, username })
+      const base = settings.group_base_dn ?? settings.base_dn
+      // one level only, as the filter says: groups inside groups are the server's business, and so are their loops
+      const { searchEntries: all } = await client.search(base, {
+        ...options,
+        filter,
+        attributes: [names.group],
+        paged: true,
+      })
+      return groupNames(all, names.group)
+    },
+  }
+}
+
+function filterOf(settings: LdapSettings, key: 'user_filter' | 'group_filter', places: string[]): FilterTemplate {
+  try {
+    return parseFilter(settings[key], places)
+  } catch (error) {
+    throw new Refusal(
+      'settings-invalid',
+      `directories: ${settings.id}: \`${key}\` cannot be used: ${error instanceof Error ? error.message : 'unknown'}`,
+    )
+  }
+}
+
+async function serverOf(settings: LdapSettings, folder: string): Promise<Server> {
+  const wrong = (say: string) => new Refusal('settings-invalid', `directories: ${settings.id}: ${say}`)
+  const url = URL.parse(settings.url)
+  if (!url || url.hostname === '' || (url.pathname !== '' && url.pathname !== '/') || url.search !== '') {
+    throw wrong('`url` is not of the form `ldaps://host:port`')
+  }
+  const host = url.hostname.replace(/^\[(.*)\]$/, '$1')
+  const ldaps = url.protocol === 'ldaps:'
+  if (ldaps && settings.start_tls) throw wrong('`start_tls` is for `ldap://` only; `ldaps://` is TLS from the start')
+  const tls = ldaps ? 'ldaps' : settings.start_tls ? 'start-tls' : 'none'
+  // ATTACK: passwords in plain text on a network
+  if (tls === 'none' && !(settings.insecure_plain_text && isLoopback(host))) {
+    throw wrong(
+      '`ldap://` sends passwords in plain text: use `ldaps://` or `start_tls: true` (`insecure_plain_text: true` only for a loopback server)',
+    )
+  }
+  // a bind with a name and an empty password succeeds as nobody (RFC 4513 §5.1.2), and then finds nobody
+  if (settings.bind_dn !== '' && !settings.bind_password) throw wrong('`bind_dn` needs `bind_password`')
+  const ca = await caOf(settings, folder).catch(() => {
+    throw wrong('`ca_file` cannot be read')
+  })
+  const timeout: Millis = parseDuration(settings.timeout) ?? seconds(5)
+  return { host, port: Number(url.port) || (ldaps ? 636 : 389), tls, ca, timeout }
+}
+
+async function caOf(settings: LdapSettings, folder: string): Promise<string | undefined> {
+  if (settings.ca_file === undefined) return undefined
+  const pem = await readFile(resolve(folder, settings.ca_file), 'utf8')
+  if (!pem.includes('-----BEGIN CERTIFICATE-----')) throw new Error('no certificate')
+  return pem
+}
+
+const isLoopback = (host: string): boolean =>
+  host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'))

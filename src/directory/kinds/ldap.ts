@@ -1,0 +1,82 @@
+/**
+ * An LDAP directory (RFC 4511): search as the service account, exactly one entry, bind as that entry with the password
+ * on a connection of its own, groups by a second search. Referrals are not followed (RFC 4511 §4.1.10): the password of
+ * a person goes to the server in the settings and nowhere else.
+ *
+ * Equal work: the host adds the hash that a local password would cost, and unknown names cost the same search as known
+ * ones. The bind itself cannot be faked, because only a real entry makes the server compare a password; so whoever can
+ * time the server closely may tell known from unknown names. DEVIATION: that remains.
+ */
+import type { Entry } from 'ldapts'
+import { Refusal } from '#core/refusal'
+import type { DirectoryKind, OpenDirectory, UpstreamPerson } from '../kind.ts'
+import { createQueue } from '../queue.ts'
+import { bindAs, type Connected, codeOf, withConnection } from './ldap-connection.ts'
+import { toUpstream } from './ldap-entry.ts'
+import { testLdap } from './ldap-test.ts'
+import { createLdap } from './ldap-use.ts'
+
+const AT_ONCE = 16
+const WAITING = 500
+
+export const ldap = Object.freeze<DirectoryKind<'ldap'>>({
+  kind: 'ldap',
+  async open(settings, { clock, log, folder }) {
+    const use = await createLdap(settings, folder)
+    const { server } = use
+    const { id } = settings
+    const unavailable = (code: string) => new Refusal('directory-unavailable', `directory ${id}: ${code}`)
+    const late = (reason: string) => unavailable(`too many at once: ${reason}`)
+    // a server that hangs must not collect an endless line of connections
+    const queue = createQueue({ clock, places: AT_ONCE, waiting: WAITING, deadline: server.timeout, refuse: late })
+
+    /** Every failure to find out is `directory-unavailable`, never an answer. */
+    const asking = async <T>(work: (connected: Connected) => Promise<T>): Promise<T> => {
+      try {
+        return await queue.run(() =>
+          withConnection(server, async (connected) => {
+            await use.bindService(connected)
+            return work(connected)
+          }),
+        )
+      } catch (error) {
+        throw error instanceof Refusal ? error : unavailable(codeOf(error))
+      }
+    }
+    const entryOf = async (connected: Connected, username: string): Promise<Entry | undefined> => {
+      const { found, entry } = await use.find(connected, username)
+      if (found > 1) log.warn('directory-ambiguous', { directory: id, found })
+      return entry
+    }
+    const personOf = async (connected: Connected, entry: Entry, username: string): Promise<UpstreamPerson> => {
+      const groups = await use.groups(connected, entry, username).catch((error) => {
+        log.warn('directory-groups-unknown', { directory: id, code: codeOf(error) })
+        return undefined
+      })
+      const person = toUpstream(entry, settings, groups)
+      if (!person) throw unavailable('an entry has no usable id or user name attribute')
+      return person
+    }
+
+    return {
+      id,
+      kind: 'ldap',
+      organisation: settings.organisation,
+      local: false,
+      lookup: (username) =>
+        asking(async (connected) => {
+          const entry = await entryOf(connected, username)
+          return entry && personOf(connected, entry, username)
+        }),
+      verify: ({ username, password }) =>
+        asking(async (connected) => {
+          const entry = await entryOf(connected, username)
+          if (!entry) return 'wrong'
+          // the service connection stays what it is: what the person may read decides nothing here
+          const proved = await withConnection(server, (own) => bindAs(own, entry.dn, password))
+          return proved ? personOf(connected, entry, username) : 'wrong'
+        }),
+      test: (username) => testLdap(use, username),
+    } satisfies OpenDirectory
+  },
+})

@@ -1,0 +1,140 @@
+/**
+ * Upstream people in our tables. A mirrored person keeps one id for ever, found by what the upstream calls the entry for
+ * ever; user names come and go. What only we know (disabled, groups given here) is never touched by a mirror.
+ */
+import { sql } from 'kysely'
+import type { Audit } from '#audit'
+import { type Clock, type Instant, minutes } from '#core/clock'
+import { randomId } from '#core/random'
+import type { OpenDirectory, UpstreamPerson } from './kind.ts'
+import { type Person, usernameKey } from './person.ts'
+import type { Database, Store } from './store.ts'
+import type { PeopleTable } from './tables.ts'
+
+export type Mirror = (directory: OpenDirectory, upstream: UpstreamPerson) => Promise<Person>
+
+type Fields = Pick<
+  PeopleTable,
+  'username' | 'username_key' | 'name' | 'given_name' | 'family_name' | 'mail' | 'organisation' | 'language'
+>
+
+export function createMirror({ store, clock, audit }: { store: Store; clock: Clock; audit: Audit }): Mirror {
+  const { db } = store
+
+  const find = (on: Database, directory: OpenDirectory, upstream: UpstreamPerson) =>
+    on
+      .selectFrom('people')
+      .selectAll()
+      .where('directory', '=', directory.id)
+      .where('upstream_id', '=', upstream.upstreamId)
+      .executeTakeFirst()
+
+  const groupsFrom = async (on: Database, id: string, source: string): Promise<string[]> =>
+    (
+      await on
+        .selectFrom('memberships')
+        .select('group_name')
+        .where('person_id', '=', id)
+        .where('source', '=', source)
+        .execute()
+    )
+      .map((row) => row.group_name)
+      .sort()
+
+  /** True when nothing needs to be written: most sign-ins. */
+  async function isCurrent(row: PeopleTable, directory: OpenDirectory, upstream: UpstreamPerson): Promise<boolean> {
+    const fields = fieldsOf(directory, upstream, row)
+    if ((Object.keys(fields) as (keyof Fields)[]).some((key) => fields[key] !== row[key])) return false
+    if (upstream.groups === undefined) return true
+    if (row.groups_known !== 1 || clock.now() - Number(row.groups_at) > minutes(1)) return false
+    return sameList(await groupsFrom(db, row.id, directory.id), upstream.groups)
+  }
+
+  async function write(
+    directory: OpenDirectory,
+    upstream: UpstreamPerson,
+  ): Promise<{ id: string; added: boolean; regrouped: boolean }> {
+    return db.transaction().execute(async (trx) => {
+      const now = clock.now()
+      const row = await find(trx, directory, upstream)
+      const id = row?.id ?? randomId()
+      const fields = fieldsOf(directory, upstream, row)
+      // the upstream gave this name to somebody else: the earlier owner stays who they are, without the name
+      await trx
+        .updateTable('people')
+        .set({ username_key: sql`username_key || ${'\u001f'} || id`, changed_at: now })
+        .where('directory', '=', directory.id)
+        .where('username_key', '=', fields.username_key)
+        .where('id', '!=', id)
+        .execute()
+      if (row)
+        await trx
+          .updateTable('people')
+          .set({ ...fields, changed_at: now })
+          .where('id', '=', id)
+          .execute()
+      else {
+        const fixed = {
+          id,
+          directory: directory.id,
+          upstream_id: upstream.upstreamId,
+          mail_verified: 0,
+          disabled: 0,
+          attributes: '{}',
+          created_at: now,
+          changed_at: now,
+        }
+        await trx
+          .insertInto('people')
+          .values({ ...fixed, ...fields, groups: null, groups_known: 0, groups_at: null })
+          .execute()
+      }
+      if (upstream.groups === undefined) return { id, added: !row, regrouped: false }
+      const regrouped = !sameList(await groupsFrom(trx, id, directory.id), upstream.groups)
+      await trx.deleteFrom('memberships').where('person_id', '=', id).where('source', '=', directory.id).execute()
+      const memberships = upstream.groups.map((group_name) => ({ person_id: id, group_name, source: directory.id }))
+      if (memberships.length > 0) await trx.insertInto('memberships').values(memberships).execute()
+      await trx.updateTable('people').set({ groups_known: 1, groups_at: now }).where('id', '=', id).execute()
+      await rewriteGroups(trx, id, now)
+      return { id, added: !row, regrouped: regrouped && row !== undefined }
+    })
+  }
+
+  return async (directory, upstream) => {
+    const row = await find(db, directory, upstream)
+    if (row && (await isCurrent(row, directory, upstream))) return store.toPerson(row)
+    // two processes may see the same person for the first time at once; the second then finds the row of the first
+    const written = await write(directory, upstream).catch(() => write(directory, upstream))
+    if (written.added) await audit.record('person-added', { actor: 'system', subject: written.id, reason: 'upstream' })
+    else if (written.regrouped)
+      await audit.record('group-changed', { actor: 'system', subject: written.id, reason: 'upstream' })
+    return (await store.byId(written.id))!
+  }
+}
+
+/** Puts what `memberships` says into the row that `byId` reads. INVARIANT: in the transaction that changed memberships. */
+export async function rewriteGroups(trx: Database, id: string, now: Instant): Promise<void> {
+  const rows = await trx.selectFrom('memberships').select('group_name').distinct().where('person_id', '=', id).execute()
+  const groups = JSON.stringify(rows.map((row) => row.group_name).sort())
+  // unknown stays unknown: groups given here are not all there may be
+  await trx.updateTable('people').set({ groups }).where('id', '=', id).where('groups_known', '=', 1).execute()
+  await trx.updateTable('people').set({ changed_at: now }).where('id', '=', id).execute()
+}
+
+function fieldsOf(directory: OpenDirectory, upstream: UpstreamPerson, row: PeopleTable | undefined): Fields {
+  // an entry may have several names; the one we know stays while it is among them
+  const username = upstream.usernames.find((name) => usernameKey(name) === row?.username_key) ?? upstream.usernames[0]
+  return {
+    username: username.normalize('NFC').trim(),
+    username_key: usernameKey(username)!,
+    name: upstream.name,
+    given_name: upstream.givenName ?? null,
+    family_name: upstream.familyName ?? null,
+    mail: upstream.mail ?? null,
+    organisation: directory.organisation ?? null,
+    language: upstream.language ?? null,
+  }
+}
+
+const sameList = (a: readonly string[], b: readonly string[]): boolean =>
+  a.length === b.length && a.every((value, i) => value === b[i])

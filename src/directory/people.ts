@@ -1,0 +1,126 @@
+/** The room put together: one object through which everybody else sees people. */
+import type { Audit } from '#audit'
+import type { Directory, Settings } from '#config'
+import type { Clock } from '#core/clock'
+import type { Log } from '#core/log'
+import { Refusal } from '#core/refusal'
+import type { Storage } from '#storage'
+import { createChanges, type PersonListener } from './changes.ts'
+import type { Chunks } from './csv.ts'
+import { createGroups } from './groups.ts'
+import { createHashing, type Hashing } from './hashing.ts'
+import { createImport, type ImportedRow, type ImportOptions } from './import.ts'
+import type { DirectoryKind, OpenDirectory, TestStep, Tools } from './kind.ts'
+import { kinds } from './kinds/list.ts'
+import type { NewPerson, Person, PersonChanges } from './person.ts'
+import { createSignIn } from './sign-in.ts'
+import { createStore, type PeopleFilter } from './store.ts'
+
+/** `by` is a person's id, `cli` or `system`, for the audit trail. */
+export interface People {
+  /**
+   * Who has this user name, compared without case and in NFC. Local directories answer first, then whom we have seen
+   * before, then the upstreams in their order. Throws `directory-unavailable` only when nobody was found and one of the
+   * directories could not be asked.
+   */
+  find(username: string): Promise<Person | undefined>
+  /** One indexed read of our own store; asks no directory. */
+  byId(id: string): Promise<Person | undefined>
+  /**
+   * One password hash of work for every name, known or not. A disabled person is `wrong`. Throws `overloaded`, and
+   * `directory-unavailable` where `wrong` would be said without knowing.
+   */
+  verifyPassword(username: string, password: string): Promise<Person | 'wrong'>
+  /**
+   * Asks the person's own directory again, for sign-ins without a password. `gone`: it knows them no more. When it cannot
+   * be asked, the person with the last known groups.
+   */
+  refresh(id: string): Promise<Person | 'gone'>
+  /** Local people only, like `change`: throws `directory-read-only`. Throws `password-weak`, `person-unknown`, `overloaded`. */
+  setPassword(id: string, password: string, by: string): Promise<void>
+  /** Whether a password is a way to sign in for this person: one is set here, or an upstream checks it. */
+  hasPassword(id: string): Promise<boolean>
+  /** Throws `person-exists`, `input-invalid`, `password-weak`. */
+  add(input: NewPerson, by: string): Promise<Person>
+  change(id: string, changes: PersonChanges, by: string): Promise<Person>
+  /** Resolves after everything the person had has ended. Calling it again tells everybody again. */
+  disable(id: string, by: string): Promise<void>
+  enable(id: string, by: string): Promise<void>
+  /** Disables, then deletes. Somebody of an upstream comes back, as another person, at their next sign-in. */
+  remove(id: string, by: string): Promise<void>
+  /** By user name; 100 at most unless `limit` says more. The next page starts after the last id of this one. */
+  list(filter?: PeopleFilter): Promise<Person[]>
+  /** Throws before the first row where there is no local directory; everything else is said row by row. */
+  import(rows: Chunks, options: ImportOptions, by: string): AsyncIterable<ImportedRow>
+  groups(): Promise<{ name: string; members: number }[]>
+  addToGroup(id: string, group: string, by: string): Promise<void>
+  removeFromGroup(id: string, group: string, by: string): Promise<void>
+  /** Awaited by `disable` and `remove`: sessions and tokens end here. */
+  onDisabled(listener: PersonListener): void
+  /** Awaited by `remove`, after `onDisabled`: what other rooms keep about the person goes here. */
+  onRemoved(listener: PersonListener): void
+  /** Step by step; the last one is the one that failed, if any did. Throws `directory-unknown`. */
+  test(directoryId: string, username?: string): Promise<TestStep[]>
+  /** Password hashing, for metrics. */
+  load(): { done: number; running: number; waiting: number }
+}
+
+export interface DirectoryOptions {
+  readonly storage: Storage
+  readonly clock: Clock
+  readonly log: Log
+  readonly audit: Audit
+  readonly directories: Settings['directories']
+  /** Where relative file names of the settings start. */
+  readonly folder: string
+  /** One queue per process; made here when left out. */
+  readonly hashing?: Hashing
+}
+
+/** Throws `settings-invalid` where a directory's settings cannot be used. Asks no directory anything. */
+export async function openDirectory(options: DirectoryOptions): Promise<People> {
+  const { storage, clock, log, audit, folder } = options
+  const store = createStore(storage.records, new Set(options.directories.map(({ id }) => id)))
+  const hashing = options.hashing ?? (await createHashing({ clock }))
+  const tools: Tools = { clock, log, store, hashing, folder }
+  const directories: OpenDirectory[] = []
+  for (const settings of options.directories) {
+    if (directories.some(({ id }) => id === settings.id))
+      throw new Refusal('settings-invalid', `directories: ${settings.id}: this id is there twice`)
+    directories.push(await openOne(settings, tools))
+  }
+  const signIn = createSignIn({ store, hashing, directories, clock, audit })
+  const {
+    tellDisabled: _tell,
+    localDirectory: _local,
+    ...changes
+  } = createChanges({ store, hashing, directories, clock, log, audit })
+  return Object.freeze({
+    ...signIn,
+    ...changes,
+    ...createGroups({ store, clock, audit }),
+    byId: store.byId,
+    list: (filter: PeopleFilter = {}) => store.list(filter),
+    import: createImport({
+      store,
+      hashing,
+      changes: { ...changes, tellDisabled: _tell, localDirectory: _local },
+      clock,
+      log,
+      audit,
+    }),
+    load: hashing.load,
+    async test(directoryId: string, username?: string) {
+      const directory = directories.find(({ id }) => id === directoryId)
+      if (!directory) throw new Refusal('directory-unknown', 'directory test')
+      const steps: TestStep[] = []
+      for await (const step of directory.test(username)) steps.push(step)
+      return steps
+    },
+  })
+}
+
+const openOne = <K extends Directory['kind']>(
+  settings: Extract<Directory, { kind: K }>,
+  tools: Tools,
+): Promise<OpenDirectory> => (kinds[settings.kind as K] as DirectoryKind<K>).open(settings, tools)

@@ -1,0 +1,135 @@
+/** Who a user name is, over all directories, and whether a password is theirs. */
+import type { Audit } from '#audit'
+import type { Clock } from '#core/clock'
+import { Refusal } from '#core/refusal'
+import type { Hashing } from './hashing.ts'
+import type { OpenDirectory } from './kind.ts'
+import { createMirror } from './mirror.ts'
+import { passwordText } from './passwords.ts'
+import { type Person, usernameKey } from './person.ts'
+import type { Store } from './store.ts'
+
+export interface SignIn {
+  find(username: string): Promise<Person | undefined>
+  verifyPassword(username: string, password: string): Promise<Person | 'wrong'>
+  refresh(id: string): Promise<Person | 'gone'>
+}
+
+interface Resolved {
+  readonly person?: Person
+  readonly directory?: OpenDirectory
+  /** A directory that was asked before and could not tell: the name may be somebody else's. */
+  readonly down?: Refusal
+}
+
+interface Parts {
+  readonly store: Store
+  readonly hashing: Hashing
+  /** In the order of the settings. */
+  readonly directories: readonly OpenDirectory[]
+  readonly clock: Clock
+  readonly audit: Audit
+}
+
+export function createSignIn({ store, hashing, directories, clock, audit }: Parts): SignIn {
+  const mirror = createMirror({ store, clock, audit })
+  // local ones first: they answer even when all others are down
+  const ordered = [...directories.filter((d) => d.local), ...directories.filter((d) => !d.local)]
+
+  async function resolve(username: string, key: string): Promise<Resolved> {
+    const stored = await store.byKey(key)
+    for (const directory of ordered) {
+      const person = stored.find((one) => one.directory === directory.id)
+      if (person) return { person, directory }
+    }
+    let down: Refusal | undefined
+    for (const directory of ordered) {
+      try {
+        const upstream = await directory.lookup?.(username)
+        if (upstream) return { person: await mirror(directory, upstream), directory, ...(down && { down }) }
+      } catch (error) {
+        // one directory that is down does not stop the people of the next
+        if (!isUnavailable(error)) throw error
+        down = error
+      }
+    }
+    return down ? { down } : {}
+  }
+
+  /** INVARIANT: one hash for each password that could be one, whoever it is for and however it ends. */
+  async function withEqualWork<T>(
+    password: string,
+    work: (hash: { verify: Hashing['verify'] }) => Promise<T>,
+  ): Promise<T> {
+    let spent = false
+    const verify: Hashing['verify'] = (phc, text) => {
+      spent = true
+      return hashing.verify(phc, text)
+    }
+    try {
+      return await work({ verify })
+    } finally {
+      if (!spent) await hashing.verify(undefined, password)
+    }
+  }
+
+  async function verified(
+    { person, directory, down }: Resolved,
+    username: string,
+    password: string,
+    hash: { verify: Hashing['verify'] },
+  ) {
+    if (!person || !directory) {
+      if (down) throw down
+      return 'wrong'
+    }
+    const verdict = await directory.verify({ username, password, person, hash })
+    if (verdict === 'wrong') {
+      // with a directory before this one down, "wrong" would be said without knowing
+      if (down) throw down
+      return 'wrong'
+    }
+    // read again: whoever was disabled while the hash ran must not come in
+    const now = verdict === 'right' ? await store.byId(person.id) : await mirror(directory, verdict)
+    return !now || now.disabled ? 'wrong' : now
+  }
+
+  return Object.freeze({
+    async find(username: string) {
+      const key = usernameKey(username)
+      if (key === undefined) return undefined
+      const { person, down } = await resolve(spelling(username), key)
+      if (!person && down) throw down
+      return person
+    },
+    async verifyPassword(username: string, password: string): Promise<Person | 'wrong'> {
+      // both are decided from the input alone, so they tell nothing about anybody
+      const text = passwordText(password)
+      if (text === undefined) return 'wrong'
+      const key = usernameKey(username)
+      return withEqualWork(text, async (hash) => {
+        const resolved = key === undefined ? {} : await resolve(spelling(username), key)
+        return verified(resolved, spelling(username), text, hash)
+      })
+    },
+    async refresh(id: string): Promise<Person | 'gone'> {
+      const person = await store.byId(id)
+      if (!person) throw new Refusal('person-unknown', 'directory: refresh')
+      const directory = directories.find((one) => one.id === person.directory)
+      if (!directory?.lookup) return directory ? person : 'gone'
+      try {
+        const upstream = await directory.lookup(person.username)
+        const current = upstream && (await mirror(directory, upstream))
+        return current?.id === id ? current : 'gone'
+      } catch (error) {
+        if (isUnavailable(error)) return person
+        throw error
+      }
+    },
+  })
+}
+
+const spelling = (username: string): string => username.trim().normalize('NFC')
+
+const isUnavailable = (error: unknown): error is Refusal =>
+  error instanceof Refusal && error.code === 'directory-unavailable'

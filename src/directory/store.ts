@@ -1,0 +1,125 @@
+/** People in our tables: the one place that turns rows into persons, and the reads. */
+import { type CompiledQuery, type ExpressionBuilder, type Kysely, sql } from 'kysely'
+import { Refusal } from '#core/refusal'
+import type { Records } from '#storage'
+import { type Language, type Person, usernameKey } from './person.ts'
+import type { PeopleTable, Tables } from './tables.ts'
+
+export type Database = Kysely<Tables>
+
+export interface PeopleFilter {
+  readonly group?: string
+  readonly directory?: string
+  readonly disabled?: boolean
+  /** A part of the user name, the name or the mail address. */
+  readonly search?: string
+  /** The id of the last person of the page before. */
+  readonly after?: string
+  /** 100 by default, at most 1,000. */
+  readonly limit?: number
+}
+
+export interface Store {
+  readonly db: Database
+  byId(id: string): Promise<Person | undefined>
+  /** Everybody with this user name, over all directories, in no particular order. */
+  byKey(key: string): Promise<Person[]>
+  row(id: string): Promise<PeopleTable | undefined>
+  password(id: string): Promise<string | undefined>
+  list(filter: PeopleFilter): Promise<Person[]>
+  toPerson(row: PeopleTable): Person
+}
+
+const NOTHING: Readonly<Record<string, readonly string[]>> = Object.freeze({})
+
+/** @param directories ids that the settings name; people of any other are shown as disabled. */
+export function createStore(records: Records, directories: ReadonlySet<string>): Store {
+  const db: Database = records.withTables<Tables>()
+  // on the path of every question: compiled once, executed with the parameter only
+  const person = db.selectFrom('people').selectAll().where('id', '=', '').compile()
+  const people = db.selectFrom('people').selectAll().where('username_key', '=', '').compile()
+  const phc = db.selectFrom('passwords').select('phc').where('person_id', '=', '').compile()
+  const run = async <R>(compiled: CompiledQuery<R>, parameter: string): Promise<R[]> =>
+    (await db.executeQuery<R>({ ...compiled, parameters: [parameter] })).rows
+
+  const toPerson = (row: PeopleTable): Person => ({
+    id: row.id,
+    username: row.username,
+    directory: row.directory,
+    name: row.name,
+    ...(row.given_name === null ? {} : { givenName: row.given_name }),
+    ...(row.family_name === null ? {} : { familyName: row.family_name }),
+    ...(row.mail === null ? {} : { mail: row.mail }),
+    mailVerified: row.mail_verified === 1,
+    ...(row.organisation === null ? {} : { organisation: row.organisation }),
+    groups: row.groups === null ? undefined : JSON.parse(row.groups),
+    attributes: row.attributes === '{}' ? NOTHING : JSON.parse(row.attributes),
+    ...(row.language === null ? {} : { language: row.language as Language }),
+    // ATTACK: whoever took a directory out of the settings does not expect its people to stay
+    disabled: row.disabled === 1 || !directories.has(row.directory),
+    createdAt: Number(row.created_at),
+  })
+
+  return Object.freeze({
+    db,
+    toPerson,
+    async byId(id: string) {
+      const row = (await run(person, id))[0]
+      return row && toPerson(row)
+    },
+    async row(id: string) {
+      return (await run(person, id))[0]
+    },
+    async byKey(key: string) {
+      return (await run(people, key)).map(toPerson)
+    },
+    async password(id: string) {
+      return (await run(phc, id))[0]?.phc
+    },
+    async list(filter: PeopleFilter) {
+      let query = db
+        .selectFrom('people')
+        .selectAll()
+        .orderBy('username_key')
+        .orderBy('id')
+        .limit(Math.min(Math.max(filter.limit ?? 100, 1), 1000))
+      const { group, directory, disabled, search, after } = filter
+      if (group !== undefined) {
+        query = query.where('id', 'in', (eb) =>
+          eb.selectFrom('memberships').select('person_id').where('group_name', '=', group),
+        )
+      }
+      if (directory !== undefined) query = query.where('directory', '=', directory)
+      if (disabled !== undefined) query = query.where((eb) => disabledIs(eb, disabled, directories))
+      if (search !== undefined) query = query.where((eb) => contains(eb, search))
+      if (after !== undefined) {
+        const last = (await run(person, after))[0]
+        if (!last) throw new Refusal('person-unknown', 'directory: the person a page starts after is gone')
+        query = query.where((eb) =>
+          eb.or([
+            eb('username_key', '>', last.username_key),
+            eb.and([eb('username_key', '=', last.username_key), eb('id', '>', last.id)]),
+          ]),
+        )
+      }
+      return (await query.execute()).map(toPerson)
+    },
+  })
+}
+
+type Where = ExpressionBuilder<Tables, 'people'>
+
+const disabledIs = (eb: Where, disabled: boolean, directories: ReadonlySet<string>) =>
+  disabled
+    ? eb.or([eb('disabled', '=', 1), eb('directory', 'not in', [...directories])])
+    : eb.and([eb('disabled', '=', 0), eb('directory', 'in', [...directories])])
+
+function contains(eb: Where, search: string) {
+  const pattern = `%${(usernameKey(search) ?? search.slice(0, 100)).replace(/[\\%_]/g, '\\$&')}%`
+  // the database folds ASCII only; user names are folded by us
+  return eb.or([
+    sql<boolean>`${eb.ref('username_key')} like ${pattern} escape '\\'`,
+    sql<boolean>`lower(${eb.ref('name')}) like ${pattern} escape '\\'`,
+    sql<boolean>`lower(${eb.ref('mail')}) like ${pattern} escape '\\'`,
+  ])
+}

@@ -1,0 +1,107 @@
+/** The tables of this room (type aliases, because Kysely wants index signatures and interfaces have none). */
+import { sql } from 'kysely'
+import type { Migration } from '#storage'
+
+export type PeopleTable = {
+  readonly id: string
+  readonly directory: string
+  readonly username: string
+  /** `usernameKey(username)`; for an upstream person whose name somebody else has now, the key, a 0x1F and the id. */
+  readonly username_key: string
+  /** What the upstream calls this entry for ever (entryUUID); null for local people. */
+  readonly upstream_id: string | null
+  readonly name: string
+  readonly given_name: string | null
+  readonly family_name: string | null
+  readonly mail: string | null
+  readonly mail_verified: number
+  readonly organisation: string | null
+  readonly language: string | null
+  readonly disabled: number
+  /** JSON: name to list of texts. */
+  readonly attributes: string
+  /** JSON list, sorted, over all sources: what `memberships` says, kept by the same transaction. Null is unknown. */
+  readonly groups: string | null
+  /** Whether the person's own directory has ever told the groups. */
+  readonly groups_known: number
+  /** When it did for the last time. */
+  readonly groups_at: number | null
+  readonly created_at: number
+  readonly changed_at: number
+}
+
+export type MembershipsTable = {
+  readonly person_id: string
+  readonly group_name: string
+  /** `LOCAL_SOURCE`, or the id of the upstream that says so: what one source says never deletes what another says. */
+  readonly source: string
+}
+
+export type PasswordsTable = {
+  readonly person_id: string
+  /** PHC string format: `$argon2id$v=19$m=…,t=…,p=…$salt$hash`. */
+  readonly phc: string
+  readonly set_at: number
+}
+
+export type Tables = {
+  people: PeopleTable
+  memberships: MembershipsTable
+  passwords: PasswordsTable
+}
+
+/** The source of memberships that were given here, not by an upstream. No directory can have this id. */
+export const LOCAL_SOURCE = '@here'
+
+export const directoryMigrations: readonly Migration[] = Object.freeze([
+  {
+    name: 'directory-001-people',
+    async up(records) {
+      const { schema } = records
+      await schema
+        .createTable('people')
+        .addColumn('id', 'text', (c) => c.primaryKey())
+        .addColumn('directory', 'text', (c) => c.notNull())
+        .addColumn('username', 'text', (c) => c.notNull())
+        .addColumn('username_key', 'text', (c) => c.notNull())
+        .addColumn('upstream_id', 'text')
+        .addColumn('name', 'text', (c) => c.notNull())
+        .addColumn('given_name', 'text')
+        .addColumn('family_name', 'text')
+        .addColumn('mail', 'text')
+        .addColumn('mail_verified', 'integer', (c) => c.notNull())
+        .addColumn('organisation', 'text')
+        .addColumn('language', 'text')
+        .addColumn('disabled', 'integer', (c) => c.notNull())
+        .addColumn('attributes', 'text', (c) => c.notNull())
+        .addColumn('groups', 'text')
+        .addColumn('groups_known', 'integer', (c) => c.notNull())
+        .addColumn('groups_at', 'bigint')
+        .addColumn('created_at', 'bigint', (c) => c.notNull())
+        .addColumn('changed_at', 'bigint', (c) => c.notNull())
+        .execute()
+      await schema.createIndex('people_username').on('people').columns(['username_key', 'directory']).unique().execute()
+      await schema
+        .createIndex('people_upstream')
+        .on('people')
+        .columns(['directory', 'upstream_id'])
+        .unique()
+        .where(sql.ref('upstream_id'), 'is not', null)
+        .execute()
+      await schema
+        .createTable('memberships')
+        .addColumn('person_id', 'text', (c) => c.notNull())
+        .addColumn('group_name', 'text', (c) => c.notNull())
+        .addColumn('source', 'text', (c) => c.notNull())
+        .addPrimaryKeyConstraint('memberships_key', ['person_id', 'group_name', 'source'])
+        .execute()
+      await schema.createIndex('memberships_group').on('memberships').columns(['group_name', 'person_id']).execute()
+      await schema
+        .createTable('passwords')
+        .addColumn('person_id', 'text', (c) => c.primaryKey())
+        .addColumn('phc', 'text', (c) => c.notNull())
+        .addColumn('set_at', 'bigint', (c) => c.notNull())
+        .execute()
+    },
+  },
+])

@@ -1,0 +1,38 @@
+/** Passwords. The directory keeps and checks them; here they are one factor among others. */
+import { type Factor, type FactorParts, type FactorRow, typed } from '../factor.ts'
+import { LONGEST_PASSWORD } from '../limits.ts'
+
+function create({ verifyPassword, hasPassword }: FactorParts): Factor {
+  return Object.freeze({
+    description: Object.freeze({
+      kind: 'password',
+      of: ['knowledge'],
+      phishingResistant: false,
+      amr: ['pwd'],
+    } as const),
+    lane: 'password',
+    refusal: 'password-wrong',
+
+    async enrolled(personId) {
+      return (await hasPassword(personId))
+        ? [{ id: 'password', kind: 'password', label: 'Password', createdAt: 0 }]
+        : []
+    },
+
+    async verify(input, { personId, username }) {
+      const password = typed(input, 'password', LONGEST_PASSWORD)
+      if (password === undefined || username === undefined) return { wrong: 'input-invalid' }
+      const person = await verifyPassword(username, password)
+      if (person === 'wrong') return { wrong: 'password-wrong' }
+      // ATTACK: another person's name and password in the middle of somebody's step-up
+      if (personId !== undefined && person.id !== personId) return { wrong: 'another-person' }
+      return { personId: person.id, amr: ['pwd'] }
+    },
+
+    // the directory adds and removes them
+    remove: async () => 'absent',
+    removeAll: async () => 0,
+  } satisfies Factor)
+}
+
+export const password: FactorRow = Object.freeze({ create, migrations: [] })

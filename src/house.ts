@@ -1,0 +1,75 @@
+/** Opens the rooms on the configured storage, in the order of their floors. The server and the command line share it. */
+import { isAbsolute, resolve } from 'node:path'
+import { auditMigrations, createAudit } from '#audit'
+import { accessMigrations } from '#access'
+import { openCatalog, catalogMigrations } from '#catalog'
+import type { House } from '#cli'
+import type { Settings } from '#config'
+import type { Clock } from '#core/clock'
+import { parseDuration } from '#core/duration'
+import type { Log } from '#core/log'
+import { directoryMigrations, openDirectory } from '#directory'
+import { factorsMigrations, openFactors } from '#factors'
+import { keysMigrations, openKeys, readMasterKey } from '#keys'
+import { consentMigrations } from '#protocol/oidc'
+import { openDevices, openSessions, sessionsMigrations } from '#sessions'
+import { type Migration, openStorage } from '#storage'
+
+export const MIGRATIONS: readonly Migration[] = [
+  ...auditMigrations,
+  ...keysMigrations,
+  ...directoryMigrations,
+  ...factorsMigrations,
+  ...sessionsMigrations,
+  ...catalogMigrations,
+  ...accessMigrations,
+  ...consentMigrations,
+]
+
+export interface HouseOptions {
+  readonly settings: Settings
+  /** Where relative file names of the settings start. */
+  readonly folder: string
+  readonly clock: Clock
+  readonly log: Log
+  /** The policies that an app may name; the running server knows them. */
+  readonly policyNames?: () => readonly string[]
+}
+
+export async function openHouse({ settings, folder, clock, log, policyNames }: HouseOptions): Promise<House & { close(): Promise<void> }> {
+  const masterKey = await readMasterKey(settings.secrets, folder)
+  const storage = await openStorage({ url: inFolder(settings.storage.url, folder), clock, log, migrations: MIGRATIONS })
+  try {
+    const audit = createAudit({ storage, clock, log })
+    const keys = await openKeys({ storage, clock, log, audit, masterKey })
+    const people = await openDirectory({ storage, clock, log, audit, directories: settings.directories, folder })
+    const factors = await openFactors({
+      storage,
+      clock,
+      log,
+      audit,
+      keys,
+      issuer: settings.issuer,
+      organisation: settings.organisation,
+      verifyPassword: people.verifyPassword,
+      hasPassword: people.hasPassword,
+    })
+    const defaults = { idle: parseDuration(settings.sessions.idle)!, max: parseDuration(settings.sessions.max)! }
+    const sessions = openSessions({ storage, clock, log, audit, defaults })
+    const devices = openDevices({ storage, clock, audit })
+    const templates = resolve(folder, settings.catalog)
+    const catalog = await openCatalog({ storage, clock, audit, keys, templates, ...(policyNames ? { policyNames } : {}) })
+
+    // INVARIANT: switching a person off ends everything that is theirs, whoever does it and from wherever
+    people.onDisabled(async (personId) => void (await sessions.endAll(personId, 'person-disabled', 'system')))
+    return { storage, audit, keys, people, factors, sessions, devices, catalog, clock, log, close: () => storage.close() }
+  } catch (error) {
+    await storage.close()
+    throw error
+  }
+}
+
+function inFolder(url: string, folder: string): string {
+  const path = url.replace(/^sqlite:/, '')
+  return path === ':memory:' || isAbsolute(path) ? url : `sqlite:${resolve(folder, path)}`
+}

@@ -1,0 +1,40 @@
+/** Cookies: RFC 6265bis. Every cookie of Portico is HttpOnly, SameSite=Lax, host-only and, over https, `__Host-`. */
+
+export interface SetCookie {
+  /** Without prefix; the server adds `__Host-` where the issuer is https. */
+  readonly name: string
+  /** Empty deletes the cookie. */
+  readonly value: string
+  /** Seconds; a cookie of the browser session without it. */
+  readonly maxAge?: number
+}
+
+const PREFIX = '__Host-'
+
+/**
+ * The cookies of a request by their plain name.
+ * ATTACK: a cookie set by a sibling host could shadow ours; over https only names with the `__Host-` prefix are taken,
+ * which browsers accept from this very host only. Of two cookies with one name neither is believed.
+ */
+export function parseCookies(header: string | undefined, secure: boolean): ReadonlyMap<string, string> {
+  const found = new Map<string, string>()
+  if (!header || header.length > 16_384) return found
+  const twice = new Set<string>()
+  for (const part of header.split(';')) {
+    const equals = part.indexOf('=')
+    if (equals < 1) continue
+    let name = part.slice(0, equals).trim()
+    if (secure !== name.startsWith(PREFIX)) continue
+    if (secure) name = name.slice(PREFIX.length)
+    if (found.has(name)) twice.add(name)
+    found.set(name, part.slice(equals + 1).trim())
+  }
+  for (const name of twice) found.delete(name)
+  return found
+}
+
+export function cookieHeader(cookie: SetCookie, secure: boolean): string {
+  const life =
+    cookie.value === '' ? '; Max-Age=0' : cookie.maxAge === undefined ? '' : `; Max-Age=${Math.floor(cookie.maxAge)}`
+  return `${secure ? PREFIX : ''}${cookie.name}=${cookie.value}; Path=/${life}; HttpOnly; SameSite=Lax${secure ? '; Secure' : ''}`
+}

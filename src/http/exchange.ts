@@ -1,0 +1,91 @@
+/** What a handler receives and what it answers. */
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
+import { Refusal } from '#core/refusal'
+import type { SetCookie } from './cookies.ts'
+
+export interface PageRequest {
+  readonly method: string
+  readonly url: URL
+  readonly path: string
+  /** Values of `:name` parts of the route's path, decoded. */
+  readonly params: Readonly<Record<string, string>>
+  readonly query: URLSearchParams
+  readonly headers: IncomingHttpHeaders
+  readonly cookies: ReadonlyMap<string, string>
+  /** The client's address: from the socket, or from a believed proxy. */
+  readonly address: string
+  /** For logs. */
+  readonly id: string
+  /** For this answer's Content-Security-Policy. */
+  readonly nonce: string
+  readonly secure: boolean
+  /** `application/x-www-form-urlencoded`, at most 64 KiB and 100 fields, none twice. */
+  form(): Promise<ReadonlyMap<string, string>>
+  /** `application/json`, at most 256 KiB. */
+  json(): Promise<unknown>
+}
+
+export interface Answer {
+  readonly status: number
+  readonly headers?: Readonly<Record<string, string>>
+  readonly cookies?: readonly SetCookie[]
+  readonly body?: string | Buffer
+}
+
+const LARGEST_FORM = 64 * 1024
+const LARGEST_JSON = 256 * 1024
+const MOST_FIELDS = 100
+
+export async function readBody(request: IncomingMessage, type: string, limit: number): Promise<string> {
+  const sent = (request.headers['content-type'] ?? '').split(';')[0]!.trim().toLowerCase()
+  if (sent !== type) throw new Refusal('type-not-supported', 'body has another content type')
+  if (Number(request.headers['content-length'] ?? 0) > limit) throw new Refusal('body-too-large')
+  const chunks: Buffer[] = []
+  let size = 0
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    size += chunk.length
+    if (size > limit) throw new Refusal('body-too-large')
+    chunks.push(chunk)
+  }
+  const body = Buffer.concat(chunks)
+  const text = body.toString('utf8')
+  // bytes that are no UTF-8 come back as U+FFFD: refuse rather than guess what was meant
+  if (text.includes('\uFFFD') && !Buffer.from(text, 'utf8').equals(body))
+    throw new Refusal('input-invalid', 'body is not utf-8')
+  return text
+}
+
+export async function readForm(request: IncomingMessage): Promise<ReadonlyMap<string, string>> {
+  const pairs = [...new URLSearchParams(await readBody(request, 'application/x-www-form-urlencoded', LARGEST_FORM))]
+  const fields = new Map(pairs)
+  if (fields.size !== pairs.length) throw new Refusal('input-invalid', 'form has a field twice')
+  if (fields.size > MOST_FIELDS) throw new Refusal('input-invalid', 'form has too many fields')
+  return fields
+}
+
+export async function readJson(request: IncomingMessage): Promise<unknown> {
+  const body = await readBody(request, 'application/json', LARGEST_JSON)
+  try {
+    return JSON.parse(body)
+  } catch {
+    throw new Refusal('input-invalid', 'body is not json')
+  }
+}
+
+export const redirect = (location: string, cookies: readonly SetCookie[] = []): Answer => ({
+  status: 303,
+  headers: { location, 'cache-control': 'no-store' },
+  cookies,
+})
+
+export const json = (value: unknown, status = 200): Answer => ({
+  status,
+  headers: { 'content-type': 'application/json; charset=utf-8', 'cache-control': 'no-store' },
+  body: JSON.stringify(value),
+})
+
+export const text = (body: string, status = 200): Answer => ({
+  status,
+  headers: { 'content-type': 'text/plain; charset=utf-8', 'cache-control': 'no-store' },
+  body,
+})

@@ -1,0 +1,25 @@
+/**
+ * HTTP: one server in front of everything, and one door outwards.
+ *
+ * A request passes: limits of the socket → client address (`address.ts`) → raw prefix (the protocol engine) or a route →
+ * cross-origin check for everything that changes something (`origin.ts`) → the room's handler → answer.
+ * A `Refusal` thrown on the way becomes a page or a problem document through the `renderRefusal` given by the composer;
+ * anything else thrown is a bug: logged with the request's id, answered as `internal` without detail.
+ *
+ * - `exchange.ts` what a handler receives and answers    - `router.ts` paths and methods
+ * - `cookies.ts`  parsing and writing cookies            - `networks.ts` addresses and networks
+ * - `server.ts`   listening, draining                    - `outbound.ts` requests to others
+ */
+export { cookieHeader, type SetCookie } from './cookies.ts'
+export { type Answer, json, type PageRequest, redirect, text } from './exchange.ts'
+export { createNetworks, isSpecialUse, type Networks, normaliseAddress } from './networks.ts'
+export { createOutbound, type Outbound, type OutboundAnswer, type OutboundRequest } from './outbound.ts'
+export type { Route } from './router.ts'
+export {
+  createHttpServer,
+  type HttpServer,
+  type HttpServerOptions,
+  pageRequestOf,
+  type RawHandler,
+  requestContext,
+} from './server.ts'

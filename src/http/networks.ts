@@ -1,0 +1,64 @@
+/** Addresses and sets of networks. Parsed with `net.isIP` first: other parsers read `010.1.1.1` as 8.1.1.1. */
+import { BlockList, isIP } from 'node:net'
+
+export interface Networks {
+  has(address: string): boolean
+}
+
+/** The address as everything in Portico compares it: IPv4-mapped IPv6 as IPv4, without zone; undefined if it is none. */
+export function normaliseAddress(address: string | undefined): string | undefined {
+  if (!address) return undefined
+  const plain = address.replace(/^\[(.*)\]$/, '$1').replace(/%.*$/, '')
+  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(plain)?.[1]
+  const candidate = mapped ?? plain.toLowerCase()
+  return isIP(candidate) ? candidate : undefined
+}
+
+/** `list` holds addresses and CIDR networks that the settings schema has accepted. */
+export function createNetworks(list: readonly string[]): Networks {
+  const block = new BlockList()
+  for (const entry of list) {
+    const [ip, bits] = entry.split('/') as [string, string?]
+    const family = isIP(ip) === 6 ? 'ipv6' : 'ipv4'
+    if (bits === undefined) block.addAddress(ip, family)
+    else block.addSubnet(ip, Number(bits), family)
+  }
+  return {
+    has(address) {
+      const version = isIP(address)
+      return version !== 0 && block.check(address, version === 6 ? 'ipv6' : 'ipv4')
+    },
+  }
+}
+
+/** IANA special-purpose registries (RFC 6890 and successors): addresses that are not public destinations. */
+const SPECIAL_USE = createNetworks([
+  '0.0.0.0/8', // RFC 1122 "this network"
+  '10.0.0.0/8', // RFC 1918
+  '100.64.0.0/10', // RFC 6598 shared address space
+  '127.0.0.0/8', // RFC 1122 loopback
+  '169.254.0.0/16', // RFC 3927 link local, cloud metadata
+  '172.16.0.0/12', // RFC 1918
+  '192.0.0.0/24', // RFC 6890
+  '192.0.2.0/24', // RFC 5737 documentation
+  '192.88.99.0/24', // RFC 7526 6to4 relay
+  '192.168.0.0/16', // RFC 1918
+  '198.18.0.0/15', // RFC 2544 benchmarking
+  '198.51.100.0/24', // RFC 5737
+  '203.0.113.0/24', // RFC 5737
+  '224.0.0.0/4', // RFC 1112 multicast
+  '240.0.0.0/4', // RFC 1112 reserved, and broadcast
+  '::/127', // unspecified and loopback
+  '64:ff9b::/96', // RFC 6052: carries any IPv4 address
+  '64:ff9b:1::/48', // RFC 8215
+  '100::/64', // RFC 6666 discard
+  '2001::/23', // RFC 2928, Teredo among them
+  '2001:db8::/32', // RFC 3849 documentation
+  '2002::/16', // RFC 3056 6to4: carries any IPv4 address
+  '3fff::/20', // RFC 9637 documentation
+  'fc00::/7', // RFC 4193
+  'fe80::/10', // RFC 4291 link local
+  'ff00::/8', // RFC 4291 multicast
+])
+
+export const isSpecialUse = (address: string): boolean => SPECIAL_USE.has(normaliseAddress(address) ?? '0.0.0.0')

@@ -1,0 +1,196 @@
+/** Listening, the path of a request, draining. */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { AddressInfo, Socket } from 'node:net'
+import type { Log } from '#core/log'
+import { randomId } from '#core/random'
+import { Refusal } from '#core/refusal'
+import { clientAddress } from './address.ts'
+import { cookieHeader, parseCookies } from './cookies.ts'
+import { type Answer, type PageRequest, readForm, readJson } from './exchange.ts'
+import { createNetworks } from './networks.ts'
+import { isCrossOrigin } from './origin.ts'
+import { createRouter, type Route } from './router.ts'
+
+/** A handler that speaks node:http itself: the protocol engine. */
+export interface RawHandler {
+  /** `/oauth2/`, or an exact path when it does not end in a slash. */
+  readonly prefix: string
+  handle(request: IncomingMessage, response: ServerResponse): void | Promise<void>
+}
+
+export interface HttpServerOptions {
+  /** `127.0.0.1:3000`; port 0 takes a free one. */
+  readonly listen: string
+  /** Our public origin, `https://id.example.com`. */
+  readonly issuer: string
+  readonly proxies: readonly string[]
+  readonly routes: readonly Route[]
+  readonly raw?: readonly RawHandler[]
+  /** The page or problem document for a refusal. Must not throw. */
+  renderRefusal(refusal: Refusal, request: PageRequest): Answer | Promise<Answer>
+  readonly log: Log
+}
+
+export interface HttpServer {
+  readonly port: number
+  /** Stops listening, lets requests in flight finish (at most `patience` ms), then closes what is left. */
+  close(patience?: number): Promise<void>
+}
+
+interface RequestContext {
+  readonly address: string
+  readonly id: string
+  readonly cookies: ReadonlyMap<string, string>
+}
+
+const contexts = new WeakMap<IncomingMessage, RequestContext>()
+
+/** A raw handler's request as pages see it. */
+export const pageRequestOf = (request: IncomingMessage, issuer: string): PageRequest =>
+  pageRequest(request, requestContext(request), issuer, {})
+
+/** What the server found out about a request, for raw handlers. */
+export function requestContext(request: IncomingMessage): RequestContext {
+  const context = contexts.get(request)
+  if (!context) throw new Error('request did not come through the server')
+  return context
+}
+
+const LONGEST_URL = 16_384
+
+export async function createHttpServer(options: HttpServerOptions): Promise<HttpServer> {
+  const find = createRouter(options.routes)
+  const raw = options.raw ?? []
+  const proxies = createNetworks(options.proxies)
+  const secure = options.issuer.startsWith('https:')
+  const { log } = options
+
+  async function answer(request: IncomingMessage, context: RequestContext): Promise<Answer> {
+    let page = pageRequest(request, context, options.issuer, {})
+    try {
+      const found = find(page.method, page.path)
+      if (found.kind === 'nothing') throw new Refusal('not-found')
+      if (found.kind === 'wrong-method') {
+        const refused = await options.renderRefusal(new Refusal('method-not-allowed'), page)
+        return { ...refused, headers: { ...refused.headers, allow: found.allow.join(', ') } }
+      }
+      page = pageRequest(request, context, options.issuer, found.params)
+      if (found.route.method !== 'GET' && isCrossOrigin(request.headers, options.issuer))
+        throw new Refusal('cross-origin')
+      return await found.route.handle(page)
+    } catch (error) {
+      const refusal = error instanceof Refusal ? error : new Refusal('internal', 'unexpected error', { cause: error })
+      if (refusal.status >= 500)
+        log.error(
+          'request-failed',
+          { request: context.id, code: refusal.code, detail: refusal.detail },
+          refusal.cause ?? refusal,
+        )
+      return options.renderRefusal(refusal, page)
+    }
+  }
+
+  async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const url = request.url ?? '/'
+    const context: RequestContext = {
+      address: clientAddress(request, proxies),
+      id: randomId(9),
+      cookies: parseCookies(request.headers.cookie, secure),
+    }
+    contexts.set(request, context)
+    if (url.length > LONGEST_URL || !url.startsWith('/') || url.startsWith('//')) {
+      send(response, { status: url.length > LONGEST_URL ? 414 : 400, body: '' }, secure)
+      return
+    }
+    const path = url.split('?', 1)[0]!
+    const rawHandler = raw.find((r) => (r.prefix.endsWith('/') ? path.startsWith(r.prefix) : path === r.prefix))
+    if (rawHandler) {
+      await rawHandler.handle(request, response)
+      return
+    }
+    const result = await answer(request, context)
+    send(response, result, secure, request.method === 'HEAD')
+  }
+
+  const server = createServer(
+    { maxHeaderSize: 32_768, requestTimeout: 30_000, headersTimeout: 15_000, keepAliveTimeout: 65_000 },
+    (request, response) => {
+      handle(request, response).catch((error) => {
+        log.error('request-failed', { request: contexts.get(request)?.id }, error)
+        if (response.headersSent) response.destroy()
+        else send(response, { status: 500, body: '' }, secure)
+      })
+    },
+  )
+  server.on('clientError', (_error, socket) => {
+    if ((socket as Socket).writable)
+      socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n')
+  })
+  await listen(server, options.listen)
+  return {
+    port: (server.address() as AddressInfo).port,
+    close: (patience = 10_000) => drain(server, patience),
+  }
+}
+
+function pageRequest(
+  request: IncomingMessage,
+  context: RequestContext,
+  issuer: string,
+  params: Readonly<Record<string, string>>,
+): PageRequest {
+  const url = URL.parse(request.url ?? '/', issuer) ?? new URL(issuer)
+  return {
+    method: request.method ?? 'GET',
+    url,
+    path: url.pathname,
+    params,
+    query: url.searchParams,
+    headers: request.headers,
+    cookies: context.cookies,
+    address: context.address,
+    id: context.id,
+    nonce: randomId(16),
+    secure: issuer.startsWith('https:'),
+    form: () => readForm(request),
+    json: () => readJson(request),
+  }
+}
+
+function send(response: ServerResponse, answer: Answer, secure: boolean, headOnly = false): void {
+  response.statusCode = answer.status
+  for (const [name, value] of Object.entries(answer.headers ?? {})) response.setHeader(name, value)
+  response.setHeader('x-content-type-options', 'nosniff')
+  if (secure) response.setHeader('strict-transport-security', 'max-age=31536000')
+  if (answer.cookies && answer.cookies.length > 0)
+    response.setHeader(
+      'set-cookie',
+      answer.cookies.map((c) => cookieHeader(c, secure)),
+    )
+  const body = answer.body ?? ''
+  response.setHeader('content-length', Buffer.byteLength(body))
+  response.end(headOnly ? '' : body)
+}
+
+function listen(server: Server, address: string): Promise<void> {
+  const colon = address.lastIndexOf(':')
+  const host = address.slice(0, colon).replace(/^\[(.*)\]$/, '$1')
+  return new Promise((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(Number(address.slice(colon + 1)), host, () => {
+      server.off('error', reject)
+      resolve()
+    })
+  })
+}
+
+function drain(server: Server, patience: number): Promise<void> {
+  return new Promise((resolve) => {
+    const giveUp = setTimeout(() => server.closeAllConnections(), patience)
+    server.close(() => {
+      clearTimeout(giveUp)
+      resolve()
+    })
+    server.closeIdleConnections()
+  })
+}

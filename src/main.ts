@@ -1,0 +1,14 @@
+#!/usr/bin/env node
+/** The command line's entrance. */
+import { createLog } from '#audit'
+import { runCommand, VERBS } from '#cli'
+import { openHouse } from './house.ts'
+import { serveVerbs } from './serve.ts'
+
+process.exitCode = await runCommand({
+  words: process.argv.slice(2),
+  verbs: [...serveVerbs, ...VERBS],
+  // what programs read goes to standard output, what operators read to standard error
+  openHouse: ({ settings, folder, clock }) =>
+    openHouse({ settings, folder, clock, log: createLog({ level: settings.log.level === 'info' ? 'warn' : settings.log.level, stream: process.stderr }) }),
+})

@@ -1,0 +1,81 @@
+/**
+ * Pages: what people see. Languages, the frame around every page, and the views as pure functions from data to HTML.
+ *
+ * - `views.ts`     what each view is given, and what it returns (`View`): the contract
+ * - `views/…`      the views: `proof` who are you, `enrolment` add a way, `question` yes or no, `outcome` the ends,
+ *                  `account` launcher and account
+ * - `frame.ts`     `document()`: a view as an answer, with its headers (`headers.ts`), stylesheet and scripts (`assets.ts`)
+ * - `languages/…`  one table per language; `words.ts` makes sentences of them; `browser-name.ts` a User-Agent in two words
+ * - `presenter.ts` a view for a request: its language, its cookie; what the rooms above use
+ * - `parts.ts`     forms, fields, the problem box    - `markup.ts` escaping    - `browser/…` runs in the browser
+ *
+ * Nothing here decides, stores or reads a request: `document({ ...passwordView(data, messages), lang, nonce, … })`.
+ */
+export { browserName } from './browser-name.ts'
+export { type DocumentOptions, document, type Nav } from './frame.ts'
+export { contentSecurityPolicy } from './headers.ts'
+export type { Messages } from './languages/en.ts'
+export { chooseLanguage, isLanguage, LANGUAGE_NAMES, LANGUAGES, type Language } from './languages/language.ts'
+export { html, type Markup, safeHref } from './markup.ts'
+export { createPresenter, type PageOptions, type Presenter } from './presenter.ts'
+export { accountView, launcherView } from './views/account.ts'
+export { changePasswordView, claimView, enrolChoiceView, enrolPasskeyView, enrolTotpView, recoveryCodesView } from './views/enrolment.ts'
+export { errorView, expiredView, refusedView, waitingView, whyView } from './views/outcome.ts'
+export { choiceView, identifierView, passkeyView, passwordView, recoveryCodeView, totpView } from './views/proof.ts'
+export { consentView, deviceCodeView, deviceConfirmView, deviceDoneView, signedOutView, signOutView } from './views/question.ts'
+export type {
+  AccountConsent,
+  AccountData,
+  AccountDevice,
+  AccountFactor,
+  AccountSession,
+  Answers,
+  ChangePasswordData,
+  ChoiceData,
+  ClaimData,
+  ConsentData,
+  DeviceCodeData,
+  DeviceConfirmData,
+  DeviceDoneData,
+  EnrolChoiceData,
+  EnrolPasskeyData,
+  EnrolTotpData,
+  ErrorData,
+  ExpiredData,
+  FactorKind,
+  Form,
+  IdentifierData,
+  LauncherApp,
+  LauncherData,
+  Link,
+  Notice,
+  PasskeyData,
+  PasswordData,
+  RecoveryCodeData,
+  RecoveryCodesData,
+  RefusedData,
+  Remember,
+  SignedOutData,
+  SignOutData,
+  Step,
+  TotpData,
+  View,
+  WaitingData,
+  Who,
+  WhyData,
+} from './views.ts'
+export {
+  conditionName,
+  fill,
+  type HelpCode,
+  helpSentence,
+  inSeconds,
+  lengthOfTime,
+  messagesFor,
+  type ReasonCode,
+  reasonSentence,
+  refusalSentence,
+  scopeName,
+  strengthName,
+  type Values,
+} from './words.ts'

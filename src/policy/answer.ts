@@ -1,0 +1,54 @@
+/** Allow or challenge: the factors a person has given against the terms of the rule. */
+import type { Decision } from './decision.ts'
+import { bitsOf, mayRemember, needed, oldestOf, proofsOf } from './proofs.ts'
+import type { Scene } from './scene.ts'
+import { alternatives, meets, namesIn, type Strengths, strongest } from './strengths.ts'
+import type { Terms } from './terms.ts'
+import { around } from './wall-clock.ts'
+import type { Wanted } from './wanted.ts'
+
+export type Answer = Pick<
+  Decision,
+  'outcome' | 'required' | 'satisfied_by' | 'missing' | 'acr' | 'auth_time' | 'session' | 'remember_device' | 'unmet'
+>
+
+/** `terms` already hold what the request wants, except for its choice of strengths. */
+export function answer(strengths: Strengths, terms: Terms, wanted: Wanted, scene: Scene): Answer {
+  const { facts, at } = scene
+  const demand = { every: terms.strengths, one: wanted.one }
+  // nobody has given anything where nobody has signed in
+  const proofs = facts.user === undefined ? [] : proofsOf(facts, at, terms)
+  const held = bitsOf(proofs)
+  const met = meets(strengths, demand, held)
+  const chosen = wanted.preferred.find((strength) => strength.met(held)) ?? wanted.preferred[0]
+  const names = namesIn(strengths, demand.every | (chosen?.bit ?? 0))
+  const used = met ? needed(strengths, demand, proofs) : proofs
+  const since = met ? oldestOf(used) : undefined
+  const acr = chosen?.name ?? names.find((name) => strengths.find(name)!.lists) ?? strongest(held)
+  const session = limits(terms, at)
+  return {
+    outcome: wanted.unmet ? 'deny' : met ? 'allow' : 'challenge',
+    required: {
+      strength: names[0]!,
+      ...(names.length > 1 && { also: names.slice(1) }),
+      ...(terms.within && { within: terms.within.text }),
+    },
+    satisfied_by: used.map((proof) => proof.name),
+    missing: met ? [] : alternatives(strengths, demand, held),
+    ...(met && acr && { acr }),
+    ...(since !== undefined && { auth_time: Math.floor(since / 1000) }),
+    ...(session && { session }),
+    ...(mayRemember(facts, terms) && { remember_device: terms.remember!.text }),
+    ...(wanted.unmet && { unmet: true }),
+  }
+}
+
+function limits({ idle, max, ends }: Terms, at: number | undefined): Decision['session'] | undefined {
+  if (!idle && !max && ends.length === 0) return undefined
+  const next = at === undefined || ends.length === 0 ? undefined : Math.min(...ends.map((end) => around(end, at).next))
+  return {
+    ...(idle && { idle: idle.text }),
+    ...(max && { max: max.text }),
+    ...(next !== undefined && { ends: new Date(next).toISOString() }),
+  }
+}

@@ -1,0 +1,3 @@
+import { oneOf } from './shapes.ts'
+
+export const appId = oneOf('app.id', 'the app is not known', (facts) => facts.app?.id)

@@ -1,0 +1,7 @@
+import { oneOf } from './shapes.ts'
+
+export const clientOrganisation = oneOf(
+  'client.organisation',
+  'the organisation of the client is not known',
+  (facts) => facts.client?.organisation,
+)

@@ -1,0 +1,66 @@
+/** Every condition there is. To add one: its file, and a line here. */
+import { nearest } from '#core/nearest'
+import type { Condition } from '../condition.ts'
+import { appId } from './app-id.ts'
+import { appTags } from './app-tags.ts'
+import { appTier } from './app-tier.ts'
+import { clientAuthentication } from './client-authentication.ts'
+import { clientId } from './client-id.ts'
+import { clientOrganisation } from './client-organisation.ts'
+import { deviceEnrolled } from './device-enrolled.ts'
+import { deviceKind } from './device-kind.ts'
+import { deviceKnown } from './device-known.ts'
+import { devicePlatform } from './device-platform.ts'
+import { deviceSite } from './device-site.ts'
+import { network } from './network.ts'
+import { requestKind } from './request-kind.ts'
+import { sessionAge } from './session-age.ts'
+import { time } from './time.ts'
+import { userAttribute } from './user-attribute.ts'
+import { userDirectory } from './user-directory.ts'
+import { userGroups } from './user-groups.ts'
+import { userId } from './user-id.ts'
+import { userOrganisation } from './user-organisation.ts'
+
+export const CONDITIONS: readonly Condition[] = Object.freeze([
+  userGroups,
+  userId,
+  userDirectory,
+  userOrganisation,
+  userAttribute,
+  appId,
+  appTags,
+  appTier,
+  network,
+  deviceKnown,
+  deviceEnrolled,
+  deviceKind,
+  deviceSite,
+  devicePlatform,
+  time,
+  sessionAge,
+  requestKind,
+  clientId,
+  clientOrganisation,
+  clientAuthentication,
+])
+
+const byName = new Map(CONDITIONS.map((condition) => [condition.name, condition]))
+const prefixed = CONDITIONS.filter((condition) => condition.name.endsWith('.'))
+
+/** The condition of a name as a rule writes it, and what stands behind its prefix. */
+export function findCondition(written: string): { condition: Condition; rest: string } | undefined {
+  const exact = byName.get(written)
+  if (exact && !written.endsWith('.')) return { condition: exact, rest: '' }
+  const condition = prefixed.find(({ name }) => written.startsWith(name) && written.length > name.length)
+  return condition && { condition, rest: written.slice(condition.name.length) }
+}
+
+/** The known name nearest to one that is not known. */
+export const nearestCondition = (written: string): string | undefined =>
+  nearest(written, [
+    ...CONDITIONS.map(({ name }) => (name.endsWith('.') ? `${name}<name>` : name)),
+    'any',
+    'all',
+    'not',
+  ])

@@ -1,0 +1,25 @@
+import { z } from 'zod'
+import { formatDuration, parseDuration } from '#core/duration'
+import type { Condition } from '../condition.ts'
+import { instant } from '../facts.ts'
+
+const duration = z
+  .string()
+  .refine((text) => parseDuration(text) !== undefined, 'expected a duration like `90s`, `15m`, `12h` or `30d`')
+
+export const sessionAge: Condition<{ over: string }, number> = {
+  name: 'session.age',
+  wanted: z.strictObject({ over: duration }),
+  prepare(wanted) {
+    const over = parseDuration(wanted.over)!
+    return {
+      why: 'the start of the session is not known',
+      see({ facts, at }) {
+        const started = instant(facts.session?.started)
+        return started === undefined || at === undefined ? undefined : Math.max(0, at - started)
+      },
+      holds: (age) => age > over,
+      show: formatDuration,
+    }
+  },
+}

@@ -1,0 +1,82 @@
+import { z } from 'zod'
+import { nearest } from '#core/nearest'
+import type { Condition } from '../condition.ts'
+import { DAYS, openTimeZone, parseMinute, type TimeZone, type WallClock, wallClock } from '../wall-clock.ts'
+
+interface Wanted {
+  days?: ReadonlySet<number> | undefined
+  between?: { from: number; to: number } | undefined
+  zone: TimeZone
+}
+
+/** `mon`, `mon-fri`, `sat-mon`, or a list of these. */
+const days = z
+  .union([z.string().transform((one) => [one]), z.array(z.string()).min(1, 'expected at least one')])
+  .transform((list, ctx) => {
+    const chosen = new Set<number>()
+    for (const text of list) {
+      const [from, to = from, ...rest] = text
+        .toLowerCase()
+        .split('-')
+        .map((name) => DAYS.indexOf(name as (typeof DAYS)[number]))
+      if (from === undefined || from < 0 || to === undefined || to < 0 || rest.length > 0) {
+        ctx.addIssue(`expected days like \`mon-fri\` or \`[mon, wed]\`, not \`${text.slice(0, 40)}\``)
+        continue
+      }
+      for (let day = from; ; day = (day + 1) % 7) {
+        chosen.add(day)
+        if (day === to) break
+      }
+    }
+    return chosen as ReadonlySet<number>
+  })
+
+const between = z.string().transform((text, ctx) => {
+  const [from, to, ...rest] = text.split('-').map((part) => parseMinute(part.trim()))
+  if (from === undefined || to === undefined || rest.length > 0 || from === 1440 || from === to) {
+    ctx.addIssue('expected two different times like `08:00-18:00`')
+    return z.NEVER
+  }
+  return { from, to }
+})
+
+const zone = z.string('expected a time zone like `Europe/Amsterdam`').transform((name, ctx) => {
+  const open = name === 'site' ? undefined : openTimeZone(name)
+  if (open) return open
+  if (name === 'site') {
+    const message =
+      'asks for the time zone of a site, which site files do not carry yet; name a zone like `Europe/Amsterdam`'
+    ctx.addIssue({ code: 'custom', message, params: { code: 'zone-site-unsupported' } })
+  } else {
+    const near = nearest(name, Intl.supportedValuesOf('timeZone'))
+    const message = `is no time zone${near ? `; did you mean \`${near}\`?` : ', expected one like `Europe/Amsterdam`'}`
+    ctx.addIssue({ code: 'custom', message, params: { code: 'unknown-time-zone' } })
+  }
+  return z.NEVER
+})
+
+/**
+ * What the clock on the wall of that zone shows, so the hour that a clock change repeats counts twice and the one it
+ * skips never comes. A window over midnight belongs to the day on which it opened. The end is not part of it.
+ */
+export const time: Condition<Wanted, WallClock> = {
+  name: 'time',
+  wanted: z
+    .strictObject({ days: days.optional(), between: between.optional(), zone })
+    .refine((form) => form.days || form.between, 'expected `days` or `between`') as unknown as z.ZodType<Wanted>,
+  prepare: (wanted) => ({
+    why: 'the time is not known',
+    see: (scene) => (scene.at === undefined ? undefined : wallClock(wanted.zone, scene.at)),
+    holds({ day, minute }) {
+      const on = (d: number) => !wanted.days || wanted.days.has(d)
+      if (!wanted.between) return on(day)
+      const { from, to } = wanted.between
+      if (from < to) return on(day) && minute >= from && minute < to
+      return (minute >= from && on(day)) || (minute < to && on((day + 6) % 7))
+    },
+    show({ day, minute }) {
+      const two = (n: number) => String(Math.floor(n)).padStart(2, '0')
+      return `${DAYS[day]} ${two(minute / 60)}:${two(minute % 60)}`
+    },
+  }),
+}

@@ -1,0 +1,64 @@
+/** What a decision says: the JSON of `explain`, of receipts and of tests. */
+import type { Words } from './documents.ts'
+import type { ConditionTrace } from './when.ts'
+
+/** Name of the rule that no file writes: the app's own list of groups. */
+export const AUDIENCE = 'audience'
+
+export type Outcome = 'allow' | 'deny' | 'challenge'
+
+export interface RuleTrace {
+  readonly policy: string
+  /** `audience` is not written in a file: the app's own list of groups that may open it at all. */
+  readonly rule: string
+  readonly line: string | null
+  readonly mode?: 'report'
+  readonly matched: boolean | 'unknown' | 'error'
+  readonly conditions: readonly ConditionTrace[]
+}
+
+/** A rule in report mode that matched, or may have: what it alone would have done. */
+export interface Reported {
+  readonly policy: string
+  readonly rule: string
+  readonly line: string
+  readonly matched: true | 'unknown'
+  readonly outcome: Outcome
+}
+
+export interface Required {
+  readonly strength: string
+  /** Further strengths that must be met as well, where several came together. */
+  readonly also?: readonly string[]
+  /** No needed factor may be older, as a duration. */
+  readonly within?: string
+}
+
+export interface Decision {
+  readonly outcome: Outcome
+  /** The policy whose rule decided: the app's, or the baseline. Null where none was named. */
+  readonly policy: string | null
+  /** Null: no rule matched, so the answer is no. */
+  readonly rule: string | null
+  readonly line: string | null
+  /** What has to be met; absent where the answer is no. */
+  readonly required?: Required
+  /** The fewest factors that meet it, `device` standing for a remembered second factor; of a challenge, those that count already. */
+  readonly satisfied_by: readonly string[]
+  /** The sets of factors of which one must still be given, smallest first. Empty where nothing is missing. */
+  readonly missing: readonly (readonly string[])[]
+  /** The strength met: the one the request wanted, else the rule's own, else the strongest built-in one. */
+  readonly acr?: string
+  /** Seconds since 1970 at which the oldest of `satisfied_by` was given. */
+  readonly auth_time?: number
+  /** `ends` is an instant (ISO 8601); the others are durations. */
+  readonly session?: { readonly idle?: string; readonly max?: string; readonly ends?: string }
+  /** So long a second factor that is verified now may be remembered on this device. Absent: it may not. */
+  readonly remember_device?: string
+  readonly deny?: { readonly say?: Words; readonly do?: Words }
+  /** The request wants only strengths that do not exist here, so it cannot be met (RFC 9470, `unmet_authentication_requirements`). */
+  readonly unmet?: true
+  readonly reported: readonly Reported[]
+  readonly trace: readonly RuleTrace[]
+  readonly versions: { readonly policies: string; readonly facts: number }
+}

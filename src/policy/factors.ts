@@ -1,0 +1,55 @@
+/** What each factor is made of. To add one: a row here, and its member in the factors room. */
+
+/** NIST SP 800-63B: something you know, have, are. */
+export type Kind = 'knowledge' | 'possession' | 'inherence'
+
+interface FactorRow {
+  readonly bit: number
+  readonly kind: Kind
+  /** Everybody may have it, so it is offered wherever it would help; the others only where a strength lists them. */
+  readonly common: boolean
+}
+
+/** In the order in which they are offered. A recovery code is a look-up secret: something you have on paper. */
+const FACTORS: Readonly<Record<string, FactorRow>> = Object.freeze({
+  passkey: { bit: 1, kind: 'possession', common: true },
+  password: { bit: 2, kind: 'knowledge', common: true },
+  totp: { bit: 4, kind: 'possession', common: true },
+  'recovery-code': { bit: 8, kind: 'possession', common: true },
+  badge: { bit: 16, kind: 'possession', common: false },
+  pin: { bit: 32, kind: 'knowledge', common: false },
+})
+
+export const FACTOR_NAMES = ['passkey', 'password', 'totp', 'recovery-code', 'badge', 'pin'] as const
+
+/** What a passkey adds when its authenticator checked the person, and when its key cannot be copied. */
+export const USER_VERIFIED = 1 << 10
+export const HARDWARE = 1 << 11
+/** A second factor that was verified on this device before, and is remembered. */
+export const REMEMBERED = 1 << 12
+
+export const PASSKEY = FACTORS['passkey']!.bit
+const KNOWLEDGE = bitsOf('knowledge')
+const POSSESSION = bitsOf('possession') | REMEMBERED
+const EVERY = KNOWLEDGE | POSSESSION
+
+function bitsOf(kind: Kind): number {
+  return Object.values(FACTORS).reduce((bits, row) => (row.kind === kind ? bits | row.bit : bits), 0)
+}
+
+/** The bits of one factor, 0 for a name that is none: it then counts for nothing. */
+export const bitOf = (name: string): number => (Object.hasOwn(FACTORS, name) ? FACTORS[name]!.bit : 0)
+
+/** How many kinds the given factors cover. A person-verified passkey is possession and one more (SP 800-63B 2.2.2). */
+export const kindsOf = (bits: number): number =>
+  (bits & KNOWLEDGE ? 1 : 0) + (bits & POSSESSION ? 1 : 0) + (bits & USER_VERIFIED ? 1 : 0)
+
+/** True when at least one factor was really given: a remembered device alone is none. */
+export const anyOf = (bits: number): boolean => (bits & EVERY & ~REMEMBERED) !== 0
+
+/** The factors that could be asked for: the common ones, and those in `listed`. */
+export function offered(listed: number): { name: string; bits: number }[] {
+  return Object.entries(FACTORS)
+    .filter(([, row]) => row.common || (listed & row.bit) !== 0)
+    .map(([name, row]) => ({ name, bits: name === 'passkey' ? row.bit | USER_VERIFIED | HARDWARE : row.bit }))
+}

@@ -1,0 +1,231 @@
+/** The facts of one request: everything a policy may look at. What is left out is unknown. */
+import { isIP } from 'node:net'
+import { z } from 'zod'
+import { type Problem, readYaml } from '#config'
+import type { Instant } from '#core/clock'
+import { FACTOR_NAMES } from './factors.ts'
+
+/** Version of the form below; decisions and receipts carry it. */
+export const FACTS_VERSION = 1
+
+export const REQUEST_KINDS = ['sign-in', 'app', 'api', 'admin', 'account', 'helpdesk'] as const
+
+/** ISO 8601 with offset, or milliseconds since 1970. */
+export type Time = string | number
+
+export interface Authenticated {
+  readonly factor: string
+  readonly at?: Time | undefined
+  /** Passkeys: the authenticator checked a PIN or a finger, so it counts as two kinds. */
+  readonly user_verified?: boolean | undefined
+  /** Passkeys: the key cannot leave its authenticator. */
+  readonly hardware?: boolean | undefined
+}
+
+export interface Facts {
+  readonly at?: Time | undefined
+  readonly request?:
+    | {
+        readonly kind?: (typeof REQUEST_KINDS)[number] | undefined
+        /** When this very request began: a factor given since then satisfies `within: 0s`. */
+        readonly started?: Time | undefined
+        /** What the app asks on top of the policy; it can only add. */
+        readonly wanted?:
+          | {
+              /** Strengths by name, the preferred first: one of them must be met (OIDC Core 3.1.2.1, `acr_values`). */
+              readonly strength?: readonly string[] | undefined
+              /** Seconds: no needed factor may be older (`max_age`). */
+              readonly max_age?: number | undefined
+              /** Every needed factor must be given for this very request (`prompt=login`). */
+              readonly fresh?: boolean | undefined
+            }
+          | undefined
+      }
+    | undefined
+  /** Absent: nobody has signed in. */
+  readonly user?:
+    | {
+        readonly id?: string | undefined
+        readonly username?: string | undefined
+        readonly groups?: readonly string[] | undefined
+        /** `null`: known to belong to none. */
+        readonly organisation?: string | null | undefined
+        readonly directory?: string | undefined
+        /** When given it is complete: an attribute that is not in it is known to be absent. */
+        readonly attributes?: Readonly<Record<string, string | readonly string[] | null>> | undefined
+      }
+    | undefined
+  readonly app?:
+    | {
+        readonly id?: string | undefined
+        readonly policy?: string | undefined
+        readonly tags?: readonly string[] | undefined
+        /** Groups that may open the app at all, `*` for everybody; from its registration. */
+        readonly audience?: readonly string[] | undefined
+        readonly tier?: string | null | undefined
+      }
+    | undefined
+  readonly network?:
+    | {
+        readonly ip?: string | undefined
+        readonly country?: string | null | undefined
+        readonly latitude?: number | undefined
+        readonly longitude?: number | undefined
+      }
+    | undefined
+  readonly device?:
+    | {
+        readonly id?: string | undefined
+        readonly known?: boolean | undefined
+        /** When this person last gave a second factor on this device and asked to be remembered. */
+        readonly trusted_since?: Time | undefined
+        readonly enrolled?: boolean | undefined
+        readonly kind?: 'personal' | 'shared' | undefined
+        readonly site?: string | null | undefined
+        readonly platform?: string | undefined
+      }
+    | undefined
+  readonly session?:
+    | {
+        readonly started?: Time | undefined
+        readonly authenticated?: readonly Authenticated[] | undefined
+        readonly upstream?: { readonly assurance?: string | undefined; readonly at?: Time | undefined } | undefined
+      }
+    | undefined
+  readonly history?: { readonly previous?: unknown; readonly sign_ins?: readonly unknown[] | undefined } | undefined
+  readonly client?:
+    | {
+        readonly id?: string | undefined
+        readonly organisation?: string | null | undefined
+        readonly authentication?: string | undefined
+        readonly scopes?: readonly string[] | undefined
+      }
+    | undefined
+}
+
+/** Milliseconds since 1970, or undefined where the text or number is no instant. */
+export function instant(time: Time | undefined): Instant | undefined {
+  const at = typeof time === 'string' ? Date.parse(time) : time
+  return typeof at === 'number' && Math.abs(at) <= 8.64e15 ? at : undefined
+}
+
+const text = z.string().min(1).max(1000)
+const texts = z.array(text).max(5000)
+const time = z.union([
+  z.iso.datetime({ offset: true, error: 'expected an instant like `2026-11-22T09:00:00Z`' }),
+  z.number().min(-8.64e15).max(8.64e15),
+])
+
+export const factsSchema: z.ZodType<Facts> = z.strictObject({
+  at: time.optional(),
+  request: z
+    .strictObject({
+      kind: z.enum(REQUEST_KINDS).optional(),
+      started: time.optional(),
+      wanted: z
+        .strictObject({
+          strength: texts.optional(),
+          max_age: z.number().min(0).optional(),
+          fresh: z.boolean().optional(),
+        })
+        .optional(),
+    })
+    .optional(),
+  user: z
+    .strictObject({
+      id: text.optional(),
+      username: text.optional(),
+      groups: texts.optional(),
+      organisation: text.nullable().optional(),
+      directory: text.optional(),
+      attributes: z.record(z.string(), z.union([z.string(), z.array(z.string()), z.null()])).optional(),
+    })
+    .optional(),
+  app: z
+    .strictObject({
+      id: text.optional(),
+      audience: texts.optional(),
+      policy: text.optional(),
+      tags: texts.optional(),
+      tier: text.nullable().optional(),
+    })
+    .optional(),
+  network: z
+    .strictObject({
+      ip: z
+        .string()
+        .refine((ip) => isIP(ip) !== 0, 'expected an IPv4 or IPv6 address')
+        .optional(),
+      country: z
+        .string()
+        .regex(/^[A-Z]{2}$/, 'expected two capital letters')
+        .nullable()
+        .optional(),
+      latitude: z.number().min(-90).max(90).optional(),
+      longitude: z.number().min(-180).max(180).optional(),
+    })
+    .optional(),
+  device: z
+    .strictObject({
+      id: text.optional(),
+      known: z.boolean().optional(),
+      trusted_since: time.optional(),
+      enrolled: z.boolean().optional(),
+      kind: z.enum(['personal', 'shared']).optional(),
+      site: text.nullable().optional(),
+      platform: text.optional(),
+    })
+    .optional(),
+  session: z
+    .strictObject({
+      started: time.optional(),
+      authenticated: z
+        .array(
+          z.strictObject({
+            factor: z.enum(FACTOR_NAMES),
+            at: time.optional(),
+            user_verified: z.boolean().optional(),
+            hardware: z.boolean().optional(),
+          }),
+        )
+        .max(100)
+        .optional(),
+      upstream: z.strictObject({ assurance: text.optional(), at: time.optional() }).optional(),
+    })
+    .optional(),
+  history: z.strictObject({ previous: z.unknown().optional(), sign_ins: z.array(z.unknown()).optional() }).optional(),
+  client: z
+    .strictObject({
+      id: text.optional(),
+      organisation: text.nullable().optional(),
+      authentication: text.optional(),
+      scopes: texts.optional(),
+    })
+    .optional(),
+})
+
+/**
+ * Checks one set of facts that has already been parsed. `where` names the source in problems; their lines are those of
+ * the value written as JSON, one member a line.
+ */
+export function parseFacts(json: unknown, where: string): { facts?: Facts; problems: Problem[] } {
+  const result = factsSchema.safeParse(json)
+  if (result.success) return { facts: result.data, problems: [] }
+  return { problems: readYaml(where, JSON.stringify(json, undefined, 2) ?? 'null', factsSchema).problems }
+}
+
+/** Reads the JSON text of one set of facts or of an array of them; problems carry the line in the text. */
+export function readFacts(source: string, where: string): { facts?: Facts | Facts[]; problems: Problem[] } {
+  let json: unknown
+  try {
+    json = JSON.parse(source)
+  } catch {
+    const { problems } = readYaml(where, source, z.unknown())
+    const first = problems[0] ?? { file: where, line: 1, column: 1, code: '', message: '' }
+    return { problems: [{ ...first, code: 'json-invalid', message: 'file is not valid JSON' }] }
+  }
+  const schema = Array.isArray(json) ? z.array(factsSchema) : factsSchema
+  const result = schema.safeParse(json)
+  if (result.success) return { facts: result.data as Facts | Facts[], problems: [] }
+  return { problems: readYaml(where, source, schema as z.ZodType<unknown>).problems }
+}

@@ -1,0 +1,206 @@
+/** Reads a policy folder. A folder with any problem gives no policies at all, so the old ones stay in force. */
+import type { Problem } from '#config'
+import { sha256Version } from '#core/digest'
+import { nearest } from '#core/nearest'
+import type { PolicyDocument } from './documents.ts'
+import { listFiles, readText } from './folder.ts'
+import type { Policies, Policy, Rule } from './policies.ts'
+import { type Reading, readDocument } from './reading.ts'
+import { BUILT_IN_NAMES, createStrengths, MOST_CUSTOM, type Strengths } from './strengths.ts'
+import type { Verdict } from './terms.ts'
+import { type Path, prepareWhen } from './when.ts'
+import { createZone, parseRange, readSites, type Zone } from './zones.ts'
+
+/**
+ * Every `*.yaml` below `dir`, sorted by path. All problems at once, in the order of files and lines; never throws for
+ * what a person wrote. `policies` is absent when there is any problem.
+ */
+export function loadPolicies(dir: string): { policies?: Policies; problems: Problem[] } {
+  const { files, label, problems } = listFiles(dir)
+  const hashes: string[] = []
+  const readings: Reading[] = []
+  for (const name of files) {
+    const { text, problem } = readText(dir, label, name)
+    if (problem) problems.push(problem)
+    if (text === undefined) continue
+    hashes.push(`${name} ${sha256Version(text)}`)
+    readings.push(readDocument(`${label}/${name}`, text))
+  }
+  const siteFile = (file: string, reading: Reading, path: Path) => {
+    const base = reading.file
+      .slice(label.length + 1)
+      .split('/')
+      .slice(0, -1)
+    const name = [...base, ...file.split('/')].join('/')
+    if (file.startsWith('/') || file.includes('\\') || file.split('/').includes('..')) {
+      return void problems.push(reading.problem(path, 'file-outside', 'must name a file in the policy folder'))
+    }
+    const { text, problem } = readText(dir, label, name)
+    if (text === undefined) {
+      return void problems.push(
+        reading.problem(path, 'file-unreadable', `names \`${file.slice(0, 200)}\`: ${problem!.message}`),
+      )
+    }
+    hashes.push(`${name} ${sha256Version(text)}`)
+    const sites = readSites(`${label}/${name}`, text)
+    problems.push(...sites.problems)
+    return sites.ranges
+  }
+  problems.push(...readings.flatMap((reading) => reading.problems))
+  const zones = new Map<string, Zone>()
+  const combinations = new Map<string, string[][]>()
+  for (const reading of readings) {
+    for (const [name, zone] of Object.entries(reading.networks?.networks ?? {})) {
+      const path = ['networks', name, 'file']
+      const ranges =
+        zone.file === undefined ? zone.ranges!.map((range) => parseRange(range)!) : siteFile(zone.file, reading, path)
+      if (ranges) zones.set(name, createZone(name, ranges))
+    }
+    for (const [name, lists] of Object.entries(reading.strengths?.strengths ?? {})) {
+      if (combinations.size < MOST_CUSTOM || combinations.has(name)) combinations.set(name, lists)
+      else
+        problems.push(
+          reading.problem(
+            ['strengths', name],
+            'too-many-strengths',
+            `is one too many; at most ${MOST_CUSTOM} may be added`,
+          ),
+        )
+    }
+  }
+  problems.push(...checkNames(readings))
+  if (problems.length > 0) return { problems: sorted(problems) }
+
+  const strengths = createStrengths(combinations)
+  const list = readings.flatMap((reading) =>
+    reading.policy ? [compile(reading, reading.policy, zones, strengths)] : [],
+  )
+  const byName = new Map(list.map((policy) => [policy.name, policy]))
+  const baseline = list.find((policy) => policy.baseline)
+  const policies: Policies = Object.freeze({
+    version: sha256Version(hashes.sort().join('\n')),
+    list,
+    names: list.map((policy) => policy.name),
+    find: (name: string) => byName.get(name),
+    strengths: strengths.names,
+    strengthTable: strengths,
+    ...(baseline && { baseline }),
+  })
+  return { policies, problems }
+}
+
+/** Names that are given twice, and names that nothing has. */
+function checkNames(readings: readonly Reading[]): Problem[] {
+  const problems: Problem[] = []
+  const names = {
+    networks: new Map<string, Reading>(),
+    strengths: new Map<string, Reading>(),
+    policy: new Map<string, Reading>(),
+  }
+  for (const reading of readings) {
+    if (!reading.kind) continue
+    for (const name of reading.names) {
+      const path = reading.kind === 'policy' ? ['policy'] : [reading.kind, name]
+      const earlier = names[reading.kind].get(name)
+      if (earlier) problems.push(reading.problem(path, 'duplicate-name', `\`${name}\` is given in ${earlier.file} too`))
+      else names[reading.kind].set(name, reading)
+      if (reading.kind === 'strengths' && BUILT_IN_NAMES.includes(name)) {
+        problems.push(reading.problem(path, 'reserved-name', `\`${name}\` is built in`))
+      }
+    }
+  }
+  const known = { network: [...names.networks.keys()], strength: [...BUILT_IN_NAMES, ...names.strengths.keys()] }
+  const sets = { network: new Set(known.network), strength: new Set(known.strength) }
+  for (const reading of readings) {
+    for (const { to, name, path } of reading.references) {
+      if (sets[to].has(name)) continue
+      const near = nearest(name, known[to])
+      problems.push(
+        reading.problem(
+          path,
+          `unknown-${to}`,
+          `\`${path.join('.')}\` names \`${name.slice(0, 100)}\`, which is no ${to}${near ? `; did you mean \`${near}\`?` : ''}`,
+        ),
+      )
+    }
+  }
+  return [...problems, ...checkPolicies(readings)]
+}
+
+function checkPolicies(readings: readonly Reading[]): Problem[] {
+  const problems: Problem[] = []
+  const policies = readings.filter((reading) => reading.policy)
+  const baselines = policies.filter((reading) => reading.policy!.baseline)
+  for (const second of baselines.slice(1)) {
+    problems.push(second.problem(['baseline'], 'second-baseline', `${baselines[0]!.file} is the baseline already`))
+  }
+  const common = baselines[0]?.policy?.rules ?? []
+  for (const reading of policies) {
+    const rules = [...reading.policy!.rules, ...common].map((rule) => rule.name)
+    for (const [index, { expect }] of reading.policy!.tests.entries()) {
+      for (const name of [expect.rule, ...(expect.reported ?? [])]) {
+        if (typeof name !== 'string' || rules.includes(name)) continue
+        const near = nearest(name, rules)
+        const path = ['tests', index, 'expect']
+        problems.push(
+          reading.problem(
+            [...path, 'rule'],
+            'unknown-rule',
+            `\`${path.join('.')}\` names \`${name.slice(0, 100)}\`, which is no rule of this policy${near ? `; did you mean \`${near}\`?` : ''}`,
+          ),
+        )
+      }
+    }
+  }
+  return problems
+}
+
+function compile(
+  reading: Reading,
+  document: PolicyDocument,
+  zones: ReadonlyMap<string, Zone>,
+  strengths: Strengths,
+): Policy {
+  const at = (path: Path) => `${reading.file}:${reading.line(path)}`
+  const rules = document.rules.map((rule, index): Rule => {
+    const draft = reading.drafts[index]
+    const { strength = 'any', within, remember_device: remember, session } = rule.allow ?? {}
+    const verdict: Verdict = rule.deny
+      ? 'deny'
+      : {
+          strengths: strengths.find(strength)!.bit,
+          ends: session?.ends ? [session.ends] : [],
+          ...(within && { within }),
+          ...(remember && { remember }),
+          ...(session?.idle && { idle: session.idle }),
+          ...(session?.max && { max: session.max }),
+        }
+    return Object.freeze({
+      name: rule.name,
+      line: at(['rules', index]),
+      mode: rule.mode,
+      verdict,
+      ...(draft && { when: prepareWhen(draft, zones) }),
+      ...(rule.deny && {
+        deny: { ...(rule.deny.say && { say: rule.deny.say }), ...(rule.deny.do && { do: rule.deny.do }) },
+      }),
+    })
+  })
+  return Object.freeze({
+    name: document.policy,
+    line: at(['policy']),
+    baseline: document.baseline,
+    rules,
+    tests: document.tests.map(({ name, given, expect }, index) => ({
+      name,
+      given,
+      expect,
+      line: at(['tests', index]),
+    })),
+    ...(document.title && { title: document.title }),
+    ...(document.owner && { owner: document.owner }),
+  })
+}
+
+const sorted = (problems: Problem[]) =>
+  problems.sort((a, b) => (a.file < b.file ? -1 : a.file > b.file ? 1 : a.line - b.line || a.column - b.column))

@@ -1,0 +1,48 @@
+/** Policies ready to decide: what `loadPolicies` builds and `decide` reads. Immutable. */
+import type { Expectation, Words } from './documents.ts'
+import type { Facts } from './facts.ts'
+import type { Strengths } from './strengths.ts'
+import type { Verdict } from './terms.ts'
+import type { Judge } from './when.ts'
+
+export interface Rule {
+  readonly name: string
+  /** `policies/store-apps.yaml:31` */
+  readonly line: string
+  readonly mode: 'enforce' | 'report'
+  /** Absent: always. */
+  readonly when?: Judge
+  readonly verdict: Verdict
+  /** What a person who is denied is told. */
+  readonly deny?: { readonly say?: Words; readonly do?: Words }
+}
+
+export interface PolicyTest {
+  readonly name: string
+  readonly line: string
+  readonly given: Facts
+  readonly expect: Expectation
+}
+
+export interface Policy {
+  readonly name: string
+  readonly title?: string
+  readonly owner?: string
+  readonly line: string
+  readonly baseline: boolean
+  readonly rules: readonly Rule[]
+  readonly tests: readonly PolicyTest[]
+}
+
+export interface Policies {
+  /** `sha256:…` over every file that was read. */
+  readonly version: string
+  /** In the order of their files. */
+  readonly list: readonly Policy[]
+  readonly names: readonly string[]
+  find(name: string): Policy | undefined
+  readonly baseline?: Policy
+  /** Names of all strengths, the built-in ones first: what `acr_values` may name. */
+  readonly strengths: readonly string[]
+  readonly strengthTable: Strengths
+}

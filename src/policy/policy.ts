@@ -1,0 +1,24 @@
+/**
+ * Policy: the files in `policies/` (POLICY.md, docs/policy.md) and the one function that decides by them. Pure: facts
+ * come in from `access/`, nothing is fetched, nothing is remembered.
+ *
+ * - `folder.ts` `reading.ts` `documents.ts` `load.ts`  files to policies, all problems at once with their positions
+ * - `condition.ts` `conditions/`  the contract, the list, one file per condition
+ * - `when.ts` `truth.ts`          `any`, `all`, `not`, and what is unknown
+ * - `zones.ts` `address.ts`       named networks; `wall-clock.ts` local time
+ * - `factors.ts` `strengths.ts`   which factors make which strength, and what is missing; `proofs.ts` how old they may be
+ * - `terms.ts` `wanted.ts`        what is asked, which of two is stricter, and what a request adds
+ * - `facts.ts` `scene.ts`         the input; `decide.ts` `decision.ts` the output; `tests.ts` the tests in the files
+ *
+ * To add a condition: its file in `conditions/`, a line in `conditions/list.ts`, its facts in `facts.ts`.
+ */
+export { decide } from './decide.ts'
+export type { Decision, Outcome, Reported, RuleTrace } from './decision.ts'
+export type { Words } from './documents.ts'
+export { FACTOR_NAMES } from './factors.ts'
+export { type Authenticated, FACTS_VERSION, type Facts, parseFacts, readFacts, type Time } from './facts.ts'
+export { loadPolicies } from './load.ts'
+export type { Policies, Policy, Rule } from './policies.ts'
+export { BUILT_IN_NAMES } from './strengths.ts'
+export { runPolicyTests, type TestReport } from './tests.ts'
+export type { ConditionTrace } from './when.ts'

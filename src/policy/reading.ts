@@ -1,0 +1,132 @@
+/** One file of a policy folder: which document it holds, and all its problems at once, with their positions. */
+import { z } from 'zod'
+import { type Problem, readYaml } from '#config'
+import { nearest } from '#core/nearest'
+import type { Reference } from './condition.ts'
+import { AUDIENCE } from './decision.ts'
+import {
+  type NetworksDocument,
+  networksSchema,
+  type PolicyDocument,
+  policySchema,
+  type StrengthsDocument,
+  strengthsSchema,
+} from './documents.ts'
+import { type Draft, type Notes, type Path, readWhen, tellKnownKeys } from './when.ts'
+
+const KINDS = { networks: networksSchema, strengths: strengthsSchema, policy: policySchema } as const
+type Kind = keyof typeof KINDS
+
+export interface Reading {
+  readonly file: string
+  readonly kind?: Kind
+  readonly networks?: NetworksDocument
+  readonly strengths?: StrengthsDocument
+  readonly policy?: PolicyDocument
+  /** The `when` of each rule; undefined where it has none. */
+  readonly drafts: readonly (Draft | undefined)[]
+  /** Names that the document gives, even where it has problems, so that one problem does not become many. */
+  readonly names: readonly string[]
+  readonly references: readonly (Reference & { path: Path })[]
+  readonly problems: Problem[]
+  /** 1-based. */
+  line(path: Path): number
+  problem(path: Path, code: string, message: string): Problem
+}
+
+const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+
+/** Never throws for what a person wrote. */
+export function readDocument(file: string, text: string): Reading {
+  const references: (Reference & { path: Path })[] = []
+  const drafts: (Draft | undefined)[] = []
+  const found: { kind?: Kind; names: string[] } = { names: [] }
+  const whole = z.unknown().transform((raw, ctx) => {
+    const issues = ctx.issues as unknown[]
+    const notes: Notes = {
+      problem: (path, code, message) =>
+        void issues.push({ code: 'custom', path: [...path], message, params: { code }, input: raw }),
+      issues: (path, error) =>
+        void issues.push(...error.issues.map((issue) => ({ ...issue, path: [...path, ...issue.path] }))),
+      reference: (path, reference) => void references.push({ ...reference, path }),
+    }
+    const kind = kindOf(raw, notes)
+    if (!kind) return z.NEVER
+    found.kind = kind
+    const document = raw as Record<string, unknown>
+    const result = KINDS[kind].safeParse(raw, { reportInput: true, error: tellKnownKeys })
+    if (!result.success) notes.issues([], result.error)
+    if (kind === 'policy') {
+      found.names = typeof document['policy'] === 'string' ? [document['policy']] : []
+      drafts.push(...readRules(document, notes))
+    } else found.names = isRecord(document[kind]) ? Object.keys(document[kind]) : []
+    return result.success ? result.data : z.NEVER
+  })
+  try {
+    const { value, problems, position, problem } = readYaml(file, text, whole as z.ZodType<unknown>)
+    const line = (path: Path) => position(path).line
+    const document = found.kind && value !== undefined ? { [found.kind]: value } : {}
+    return { file, ...found, drafts, references, problems, line, problem, ...document }
+  } catch {
+    // ATTACK: a document that nests so deep that its parser runs out of stack
+    const problem = (_: Path, code: string, message: string): Problem => ({ file, line: 1, column: 1, code, message })
+    const problems = [problem([], 'yaml-invalid', 'file cannot be read as YAML')]
+    return { file, drafts: [], names: [], references: [], problems, line: () => 1, problem }
+  }
+}
+
+function kindOf(raw: unknown, notes: Notes): Kind | undefined {
+  const keys = isRecord(raw) ? Object.keys(raw) : []
+  const kinds = (Object.keys(KINDS) as Kind[]).filter((kind) => keys.includes(kind))
+  if (kinds.length === 1) return kinds[0]
+  if (kinds.length > 1) {
+    notes.problem([kinds[1]!], 'document-kind', `stands beside \`${kinds[0]}\`; a file holds exactly one document`)
+    return undefined
+  }
+  const near = keys.map((key) => nearest(key, Object.keys(KINDS))).find((found) => found !== undefined)
+  notes.problem(
+    [],
+    'document-kind',
+    `must hold one of \`networks\`, \`strengths\` and \`policy\`${near ? `; did you mean \`${near}\`?` : ''}`,
+  )
+  return undefined
+}
+
+/** What a schema cannot say about rules and tests. Works on whatever was written, sound or not. */
+function readRules(document: Record<string, unknown>, notes: Notes): (Draft | undefined)[] {
+  const rules: unknown[] = Array.isArray(document['rules']) ? document['rules'] : []
+  const drafts = rules.map((rule, index) => {
+    if (!isRecord(rule)) return undefined
+    const path = ['rules', index]
+    if (rule['name'] === AUDIENCE)
+      notes.problem([...path, 'name'], 'reserved-name', 'is the name of the rule on the audience of apps')
+    if (Object.hasOwn(rule, 'allow') === Object.hasOwn(rule, 'deny'))
+      notes.problem(path, 'allow-or-deny', 'must have exactly one of `allow` and `deny`')
+    const strength = isRecord(rule['allow']) ? rule['allow']['strength'] : undefined
+    if (typeof strength === 'string')
+      notes.reference([...path, 'allow', 'strength'], { to: 'strength', name: strength })
+    return 'when' in rule ? readWhen(rule['when'], [...path, 'when'], notes) : undefined
+  })
+  const tests: unknown[] = Array.isArray(document['tests']) ? document['tests'] : []
+  for (const [index, test] of tests.entries()) {
+    const expected = isRecord(test) && isRecord(test['expect']) ? test['expect']['strength'] : undefined
+    for (const name of Array.isArray(expected) ? expected : [expected]) {
+      if (typeof name === 'string') notes.reference(['tests', index, 'expect', 'strength'], { to: 'strength', name })
+    }
+  }
+  unique(rules, 'rules', 'rule', notes)
+  unique(tests, 'tests', 'test', notes)
+  return drafts
+}
+
+function unique(list: readonly unknown[], key: string, noun: string, notes: Notes): void {
+  const seen = new Set<unknown>()
+  for (const [index, item] of list.entries()) {
+    const name = isRecord(item) ? item['name'] : undefined
+    if (typeof name !== 'string') continue
+    if (seen.has(name))
+      notes.problem([key, index, 'name'], `duplicate-${noun}`, `is the name of an earlier ${noun} too`)
+    seen.add(name)
+  }
+}

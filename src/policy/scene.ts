@@ -1,0 +1,34 @@
+/** The facts of one decision, with what several conditions would otherwise work out twice. */
+import type { Instant } from '#core/clock'
+import { plainAddress } from './address.ts'
+import { type Facts, instant } from './facts.ts'
+import type { Zone } from './zones.ts'
+
+export interface Scene {
+  readonly facts: Facts
+  /** Now, as the facts tell it. */
+  readonly at: Instant | undefined
+  /** The client's address in plain form, or undefined where there is none or it is none. */
+  readonly address: string | undefined
+  inside(zone: Zone): boolean
+}
+
+export function createScene(facts: Facts): Scene {
+  const ip = facts.network?.ip
+  const address = ip === undefined ? undefined : plainAddress(ip)
+  let known: Map<Zone, boolean> | undefined
+  return {
+    facts,
+    at: instant(facts.at),
+    address,
+    inside(zone) {
+      known ??= new Map()
+      let inside = known.get(zone)
+      if (inside === undefined) {
+        inside = zone.contains(address!)
+        known.set(zone, inside)
+      }
+      return inside
+    },
+  }
+}

@@ -1,0 +1,103 @@
+/** Strengths: which combinations of factors count, and what is missing to reach one. */
+import { anyOf, bitOf, HARDWARE, kindsOf, offered, PASSKEY } from './factors.ts'
+
+export interface Strength {
+  readonly name: string
+  /** Its place in a set of strengths, which is a number with one bit for each. */
+  readonly bit: number
+  /** Factors it lists by name, as bits. */
+  readonly lists: number
+  met(factors: number): boolean
+}
+
+const BUILT_IN: readonly Strength[] = Object.freeze([
+  { name: 'any', bit: 1, lists: 0, met: anyOf },
+  { name: 'two-factors', bit: 2, lists: 0, met: (factors) => kindsOf(factors) >= 2 },
+  { name: 'phishing-resistant', bit: 4, lists: 0, met: (factors) => (factors & PASSKEY) !== 0 },
+  { name: 'hardware', bit: 8, lists: 0, met: (factors) => (factors & PASSKEY) !== 0 && (factors & HARDWARE) !== 0 },
+])
+
+export const BUILT_IN_NAMES: readonly string[] = BUILT_IN.map((strength) => strength.name)
+/** A set of strengths is a 32-bit number. */
+export const MOST_CUSTOM = 24
+
+const ANY = 1
+const PHISHING_RESISTANT = 4
+const HARDWARE_BIT = 8
+
+export interface Strengths {
+  readonly names: readonly string[]
+  readonly all: readonly Strength[]
+  find(name: string): Strength | undefined
+}
+
+/** The built-in strengths and the organisation's own, each a list of combinations of factor names. */
+export function createStrengths(custom: ReadonlyMap<string, readonly (readonly string[])[]>): Strengths {
+  const own = [...custom].map(([name, combinations], index): Strength => {
+    const wanted = combinations.map((factors) => factors.reduce((bits, factor) => bits | bitOf(factor), 0))
+    return {
+      name,
+      bit: 1 << (BUILT_IN.length + index),
+      lists: wanted.reduce((bits, combination) => bits | combination, 0),
+      met: (factors) => wanted.some((combination) => combination !== 0 && (factors & combination) === combination),
+    }
+  })
+  const all = [...BUILT_IN, ...own]
+  const byName = new Map(all.map((strength) => [strength.name, strength]))
+  return Object.freeze({ names: all.map((s) => s.name), all, find: (name: string) => byName.get(name) })
+}
+
+/** What has to be met: every strength of `every`, and, where `one` is not empty, at least one of it. */
+export interface Demand {
+  readonly every: number
+  readonly one: number
+}
+
+export function meets(strengths: Strengths, demand: Demand, factors: number): boolean {
+  let one = demand.one === 0
+  for (const strength of strengths.all) {
+    if ((demand.every & strength.bit) !== 0 && !strength.met(factors)) return false
+    if (!one && (demand.one & strength.bit) !== 0 && strength.met(factors)) one = true
+  }
+  return one
+}
+
+/** The names in a set, without those that another one of the set implies. */
+export function namesIn(strengths: Strengths, set: number): string[] {
+  let left = set
+  if (left & HARDWARE_BIT) left &= ~PHISHING_RESISTANT
+  if (left !== ANY) left &= ~ANY
+  return strengths.all.filter((strength) => (left & strength.bit) !== 0).map((strength) => strength.name)
+}
+
+/** The strongest of the built-in strengths that the factors meet. */
+export function strongest(factors: number): string | undefined {
+  return BUILT_IN.findLast((strength) => strength.met(factors))?.name
+}
+
+/**
+ * The smallest sets of further factors that would meet the demand, smallest first, a passkey before anything else of its
+ * size. Empty when nothing is missing.
+ */
+export function alternatives(strengths: Strengths, demand: Demand, held: number): string[][] {
+  const listed = strengths.all.reduce((bits, s) => ((demand.every | demand.one) & s.bit ? bits | s.lists : bits), 0)
+  const factors = offered(listed)
+  const found: number[] = []
+  const subsets = Array.from({ length: 1 << factors.length }, (_, subset) => subset).sort(
+    (a, b) => sizeOf(a) - sizeOf(b) || a - b,
+  )
+  for (const subset of subsets) {
+    if (found.some((smaller) => (smaller & subset) === smaller)) continue
+    const bits = factors.reduce((sum, factor, index) => (subset & (1 << index) ? sum | factor.bits : sum), held)
+    if (meets(strengths, demand, bits)) found.push(subset)
+  }
+  return found
+    .filter((subset) => subset !== 0)
+    .map((subset) => factors.filter((_, index) => subset & (1 << index)).map((factor) => factor.name))
+}
+
+function sizeOf(subset: number): number {
+  let size = 0
+  for (let rest = subset; rest !== 0; rest &= rest - 1) size++
+  return size
+}

@@ -1,0 +1,54 @@
+/** What a rule asks, and which of two is stricter, part by part (the table in docs/policy.md). */
+import type { Millis } from '#core/clock'
+import type { DailyEnd } from './wall-clock.ts'
+
+/** A length of time as it was written. */
+export interface Length {
+  readonly ms: Millis
+  readonly text: string
+}
+
+/** Under which terms a person is let in. */
+export interface Terms {
+  /** Set of strengths, one bit each: all of them must be met. */
+  readonly strengths: number
+  /** No needed factor may be older; absent: as old as the session. */
+  readonly within?: Length
+  /** So long a second factor is not asked again on this device; absent: it is. */
+  readonly remember?: Length
+  readonly idle?: Length
+  readonly max?: Length
+  readonly ends: readonly DailyEnd[]
+}
+
+export type Verdict = 'deny' | Terms
+
+/**
+ * INVARIANT: commutative, associative, and never weaker than either side. Deny over allow, both strengths, the shorter
+ * times; remembering only where both remember.
+ */
+export function stricter(a: Verdict, b: Verdict): Verdict {
+  if (a === b) return a
+  if (a === 'deny' || b === 'deny') return 'deny'
+  const within = shorter(a.within, b.within)
+  const remember = a.remember && b.remember && shorter(a.remember, b.remember)
+  const idle = shorter(a.idle, b.idle)
+  const max = shorter(a.max, b.max)
+  return {
+    strengths: a.strengths | b.strengths,
+    ends:
+      a.ends.length === 0
+        ? b.ends
+        : [...a.ends, ...b.ends.filter((end) => !a.ends.some((other) => other.text === end.text))],
+    ...(within && { within }),
+    ...(remember && { remember }),
+    ...(idle && { idle }),
+    ...(max && { max }),
+  }
+}
+
+/** A time that is absent is no limit. */
+export function shorter(a: Length | undefined, b: Length | undefined): Length | undefined {
+  if (!a || !b) return a ?? b
+  return b.ms < a.ms ? b : a
+}

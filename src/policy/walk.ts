@@ -1,0 +1,64 @@
+/** The rules of one policy, in the order they are written, up to the first that matches for certain. */
+import type { Outcome, Reported, RuleTrace } from './decision.ts'
+import type { Policy, Rule } from './policies.ts'
+import type { Scene } from './scene.ts'
+import type { Terms } from './terms.ts'
+import type { ConditionTrace } from './when.ts'
+
+/** A rule that may decide. */
+export interface Candidate {
+  readonly policy: string
+  readonly rule: Rule
+  readonly matched: true | 'unknown'
+}
+
+export interface Walk {
+  readonly policy: Policy
+  /** The rules whose match is unknown, and last, where there is one, the rule that matches. */
+  readonly candidates: readonly Candidate[]
+  /** No rule matched for certain, so "no" is one of the possible answers. */
+  readonly open: boolean
+  /** A rule with a condition that failed. */
+  readonly failed?: Rule
+}
+
+/** What is written down on the way. */
+export interface Notes {
+  readonly trace: RuleTrace[]
+  readonly reported: Reported[]
+}
+
+/** Rules in report mode are judged, written down and passed over, whatever happens in them. */
+export function walk(policy: Policy, scene: Scene, notes: Notes, weigh: (terms: Terms) => { outcome: Outcome }): Walk {
+  const candidates: Candidate[] = []
+  for (const rule of policy.rules) {
+    const conditions: ConditionTrace[] = []
+    const at = { policy: policy.name, rule: rule.name, line: rule.line }
+    const report = rule.mode === 'report'
+    const write = (matched: RuleTrace['matched']) =>
+      notes.trace.push(report ? { ...at, mode: 'report', matched, conditions } : { ...at, matched, conditions })
+    let matched: boolean | 'unknown'
+    try {
+      matched = rule.when ? rule.when(scene, conditions) : true
+    } catch {
+      write('error')
+      if (report) continue
+      return { policy, candidates, open: true, failed: rule }
+    }
+    write(matched)
+    if (matched === false) continue
+    if (report) {
+      notes.reported.push({ ...at, matched, outcome: alone(rule, scene, weigh) })
+      continue
+    }
+    candidates.push({ policy: policy.name, rule, matched })
+    if (matched === true) return { policy, candidates, open: false }
+  }
+  return { policy, candidates, open: true }
+}
+
+/** What a rule would have done if nothing else had a say. */
+function alone({ verdict }: Rule, scene: Scene, weigh: (terms: Terms) => { outcome: Outcome }): Outcome {
+  if (verdict === 'deny') return 'deny'
+  return scene.facts.user === undefined ? 'challenge' : weigh(verdict).outcome
+}

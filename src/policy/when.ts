@@ -1,0 +1,187 @@
+/** `when`: conditions that must all hold, and `any`, `all`, `not` that nest. Reading, preparing, and asking it. */
+import type { z } from 'zod'
+import type { Condition, Reference, Test } from './condition.ts'
+import { findCondition, nearestCondition } from './conditions/list.ts'
+import type { Scene } from './scene.ts'
+import { not, type Truth } from './truth.ts'
+import type { Zone } from './zones.ts'
+
+/** Where something stands in a document. */
+export type Path = readonly (string | number)[]
+
+/** What one condition said: part of the trace of a decision. */
+export interface ConditionTrace {
+  /** Its name, or `any`, `all`, `not`. */
+  readonly condition: string
+  /** As the rule writes it. */
+  readonly wanted?: unknown
+  /** The fact; `unknown` where it cannot be established. */
+  readonly seen?: unknown
+  readonly result: Truth | 'error'
+  /** Why it is unknown, or which error it was. */
+  readonly why?: string
+  readonly conditions?: readonly ConditionTrace[]
+}
+
+/** Judges and writes down what it saw. Throws when a condition fails; that is written down too. */
+export type Judge = (scene: Scene, trace: ConditionTrace[]) => Truth
+
+/** A `when` that has been read, before zones are known. */
+export type Draft =
+  | { readonly join: 'any' | 'all'; readonly parts: readonly Draft[]; readonly named: boolean }
+  | { readonly join: 'not'; readonly part: Draft }
+  | {
+      readonly join: 'condition'
+      readonly condition: Condition
+      readonly rest: string
+      readonly written: string
+      readonly raw: unknown
+      readonly wanted: unknown
+      readonly unknown: boolean | undefined
+    }
+
+/** Where reading puts what it finds. */
+export interface Notes {
+  problem(path: Path, code: string, message: string): void
+  issues(path: Path, error: z.ZodError): void
+  reference(path: Path, reference: Reference): void
+}
+
+const DEEPEST = 16
+
+const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+
+/** Reads everything there is, whatever is wrong with it, so that all problems come at once. */
+export function readWhen(raw: unknown, path: Path, notes: Notes, named = false): Draft {
+  const parts: Draft[] = []
+  if (path.length > DEEPEST * 2) notes.problem(path, 'too-deep', 'nests too deep')
+  else if (!isRecord(raw)) notes.problem(path, 'invalid', 'expected conditions by name, like `user.groups: [staff]`')
+  else if (Object.keys(raw).length === 0)
+    notes.problem(path, 'when-empty', 'holds no condition; leave `when` out where a rule always matches')
+  else for (const [key, value] of Object.entries(raw)) parts.push(...readPart(key, value, [...path, key], notes))
+  return { join: 'all', parts, named }
+}
+
+function readPart(key: string, value: unknown, path: Path, notes: Notes): Draft[] {
+  if (key === 'not') return [{ join: 'not', part: readWhen(value, path, notes) }]
+  if (key === 'any' || key === 'all') {
+    if (!Array.isArray(value) || value.length === 0) {
+      notes.problem(path, 'invalid', 'expected a list of conditions')
+      return []
+    }
+    return [{ join: key, parts: value.map((part, index) => readWhen(part, [...path, index], notes)), named: true }]
+  }
+  const found = findCondition(key)
+  if (!found) {
+    const near = nearestCondition(key)
+    notes.problem(
+      path,
+      'unknown-condition',
+      `is an unknown condition \`${key}\`${near ? `; did you mean \`${near}\`?` : ''}`,
+    )
+    return []
+  }
+  let form = value
+  let unknown: boolean | undefined
+  if (isRecord(value) && Object.hasOwn(value, 'unknown')) {
+    const { unknown: told, ...rest } = value
+    if (typeof told === 'boolean') unknown = told
+    else notes.problem([...path, 'unknown'], 'invalid', 'expected `true` or `false`')
+    form = rest
+  }
+  const parsed = found.condition.wanted.safeParse(form, { reportInput: true, error: tellKnownKeys })
+  if (!parsed.success) {
+    notes.issues(path, parsed.error)
+    return []
+  }
+  for (const reference of found.condition.refers?.(parsed.data) ?? []) notes.reference(path, reference)
+  return [{ join: 'condition', ...found, written: key, raw: value, wanted: parsed.data, unknown }]
+}
+
+/** zod leaves the known keys out of an issue; readYaml expects them in its message. */
+export function tellKnownKeys(issue: z.core.$ZodRawIssue): string | undefined {
+  if (issue.code !== 'unrecognized_keys') return undefined
+  const shape = (issue.inst as { _zod?: { def?: { shape?: object } } } | undefined)?._zod?.def?.shape
+  return Object.keys(shape ?? {}).join(' ')
+}
+
+/** Every reference in the draft must be known by now. */
+export function prepareWhen(draft: Draft, zones: ReadonlyMap<string, Zone>): Judge {
+  if (draft.join === 'not') {
+    const part = prepareWhen(draft.part, zones)
+    return nested('not', (scene, trace) => not(part(scene, trace)))
+  }
+  if (draft.join !== 'condition') {
+    const parts = draft.parts.map((part) => prepareWhen(part, zones))
+    const judge = draft.join === 'all' ? every(parts) : some(parts)
+    return draft.named ? nested(draft.join, judge) : judge
+  }
+  return asked(
+    draft.written,
+    draft.raw,
+    draft.condition.prepare(draft.wanted, { zones, rest: draft.rest }),
+    draft.unknown,
+  )
+}
+
+/** False as soon as one part is; what stands behind it is not asked. */
+const every =
+  (parts: readonly Judge[]): Judge =>
+  (scene, trace) => {
+    let result: Truth = true
+    for (const part of parts) {
+      const truth = part(scene, trace)
+      if (truth === false) return false
+      if (truth === 'unknown') result = 'unknown'
+    }
+    return result
+  }
+
+const some =
+  (parts: readonly Judge[]): Judge =>
+  (scene, trace) => {
+    let result: Truth = false
+    for (const part of parts) {
+      const truth = part(scene, trace)
+      if (truth === true) return true
+      if (truth === 'unknown') result = 'unknown'
+    }
+    return result
+  }
+
+const nested =
+  (condition: string, judge: Judge): Judge =>
+  (scene, trace) => {
+    const conditions: ConditionTrace[] = []
+    const entry: { -readonly [K in keyof ConditionTrace]: ConditionTrace[K] } = {
+      condition,
+      result: 'error',
+      conditions,
+    }
+    trace.push(entry)
+    const result = judge(scene, conditions)
+    entry.result = result
+    return result
+  }
+
+function asked(condition: string, wanted: unknown, test: Test<unknown>, override: boolean | undefined): Judge {
+  return (scene, trace) => {
+    try {
+      const seen = test.see(scene)
+      if (seen === undefined) {
+        const result = override ?? 'unknown'
+        const why = override === undefined ? test.why : `${test.why}, and the rule takes that as ${override}`
+        trace.push({ condition, wanted, seen: 'unknown', result, why })
+        return result
+      }
+      const result = test.holds(seen, scene)
+      trace.push({ condition, wanted, seen: test.show ? test.show(seen) : seen, result })
+      return result
+    } catch (error) {
+      // the message may repeat the fact, so only the kind of error is told
+      trace.push({ condition, wanted, result: 'error', why: error instanceof Error ? error.name : 'error' })
+      throw error
+    }
+  }
+}

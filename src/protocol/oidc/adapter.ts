@@ -1,0 +1,89 @@
+/** The engine's storage on our short-lived state. One row per object; a grant's objects are one group. */
+import { type Adapter, type AdapterPayload, errors } from 'oidc-provider'
+import type { Clock } from '#core/clock'
+import type { State } from '#storage'
+import type { Bridge } from './bridge.ts'
+
+export interface AdapterOptions {
+  readonly state: State
+  readonly clock: Clock
+  readonly bridge: Bridge
+  /** A one-time thing was presented again: told to the audit trail. */
+  onReuse(model: string, payload: AdapterPayload): Promise<void>
+}
+
+export const grantGroup = (grantId: string): string => `grant:${grantId}`
+export const grantsOf = (personId: string): string => `grants-of:${personId}`
+const keyOf = (model: string, id: string) => `oidc:${model}:${id}`
+const userCodeAlias = (userCode: string) => `oidc:user-code:${userCode}`
+const LONGEST_ID = 512
+
+/** An adapter per model, as the engine asks for it. */
+export function createAdapterFactory(options: AdapterOptions): (model: string) => Adapter {
+  return (model) => (model === 'Session' ? options.bridge.adapter : createAdapter(model, options))
+}
+
+function createAdapter(model: string, { state, clock, onReuse }: AdapterOptions): Adapter {
+  const placeOf = (payload: AdapterPayload) => {
+    const group =
+      model === 'Grant' ? grantsOf(payload.accountId!) : payload.grantId ? grantGroup(payload.grantId) : undefined
+    return { ...(group ? { group } : {}), ...(payload.userCode ? { alias: userCodeAlias(payload.userCode) } : {}) }
+  }
+  const read = (stored: string | undefined): AdapterPayload | undefined =>
+    stored === undefined ? undefined : JSON.parse(stored)
+
+  return {
+    async upsert(id, payload, expiresIn = 0) {
+      const life = expiresIn > 0 ? { ttl: expiresIn * 1000 } : {}
+      const text = JSON.stringify(payload)
+      if (model === 'ReplayDetection') {
+        // ATTACK: the engine looks and then writes; of two parallel copies of one assertion only one may win
+        if (!(await state.add(keyOf(model, id), text, life)))
+          throw new errors.InvalidClientAuth('client assertion was used before')
+        return
+      }
+      await state.set(keyOf(model, id), text, { ...life, ...placeOf(payload) })
+    },
+
+    async find(id) {
+      return id.length > LONGEST_ID ? undefined : read(await state.get(keyOf(model, id)))
+    },
+
+    async findByUserCode(userCode) {
+      return read((await state.getByAlias(userCodeAlias(userCode)))?.value)
+    },
+
+    async findByUid() {
+      return undefined // sessions only, and those are the bridge's
+    },
+
+    /**
+     * INVARIANT: exactly one of any number of parallel callers returns; for all others the engine's answer is the
+     * protocol's refusal and the whole grant ends (RFC 6749 §4.1.2, RFC 9700 §4.14.2).
+     */
+    async consume(id) {
+      const key = keyOf(model, id)
+      const stored = await state.get(key)
+      const payload = read(stored)
+      if (stored === undefined || payload === undefined) throw spent(model)
+      const marked = JSON.stringify({ ...payload, consumed: Math.floor(clock.now() / 1000) })
+      if (!payload['consumed'] && (await state.compareAndSwap(key, stored, marked))) return
+      await onReuse(model, payload)
+      throw spent(model)
+    },
+
+    async destroy(id) {
+      await state.delete(keyOf(model, id))
+    },
+
+    async revokeByGrantId(grantId) {
+      await state.deleteGroup(grantGroup(grantId))
+    },
+  }
+}
+
+function spent(model: string): Error {
+  if (model === 'PushedAuthorizationRequest')
+    return new errors.InvalidRequestUri('request_uri is invalid, expired, or was already used')
+  return new errors.InvalidGrant('grant request is invalid')
+}

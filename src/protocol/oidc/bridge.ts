@@ -1,0 +1,152 @@
+/**
+ * The engine's browser session, as a view of ours.
+ *
+ * `#sessions` is the authority for every protocol. So the browser holds no cookie of the engine's while somebody is
+ * signed in: for the length of one request the engine is handed a random handle, and finds under it a session made from
+ * ours. When ours ends, nothing is left that could say otherwise, and the engine's session-bound tokens end with it.
+ * What the engine needs to remember per app (grant, app-side `sid`) lives beside our session and ends with it.
+ * Somebody not signed in has an ordinary engine session, for the little state of sign-out and device pages.
+ */
+import type { IncomingMessage } from 'node:http'
+import type { Adapter, AdapterPayload } from 'oidc-provider'
+import type { Clock } from '#core/clock'
+import { randomId } from '#core/random'
+import type { Device, Session, Sessions } from '#sessions'
+import type { State } from '#storage'
+
+/** What is known about the browser behind a request, found once. */
+export interface Visitor {
+  readonly session: Session | undefined
+  readonly device: Device | undefined
+  readonly address: string
+}
+
+export interface Bridge {
+  readonly adapter: Adapter
+  /** Shows `visitor` to the engine while `work` runs, instead of whatever engine cookie the browser sent. */
+  during(request: IncomingMessage, visitor: Visitor, work: () => Promise<void>): Promise<void>
+  visitorOf(request: IncomingMessage): Visitor
+  /** Takes the engine's session cookie out of an answer to somebody signed in. */
+  withoutHandle(request: IncomingMessage, setCookies: readonly string[]): string[]
+}
+
+export interface BridgeOptions {
+  readonly state: State
+  readonly clock: Clock
+  readonly sessions: Sessions
+  /** Of the engine's session cookie. */
+  readonly cookieName: string
+}
+
+interface Memory {
+  authorizations?: Record<string, { sid?: string; grantId?: string; persistsLogout?: boolean }>
+  state?: unknown
+}
+
+export function createBridge({ state, clock, sessions, cookieName }: BridgeOptions): Bridge {
+  const visitors = new WeakMap<IncomingMessage, Visitor>()
+  const handles = new Map<string, Session>()
+  const memoryKey = (sessionId: string) => `engine-session:${sessionId}`
+  const anonymousKey = (id: string) => `engine-anonymous:${id}`
+
+  async function asEngineSession(session: Session, handle: string): Promise<AdapterPayload> {
+    const memory: Memory = JSON.parse((await state.get(memoryKey(session.id))) ?? '{}')
+    return {
+      kind: 'Session',
+      jti: handle,
+      uid: session.id,
+      accountId: session.personId,
+      loginTs: Math.floor(session.startedAt / 1000),
+      iat: Math.floor(session.startedAt / 1000),
+      exp: Math.ceil(Math.min(session.endsAt, session.idleEndsAt) / 1000),
+      ...memory,
+    } as AdapterPayload
+  }
+
+  /** Adds what is new; another tab may have added its own app in the meantime. */
+  async function remember(payload: AdapterPayload): Promise<void> {
+    const session = await sessions.byId(payload.uid!)
+    if (!session || session.personId !== payload.accountId) return
+    const key = memoryKey(session.id)
+    for (;;) {
+      const stored = await state.get(key)
+      const before: Memory = JSON.parse(stored ?? '{}')
+      const authorizations = { ...before.authorizations, ...(payload.authorizations as Memory['authorizations']) }
+      const after: Memory = {
+        ...(Object.keys(authorizations).length > 0 ? { authorizations } : {}),
+        ...(payload.state === undefined ? {} : { state: payload.state }),
+      }
+      const text = JSON.stringify(after)
+      if (text === (stored ?? '{}')) return
+      const options = { ttl: Math.max(session.endsAt - clock.now(), 1000), group: `with-session:${session.id}` }
+      const written =
+        stored === undefined
+          ? await state.add(key, text, options)
+          : await state.compareAndSwap(key, stored, text, options)
+      if (!written) continue
+      for (const [app, { sid }] of Object.entries(authorizations)) {
+        if (sid && !session.apps.some((known) => known.app === app)) await sessions.addApp(session, app, sid)
+      }
+      return
+    }
+  }
+
+  const adapter: Adapter = {
+    async upsert(id, payload, expiresIn = 0) {
+      if (payload.accountId) await remember(payload)
+      else await state.set(anonymousKey(id), JSON.stringify(payload), { ttl: Math.min(expiresIn * 1000, 3_600_000) })
+    },
+    async find(id) {
+      const session = handles.get(id)
+      if (session) return asEngineSession(session, id)
+      const stored = await state.get(anonymousKey(id))
+      return stored === undefined ? undefined : JSON.parse(stored)
+    },
+    /** How the engine asks whether a session-bound token's session still lives. */
+    async findByUid(uid) {
+      const session = await sessions.byId(uid)
+      return session && asEngineSession(session, randomId())
+    },
+    async findByUserCode() {
+      return undefined
+    },
+    async consume() {},
+    async destroy(id) {
+      await state.delete(anonymousKey(id))
+    },
+    async revokeByGrantId() {},
+  }
+
+  return {
+    adapter,
+
+    async during(request, visitor, work) {
+      const handle = visitor.session ? randomId() : undefined
+      visitors.set(request, visitor)
+      if (handle) {
+        // ATTACK: whatever engine session the browser claims, only the one behind our own cookie counts
+        const others = (request.headers.cookie ?? '')
+          .split(';')
+          .filter((part) => !part.trim().startsWith(`${cookieName}=`))
+        request.headers.cookie = [...others, ` ${cookieName}=${handle}`].join(';').trim()
+        handles.set(handle, visitor.session!)
+      }
+      try {
+        await work()
+      } finally {
+        if (handle) handles.delete(handle)
+      }
+    },
+
+    visitorOf(request) {
+      const visitor = visitors.get(request)
+      if (!visitor) throw new Error('request has no visitor')
+      return visitor
+    },
+
+    withoutHandle(request, setCookies) {
+      if (!visitors.get(request)?.session) return [...setCookies]
+      return setCookies.filter((cookie) => !cookie.startsWith(`${cookieName}=`))
+    },
+  }
+}

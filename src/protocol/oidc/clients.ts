@@ -1,0 +1,51 @@
+/** Registered apps as the engine's clients. */
+import type { ClientMetadata, Provider } from 'oidc-provider'
+import type { App, Catalog } from '#catalog'
+
+type Client = InstanceType<Provider['Client']>
+
+/** RFC 7591 metadata of an app; undefined when the app does not speak OpenID Connect. */
+export function clientMetadata(app: App): ClientMetadata | undefined {
+  const { oidc } = app
+  if (!oidc) return undefined
+  const codeFlow = oidc.grantTypes.includes('authorization_code')
+  return {
+    client_id: app.id,
+    client_name: app.name,
+    redirect_uris: [...oidc.redirectUris],
+    post_logout_redirect_uris: [...oidc.postLogoutRedirectUris],
+    response_types: codeFlow ? ['code'] : [],
+    grant_types: [...oidc.grantTypes],
+    scope: oidc.scopes.join(' '),
+    token_endpoint_auth_method: oidc.tokenEndpointAuthMethod,
+    pkce: oidc.pkce,
+    // `native` would match loopback ports loosely: only for schemes that the engine takes from nobody else
+    application_type: oidc.redirectUris.some((uri) => !/^https?:/.test(uri)) ? 'native' : 'web',
+    ...(oidc.clientSecret ? { client_secret: oidc.clientSecret } : {}),
+    ...(oidc.jwks ? { jwks: oidc.jwks as NonNullable<ClientMetadata['jwks']> } : {}),
+    ...(oidc.jwksUri ? { jwks_uri: oidc.jwksUri } : {}),
+    ...(oidc.backchannelLogoutUri
+      ? { backchannel_logout_uri: oidc.backchannelLogoutUri, backchannel_logout_session_required: true }
+      : {}),
+    ...(oidc.idTokenSignedResponseAlg ? { id_token_signed_response_alg: oidc.idTokenSignedResponseAlg } : {}),
+  }
+}
+
+/**
+ * Replaces the engine's own look-up, whose cache holds 100 clients and hashes the client's record at each request. Apps
+ * are frozen and the catalog hands out the same object until it changes, so the object itself is the cache key.
+ */
+export function useCatalogClients(engine: Provider, catalog: Catalog): void {
+  const known = new WeakMap<App, Client>()
+  engine.Client.find = async (id: string) => {
+    const app = typeof id === 'string' && id.length <= 64 ? await catalog.apps.find(id) : undefined
+    const metadata = app && clientMetadata(app)
+    if (!app || !metadata) return undefined
+    let client = known.get(app)
+    if (!client) {
+      client = new (engine.Client as unknown as new (metadata: ClientMetadata) => Client)(metadata)
+      known.set(app, client)
+    }
+    return client
+  }
+}

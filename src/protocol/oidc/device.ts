@@ -1,0 +1,50 @@
+/** The pages of the device flow (RFC 8628 §3.3): type the code, see what asks, connect. */
+import type { Configuration, KoaContextWithOIDC } from 'oidc-provider'
+import { pageRequestOf } from '#http'
+import { deviceCodeView, deviceConfirmView, deviceDoneView, type Presenter, type View } from '#pages'
+import { answer } from './engine.ts'
+
+type DeviceFlow = NonNullable<NonNullable<Configuration['features']>['deviceFlow']>
+
+const ACTION = '/oauth2/device'
+
+export function deviceFlow(presenter: Presenter, issuer: string): DeviceFlow {
+  const show = (ctx: KoaContextWithOIDC, view: Parameters<Presenter['page']>[1], status = 200) =>
+    answer(ctx, presenter.page(pageRequestOf(ctx.req, issuer), view, { status, path: ACTION }))
+  const hidden = (ctx: KoaContextWithOIDC) => ({
+    xsrf: (ctx.oidc.session?.['state'] as { secret?: string } | undefined)?.secret ?? '',
+  })
+
+  return {
+    enabled: true,
+    charset: 'base-20',
+    mask: '****-****',
+    async userCodeInputSource(ctx, _form, out, err) {
+      const wrong = err && err.name !== 'NoCodeError' && err.name !== 'AbortedError'
+      if (err?.name === 'AbortedError')
+        return show(ctx, (messages): View => deviceDoneView({ connected: false }, messages))
+      const userCode = typeof out === 'object' ? undefined : ctx.oidc.params?.['user_code']
+      const data = {
+        action: ACTION,
+        hidden: hidden(ctx),
+        ...(typeof userCode === 'string' ? { userCode } : {}),
+        ...(wrong ? { refusal: 'code-invalid' as const } : {}),
+      }
+      show(ctx, (messages) => deviceCodeView(data, messages), wrong ? 400 : 200)
+    },
+    async userCodeConfirmSource(ctx, _form, client, _deviceInfo, userCode) {
+      const data = {
+        action: ACTION,
+        hidden: { ...hidden(ctx), user_code: userCode },
+        userCode,
+        app: client.clientName ?? client.clientId,
+        answers: { yes: { name: 'confirm', value: 'yes' }, no: { name: 'abort', value: 'yes' } },
+      }
+      show(ctx, (messages) => deviceConfirmView(data, messages))
+    },
+    async successSource(ctx) {
+      const app = ctx.oidc.client?.clientName
+      show(ctx, (messages) => deviceDoneView({ connected: true, ...(app ? { app } : {}) }, messages))
+    },
+  }
+}

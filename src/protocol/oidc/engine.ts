@@ -1,0 +1,178 @@
+/** The engine's configuration: what it offers, how long things live, and what it may never do. */
+import Provider, { type Configuration, type KoaContextWithOIDC } from 'oidc-provider'
+import type { Log } from '#core/log'
+import type { People } from '#directory'
+import { type Answer, type Outbound, pageRequestOf } from '#http'
+import type { Keys } from '#keys'
+import { errorView, type Presenter } from '#pages'
+import { CLAIMS, createFindAccount } from './account.ts'
+import { type AdapterOptions, createAdapterFactory } from './adapter.ts'
+import { useCatalogClients } from './clients.ts'
+import { deviceFlow } from './device.ts'
+import { type Consents, grantFor } from './grants.ts'
+import { rpInitiatedLogout } from './logout.ts'
+import type { createQuestioning, QuestionRooms } from './question.ts'
+
+export const ENGINE_COOKIES = Object.freeze({
+  session: 'portico-engine',
+  interaction: 'portico-interaction',
+  resume: 'portico-resume',
+})
+
+export interface EngineOptions extends QuestionRooms, AdapterOptions {
+  readonly issuer: string
+  readonly keys: Pick<Keys, 'signing'>
+  readonly people: Pick<People, 'byId'>
+  readonly consents: Consents
+  readonly questioning: ReturnType<typeof createQuestioning>
+  readonly presenter: Presenter
+  readonly outbound: Outbound
+  readonly log: Log
+  readonly strengths: readonly string[]
+  /** Where the browser goes when somebody has to be asked. */
+  interactionPath(ctx: KoaContextWithOIDC, interaction: InstanceType<Provider['Interaction']>): Promise<string>
+  /** Throws the protocol's refusal where a client may not have this token. */
+  judgeToken(ctx: KoaContextWithOIDC, token: { readonly kind: string }): Promise<void>
+}
+
+const MINUTE = 60
+const HOUR = 3600
+const DAY = 86_400
+
+export function createEngine(options: EngineOptions): Provider {
+  const { issuer, catalog, questioning } = options
+  const secure = issuer.startsWith('https:')
+  const cookie = { httpOnly: true, sameSite: 'lax', secure, signed: false } as const
+  const prefix = secure ? '__Secure-' : ''
+
+  const configuration: Configuration = {
+    adapter: createAdapterFactory(options),
+    jwks: options.keys.signing.privateJwks() as NonNullable<Configuration['jwks']>,
+    findAccount: createFindAccount(options.people, catalog),
+    claims: CLAIMS as unknown as NonNullable<Configuration['claims']>,
+    scopes: ['openid', 'offline_access'],
+    acrValues: [...options.strengths],
+    responseTypes: ['code'],
+    clientAuthMethods: ['client_secret_basic', 'client_secret_post', 'private_key_jwt', 'none'],
+    enabledJWA: {
+      idTokenSigningAlgValues: ['RS256', 'ES256', 'EdDSA'],
+      userinfoSigningAlgValues: ['RS256', 'ES256', 'EdDSA'],
+      clientAuthSigningAlgValues: ['RS256', 'PS256', 'ES256', 'EdDSA'],
+    },
+    cookies: {
+      names: {
+        session: `${prefix}${ENGINE_COOKIES.session}`,
+        interaction: `${prefix}${ENGINE_COOKIES.interaction}`,
+        resume: `${prefix}${ENGINE_COOKIES.resume}`,
+      },
+      long: cookie,
+      short: cookie,
+    },
+    routes: {
+      authorization: '/oauth2/auth',
+      token: '/oauth2/token',
+      userinfo: '/oauth2/userinfo',
+      jwks: '/oauth2/jwks',
+      introspection: '/oauth2/introspection',
+      revocation: '/oauth2/revocation',
+      end_session: '/oauth2/session/end',
+      pushed_authorization_request: '/oauth2/request',
+      device_authorization: '/oauth2/device/auth',
+      code_verification: '/oauth2/device',
+    },
+    features: {
+      devInteractions: { enabled: false },
+      clientCredentials: { enabled: true },
+      claimsParameter: { enabled: true },
+      introspection: { enabled: true, allowedPolicy: mayIntrospect(catalog) },
+      revocation: { enabled: true },
+      pushedAuthorizationRequests: { enabled: true },
+      resourceIndicators: { enabled: false },
+      backchannelLogout: { enabled: true },
+      deviceFlow: deviceFlow(options.presenter, issuer),
+      rpInitiatedLogout: rpInitiatedLogout(options.presenter, issuer),
+    },
+    interactions: { policy: questioning.policy(), url: options.interactionPath },
+    // a code is exchanged at once; refresh tokens of a session end with it unless the app asked to stay (offline_access)
+    ttl: {
+      AccessToken: HOUR,
+      AuthorizationCode: MINUTE,
+      ClientCredentials: 10 * MINUTE,
+      DeviceCode: 10 * MINUTE,
+      Grant: 30 * DAY,
+      IdToken: HOUR,
+      Interaction: HOUR,
+      RefreshToken: 14 * DAY,
+      Session: DAY,
+    },
+    pkce: { required: (_ctx, client) => client.tokenEndpointAuthMethod === 'none' || client['pkce'] !== 'off' },
+    extraClientMetadata: { properties: ['pkce'] },
+    issueRefreshToken: async (_ctx, client) => client.grantTypeAllowed('refresh_token'),
+    rotateRefreshToken: true,
+    allowOmittingSingleRegisteredRedirectUri: false,
+    async loadExistingGrant(ctx) {
+      // nothing is granted to anyone before the policy has said yes
+      if ((await questioning.ask(ctx)).verdict.outcome !== 'allow') return undefined
+      const app = await catalog.apps.find(ctx.oidc.client!.clientId)
+      return app && grantFor(ctx, app, options.consents)
+    },
+    async extraTokenClaims(ctx, token) {
+      await options.judgeToken(ctx, token)
+      return undefined
+    },
+    clientBasedCORS: (_ctx, origin, client) =>
+      (client.redirectUris ?? []).some((uri) => URL.parse(uri)?.origin === origin),
+    async renderError(ctx, out, error) {
+      if (error && !('statusCode' in error && Number(error.statusCode) < 500))
+        options.log.error('oidc-error', { error: out.error }, error)
+      const code =
+        out.error === 'server_error'
+          ? 'internal'
+          : error?.name === 'SessionNotFound'
+            ? 'conversation-expired'
+            : 'request-refused'
+      const { status } = ctx
+      answer(
+        ctx,
+        options.presenter.page(pageRequestOf(ctx.req, issuer), (messages) => errorView({ code, home: '/' }, messages), {
+          status,
+        }),
+      )
+    },
+    fetch: async (url, init) => {
+      const request = {
+        method: (init?.method ?? 'GET') as 'GET' | 'POST',
+        headers: Object.fromEntries(new Headers(init?.headers)),
+        ...(init?.body ? { body: String(init.body) } : {}),
+      }
+      const { status, headers, body } = await options.outbound(String(url), request)
+      return new Response(status === 204 ? null : body, {
+        status,
+        headers: { 'content-type': headers['content-type'] ?? '' },
+      })
+    },
+  }
+
+  const engine = new Provider(issuer, configuration)
+  // the server has put our own public address into the request (`open.ts`)
+  engine.proxy = true
+  useCatalogClients(engine, catalog)
+  engine.on('server_error', (_ctx, cause) => options.log.error('oidc-server-error', {}, cause))
+  return engine
+}
+
+/** An answer of the house through the engine's context. */
+export function answer(ctx: KoaContextWithOIDC, { status, headers, body }: Answer): void {
+  ctx.status = status
+  for (const [name, value] of Object.entries(headers ?? {})) ctx.set(name, value)
+  ctx.body = body ?? ''
+}
+
+/** RFC 7662 §4: a client sees its own tokens; others' only when it is registered as a resource server. */
+function mayIntrospect(catalog: QuestionRooms['catalog']) {
+  return async (_ctx: unknown, client: { clientId: string }, token: { clientId?: string | undefined }) => {
+    if (token.clientId === client.clientId) return true
+    const app = await catalog.apps.find(client.clientId)
+    return app?.tags.includes('resource-server') ?? false
+  }
+}

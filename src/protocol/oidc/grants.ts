@@ -1,0 +1,110 @@
+/** What an app may know: agreed once per person and app, granted anew in each session. */
+import type { Kysely } from 'kysely'
+import type { KoaContextWithOIDC, Provider } from 'oidc-provider'
+import type { App } from '#catalog'
+import type { Clock } from '#core/clock'
+import type { Migration, Records, Storage } from '#storage'
+import { CLAIMS } from './account.ts'
+
+type Grant = InstanceType<Provider['Grant']>
+
+type Tables = { consents: { person: string; app: string; scopes: string; agreed_at: number } }
+
+export const consentMigrations: readonly Migration[] = [
+  {
+    name: 'oidc-001-consents',
+    async up(records: Records) {
+      await records.schema
+        .createTable('consents')
+        .addColumn('person', 'text', (c) => c.notNull())
+        .addColumn('app', 'text', (c) => c.notNull())
+        .addColumn('scopes', 'text', (c) => c.notNull())
+        .addColumn('agreed_at', 'bigint', (c) => c.notNull())
+        .addPrimaryKeyConstraint('consents_pk', ['person', 'app'])
+        .execute()
+    },
+  },
+]
+
+export interface Consents {
+  find(person: string, app: string): Promise<readonly string[]>
+  add(person: string, app: string, scopes: readonly string[]): Promise<void>
+  ofPerson(person: string): Promise<{ app: string; scopes: readonly string[] }[]>
+  withdraw(person: string, app: string): Promise<boolean>
+}
+
+export function createConsents(storage: Storage, clock: Clock): Consents {
+  const db: Kysely<Tables> = storage.records.withTables<Tables>()
+  const find = async (person: string, app: string) => {
+    const row = await db
+      .selectFrom('consents')
+      .select('scopes')
+      .where('person', '=', person)
+      .where('app', '=', app)
+      .executeTakeFirst()
+    return row ? row.scopes.split(' ') : []
+  }
+  return {
+    find,
+    async add(person, app, scopes) {
+      const all = [...new Set([...(await find(person, app)), ...scopes])].join(' ')
+      const row = { person, app, scopes: all, agreed_at: clock.now() }
+      await db
+        .insertInto('consents')
+        .values(row)
+        .onConflict((c) => c.columns(['person', 'app']).doUpdateSet({ scopes: all, agreed_at: row.agreed_at }))
+        .execute()
+    },
+    async ofPerson(person) {
+      const rows = await db.selectFrom('consents').selectAll().where('person', '=', person).execute()
+      return rows.map((row) => ({ app: row.app, scopes: row.scopes.split(' ') }))
+    },
+    async withdraw(person, app) {
+      const gone = await db
+        .deleteFrom('consents')
+        .where('person', '=', person)
+        .where('app', '=', app)
+        .returning('app')
+        .execute()
+      return gone.length > 0
+    },
+  }
+}
+
+/**
+ * The session's grant for the app. A first-party app is granted what it asks within its registration; any other app what
+ * the person has agreed to. One grant per session: a code used twice or a sign-out must not reach the person's other
+ * devices.
+ */
+export async function grantFor(ctx: KoaContextWithOIDC, app: App, consents: Consents): Promise<Grant | undefined> {
+  const { provider, session, client, account } = ctx.oidc
+  if (!session || !client || !account) return undefined
+  const asked = [...ctx.oidc.requestParamOIDCScopes]
+  const registered = asked.filter((scope) => app.oidc?.scopes.includes(scope))
+  const agreed = app.firstParty ? registered : await agreedScopes(registered, account.accountId, app, consents)
+  const known = session.grantIdFor(client.clientId)
+  const grant =
+    (known ? await provider.Grant.find(known) : undefined) ??
+    new provider.Grant({ accountId: account.accountId, clientId: client.clientId })
+  const has = new Set(grant.getOIDCScope().split(' '))
+  const claims = [...ctx.oidc.requestParamClaims]
+  const newClaims = claims.filter((claim) => !grant.getOIDCClaimsEncountered().includes(claim))
+  if (grant.jti && newClaims.length === 0 && agreed.every((scope) => has.has(scope))) return grant
+  if (agreed.length === 0) return grant.jti ? grant : undefined
+  grant.addOIDCScope(agreed.join(' '))
+  // OIDC Core §5.5: `claims` asks for single claims; none beyond what the scopes agreed to would give
+  const given = new Set<string>(agreed.flatMap((scope) => CLAIMS[scope as keyof typeof CLAIMS] ?? []))
+  const [within, beyond] = [
+    newClaims.filter((claim) => given.has(claim)),
+    newClaims.filter((claim) => !given.has(claim)),
+  ]
+  if (within.length > 0) grant.addOIDCClaims(within)
+  if (beyond.length > 0) grant.rejectOIDCClaims(beyond)
+  await grant.save()
+  return grant
+}
+
+async function agreedScopes(asked: readonly string[], person: string, app: App, consents: Consents): Promise<string[]> {
+  const agreed = await consents.find(person, app.id)
+  return asked.filter((scope) => agreed.includes(scope))
+}

@@ -1,0 +1,16 @@
+/**
+ * The OpenID Connect door. Everything a protocol does: translate in, `access.ask()`, translate out. The engine is
+ * oidc-provider; nothing of it is known outside this room.
+ *
+ * - `engine.ts`    the engine's configuration: features, lifetimes, what it may never do
+ * - `adapter.ts`   its storage on our state contract; spending a code or token is one compare-and-swap
+ * - `bridge.ts`    its browser session: a view of ours that exists only for the length of a request
+ * - `question.ts`  its interaction policy: each authorization request is one question to `access/`
+ * - `clients.ts`   registered apps as the engine's clients    - `grants.ts`  consent, per person and app
+ * - `account.ts`   claims about people                        - `logout.ts`  sign-out, back-channel through the outbox
+ * - `device.ts`    the pages of the device flow
+ *
+ * A new grant type or client authentication method: `engine.ts`. A new claim: `account.ts`.
+ */
+export { consentMigrations } from './grants.ts'
+export { type OidcDoor, type OidcOptions, openOidc } from './open.ts'

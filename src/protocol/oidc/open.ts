@@ -1,0 +1,256 @@
+/** Puts the door together, and puts the house's rules around the engine. */
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { errors, type KoaContextWithOIDC, type Provider } from 'oidc-provider'
+import type { Access } from '#access'
+import type { Audit } from '#audit'
+import type { Catalog } from '#catalog'
+import type { Clock } from '#core/clock'
+import type { Log } from '#core/log'
+import type { People } from '#directory'
+import { type Outbound, type RawHandler, requestContext } from '#http'
+import type { Keys } from '#keys'
+import type { Presenter } from '#pages'
+import type { Devices, Outbox, Sessions } from '#sessions'
+import type { Signin } from '#signin'
+import type { Storage } from '#storage'
+import { grantGroup, grantsOf } from './adapter.ts'
+import { createBridge, type Visitor } from './bridge.ts'
+import { createEngine, ENGINE_COOKIES } from './engine.ts'
+import { type Consents, createConsents } from './grants.ts'
+import { logoutRows, takeOverLogout } from './logout.ts'
+import { createQuestioning, wantedBy } from './question.ts'
+
+export interface OidcOptions {
+  readonly issuer: string
+  readonly storage: Storage
+  readonly clock: Clock
+  readonly log: Log
+  readonly audit: Audit
+  readonly keys: Keys
+  readonly people: People
+  readonly sessions: Sessions
+  readonly devices: Devices
+  readonly outbox: Outbox
+  readonly catalog: Catalog
+  readonly access: Access
+  readonly signin: Signin
+  readonly presenter: Presenter
+  readonly outbound: Outbound
+}
+
+export interface OidcDoor {
+  readonly raw: readonly RawHandler[]
+  readonly consents: Consents
+  /** Makes the engine anew with the keys as they are now. */
+  keysChanged(): void
+  /** Sends the sign-outs that are due; answers how many arrived. */
+  deliverLogouts(): Promise<number>
+  /** Ends every grant and token of a person or, with `app`, of this person at one app. */
+  revoke(personId: string, app?: string): Promise<void>
+}
+
+/** Where a browser comes along; everything else is between apps and us. */
+const BROWSER_PATHS = /^\/oauth2\/(?:auth|device|session\/end)(?:\/|$)/
+const RESUME = /^\/oauth2\/(?:auth|device)\/([A-Za-z0-9_-]{10,64})$/
+
+export function openOidc(options: OidcOptions): OidcDoor {
+  const { issuer, storage, clock, audit, sessions, devices, outbox, catalog, access, signin } = options
+  const { state } = storage
+  const secure = issuer.startsWith('https:')
+  const host = new URL(issuer).host
+  const bridge = createBridge({
+    state,
+    clock,
+    sessions,
+    cookieName: `${secure ? '__Secure-' : ''}${ENGINE_COOKIES.session}`,
+  })
+  const questioning = createQuestioning({ access, catalog, clock, bridge })
+  const consents = createConsents(storage, clock)
+
+  async function revokeGrant(grantId: string): Promise<void> {
+    await state.deleteGroup(grantGroup(grantId))
+    await state.delete(`oidc:Grant:${grantId}`)
+  }
+
+  async function revoke(personId: string, app?: string): Promise<void> {
+    for (const { value } of await state.group(grantsOf(personId))) {
+      const grant = JSON.parse(value) as { jti: string; clientId: string }
+      if (app === undefined || grant.clientId === app) await revokeGrant(grant.jti)
+    }
+    await audit.record('tokens-revoked', { actor: 'system', subject: personId, ...(app ? { app } : {}) })
+  }
+
+  function build(): {
+    engine: Provider
+    handle: ReturnType<Provider['callback']>
+    send: ReturnType<typeof takeOverLogout>
+  } {
+    const engine = createEngine({
+      ...options,
+      state,
+      bridge,
+      questioning,
+      consents,
+      strengths: access.policies.current().strengths,
+      async onReuse(model, payload) {
+        const event = model === 'RefreshToken' ? 'token-reuse-detected' : 'code-reuse-detected'
+        if (payload.grantId) await revokeGrant(payload.grantId)
+        await audit.record(event, {
+          actor: payload.clientId ?? 'unknown',
+          ...(payload.accountId ? { subject: payload.accountId } : {}),
+          ...(payload.clientId ? { app: payload.clientId } : {}),
+        })
+      },
+      async interactionPath(ctx, interaction) {
+        const missing = (interaction.prompt.details as { missingOIDCScope?: string[] }).missingOIDCScope
+        const asksConsent = interaction.prompt.name === 'consent'
+        const redirectUri = String(interaction.params['redirect_uri'] ?? '')
+        const wanted = wantedBy(ctx)
+        const hint = interaction.params['login_hint']
+        return signin.begin({
+          id: interaction.uid,
+          kind: 'app',
+          app: ctx.oidc.client!.clientId,
+          returnTo: new URL(interaction.returnTo).pathname,
+          formTargets: redirectUri ? [redirectUri] : [],
+          ...(wanted ? { wanted } : {}),
+          ...(typeof hint === 'string' ? { loginHint: hint } : {}),
+          ...(asksConsent ? { consent: missing ?? [...ctx.oidc.requestParamOIDCScopes] } : {}),
+        })
+      },
+      judgeToken: (ctx, token) => judgeToken(ctx, token),
+    })
+    const send = takeOverLogout(engine)
+    engine.use(async (ctx, next) => {
+      await next()
+      await afterwards(ctx as KoaContextWithOIDC)
+    })
+    return { engine, handle: engine.callback(), send }
+  }
+
+  /** Machines ask for themselves; people were judged when the code was issued and are looked at again at each refresh. */
+  async function judgeToken(ctx: KoaContextWithOIDC, token: { readonly kind: string }): Promise<void> {
+    const { client, account, entities } = ctx.oidc
+    const app = await catalog.apps.find(client!.clientId)
+    if (token.kind === 'ClientCredentials') {
+      const method = client!.tokenEndpointAuthMethod
+      const { address } = requestContext(ctx.req)
+      const verdict = await access.ask({
+        kind: 'api',
+        app,
+        client: { id: client!.clientId, authentication: String(method) },
+        address,
+        startedAt: clock.now(),
+      })
+      if (verdict.outcome !== 'allow')
+        throw new errors.AccessDenied(undefined, `refused by policy, reference ${verdict.reference}`)
+    } else if (entities.RefreshToken && account) {
+      const person = await options.people.byId(account.accountId)
+      const { address } = requestContext(ctx.req)
+      const session = entities.RefreshToken.sessionUid
+        ? await sessions.byId(entities.RefreshToken.sessionUid)
+        : undefined
+      // the address is the app's, not the person's: only what holds for the person wherever they are can refuse here
+      const verdict = await access.preview({ kind: 'app', app, person, session, address, startedAt: clock.now() })
+      if (!verdict.person || verdict.decision.rule === 'audience')
+        throw new errors.InvalidGrant('person may no longer use this app')
+    }
+  }
+
+  /** What the engine has done to its own session is carried over to ours, the authority. */
+  async function afterwards(ctx: KoaContextWithOIDC): Promise<void> {
+    if (!BROWSER_PATHS.test(ctx.path)) return
+    const { session } = bridge.visitorOf(ctx.req)
+    if (session && ctx.oidc?.session && (ctx.oidc.session as { destroyed?: boolean }).destroyed) {
+      await sessions.end(session.id, 'signed-out', session.personId)
+      await audit.record('person-signed-out', {
+        actor: session.personId,
+        subject: session.personId,
+        session: session.id,
+      })
+    }
+    const cookies = ctx.response.get('set-cookie') as unknown as string[] | string
+    if (cookies.length > 0)
+      ctx.set('set-cookie', bridge.withoutHandle(ctx.req, Array.isArray(cookies) ? cookies : [cookies]))
+  }
+
+  let current = build()
+
+  /** The conversation's outcome becomes the interaction's result. */
+  async function takeOutcome(uid: string, visitor: Visitor): Promise<void> {
+    const [interaction, errand] = [await current.engine.Interaction.find(uid), await signin.find(uid)]
+    if (!interaction || !errand?.outcome) return
+    // the engine would refuse an interaction that began in an earlier session of this browser
+    delete interaction.session
+    const { lastSubmission } = interaction
+    if (errand.outcome === 'done' || errand.outcome === 'consented') {
+      if (!visitor.session) return
+      if (errand.outcome === 'consented' && errand.app) {
+        await consents.add(visitor.session.personId, errand.app, errand.consent ?? [])
+        await audit.record('consent-given', {
+          actor: visitor.session.personId,
+          subject: visitor.session.personId,
+          app: errand.app,
+        })
+      }
+      const consent = errand.outcome === 'consented' ? { consent: {} } : {}
+      interaction.result = { ...lastSubmission, login: { accountId: visitor.session.personId }, ...consent }
+    } else {
+      const error = errand.wanted?.strength ? 'unmet_authentication_requirements' : 'access_denied'
+      interaction.result = {
+        error,
+        error_description: errand.outcome === 'declined' ? 'declined by the person' : 'refused by policy',
+      }
+    }
+    await interaction.persist()
+    await signin.end(uid)
+  }
+
+  async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    speakAsIssuer(request)
+    const path = request.url!.split('?', 1)[0]!
+    if (!BROWSER_PATHS.test(path)) {
+      await current.handle(request, response)
+      return
+    }
+    const { cookies, address } = requestContext(request)
+    const session = await sessions.find(cookies.get(sessions.cookieName))
+    const device = session ? await devices.find(cookies.get(devices.cookieName), session.personId) : undefined
+    if (session) await sessions.touch(session)
+    const visitor = { session, device, address }
+    const uid = RESUME.exec(path)?.[1]
+    if (uid) await takeOutcome(uid, visitor)
+    await bridge.during(request, visitor, () => current.handle(request, response))
+  }
+
+  /**
+   * ATTACK: the engine writes addresses into documents and redirects from Host and X-Forwarded-*, which anyone can send.
+   * It is told our own public address instead.
+   */
+  function speakAsIssuer({ headers }: IncomingMessage): void {
+    for (const name of Object.keys(headers))
+      if (name.startsWith('x-forwarded-') || name === 'forwarded') delete headers[name]
+    headers.host = host
+    headers['x-forwarded-proto'] = secure ? 'https' : 'http'
+  }
+
+  sessions.onEnd(async ({ session }) => {
+    const rows = await logoutRows(session, catalog)
+    if (rows.length > 0) await outbox.add(rows)
+  })
+  options.people.onDisabled((personId) => revoke(personId))
+
+  return {
+    raw: [
+      { prefix: '/oauth2/', handle },
+      { prefix: '/.well-known/openid-configuration', handle },
+      { prefix: '/.well-known/oauth-authorization-server', handle },
+    ],
+    consents,
+    keysChanged() {
+      current = build()
+    },
+    deliverLogouts: () => outbox.deliver((row) => current.send(row)),
+    revoke,
+  }
+}

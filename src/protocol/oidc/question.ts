@@ -1,0 +1,122 @@
+/**
+ * The engine's interaction policy: every authorization request is one question. Where the verdict is not "allow", the
+ * engine starts an interaction, which becomes an errand of the conversation.
+ */
+import { errors, interactionPolicy, type KoaContextWithOIDC } from 'oidc-provider'
+import type { Access, Question, Verdict, Wanted } from '#access'
+import type { Catalog } from '#catalog'
+import type { Clock } from '#core/clock'
+import type { Bridge } from './bridge.ts'
+
+export interface QuestionRooms {
+  readonly access: Access
+  readonly catalog: Catalog
+  readonly clock: Clock
+  readonly bridge: Bridge
+}
+
+export interface Asked {
+  readonly question: Question
+  readonly verdict: Verdict
+}
+
+/** Checks of the engine's own that stay: they compare the request with who is signed in. */
+const KEPT = new Set(['login_prompt', 'id_token_hint', 'claims_id_token_sub_value'])
+
+export function createQuestioning({ access, catalog, clock, bridge }: QuestionRooms) {
+  const asked = new WeakMap<object, Promise<Asked>>()
+
+  /** Asked once per request, whatever looks at the verdict. */
+  function ask(ctx: KoaContextWithOIDC): Promise<Asked> {
+    let answer = asked.get(ctx)
+    if (!answer) {
+      answer = put(ctx)
+      asked.set(ctx, answer)
+    }
+    return answer
+  }
+
+  async function put(ctx: KoaContextWithOIDC): Promise<Asked> {
+    const { oidc } = ctx
+    const { session, device, address } = bridge.visitorOf(ctx.req)
+    const app = await catalog.apps.find(oidc.client!.clientId)
+    const begun = oidc.entities.Interaction?.iat
+    const wanted = wantedBy(ctx)
+    const question: Question = {
+      kind: 'app',
+      app,
+      session: oidc.session?.accountId === session?.personId ? session : undefined,
+      device,
+      address,
+      // an interaction began when the first request came; what was given since then is given for this request
+      startedAt: begun === undefined ? clock.now() : begun * 1000,
+      ...(wanted ? { wanted } : {}),
+    }
+    const verdict = await access.ask(question)
+    if (verdict.outcome === 'allow' && oidc.session) {
+      oidc.session.acr = verdict.acr
+      oidc.session.amr = [...verdict.amr]
+      if (verdict.authTime !== undefined) oidc.session.loginTs = Math.floor(verdict.authTime / 1000)
+    }
+    return { question, verdict }
+  }
+
+  function policy(): interactionPolicy.DefaultPolicy {
+    const prompts = interactionPolicy.base()
+    const login = prompts.get('login')!
+    for (const check of [...login.checks]) if (!KEPT.has(check.reason)) login.checks.remove(check.reason)
+    const { Check } = interactionPolicy
+    const check = (reason: string, error: string, description: string, applies: (asked: Asked) => boolean) =>
+      new Check(reason, description, error, async (ctx) => {
+        const answer = await ask(ctx)
+        if (answer.verdict.decision.unmet)
+          throw new errors.UnmetAuthenticationRequirements('requested authentication cannot be performed')
+        return applies(answer)
+      })
+    login.checks.add(
+      check('refused', 'access_denied', 'access is refused by policy', ({ verdict }) => verdict.outcome === 'deny'),
+    )
+    login.checks.add(
+      check(
+        'no_session',
+        'login_required',
+        'End-User authentication is required',
+        ({ question, verdict }) => verdict.outcome === 'challenge' && !question.session,
+      ),
+    )
+    login.checks.add(
+      check(
+        'step_up',
+        'interaction_required',
+        'stronger or fresher authentication is required',
+        ({ question, verdict }) => verdict.outcome === 'challenge' && !!question.session,
+      ),
+    )
+    return prompts
+  }
+
+  return { ask, policy }
+}
+
+/** What the request adds: never less than policy asks (OIDC Core §3.1.2.1; §5.5.1.1 for `claims`). */
+export function wantedBy(ctx: KoaContextWithOIDC): Wanted | undefined {
+  const { params, claims } = ctx.oidc
+  const strengths = requestedStrengths(params?.['acr_values'], claims?.id_token?.['acr'])
+  const maxAge = params?.['max_age']
+  const fresh = ctx.oidc.prompts.has('login')
+  if (strengths.length === 0 && maxAge === undefined && !fresh) return undefined
+  return {
+    ...(strengths.length > 0 ? { strength: strengths } : {}),
+    ...(maxAge === undefined ? {} : { max_age: Number(maxAge) }),
+    ...(fresh ? { fresh: true } : {}),
+  }
+}
+
+function requestedStrengths(acrValues: unknown, claim: unknown): string[] {
+  const asked = claim as { value?: unknown; values?: unknown } | null | undefined
+  const fromClaim = [asked?.value, ...(Array.isArray(asked?.values) ? asked.values : [])].filter(
+    (v): v is string => typeof v === 'string',
+  )
+  if (fromClaim.length > 0) return fromClaim
+  return typeof acrValues === 'string' ? acrValues.split(' ').filter(Boolean) : []
+}

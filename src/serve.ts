@@ -1,0 +1,35 @@
+/** `portico serve`, and what starts and stops a process. */
+import { PoliciesInvalid } from '#access'
+import { createLog } from '#audit'
+import type { Context, Verb } from '#cli'
+import { startServer } from './server.ts'
+
+export const serveVerbs: readonly Verb[] = [
+  {
+    words: ['serve'],
+    usage: 'serve',
+    summary: 'run the gateway until SIGTERM; SIGHUP reloads policies and catalog',
+    run: (_args, context) => serve(context),
+  },
+]
+
+async function serve({ settings, folder, out, err }: Context): Promise<number> {
+  const log = createLog({ level: settings.log.level })
+  try {
+    const server = await startServer({ settings, folder, log, follow: true })
+    if (server.claimUrl) out(`make the first administrator within 30 minutes: ${server.claimUrl}`)
+    out(`ready ${settings.issuer}`)
+    process.on('SIGHUP', () => void server.reload())
+    await new Promise<void>((resolve) => {
+      for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve())
+    })
+    await server.close()
+    return 0
+  } catch (error) {
+    if (error instanceof PoliciesInvalid || (error as NodeJS.ErrnoException).code === 'EADDRINUSE') {
+      err((error as Error).message)
+      return 2
+    }
+    throw error
+  }
+}

@@ -1,0 +1,110 @@
+/** How a session ends, for every reason there is: one mark, then everybody is told, then the record goes. */
+import type { Audit } from '#audit'
+import type { Clock } from '#core/clock'
+import { minutes } from '#core/clock'
+import type { Log } from '#core/log'
+import type { State } from '#storage'
+import { endOf, isAlive, type Row, type Session } from './record.ts'
+import { type Shelf, withSession } from './shelf.ts'
+
+export interface EndedSession {
+  /** The whole last record, with the apps that were opened. */
+  readonly session: Session
+  readonly reason: string
+}
+
+export type EndListener = (ended: EndedSession) => Promise<void>
+
+/** A process that put the mark and has not finished after so long is taken for dead. */
+const PATIENCE = minutes(1)
+const AT_ONCE = 32
+
+/**
+ * INVARIANT: a session that got its mark opens nothing any more, and its record goes only after every listener is
+ * done. A process that dies in between leaves the marked record behind, and a sweep tells everybody again: listeners
+ * hear of each end at least once, and of an undisturbed one exactly once.
+ */
+export function createEnding({
+  state,
+  shelf,
+  clock,
+  log,
+  audit,
+}: {
+  state: State
+  shelf: Shelf
+  clock: Clock
+  log: Log
+  audit: Audit
+}) {
+  const listeners: EndListener[] = []
+
+  async function finish({ session, ended }: Row): Promise<void> {
+    try {
+      await state.deleteGroup(withSession(session.id))
+      for (const listener of listeners) await listener({ session, reason: ended!.reason })
+      await audit.record('session-ended', {
+        actor: ended!.by,
+        subject: session.personId,
+        session: session.id,
+        reason: ended!.reason,
+      })
+      await shelf.remove(session.id)
+    } catch (error) {
+      // the session itself is over; what is left to do is done by a later sweep
+      log.error('session-end-unfinished', { session: session.id }, error)
+      await shelf.lookAt(session.id, clock.now())
+    }
+  }
+
+  async function mark(id: string, reason: string, by: string, when: (row: Row) => boolean): Promise<boolean> {
+    const row = await shelf.markEnded(id, { reason, by, at: clock.now() }, when)
+    if (row) await finish(row)
+    return row !== undefined
+  }
+
+  /** What a sweep does with one session of a minute that is over. True when it is over because of this call. */
+  async function settle(bucket: number, id: string): Promise<boolean> {
+    const now = clock.now()
+    const row = await shelf.get(id)
+    let over = false
+    if (row?.ended) {
+      if (now - row.ended.at < PATIENCE) return false
+      await finish(row)
+      over = true
+    } else if (row && isAlive(row, now)) {
+      await shelf.lookAt(id, endOf(row.session))
+    } else if (row) {
+      // somebody may come back in this very moment: the mark is put only on what is still over
+      over = await mark(id, 'expired', 'system', (last) => !isAlive(last, now))
+    }
+    await shelf.settled(bucket, id)
+    return over
+  }
+
+  return Object.freeze({
+    onEnd(listener: EndListener): void {
+      listeners.push(listener)
+    },
+    /** Ends a session; false when somebody else did before, or it never was. */
+    async end(id: string, reason: string, by: string): Promise<boolean> {
+      const row = await shelf.get(id)
+      if (!row || row.ended) return false
+      // should this process die after the mark, a sweep finds the rest of the work under this minute
+      await shelf.lookAt(id, clock.now())
+      return mark(id, reason, by, () => true)
+    },
+    /** Ends what the clock has ended. Answers how many that were. */
+    async sweep(): Promise<number> {
+      let count = 0
+      for await (const { bucket, ids } of shelf.due()) {
+        for (let from = 0; from < ids.length; from += AT_ONCE) {
+          const some = ids.slice(from, from + AT_ONCE)
+          const over = await Promise.all(some.map((id) => settle(bucket, id)))
+          count += over.filter(Boolean).length
+        }
+      }
+      return count
+    },
+  })
+}

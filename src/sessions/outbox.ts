@@ -1,0 +1,153 @@
+/** Sign-outs that apps have yet to hear of: written down before anything is sent, tried until somebody takes them. */
+import type { Kysely } from 'kysely'
+import type { Audit } from '#audit'
+import { type Clock, hours, type Millis, minutes, seconds } from '#core/clock'
+import type { Log } from '#core/log'
+import { randomId } from '#core/random'
+import type { Storage } from '#storage'
+import type { LogoutOutboxTable, Tables } from './tables.ts'
+
+export interface LogoutRow {
+  readonly app: string
+  /** The person's id. */
+  readonly subject: string
+  /** The session id as the app knows it. */
+  readonly sid: string
+  readonly event: 'backchannel-logout'
+}
+
+/** `retry`: the app could not be reached or said 5xx. `give-up`: it will never take this one. */
+export type Delivery = 'done' | 'retry' | 'give-up'
+
+export interface Outbox {
+  /** The rows are kept when this resolves. A row that already waits is not written twice. */
+  add(rows: readonly LogoutRow[]): Promise<void>
+  /**
+   * Sends everything that is due and answers how many were taken. Any number of processes may call it at the same time.
+   * `send` must answer within a minute, after that another process may send the same row. A `send` that throws is a
+   * `retry`.
+   */
+  deliver(send: (row: LogoutRow) => Promise<Delivery>): Promise<number>
+  pending(): Promise<number>
+}
+
+/** How long after the first try comes the second, and so on; the last one repeats. */
+export const RETRY_AFTER: readonly Millis[] = Object.freeze([seconds(30), minutes(2), minutes(10), hours(1), hours(6)])
+export const GIVE_UP_AFTER: Millis = hours(24)
+
+const LEASE = minutes(2)
+const SENDERS = 8
+
+export function openOutbox({
+  storage,
+  clock,
+  log,
+  audit,
+}: {
+  storage: Storage
+  clock: Clock
+  log: Log
+  audit: Audit
+}): Outbox {
+  const db: Kysely<Tables> = storage.records.withTables<Tables>()
+
+  /** One row that is due, leased to this caller by one statement. */
+  async function claim(): Promise<LogoutOutboxTable | undefined> {
+    const now = clock.now()
+    const due = db.selectFrom('logout_outbox').select('id').where('next_at', '<=', now).where('leased_until', '<=', now)
+    return (
+      db
+        .updateTable('logout_outbox')
+        .set((e) => ({ lease: randomId(), leased_until: now + LEASE, tries: e('tries', '+', 1) }))
+        .where('id', 'in', due.orderBy('next_at').limit(1))
+        // said again: where two statements chose the same row, the second looks at it once more before it writes
+        .where('leased_until', '<=', now)
+        .returningAll()
+        .executeTakeFirst()
+    )
+  }
+
+  const remove = (row: LogoutOutboxTable) => db.deleteFrom('logout_outbox').where('id', '=', row.id).execute()
+
+  async function later(row: LogoutOutboxTable): Promise<void> {
+    const now = clock.now()
+    const wait = RETRY_AFTER[Math.min(Number(row.tries), RETRY_AFTER.length) - 1]!
+    await db
+      .updateTable('logout_outbox')
+      .set({ next_at: Math.min(now + wait, Number(row.created_at) + GIVE_UP_AFTER), lease: null, leased_until: 0 })
+      .where('id', '=', row.id)
+      .where('lease', '=', row.lease)
+      .execute()
+    // ATTACK: an app that hangs would keep all senders waiting, row after row. Its other rows wait a little as well.
+    await db
+      .updateTable('logout_outbox')
+      .set({ next_at: now + RETRY_AFTER[0]! })
+      .where('app', '=', row.app)
+      .where('next_at', '<=', now)
+      .where('leased_until', '<=', now)
+      .execute()
+  }
+
+  async function settle(row: LogoutOutboxTable, outcome: Delivery): Promise<void> {
+    const about = { actor: 'system', subject: row.subject, app: row.app, count: Number(row.tries) }
+    const old = clock.now() >= Number(row.created_at) + GIVE_UP_AFTER
+    if (outcome === 'done') {
+      await remove(row)
+      await audit.record('logout-delivered', about)
+    } else if (outcome === 'give-up' || old) {
+      await remove(row)
+      log.warn('logout-given-up', { app: row.app, tries: Number(row.tries) })
+      await audit.record('logout-given-up', { ...about, reason: outcome === 'give-up' ? 'refused' : 'unreachable' })
+    } else await later(row)
+  }
+
+  return Object.freeze({
+    async add(rows: readonly LogoutRow[]) {
+      const now = clock.now()
+      if (rows.length === 0) return
+      await db
+        .insertInto('logout_outbox')
+        .values(
+          rows.map(({ app, subject, sid, event }) => ({
+            id: randomId(),
+            event,
+            app,
+            subject,
+            sid,
+            created_at: now,
+            tries: 0,
+            next_at: now,
+            lease: null,
+            leased_until: 0,
+          })),
+        )
+        .onConflict((c) => c.columns(['event', 'app', 'sid']).doNothing())
+        .execute()
+    },
+
+    async deliver(send: (row: LogoutRow) => Promise<Delivery>) {
+      let taken = 0
+      const sender = async () => {
+        for (let row = await claim(); row; row = await claim()) {
+          const { app, subject, sid } = row
+          const outcome = await send({ app, subject, sid, event: 'backchannel-logout' }).catch((error: unknown) => {
+            log.warn('logout-not-sent', { app }, error)
+            return 'retry' as const
+          })
+          await settle(row, outcome)
+          if (outcome === 'done') taken++
+        }
+      }
+      await Promise.all(Array.from({ length: SENDERS }, sender))
+      return taken
+    },
+
+    async pending() {
+      const { count } = await db
+        .selectFrom('logout_outbox')
+        .select((e) => e.fn.countAll<number>().as('count'))
+        .executeTakeFirstOrThrow()
+      return Number(count)
+    },
+  })
+}

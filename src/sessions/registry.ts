@@ -1,0 +1,189 @@
+/** The sessions of all protocols: found by cookie, raised, shortened, listed, ended. */
+import type { Audit } from '#audit'
+import { type Clock, type Millis, minutes } from '#core/clock'
+import type { Log } from '#core/log'
+import { Refusal } from '#core/refusal'
+import type { Storage } from '#storage'
+import { createEnding, type EndListener } from './ending.ts'
+import { mint, newId, opens, readHandle } from './handle.ts'
+import {
+  isAlive,
+  type Limits,
+  limited,
+  newestProofs,
+  type Proof,
+  type Row,
+  type Session,
+  type SessionApp,
+  seen,
+} from './record.ts'
+import { createShelf } from './shelf.ts'
+
+export interface SessionsOptions {
+  readonly storage: Storage
+  readonly clock: Clock
+  readonly log: Log
+  readonly audit: Audit
+  /** Where no policy says anything else. */
+  readonly defaults: { readonly idle: Millis; readonly max: Millis }
+  /** Two gateways on one host name (localhost) need two names: browsers do not tell ports apart. */
+  readonly cookieName?: string
+}
+
+export interface NewSession {
+  readonly personId: string
+  readonly proofs: readonly Proof[]
+  readonly deviceId?: string | undefined
+  readonly address: string
+  readonly userAgent?: string | undefined
+  readonly limits?: Limits | undefined
+}
+
+export interface OpenedSession {
+  readonly session: Session
+  /** The new value for the browser; no earlier one opens the session any more. */
+  readonly cookie: string
+}
+
+export interface Sessions {
+  readonly cookieName: string
+  /**
+   * The living session that this cookie value opens. One read; a value that cannot be ours costs none. Undefined for
+   * anything else: unknown, ended, expired, wrong secret.
+   */
+  find(cookie: string | undefined): Promise<Session | undefined>
+  /** Always a new id and a new secret, whatever the browser carried before (session fixation). */
+  start(about: NewSession): Promise<OpenedSession>
+  /**
+   * Adds proofs and rotates the secret: the cookie from before is dead when this resolves. Of two at the same time both
+   * keep their proofs and the later one's cookie counts. @throws Refusal `session-unknown` when it is over
+   */
+  raise(session: Session, proofs: readonly Proof[], limits?: Limits): Promise<OpenedSession>
+  /** Shortens, never prolongs. @throws Refusal `session-unknown` when it is over already */
+  limit(session: Session, limits: Limits): Promise<Session>
+  /** Says that the person did something. Writes at most once a minute (a quarter of a shorter idle time). */
+  touch(session: Session): Promise<void>
+  /** Notes that an app was opened, so that it hears of the end. Writes only what is new. */
+  addApp(session: Session, app: string, sid: string): Promise<Session>
+  byId(id: string): Promise<Session | undefined>
+  /** The living ones, last seen first. */
+  ofPerson(personId: string): Promise<Session[]>
+  /** Every living session there is, person by person. */
+  all(): AsyncGenerator<Session>
+  /**
+   * Ends a session, deletes the state group `with-session:<id>` and tells the listeners before it resolves. Of any
+   * number of callers exactly one is answered true. `reason` is kebab-case, `by` a person's id, `cli` or `system`.
+   */
+  end(id: string, reason: string, by: string): Promise<boolean>
+  /** Ends all of a person but `exceptId`; answers how many. */
+  endAll(personId: string, reason: string, by: string, exceptId?: string): Promise<number>
+  /** Ends what merely expired, so that apps hear of that as well. To be called about once a minute by every process. */
+  sweep(): Promise<number>
+  /** Called once an end is certain, awaited. After a crash in between it is called again: listeners must bear that. */
+  onEnd(listener: EndListener): void
+}
+
+const TOUCH = minutes(1)
+const LONGEST_USER_AGENT = 256
+
+export function openSessions({ storage, clock, log, audit, defaults, cookieName }: SessionsOptions): Sessions {
+  const { state } = storage
+  const shelf = createShelf({ state, clock })
+  const ending = createEnding({ state, shelf, clock, log, audit })
+  const alive = (row: Row | undefined): Session | undefined =>
+    row && isAlive(row, clock.now()) ? row.session : undefined
+
+  const ofPerson = async (personId: string): Promise<Session[]> => {
+    const now = clock.now()
+    const rows = (await shelf.ofPerson(personId)).filter((row) => isAlive(row, now))
+    return rows.map((row) => row.session).sort((a, b) => b.lastSeenAt - a.lastSeenAt)
+  }
+
+  return Object.freeze({
+    cookieName: cookieName ?? 'portico-session',
+    onEnd: ending.onEnd,
+    end: ending.end,
+    sweep: ending.sweep,
+    ofPerson,
+
+    async find(cookie: string | undefined) {
+      const handle = readHandle(cookie)
+      if (!handle) return undefined
+      const row = await shelf.get(handle.id)
+      return row && opens(handle, row.secretHash) ? alive(row) : undefined
+    },
+
+    async start(about: NewSession) {
+      const now = clock.now()
+      const id = newId()
+      const { cookie, secretHash } = mint(id)
+      const idle = Math.min(about.limits?.idle ?? defaults.idle, about.limits?.max ?? defaults.max)
+      const endsAt = now + (about.limits?.max ?? defaults.max)
+      const session: Session = {
+        id,
+        personId: about.personId,
+        startedAt: now,
+        lastSeenAt: now,
+        idleEndsAt: Math.min(now + idle, endsAt),
+        endsAt,
+        authenticated: newestProofs([], about.proofs),
+        ...(about.deviceId === undefined ? {} : { deviceId: about.deviceId }),
+        address: about.address,
+        ...(about.userAgent === undefined ? {} : { userAgent: about.userAgent.slice(0, LONGEST_USER_AGENT) }),
+        apps: [],
+      }
+      await shelf.put({ session, secretHash, idle })
+      await audit.record('session-started', { actor: about.personId, subject: about.personId, session: id })
+      return { session, cookie }
+    },
+
+    async raise(session: Session, proofs: readonly Proof[], limits: Limits = {}) {
+      const { cookie, secretHash } = mint(session.id)
+      const row = await shelf.change(session.id, (last) => {
+        const active = seen(last, clock.now())
+        const authenticated = newestProofs(last.session.authenticated, proofs)
+        const raised = { ...active, secretHash, session: { ...active.session, authenticated } }
+        return limited(raised, limits) ?? raised
+      })
+      if (!row) throw new Refusal('session-unknown', 'raised after its end')
+      await audit.record('session-raised', { actor: session.personId, subject: session.personId, session: session.id })
+      return { session: row.session, cookie }
+    },
+
+    async limit(session: Session, limits: Limits) {
+      const row = await shelf.change(session.id, (last) => limited(last, limits))
+      if (!row) throw new Refusal('session-unknown', 'limited after its end')
+      return row.session
+    },
+
+    async touch(session: Session) {
+      const due = (of: Session, idle: Millis) => clock.now() - of.lastSeenAt >= Math.min(TOUCH, idle / 4)
+      if (!due(session, session.idleEndsAt - session.lastSeenAt)) return
+      await shelf.change(session.id, (last) => (due(last.session, last.idle) ? seen(last, clock.now()) : undefined))
+    },
+
+    async addApp(session: Session, app: string, sid: string) {
+      const has = (apps: readonly SessionApp[]) => apps.some((known) => known.app === app && known.sid === sid)
+      if (has(session.apps)) return session
+      const row = await shelf.change(session.id, (last) => {
+        const { apps } = last.session
+        return has(apps) ? undefined : { ...last, session: { ...last.session, apps: [...apps, { app, sid }] } }
+      })
+      // INVARIANT: nothing is given to an app that could not be told of the end any more
+      if (!row) throw new Refusal('session-unknown', 'app opened after its end')
+      return row.session
+    },
+
+    byId: async (id: string) => alive(await shelf.get(id)),
+
+    async *all() {
+      for (const personId of await shelf.people()) yield* await ofPerson(personId)
+    },
+
+    async endAll(personId: string, reason: string, by: string, exceptId?: string) {
+      const ids = (await shelf.ofPerson(personId)).map((row) => row.session.id).filter((id) => id !== exceptId)
+      const ended = await Promise.all(ids.map((id) => ending.end(id, reason, by)))
+      return ended.filter(Boolean).length
+    },
+  })
+}

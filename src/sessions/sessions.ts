@@ -1,0 +1,22 @@
+/**
+ * Sessions: who is signed in, in which browser, by which factors and until when. The authority for every protocol.
+ *
+ * - `registry.ts` `openSessions`: find by cookie, start, raise, limit, touch, list, end
+ * - `record.ts`   what a session is, and the arithmetic of its two ends
+ * - `shelf.ts`    where it lies in short-lived state; every change is a compare-and-swap
+ * - `ending.ts`   one way to end for all reasons, expiry included; who listens
+ * - `outbox.ts`   `openOutbox`: sign-outs on their way to apps, durable, with retries
+ * - `devices.ts`  `openDevices`: browsers a person is known on, and until when one is trusted
+ * - `handle.ts`   the cookie value `<id>.<secret>` of both
+ * - `tables.ts`   devices and outbox; sessions themselves are short-lived state
+ *
+ * This room does not decide what a session is worth: it keeps proofs with their times, and the policy judges them.
+ * A new thing that must go with a session: put it in the state group `with-session:<id>`, or listen with `onEnd`.
+ */
+export { type Device, type Devices, openDevices } from './devices.ts'
+export type { EndedSession, EndListener } from './ending.ts'
+export { type Delivery, type LogoutRow, type Outbox, openOutbox } from './outbox.ts'
+export type { Limits, Proof, Session, SessionApp } from './record.ts'
+export { type NewSession, type OpenedSession, openSessions, type Sessions, type SessionsOptions } from './registry.ts'
+export { withSession } from './shelf.ts'
+export { sessionsMigrations } from './tables.ts'

@@ -1,0 +1,118 @@
+/** Where sessions lie in short-lived state, and the one way to change one. */
+import type { Clock, Instant, Millis } from '#core/clock'
+import { days, minutes } from '#core/clock'
+import type { State, StateOptions } from '#storage'
+import { endOf, isAlive, parseRow, type Row } from './record.ts'
+
+/**
+ * How long a row outlives its session. The clock says that a session is over, not the row's absence: a row that is
+ * still there lets the sweep tell the apps, even after the house was closed for some days.
+ */
+export const GRACE: Millis = days(7)
+/** How long a person without sessions stays in the list of people who had one. */
+const LISTED: Millis = days(400)
+
+const PEOPLE = 'sessions-people'
+const SWEPT = 'sessions-swept'
+const BUCKET = minutes(1)
+/** Buckets are read again for so long, because another process may fill one late or by a clock that is behind. */
+const OVERLAP = 10
+
+export const keyOf = (id: string): string => `session:${id}`
+export const groupOf = (personId: string): string => `sessions-of:${personId}`
+/** Whatever is stored in this group goes when the session ends. */
+export const withSession = (id: string): string => `with-session:${id}`
+
+const bucketAt = (at: Instant): number => Math.floor(at / BUCKET)
+const bucketName = (bucket: number): string => `session-ends:${bucket}`
+
+export function createShelf({ state, clock }: { state: State; clock: Clock }) {
+  const options = (row: Row): StateOptions => ({
+    ttl: Math.max(endOf(row.session) - clock.now(), 0) + GRACE,
+    group: groupOf(row.session.personId),
+  })
+  let swept = false
+
+  /** Notes that somebody must look at this session when the minute of `at` is over. */
+  async function lookAt(id: string, at: Instant): Promise<void> {
+    await state.addMember(bucketName(bucketAt(at)), id, Math.max(at - clock.now(), 0) + GRACE)
+  }
+
+  return Object.freeze({
+    lookAt,
+    async put(row: Row): Promise<void> {
+      const { id, personId } = row.session
+      const writes: Promise<unknown>[] = [
+        state.set(keyOf(id), JSON.stringify(row), options(row)),
+        lookAt(id, endOf(row.session)),
+        state.addMember(PEOPLE, personId, LISTED),
+      ]
+      // without a mark nothing was ever started here and the sweep has nothing to do
+      if (!swept) writes.push(state.add(SWEPT, String(bucketAt(clock.now()))))
+      await Promise.all(writes)
+      swept = true
+    },
+    async get(id: string): Promise<Row | undefined> {
+      const text = await state.get(keyOf(id))
+      return text === undefined ? undefined : parseRow(text)
+    },
+    /**
+     * Changes a living session by compare-and-swap, again and again until nobody was in between. `change` answers
+     * undefined where nothing is to be written. Answers the row as it then is; undefined when the session is over.
+     */
+    async change(id: string, change: (row: Row) => Row | undefined): Promise<Row | undefined> {
+      for (;;) {
+        const text = await state.get(keyOf(id))
+        const row = text === undefined ? undefined : parseRow(text)
+        if (!row || !isAlive(row, clock.now())) return undefined
+        const next = change(row)
+        if (!next) return row
+        // before the swap: a look too many costs nothing, a look too few leaves apps signed in
+        if (endOf(next.session) < endOf(row.session)) await lookAt(id, endOf(next.session))
+        if (await state.compareAndSwap(keyOf(id), text!, JSON.stringify(next), options(next))) return next
+      }
+    },
+    /** Puts the mark of its end on a session that has none: the row for exactly one of all callers. */
+    async markEnded(
+      id: string,
+      ended: NonNullable<Row['ended']>,
+      when: (row: Row) => boolean,
+    ): Promise<Row | undefined> {
+      for (;;) {
+        const text = await state.get(keyOf(id))
+        const row = text === undefined ? undefined : parseRow(text)
+        if (!row || row.ended || !when(row)) return undefined
+        const next = { ...row, ended }
+        if (await state.compareAndSwap(keyOf(id), text!, JSON.stringify(next))) return next
+      }
+    },
+    async remove(id: string): Promise<void> {
+      await state.delete(keyOf(id))
+    },
+    async ofPerson(personId: string): Promise<Row[]> {
+      const rows = (await state.group(groupOf(personId))).map((entry) => parseRow(entry.value))
+      return rows.filter((row) => row !== undefined)
+    },
+    people: (): Promise<string[]> => state.members(PEOPLE),
+
+    /**
+     * The sessions whose minute is over, minute by minute. The place reached is kept in state; a clock that ran ahead
+     * and came back is followed back.
+     */
+    async *due(): AsyncGenerator<{ bucket: number; ids: string[] }> {
+      const mark = await state.get(SWEPT)
+      if (mark === undefined) return
+      const current = bucketAt(clock.now())
+      for (let bucket = Math.min(Number(mark), current) - OVERLAP; bucket < current; bucket++) {
+        const ids = await state.members(bucketName(bucket))
+        if (ids.length > 0) yield { bucket, ids }
+      }
+      if (mark !== String(current)) await state.set(SWEPT, String(current))
+    },
+    async settled(bucket: number, id: string): Promise<void> {
+      await state.removeMember(bucketName(bucket), id)
+    },
+  })
+}
+
+export type Shelf = ReturnType<typeof createShelf>

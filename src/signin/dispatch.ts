@@ -1,0 +1,66 @@
+/** The one place that chooses what happens next. Pure: the same situation gives the same step. */
+import type { Verdict } from '#access'
+import type { FactorKind } from '#factors'
+import type { Session } from '#sessions'
+import type { Errand } from './errand.ts'
+
+/** Everything the dispatcher may look at. */
+export interface Situation {
+  readonly errand: Errand
+  /** The session that counts for this errand. */
+  readonly session: Session | undefined
+  readonly verdict: Verdict
+  /** Kinds the person behind the session has; empty before anybody is known. */
+  readonly enrolled: readonly FactorKind[]
+  /** Kinds that would help and that this person may add here and now. */
+  readonly enrollable: readonly FactorKind[]
+}
+
+export type StepName =
+  | 'identifier'
+  | 'password'
+  | 'passkey'
+  | 'totp'
+  | 'recovery-code'
+  | 'enrol-choice'
+  | 'enrol-passkey'
+  | 'enrol-totp'
+  | 'consent'
+  | 'refused'
+  /** Allowed, or given up: the browser goes back to where it came from. */
+  | 'leave'
+
+/** Easiest for the person first; a recovery code only when asked for or nothing else is left. */
+const LIKING: readonly FactorKind[] = ['passkey', 'totp', 'password', 'recovery-code']
+
+/** Ways in which the next proof can be given, best first. */
+export function possibleWays({
+  verdict,
+  session,
+  enrolled,
+}: Pick<Situation, 'verdict' | 'session' | 'enrolled'>): readonly FactorKind[] {
+  if (!session) return ['password', 'passkey']
+  const usable = verdict.decision.missing.filter((combination) =>
+    combination.every((factor) => enrolled.includes(factor as FactorKind)),
+  )
+  const next = new Set(usable.flatMap((combination) => combination as FactorKind[]))
+  return LIKING.filter((kind) => next.has(kind))
+}
+
+export function nextStep(situation: Situation): StepName {
+  const { errand, session, verdict, enrollable } = situation
+  if (errand.outcome) return 'leave'
+  if (verdict.outcome === 'deny') return 'refused'
+  if (verdict.outcome === 'allow') return errand.consent ? 'consent' : 'leave'
+  if (!session) {
+    if (errand.way === 'passkey') return 'passkey'
+    return errand.username === undefined ? 'identifier' : 'password'
+  }
+  const ways = possibleWays(situation)
+  const way = errand.way && ways.includes(errand.way) ? errand.way : ways[0]
+  if (way) return way
+  if (enrollable.length === 0) return 'refused'
+  if (errand.enrolling === 'passkey' && enrollable.includes('passkey')) return 'enrol-passkey'
+  if (errand.enrolling === 'totp' && enrollable.includes('totp')) return 'enrol-totp'
+  return 'enrol-choice'
+}

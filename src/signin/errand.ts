@@ -1,0 +1,97 @@
+/** An errand: what somebody wanted when they had to sign in, and how far the conversation has come. */
+import type { Question, Wanted } from '#access'
+import type { Clock, Instant } from '#core/clock'
+import { minutes } from '#core/clock'
+import { sha256 } from '#core/digest'
+import { randomId } from '#core/random'
+import type { FactorKind } from '#factors'
+import type { State } from '#storage'
+
+export interface NewErrand {
+  /** Unguessable; the door's own id for what it is waiting for, or a fresh one. */
+  readonly id?: string
+  readonly kind: Question['kind']
+  readonly app?: string
+  readonly policy?: string
+  readonly wanted?: Wanted
+  /** Where the browser goes in the end: a path of ours. */
+  readonly returnTo: string
+  /** Addresses to which `returnTo` leads on, for the Content-Security-Policy. */
+  readonly formTargets?: readonly string[]
+  readonly loginHint?: string
+  /** Scopes that this person has to agree to before the app gets them. */
+  readonly consent?: readonly string[]
+}
+
+export interface Errand extends NewErrand {
+  readonly id: string
+  readonly startedAt: Instant
+  /** Hash of the cookie of the browser that opened it first. */
+  readonly browser?: string
+  /** What was typed as user name. */
+  readonly username?: string
+  /** The way chosen for the next proof. */
+  readonly way?: FactorKind
+  /** What is being added on the way. */
+  readonly enrolling?: FactorKind
+  /** Somebody else wants to sign in: the session that exists does not count. */
+  readonly somebodyElse?: boolean
+  /** Days were agreed for not asking again on this device. */
+  readonly remember?: boolean
+  /** A second factor was given in this conversation. */
+  readonly raised?: boolean
+  readonly outcome?: 'done' | 'consented' | 'declined' | 'refused'
+}
+
+/** `undefined` takes something back. */
+export type Changes = { readonly [K in keyof Errand]?: Errand[K] | undefined }
+
+export interface Errands {
+  begin(errand: NewErrand): Promise<Errand>
+  find(id: string): Promise<Errand | undefined>
+  /** Writes the changes and answers the errand as it is now. */
+  change(errand: Errand, changes: Changes): Promise<Errand>
+  end(id: string): Promise<void>
+}
+
+/** As long as the engine keeps what it is waiting for. */
+export const ERRAND_LIFE = minutes(60)
+const ID = /^[A-Za-z0-9_-]{16,64}$/
+
+export function createErrands(state: State, clock: Clock): Errands {
+  const key = (id: string) => `errand:${id}`
+  const write = (errand: Errand) =>
+    state.set(key(errand.id), JSON.stringify(errand), {
+      ttl: Math.max(errand.startedAt + ERRAND_LIFE - clock.now(), 1),
+    })
+  return {
+    async begin(wanted) {
+      const errand: Errand = { ...wanted, id: wanted.id ?? randomId(), startedAt: clock.now() }
+      await write(errand)
+      return errand
+    },
+    async find(id) {
+      const stored = ID.test(id) ? await state.get(key(id)) : undefined
+      return stored === undefined ? undefined : JSON.parse(stored)
+    },
+    async change(errand, changes) {
+      const changed = { ...errand, ...changes } as Errand
+      await write(changed)
+      return changed
+    },
+    async end(id) {
+      await state.delete(key(id))
+    },
+  }
+}
+
+/**
+ * The address of an errand. The app stands in it so that one that is long gone can still start again at the right place.
+ * `also` asks for another view of the same errand.
+ */
+export function pathOf(errand: Errand, also?: 'other' | 'enrol' | 'somebody-else' | 'back'): string {
+  const query = [...(errand.app ? [`app=${encodeURIComponent(errand.app)}`] : []), ...(also ? [also] : [])].join('&')
+  return `/signin/${errand.id}${query ? `?${query}` : ''}`
+}
+
+export const browserHash = (cookie: string): string => sha256(`browser:${cookie}`)

@@ -1,0 +1,70 @@
+/** From a proof to a session: start, raise, or replace the one of somebody else; and what the device then knows. */
+import type { Audit } from '#audit'
+import { type Clock, days } from '#core/clock'
+import type { PageRequest, SetCookie } from '#http'
+import type { Device, Devices, Proof, Session, Sessions } from '#sessions'
+
+export interface Established {
+  readonly session: Session
+  readonly cookies: readonly SetCookie[]
+}
+
+/** `current` is the session of this browser, whoever it belongs to. */
+export async function establish(
+  rooms: { sessions: Sessions; audit: Audit },
+  about: {
+    request: PageRequest
+    current: Session | undefined
+    device: Device | undefined
+    personId: string
+    proof: Proof
+  },
+): Promise<Established> {
+  const { sessions, audit } = rooms
+  const { request, current, personId, proof, device } = about
+  if (current?.personId === personId) {
+    const raised = await sessions.raise(current, [proof])
+    return { session: raised.session, cookies: [{ name: sessions.cookieName, value: raised.cookie }] }
+  }
+  // two people in one browser: the first one's session ends before the second one's begins
+  if (current) await sessions.end(current.id, 'replaced', personId)
+  const userAgent = request.headers['user-agent']?.slice(0, 256)
+  const started = await sessions.start({
+    personId,
+    proofs: [proof],
+    address: request.address,
+    ...(device ? { deviceId: device.id } : {}),
+    ...(userAgent ? { userAgent } : {}),
+  })
+  await audit.record('person-signed-in', {
+    actor: personId,
+    subject: personId,
+    session: started.session.id,
+    factor: proof.factor,
+  })
+  return { session: started.session, cookies: [{ name: sessions.cookieName, value: started.cookie }] }
+}
+
+const DEVICE_COOKIE_AGE = 400 * 86_400 // the longest that browsers keep one (RFC 6265bis §5.5)
+
+/**
+ * Makes this browser known for the person, who has just met what the policy asked. `trustDays`: the rule spares this
+ * device the second factor for so long, and the person ticked the box in the conversation in which it was given.
+ */
+export async function rememberDevice(
+  rooms: { devices: Devices; clock: Clock },
+  about: {
+    request: PageRequest
+    device: Device | undefined
+    personId: string
+    label: string
+    trustDays: number | undefined
+  },
+): Promise<readonly SetCookie[]> {
+  const { devices, clock } = rooms
+  const { request, device, personId, label, trustDays } = about
+  if (device && trustDays === undefined) return []
+  const until = trustDays === undefined ? {} : { until: clock.now() + days(trustDays) }
+  const { cookie } = await devices.remember(request.cookies.get(devices.cookieName), personId, { label, ...until })
+  return [{ name: devices.cookieName, value: cookie, maxAge: DEVICE_COOKIE_AGE }]
+}

@@ -1,0 +1,15 @@
+/**
+ * Sign-in: the conversation, and the only room that talks to a person about who they are.
+ *
+ * A door that needs an answer begins an errand ("open this app", "show the account") and sends the browser to it. At
+ * every request the dispatcher asks `access/` and chooses the next step from the verdict; a step shows one page or takes
+ * one form, and returns. Steps never call or redirect to each other. When access allows, the browser goes back to where
+ * the errand came from, and that door asks again before it lets anyone in.
+ *
+ * - `errand.ts`       what was wanted, and how far it has come      - `dispatch.ts` the one place that chooses the next step
+ * - `conversation.ts` the requests                                  - `proved.ts`   from a proof to a session
+ * - `steps/list.ts`   the steps, a file each                        - `reasons.ts`  why somebody is asked
+ */
+export type { Errand, NewErrand } from './errand.ts'
+export { openSignin, type Signin, type SigninOptions } from './open.ts'
+export { reasonsFor } from './reasons.ts'

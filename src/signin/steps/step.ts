@@ -1,0 +1,50 @@
+/** What a step is. The host (`conversation.ts`) owns routes, the session, the audit trail and what comes next. */
+import type { App } from '#catalog'
+import type { FactorKind, Factors } from '#factors'
+import type { PageRequest } from '#http'
+import type { Messages, View } from '#pages'
+import type { Proof } from '#sessions'
+import type { Situation, StepName } from '../dispatch.ts'
+
+export interface Scene extends Situation {
+  readonly request: PageRequest
+  readonly messages: Messages
+  readonly factors: Factors
+  readonly app: App | undefined
+  /** User name of the person behind the session, or what was typed. */
+  readonly username: string | undefined
+  /** Full name, for the authenticator that a passkey is made on. */
+  readonly personName: string | undefined
+  /** This device is known to the person who is signing in. */
+  readonly knownDevice: boolean
+  /** Where help is to be had: the operator's sentence. */
+  readonly support: string | undefined
+  /** What went wrong with the form just sent. */
+  readonly refusal?: { readonly code: import('#core/refusals').RefusalCode; readonly retryAfter?: number }
+}
+
+/** What a form amounted to. */
+export type Outcome =
+  | { readonly kind: 'identified'; readonly username: string }
+  | { readonly kind: 'proved'; readonly personId: string; readonly proof: Proof; readonly remember: boolean }
+  | { readonly kind: 'way'; readonly way: FactorKind }
+  | { readonly kind: 'enrolling'; readonly factor: FactorKind }
+  | { readonly kind: 'enrolled'; readonly proof: Proof | undefined }
+  | { readonly kind: 'ended'; readonly outcome: 'declined' | 'consented' | 'refused' }
+
+export type Form = ReadonlyMap<string, string>
+
+export interface Step {
+  readonly name: StepName
+  show(scene: Scene): Promise<View> | View
+  /** Throws a `Refusal` for what the person can mend; it is shown on this very step. */
+  take(scene: Scene, form: Form): Promise<Outcome> | Outcome
+}
+
+const LONGEST = 1024
+
+/** A field of a form; missing or overlong is `undefined`. */
+export function fieldOf(form: Form, name: string, longest = LONGEST): string | undefined {
+  const value = form.get(name)
+  return value === undefined || value.length > longest ? undefined : value
+}

@@ -1,0 +1,41 @@
+/** Prepared statements of one connection, compiled once and kept; the longest unused leave first. */
+import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite'
+
+const MOST_KEPT = 500
+
+export interface Prepared {
+  readonly statement: StatementSync
+  /** Whether running it yields rows: `select`, or anything with `returning`. */
+  readonly yieldsRows: boolean
+}
+
+export class Statements {
+  readonly database: DatabaseSync
+  readonly #kept = new Map<string, Prepared>()
+
+  constructor(database: DatabaseSync) {
+    this.database = database
+  }
+
+  prepare(sql: string): Prepared {
+    const found = this.#kept.get(sql)
+    if (found) {
+      this.#kept.delete(sql)
+      this.#kept.set(sql, found)
+      return found
+    }
+    const statement = this.database.prepare(sql)
+    const prepared = { statement, yieldsRows: statement.columns().length > 0 }
+    this.#kept.set(sql, prepared)
+    if (this.#kept.size > MOST_KEPT) this.#kept.delete(this.#kept.keys().next().value!)
+    return prepared
+  }
+}
+
+/** SQLite has no booleans; everything else Kysely hands over it knows or refuses itself. */
+export function bound(parameters: readonly unknown[]): SQLInputValue[] {
+  return parameters.map((value) => {
+    if (typeof value === 'boolean') return value ? 1 : 0
+    return value === undefined ? null : (value as SQLInputValue)
+  })
+}

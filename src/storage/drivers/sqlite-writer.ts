@@ -1,0 +1,215 @@
+/**
+ * The one writing connection of this process.
+ *
+ * Writes of one tick share a transaction (group commit): the first opens it with BEGIN IMMEDIATE, each is executed at
+ * once and in order, and `setImmediate` commits. A transaction of its own waits for its turn, commits the group before
+ * it, and makes everybody behind it wait. Where another process holds the lock we try again every millisecond rather
+ * than with SQLite's own busy handler, which would sleep on our event loop and stop the readers too.
+ *
+ * INVARIANT: a promise given out here settles only after the COMMIT that carries its write, or after that COMMIT failed.
+ */
+import type { DatabaseSync, StatementSync } from 'node:sqlite'
+import { type Millis, stopwatch } from '#core/clock'
+import { Refusal } from '#core/refusal'
+import { isBusy, translated } from './sqlite-errors.ts'
+import { Statements } from './sqlite-statements.ts'
+
+/** How long a write may wait for its turn; a transaction that waits for a write behind it ends this way as well. */
+const LONGEST_WAIT: Millis = 5000
+const RETRY: Millis = 1
+
+interface Waiting {
+  readonly since: Millis
+  /** A write joins the group; a turn gets the connection for itself. */
+  readonly write?: () => void
+  readonly turn?: () => void
+  readonly reject: (error: unknown) => void
+}
+
+interface Answer {
+  readonly settle: () => void
+  readonly reject: (error: unknown) => void
+}
+
+export class Writer {
+  readonly statements: Statements
+  readonly #database: DatabaseSync
+  readonly #beginStatement: StatementSync
+  readonly #commitStatement: StatementSync
+  #mode: 'idle' | 'group' | 'exclusive' | 'closed' = 'idle'
+  #answers: Answer[] = []
+  #waiting: Waiting[] = []
+  #commit: NodeJS.Immediate | undefined
+  #retry: NodeJS.Timeout | undefined
+  #watch: NodeJS.Timeout | undefined
+
+  constructor(database: DatabaseSync) {
+    this.#database = database
+    this.statements = new Statements(database)
+    this.#beginStatement = database.prepare('BEGIN IMMEDIATE')
+    this.#commitStatement = database.prepare('COMMIT')
+  }
+
+  /**
+   * Runs statements in the group transaction; `run` is synchronous, and where it fails, what it wrote before its failing
+   * statement stays: order its statements so that this is harmless. Rejects with its error, or with a refusal.
+   */
+  write<T>(run: (statements: Statements) => T): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      const write = () => {
+        try {
+          const result = run(this.statements)
+          this.#answers.push({ settle: () => resolve(result), reject })
+        } catch (error) {
+          const reason = translated(error)
+          this.#answers.push({ settle: () => reject(reason), reject })
+          // a full disk or a failing one rolls the whole transaction back by itself
+          if (!this.#database.isTransaction) this.#endGroup(reason)
+        }
+      }
+      if (this.#waiting.length === 0 && this.#mode === 'group') write()
+      else {
+        this.#enqueue({ write, reject })
+        this.#advance()
+      }
+    })
+  }
+
+  /** Resolves when this connection is inside a transaction that belongs to the caller alone. */
+  begin(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#enqueue({ turn: resolve, reject })
+      this.#advance()
+    })
+  }
+
+  /** False after a disk error has ended the transaction by itself: what came now would be outside of any. */
+  get inTransaction(): boolean {
+    return this.#database.isTransaction
+  }
+
+  /** Ends the caller's own transaction. Throws when it could not be committed; it is rolled back then. */
+  commit(): void {
+    try {
+      this.#commitStatement.run()
+    } catch (error) {
+      this.#rollback()
+      throw translated(error)
+    } finally {
+      this.#mode = 'idle'
+      this.#advanceSoon()
+    }
+  }
+
+  rollback(): void {
+    this.#rollback()
+    this.#mode = 'idle'
+    this.#advanceSoon()
+  }
+
+  /** Waits for everything that was asked for before, then refuses all that comes later. */
+  async stop(): Promise<void> {
+    await this.begin()
+    this.#rollback()
+    this.#mode = 'closed'
+    this.#advance()
+  }
+
+  #enqueue(job: Omit<Waiting, 'since'>): void {
+    this.#waiting.push({ ...job, since: stopwatch() })
+  }
+
+  /** Gives turns in order for as long as that is possible now; whoever still waits then is watched. */
+  #advance(): void {
+    this.#giveTurns()
+    if (this.#waiting.length > 0) this.#watch ??= setTimeout(() => this.#dropOverdue(), LONGEST_WAIT)
+    else if (this.#watch) {
+      clearTimeout(this.#watch)
+      this.#watch = undefined
+    }
+  }
+
+  #giveTurns(): void {
+    while (this.#waiting.length > 0 && this.#mode !== 'exclusive') {
+      const first = this.#waiting[0]!
+      if (this.#mode === 'closed') {
+        this.#waiting.shift()
+        first.reject(new Refusal('storage-unavailable', 'the storage is closed'))
+        continue
+      }
+      if (first.turn && this.#mode === 'group') this.#endGroup()
+      if (this.#mode === 'idle') {
+        try {
+          this.#beginStatement.run()
+        } catch (error) {
+          if (isBusy(error)) {
+            this.#retry ??= setTimeout(() => {
+              this.#retry = undefined
+              this.#advance()
+            }, RETRY)
+            return
+          }
+          this.#waiting.shift()
+          first.reject(translated(error))
+          continue
+        }
+      }
+      this.#waiting.shift()
+      if (first.turn) {
+        this.#mode = 'exclusive'
+        first.turn()
+      } else {
+        if (this.#mode === 'idle') {
+          this.#mode = 'group'
+          this.#commit = setImmediate(() => {
+            this.#endGroup()
+            this.#advance()
+          })
+        }
+        first.write!()
+      }
+    }
+  }
+
+  /** After a transaction the others go on in the next microtask, so that its own caller hears first. */
+  #advanceSoon(): void {
+    queueMicrotask(() => this.#advance())
+  }
+
+  /** Commits the group and answers everybody in it; with `lost` the transaction is already gone. */
+  #endGroup(lost?: unknown): void {
+    if (this.#mode !== 'group') return
+    clearImmediate(this.#commit)
+    const answers = this.#answers
+    this.#answers = []
+    this.#mode = 'idle'
+    let failure = lost
+    if (failure === undefined) {
+      try {
+        this.#commitStatement.run()
+      } catch (error) {
+        failure = translated(error)
+        this.#rollback()
+      }
+    }
+    for (const answer of answers) {
+      if (failure === undefined) answer.settle()
+      else answer.reject(failure)
+    }
+  }
+
+  #rollback(): void {
+    if (this.#database.isTransaction) this.#database.exec('ROLLBACK')
+  }
+
+  #dropOverdue(): void {
+    this.#watch = undefined
+    const limit = stopwatch() - LONGEST_WAIT
+    const overdue = this.#waiting.filter((job) => job.since <= limit)
+    this.#waiting = this.#waiting.filter((job) => job.since > limit)
+    for (const job of overdue)
+      job.reject(new Refusal('storage-unavailable', `a write waited ${LONGEST_WAIT / 1000} s for its turn`))
+    const next = this.#waiting[0]
+    if (next) this.#watch = setTimeout(() => this.#dropOverdue(), Math.max(1, next.since - limit))
+  }
+}

@@ -1,0 +1,63 @@
+/**
+ * SQLite, embedded: one file, one writing and one reading connection in this process, any number of other processes.
+ * `sqlite::memory:` is a file in the folder for temporary files that is removed at closing, so that tests meet the very
+ * behaviour of production (two connections, group commit) without waiting for the disk.
+ */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Kysely } from 'kysely'
+import type { StorageDriver } from '../driver.ts'
+import { type SqliteConnections, sqliteDialect } from './sqlite-dialect.ts'
+import { openFile, peekFile } from './sqlite-file.ts'
+import { createSqliteState } from './sqlite-state.ts'
+import { Statements } from './sqlite-statements.ts'
+import { Writer } from './sqlite-writer.ts'
+
+export const sqliteDriver: StorageDriver = Object.freeze({
+  scheme: 'sqlite',
+
+  async open(place: string, { clock }: Parameters<StorageDriver['open']>[1]) {
+    const temporary = place === ':memory:' ? mkdtempSync(join(tmpdir(), 'portico-')) : undefined
+    const file = openFile(temporary ? join(temporary, 'memory.db') : place, { durable: temporary === undefined })
+    const writer = new Writer(file.writer)
+    const reader = new Statements(file.reader)
+    let closing: Promise<void> | undefined
+    const connections: SqliteConnections = {
+      reader,
+      writer,
+      openReader: file.openReader,
+      close: async () => {},
+    }
+    const close = async () => {
+      // Kysely needs some microtasks until a query that was asked for arrives here
+      await new Promise(setImmediate)
+      await writer.stop()
+      file.reader.close()
+      // the last connection to close moves the write-ahead log into the file
+      file.writer.close()
+      if (temporary) rmSync(temporary, { recursive: true, force: true })
+    }
+    return {
+      records: new Kysely({ dialect: sqliteDialect(connections) }),
+      state: createSqliteState({ reader, writer, clock }),
+      close: () => (closing ??= close()),
+    }
+  },
+
+  async peek(place: string) {
+    const database = place === ':memory:' ? undefined : peekFile(place)
+    if (!database) return undefined
+    const connections: SqliteConnections = {
+      reader: new Statements(database),
+      openReader: () => peekFile(place)!,
+      close: async () => {},
+    }
+    return {
+      records: new Kysely({ dialect: sqliteDialect(connections) }),
+      close: async () => {
+        if (database.isOpen) database.close()
+      },
+    }
+  },
+})

@@ -1,0 +1,88 @@
+/** The bookkeeping of migrations: each once, in order, in one transaction of its own, over all processes. */
+import { type Kysely, sql } from 'kysely'
+import type { Clock } from '#core/clock'
+import { Refusal } from '#core/refusal'
+import type { OpenedStorage } from './driver.ts'
+import type { Migration, Records } from './records.ts'
+
+export interface MigrationState {
+  readonly name: string
+  readonly applied: boolean
+  /** False where the database knows it and this version of Portico does not. */
+  readonly known: boolean
+}
+
+type Tables = {
+  migrations: { name: string; applied_at: number }
+}
+
+const withTables = (records: Records): Kysely<Tables> => records
+
+const TABLE = 'create table if not exists migrations (name text primary key not null, applied_at integer not null)'
+
+async function hasTable(records: Records): Promise<boolean> {
+  const found = await sql`select 1 from sqlite_schema where type = 'table' and name = 'migrations'`.execute(records)
+  return found.rows.length > 0
+}
+
+/**
+ * Applies what is missing, in order. Two processes that start at once take turns: each looks again after it has the
+ * writing connection. Throws `Refusal('storage-unavailable')` for a database of a newer version.
+ */
+export async function applyMigrations(
+  records: Records,
+  migrations: readonly Migration[],
+  clock: Clock,
+): Promise<string[]> {
+  const names = migrations.map((migration) => migration.name)
+  const twice = names.find((name, index) => names.indexOf(name) !== index)
+  if (twice !== undefined) throw new Error(`two migrations are called ${twice}`)
+
+  // asked first: a process that starts while another one writes for long need not wait when there is nothing to do
+  if (!(await hasTable(records))) await sql.raw(TABLE).execute(records)
+  const before = await appliedNames(records)
+  const unknown = [...before].filter((name) => !names.includes(name))
+  if (unknown.length > 0) {
+    throw new Refusal(
+      'storage-unavailable',
+      `the database was changed by a newer version of Portico (${unknown.join(', ')}); start that version, or restore a backup`,
+    )
+  }
+  const applied: string[] = []
+  for (const migration of migrations) {
+    if (before.has(migration.name)) continue
+    const done = await withTables(records)
+      .transaction()
+      .execute(async (transaction) => {
+        const there = await transaction
+          .selectFrom('migrations')
+          .select('name')
+          .where('name', '=', migration.name)
+          .executeTakeFirst()
+        if (there) return false
+        await migration.up(transaction)
+        await transaction.insertInto('migrations').values({ name: migration.name, applied_at: clock.now() }).execute()
+        return true
+      })
+    if (done) applied.push(migration.name)
+  }
+  return applied
+}
+
+async function appliedNames(records: Records): Promise<Set<string>> {
+  const rows = await withTables(records).selectFrom('migrations').select('name').orderBy('applied_at').execute()
+  return new Set(rows.map((row) => row.name))
+}
+
+/** What is applied and what would be; for a database that does not exist yet, nothing is. Never changes anything. */
+export async function readMigrationStatus(
+  opened: Pick<OpenedStorage, 'records'> | undefined,
+  migrations: readonly Migration[],
+): Promise<MigrationState[]> {
+  const applied = opened && (await hasTable(opened.records)) ? await appliedNames(opened.records) : new Set<string>()
+  const known = new Set(migrations.map((migration) => migration.name))
+  return [
+    ...migrations.map(({ name }) => ({ name, applied: applied.has(name), known: true })),
+    ...[...applied].filter((name) => !known.has(name)).map((name) => ({ name, applied: true, known: false })),
+  ]
+}

@@ -1,0 +1,62 @@
+/** The catalog on real rooms below it, on storage in memory or in a file, with a clock that tests set. */
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll } from 'vitest'
+import { auditMigrations, createAudit } from '#audit'
+import { type Catalog, catalogMigrations, openCatalog } from '#catalog'
+import { silentLog } from '#core/log'
+import { keysMigrations, openKeys } from '#keys'
+import { openStorage, type Storage } from '#storage'
+
+export const SHIPPED = join(import.meta.dirname, '../../apps-catalog')
+const MASTER_KEY = Buffer.alloc(32, 7)
+
+export function folder(files: Record<string, string> = {}): string {
+  const path = mkdtempSync(join(tmpdir(), 'portico-catalog-'))
+  afterAll(() => rmSync(path, { recursive: true, force: true }))
+  for (const [name, text] of Object.entries(files)) {
+    mkdirSync(join(path, name, '..'), { recursive: true })
+    writeFileSync(join(path, name), text)
+  }
+  return path
+}
+
+export interface TestHouse {
+  readonly catalog: Catalog
+  readonly storage: Storage
+  readonly audit: ReturnType<typeof createAudit>
+  readonly clock: { now(): number; advance(ms: number): void }
+  close(): Promise<void>
+}
+
+export async function openHouse(
+  options: { url?: string; templates?: string; policyNames?: () => readonly string[] } = {},
+): Promise<TestHouse> {
+  let now = Date.UTC(2026, 10, 22, 9)
+  const clock = {
+    now: () => now,
+    advance(ms: number) {
+      now += ms
+    },
+  }
+  const log = silentLog
+  const storage = await openStorage({
+    url: options.url ?? 'sqlite::memory:',
+    clock,
+    log,
+    migrations: [...auditMigrations, ...keysMigrations, ...catalogMigrations],
+  })
+  const audit = createAudit({ storage, clock, log })
+  const keys = await openKeys({ storage, clock, log, audit, masterKey: MASTER_KEY })
+  const { policyNames } = options
+  const catalog = await openCatalog({
+    storage,
+    clock,
+    audit,
+    keys,
+    templates: options.templates ?? SHIPPED,
+    ...(policyNames && { policyNames }),
+  })
+  return { catalog, storage, audit, clock, close: () => storage.close() }
+}

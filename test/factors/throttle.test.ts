@@ -1,0 +1,211 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { Refusal } from '#core/refusal'
+import { openFactors } from '#factors'
+import { sourceOf } from '../../src/factors/throttle.ts'
+import { type FactorsHouse, openHouse, PASSWORDS } from './house.ts'
+
+let house: FactorsHouse
+beforeEach(async () => {
+  house = await openHouse()
+})
+afterEach(() => house.storage.close())
+
+const minutes = (n: number) => n * 60_000
+const outside = (n: number) => `203.0.${n >> 8}.${n & 255}`
+let addresses = 0
+/** A guess from a new address each time, as a botnet does it. */
+const guess = (username = 'sam', changes = {}) =>
+  house.refusalOf(
+    house.factors.verify(
+      'password',
+      'wrong',
+      house.attempt({ personId: undefined, username, address: outside(addresses++), ...changes }),
+    ),
+  )
+const signIn = (changes = {}) =>
+  house.refusalOf(
+    house.factors.verify(
+      'password',
+      PASSWORDS['sam']!.password,
+      house.attempt({ personId: undefined, address: '192.0.2.9', ...changes }),
+    ),
+  )
+
+describe('guessing one password', () => {
+  test('is over after ten tries, then one try per wait, and the waits grow', async () => {
+    const results: [at: number, result: string][] = []
+    const start = house.time.now
+    for (; house.time.now < start + minutes(15); house.time.now += 1000)
+      results.push([house.time.now - start, await guess()])
+    const heard = results.filter(([, result]) => result === 'password-wrong').map(([at]) => at / 1000)
+    expect(heard).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 40, 100, 220, 460])
+    expect(house.looked()).toBe(heard.length)
+  })
+
+  test('does not begin anew with each quarter of an hour for who never stops', async () => {
+    const start = house.time.now
+    for (; house.time.now < start + minutes(120); house.time.now += 10_000) await guess()
+    expect(house.looked()).toBeLessThan(30)
+  })
+
+  test('does not stop the person on a device where they are known', async () => {
+    for (let i = 0; i < 40; i++) await guess()
+    expect(await signIn()).toBe('throttled')
+    expect(await signIn({ knownDevice: true })).toBe('accepted')
+  })
+
+  test('is forgotten a quarter of an hour after the last try', async () => {
+    for (let i = 0; i < 40; i++) await guess()
+    house.time.now += minutes(15)
+    expect(await signIn()).toBe('accepted')
+  })
+
+  test('from a known device has a limit as well', async () => {
+    const results = []
+    for (let i = 0; i < 25; i++) results.push(await guess('sam', { knownDevice: true }))
+    expect(results.filter((result) => result === 'password-wrong')).toHaveLength(21)
+  })
+
+  test('counts all spellings of a name together', async () => {
+    const spellings = [
+      'sam',
+      'SAM',
+      ' sam',
+      'sam ',
+      's\u00e1m',
+      'sa\u200bm',
+      'ｓａｍ',
+      'Sam',
+      'sAm',
+      'saM',
+      '\tsam',
+      'sam\u00a0',
+    ]
+    for (const spelling of spellings) await guess(spelling)
+    expect(house.looked()).toBe(11)
+  })
+
+  test('answers the same for a name that nobody has', async () => {
+    const run = async (username: string) => {
+      const answers = []
+      for (let i = 0; i < 14; i++) {
+        const attempt = house.attempt({ personId: undefined, username, address: outside(addresses++) })
+        answers.push(
+          await house.factors.verify('password', 'wrong', attempt).catch((e: Refusal) => [e.code, e.retryAfter]),
+        )
+      }
+      return answers
+    }
+    expect(await run('nobody')).toEqual(await run('sam'))
+  })
+
+  test('keeps no name in the store', async () => {
+    await guess('somebody-special')
+    const rows = await house.storage.records.selectFrom('state').selectAll().execute()
+    expect(rows.length).toBeGreaterThan(0)
+    expect(JSON.stringify(rows)).not.toContain('somebody-special')
+  })
+})
+
+describe('what was right', () => {
+  test('is given back: any number of sign-ins in a row', async () => {
+    for (let i = 0; i < 30; i++) expect(await signIn()).toBe('accepted')
+  })
+
+  test('gives back its own count only: somebody else\u2019s guesses stay counted', async () => {
+    for (let i = 0; i < 9; i++) await guess()
+    expect(await signIn()).toBe('accepted')
+    expect(await guess()).toBe('password-wrong')
+    expect(await guess()).toBe('password-wrong')
+    expect(await guess()).toBe('throttled')
+  })
+
+  test('is not counted when nobody looked at it', async () => {
+    const factors = openFactors({
+      ...house.options,
+      verifyPassword: async () => {
+        throw new Refusal('directory-unavailable', 'ldap')
+      },
+    })
+    for (let i = 0; i < 30; i++) {
+      const tried = factors.verify('password', 'x', house.attempt({ personId: undefined }))
+      expect(await house.refusalOf(tried)).toBe('directory-unavailable')
+    }
+    expect(await signIn()).toBe('accepted')
+  })
+})
+
+describe('spraying many names from one address', () => {
+  const spray = (n: number, changes = {}) => guess(`name-${n}`, { address: '198.51.100.1', ...changes })
+
+  test('is over after a hundred, for new names and right passwords alike, until the window ends', async () => {
+    const results = []
+    for (let i = 0; i < 105; i++) results.push(await spray(i))
+    expect(results.filter((result) => result === 'password-wrong')).toHaveLength(100)
+    expect(await signIn({ address: '198.51.100.1' })).toBe('throttled')
+    expect(await signIn({ address: '198.51.100.2' })).toBe('accepted')
+    house.time.now += minutes(15)
+    expect(await signIn({ address: '198.51.100.1' })).toBe('accepted')
+  })
+
+  test('sent all at once learns no more than a hundred answers', async () => {
+    const results = await Promise.all(Array.from({ length: 300 }, (_, i) => spray(i)))
+    expect(results.filter((result) => result !== 'throttled').length).toBeLessThanOrEqual(100)
+  })
+
+  test('leaves alone who sits behind the same address at a known device, or has a passkey', async () => {
+    for (let i = 0; i < 105; i++) await spray(i)
+    expect(await signIn({ address: '198.51.100.1', knownDevice: true })).toBe('accepted')
+    const { authenticator } = await house.enrolPasskey()
+    const answer = authenticator.get(await house.factors.challenge('passkey', { conversation: 'c-1' }))
+    const attempt = house.attempt({ personId: undefined, username: undefined, address: '198.51.100.1' })
+    expect((await house.factors.verify('passkey', answer, attempt)).personId).toBe('p-sam')
+  })
+
+  test('a store full of people who sign in at the same moment is no spraying', async () => {
+    const results = await Promise.all(
+      Array.from({ length: 300 }, (_, i) =>
+        signIn({ address: '198.51.100.1', username: 'sam', conversation: `c-${i}`, knownDevice: i % 40 > 8 }),
+      ),
+    )
+    expect(results.every((result) => result === 'accepted' || result === 'throttled')).toBe(true)
+    for (let i = 0; i < 30; i++) expect(await signIn({ address: '198.51.100.1' })).toBe('accepted')
+  })
+})
+
+test('codes are limited per sign-in and per person over many sign-ins', async () => {
+  const tryCode = (conversation: string, changes = {}) =>
+    house.refusalOf(
+      house.factors.verify(
+        'recovery-code',
+        '0000-0000-0000-0000',
+        house.attempt({ conversation, address: outside(addresses++), ...changes }),
+      ),
+    )
+  const one = []
+  for (let i = 0; i < 7; i++) one.push(await tryCode('c-1'))
+  expect(one.filter((result) => result === 'code-invalid')).toHaveLength(5)
+  const many = []
+  for (let i = 2; i < 20; i++) many.push(await tryCode(`c-${i}`))
+  expect(many.filter((result) => result === 'code-invalid')).toHaveLength(6)
+  expect(await tryCode('c-99', { knownDevice: true })).toBe('code-invalid')
+})
+
+test('throttling is in the trail once per wait, not once per guess', async () => {
+  for (let i = 0; i < 200; i++) await guess()
+  const throttled = await house.audit.search({ event: 'factor-throttled' })
+  expect(throttled).toHaveLength(1)
+})
+
+test('an address is an IPv4 address or an IPv6 network of 64 bits', () => {
+  expect(sourceOf('192.0.2.1')).toBe('192.0.2.1')
+  expect(sourceOf('::ffff:192.0.2.1')).toBe('192.0.2.1')
+  expect(sourceOf('2001:db8:1:2:3:4:5:6')).toBe('2001:db8:1:2')
+  expect(sourceOf('2001:0DB8:1:2::1')).toBe('2001:db8:1:2')
+  expect(sourceOf('2001:db8::1')).toBe('2001:db8:0:0')
+  expect(sourceOf('::1')).toBe('0:0:0:0')
+  expect(sourceOf('1::')).toBe('1:0:0:0')
+  expect(sourceOf('64:ff9b::192.0.2.1')).toBe('64:ff9b:0:0')
+  expect(sourceOf('fe80::1%eth0')).toBe('fe80:0:0:0')
+  expect(sourceOf('whatever')).toBe('unknown')
+})

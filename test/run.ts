@@ -1,0 +1,72 @@
+/** `npm test`: packages, lint, types, then every test. Ends with `N passed, N failed`. */
+import { spawnSync } from 'node:child_process'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+/** Real servers and a real browser, from Debian. */
+const PACKAGES: readonly [name: string, proof: string][] = [
+  ['chromium', '/usr/bin/chromium'],
+  ['slapd', '/usr/sbin/slapd'],
+  ['ldap-utils', '/usr/bin/ldapsearch'],
+  ['apache2', '/usr/sbin/apache2'],
+  ['libapache2-mod-auth-openidc', '/usr/lib/apache2/modules/mod_auth_openidc.so'],
+  ['openssl', '/usr/bin/openssl'],
+]
+
+const root = join(import.meta.dirname, '..')
+const bin = (name: string) => join(root, 'node_modules/.bin', name)
+
+function run(command: string, args: readonly string[], env: NodeJS.ProcessEnv = process.env): boolean {
+  console.log(`\n> ${[command.split('/').pop(), ...args].join(' ')}`)
+  return spawnSync(command, args, { cwd: root, stdio: 'inherit', env }).status === 0
+}
+
+function installPackages(): string[] {
+  const missing = () => PACKAGES.filter(([, proof]) => !existsSync(proof)).map(([name]) => name)
+  if (missing().length === 0) return []
+  if (existsSync('/etc/debian_version') && process.getuid?.() === 0) {
+    const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' }
+    run('apt-get', ['update', '-qq'], env)
+    // installed for the tests, which start their own copies: the system's services stay off
+    run('apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...missing()], env)
+  }
+  return missing()
+}
+
+let passed = 0
+let failed = 0
+const count = (ok: boolean) => (ok ? passed++ : failed++)
+
+const missing = installPackages()
+if (missing.length > 0) {
+  console.error(`these Debian packages are needed and missing: ${missing.join(', ')}`)
+  console.log('0 passed, 1 failed')
+  process.exit(1)
+}
+
+count(run(bin('biome'), ['ci', '--error-on-warnings', '.']))
+count(run(bin('tsc'), []))
+
+const folder = mkdtempSync(join(tmpdir(), 'portico-test-'))
+const report = join(folder, 'report.json')
+const filters = process.argv.slice(2)
+run(bin('vitest'), ['run', '--reporter=default', '--reporter=json', `--outputFile.json=${report}`, ...filters])
+try {
+  const result = JSON.parse(readFileSync(report, 'utf8')) as {
+    numPassedTests: number
+    numFailedTests: number
+    numPendingTests: number
+    numFailedTestSuites: number
+    success: boolean
+  }
+  passed += result.numPassedTests
+  // a test that is skipped has not passed, and a file that does not load has no tests to count
+  failed += result.numFailedTests + result.numPendingTests
+  if (!result.success && failed === 0) failed += Math.max(1, result.numFailedTestSuites)
+} catch {
+  failed++
+}
+rmSync(folder, { recursive: true, force: true })
+console.log(`\n${passed} passed, ${failed} failed`)
+process.exit(failed === 0 ? 0 : 1)

@@ -1,0 +1,92 @@
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { hours, minutes, seconds } from '#core/clock'
+import { type Delivery, type LogoutRow, openOutbox } from '#sessions'
+import { openHouse, START } from './house.ts'
+
+let house: Awaited<ReturnType<typeof openHouse>>
+beforeEach(async () => {
+  house = await openHouse()
+})
+afterEach(() => house.storage.close())
+
+const row = (app: string, sid: string): LogoutRow => ({ app, sid, subject: 'p1', event: 'backchannel-logout' })
+
+test('a row is sent once and gone, and the trail says so', async () => {
+  await house.outbox.add([row('crm', 's1'), row('erp', 's1')])
+  await house.outbox.add([row('crm', 's1')])
+  expect(await house.outbox.pending()).toBe(2)
+  const sent: LogoutRow[] = []
+  const taken = await house.outbox.deliver(async (r) => {
+    sent.push(r)
+    return 'done'
+  })
+  expect(taken).toBe(2)
+  expect(sent.sort((a, b) => a.app.localeCompare(b.app))).toEqual([row('crm', 's1'), row('erp', 's1')])
+  expect(await house.outbox.pending()).toBe(0)
+  expect(await house.events()).toEqual(['logout-delivered', 'logout-delivered'])
+})
+
+test('two processes that deliver at once send no row twice', async () => {
+  await house.outbox.add(Array.from({ length: 200 }, (_, i) => row(`app-${i % 7}`, `s${i}`)))
+  const sent: string[] = []
+  const send = async (r: LogoutRow): Promise<Delivery> => {
+    sent.push(`${r.app} ${r.sid}`)
+    return 'done'
+  }
+  const other = openOutbox(house.parts)
+  const counts = await Promise.all([house.outbox.deliver(send), other.deliver(send), house.outbox.deliver(send)])
+  expect(counts.reduce((a, b) => a + b)).toBe(200)
+  expect(new Set(sent).size).toBe(200)
+  expect(sent).toHaveLength(200)
+})
+
+test('an app that cannot be reached is tried again after 30 s, 2 m, 10 m, 1 h, 6 h and given up after 24 h', async () => {
+  await house.outbox.add([row('crm', 's1')])
+  const tries: number[] = []
+  for (let at = START; at <= START + hours(30); at += seconds(30)) {
+    house.time.now = at
+    if ((await house.outbox.pending()) === 0) break
+    await house.outbox.deliver(async () => {
+      tries.push(at - START)
+      throw new Error('connect refused')
+    })
+  }
+  const waits = tries.map((at, i) => at - (tries[i - 1] ?? 0))
+  expect(waits.slice(0, 6)).toEqual([0, seconds(30), minutes(2), minutes(10), hours(1), hours(6)])
+  expect(tries.at(-1)).toBe(hours(24))
+  expect(await house.outbox.pending()).toBe(0)
+  expect(await house.events()).toEqual(['logout-given-up'])
+})
+
+test('an app that says it will never take it is not asked again', async () => {
+  await house.outbox.add([row('crm', 's1')])
+  expect(await house.outbox.deliver(async () => 'give-up')).toBe(0)
+  expect(await house.outbox.pending()).toBe(0)
+  expect((await house.audit.search({ event: 'logout-given-up' }))[0]).toMatchObject({ app: 'crm', reason: 'refused' })
+})
+
+test('one app that hangs is tried a few times only, and the others get theirs', async () => {
+  await house.outbox.add(Array.from({ length: 100 }, (_, i) => row('hangs', `s${i}`)))
+  await house.outbox.add([row('crm', 's1'), row('erp', 's1')])
+  let wasted = 0
+  const taken = await house.outbox.deliver(async ({ app }) => {
+    if (app !== 'hangs') return 'done'
+    wasted++
+    await new Promise((resolve) => setImmediate(resolve))
+    return 'retry'
+  })
+  expect(taken).toBe(2)
+  expect(wasted).toBeLessThanOrEqual(16)
+  house.time.now += minutes(3)
+  expect(await house.outbox.deliver(async () => 'done')).toBe(100)
+})
+
+test('a row whose sender died is sent by another process when its lease is over', async () => {
+  await house.outbox.add([row('crm', 's1')])
+  const dead = new Promise<Delivery>(() => {})
+  void house.outbox.deliver(() => dead)
+  await house.outbox.pending()
+  expect(await openOutbox(house.parts).deliver(async () => 'done')).toBe(0)
+  house.time.now += minutes(2)
+  expect(await openOutbox(house.parts).deliver(async () => 'done')).toBe(1)
+})
