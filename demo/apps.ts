@@ -13,10 +13,42 @@ export interface SampleApp {
 
 /** `base` is the port of the gateway; the apps listen on the ports after it. */
 export const sampleApps = (base: number): readonly SampleApp[] => [
-  { id: 'crm', name: 'Customer desk', port: base + 1, tags: ['store'], policy: 'store-apps', audience: ['store', 'care'], line: 'who the customer is and what they bought' },
-  { id: 'tills', name: 'Tills', port: base + 2, tags: ['store'], policy: 'store-apps', audience: ['store', 'care'], line: 'sales and returns' },
-  { id: 'rota', name: 'Rota', port: base + 3, tags: ['store'], policy: 'store-apps', audience: ['staff'], line: 'who works when' },
-  { id: 'sim-swap', name: 'SIM swap', port: base + 4, tags: ['store', 'high-risk'], policy: 'store-apps', audience: ['store', 'care'], line: 'moves a number to another SIM: risky' },
+  {
+    id: 'crm',
+    name: 'Customer desk',
+    port: base + 1,
+    tags: ['store'],
+    policy: 'store-apps',
+    audience: ['store', 'care'],
+    line: 'who the customer is and what they bought',
+  },
+  {
+    id: 'tills',
+    name: 'Tills',
+    port: base + 2,
+    tags: ['store'],
+    policy: 'store-apps',
+    audience: ['store', 'care'],
+    line: 'sales and returns',
+  },
+  {
+    id: 'rota',
+    name: 'Rota',
+    port: base + 3,
+    tags: ['store'],
+    policy: 'store-apps',
+    audience: ['staff'],
+    line: 'who works when',
+  },
+  {
+    id: 'sim-swap',
+    name: 'SIM swap',
+    port: base + 4,
+    tags: ['store', 'high-risk'],
+    policy: 'store-apps',
+    audience: ['store', 'care'],
+    line: 'moves a number to another SIM: risky',
+  },
 ]
 
 export const PARTNER = 'northwind-orders'
@@ -43,9 +75,20 @@ export async function seedApps({ catalog }: House, apps: readonly SampleApp[]): 
   }))
   const partner = {
     file: `demo/${PARTNER}.yaml`,
-    text: JSON.stringify({ id: PARTNER, template: 'machine', name: 'Northwind order import', policy: 'partners', tags: ['partner'] }),
+    text: JSON.stringify({
+      id: PARTNER,
+      template: 'machine',
+      name: 'Northwind order import',
+      policy: 'partners',
+      tags: ['partner'],
+    }),
   }
   const applied = await catalog.apps.apply([...manifests, partner], { by: 'demo' })
-  if (!applied.written) throw new Error(`sample apps were refused: ${applied.problems.map((problem) => `${problem.file} ${problem.message}`).join('; ')}`)
-  return new Map(applied.changes.flatMap((change) => (change.clientSecret ? [[change.id, change.clientSecret] as const] : [])))
+  if (!applied.written)
+    throw new Error(
+      `sample apps were refused: ${applied.problems.map((problem) => `${problem.file} ${problem.message}`).join('; ')}`,
+    )
+  return new Map(
+    applied.changes.flatMap((change) => (change.clientSecret ? [[change.id, change.clientSecret] as const] : [])),
+  )
 }

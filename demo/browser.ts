@@ -11,18 +11,31 @@ export interface Form {
   readonly fields: URLSearchParams
 }
 
-const decode = (text: string) => text.replace(/&quot;/g, '"').replace(/&#39;/g, "'").replace(/&lt;/g, '<').replace(/&gt;/g, '>').replace(/&amp;/g, '&')
+const decode = (text: string) =>
+  text
+    .replace(/&quot;/g, '"')
+    .replace(/&#39;/g, "'")
+    .replace(/&lt;/g, '<')
+    .replace(/&gt;/g, '>')
+    .replace(/&amp;/g, '&')
 const attribute = (tag: string, name: string) => {
   const found = new RegExp(`\\s${name}="([^"]*)"`).exec(tag)?.[1]
   return found === undefined ? undefined : decode(found)
 }
 
-export function createBrowser() {
+/** `stopAt`: addresses that nobody answers; a redirect there ends the walk. */
+export function createBrowser(
+  options: { readonly stopAt?: string; readonly headers?: Readonly<Record<string, string>> } = {},
+) {
   const jar = new Map<string, string>()
 
   async function send(url: URL, init: RequestInit = {}): Promise<Response> {
     const cookie = [...jar].map(([name, value]) => `${name}=${value}`).join('; ')
-    const response = await fetch(url, { ...init, redirect: 'manual', headers: { ...init.headers, ...(cookie ? { cookie } : {}), accept: 'text/html' } })
+    const response = await fetch(url, {
+      ...init,
+      redirect: 'manual',
+      headers: { ...options.headers, ...init.headers, ...(cookie ? { cookie } : {}), accept: 'text/html' },
+    })
     for (const line of response.headers.getSetCookie()) {
       const [pair = '', ...attributes] = line.split(';')
       const equals = pair.indexOf('=')
@@ -40,17 +53,23 @@ export function createBrowser() {
     for (let hops = 0; response.status >= 300 && response.status < 400; hops++) {
       if (hops > 20) throw new Error(`redirected in a circle at ${at.pathname}`)
       at = new URL(response.headers.get('location')!, at)
+      if (options.stopAt && at.href.startsWith(options.stopAt)) return { url: at, status: response.status, text: '' }
       response = await send(at)
     }
     return { url: at, status: response.status, text: await response.text() }
   }
 
   return {
+    jar,
     open: (url: string) => follow(new URL(url)),
     submit: (form: Form, values: Record<string, string> = {}) => {
       const body = new URLSearchParams(form.fields)
       for (const [name, value] of Object.entries(values)) body.set(name, value)
-      return follow(form.action, { method: 'POST', body, headers: { 'content-type': 'application/x-www-form-urlencoded' } })
+      return follow(form.action, {
+        method: 'POST',
+        body,
+        headers: { 'content-type': 'application/x-www-form-urlencoded' },
+      })
     },
   }
 }

@@ -31,7 +31,12 @@ const stop = async () => {
 }
 
 try {
-  const server = await startServer({ settings: loaded.settings, folder: loaded.folder, log: createLog({ level: 'warn' }), follow: !touring })
+  const server = await startServer({
+    settings: loaded.settings,
+    folder: loaded.folder,
+    log: createLog({ level: 'warn' }),
+    follow: !touring,
+  })
   stops.push(() => server.close())
   await seedPeople(server.house)
   const apps = sampleApps(PORT)
@@ -39,10 +44,19 @@ try {
   const outside = await startOutside(OUTSIDE_PORT, PORT)
   stops.push(() => outside.close())
   for (const app of apps) {
-    const running = await startSampleApp(app, { issuer, outside: `http://localhost:${OUTSIDE_PORT}`, clientSecret: secrets.get(app.id)! })
+    const running = await startSampleApp(app, {
+      issuer,
+      outside: `http://localhost:${OUTSIDE_PORT}`,
+      clientSecret: secrets.get(app.id)!,
+    })
     stops.push(() => running.close())
   }
-  const place = { issuer, outside: `http://localhost:${OUTSIDE_PORT}`, apps, partner: { id: PARTNER, secret: secrets.get(PARTNER)! } }
+  const place = {
+    issuer,
+    outside: `http://localhost:${OUTSIDE_PORT}`,
+    apps,
+    partner: { id: PARTNER, secret: secrets.get(PARTNER)! },
+  }
 
   if (touring) {
     process.exitCode = (await tour(place)) ? 0 : 1

@@ -1,6 +1,6 @@
 /** Pretends to be outside the store: a proxy in front of the gateway that says the request comes from somewhere else. */
 import { createServer, request as send } from 'node:http'
-import { listen } from './sample-app.ts'
+import { listen, stopServer } from './listen.ts'
 
 /** RFC 5737 documentation address that is in no store and no office. */
 export const OUTSIDE_ADDRESS = '198.51.100.200'
@@ -8,7 +8,13 @@ export const OUTSIDE_ADDRESS = '198.51.100.200'
 export async function startOutside(port: number, gateway: number): Promise<{ close(): Promise<void> }> {
   const server = createServer((request, response) => {
     const onwards = send(
-      { host: 'localhost', port: gateway, method: request.method, path: request.url, headers: { ...request.headers, 'x-forwarded-for': OUTSIDE_ADDRESS } },
+      {
+        host: 'localhost',
+        port: gateway,
+        method: request.method,
+        path: request.url,
+        headers: { ...request.headers, 'x-forwarded-for': OUTSIDE_ADDRESS },
+      },
       (answer) => {
         response.writeHead(answer.statusCode ?? 502, answer.headers)
         answer.pipe(response)
@@ -18,5 +24,5 @@ export async function startOutside(port: number, gateway: number): Promise<{ clo
     request.pipe(onwards)
   })
   await listen(server, port)
-  return { close: () => new Promise((resolve) => (server.close(() => resolve()), server.closeAllConnections())) }
+  return { close: () => stopServer(server) }
 }

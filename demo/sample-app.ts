@@ -1,9 +1,10 @@
 /** A sample app: a real relying party on openid-client. It knows nothing of Portico but the issuer's address. */
 import { randomBytes } from 'node:crypto'
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { createRemoteJWKSet, jwtVerify } from 'jose'
 import * as oidc from 'openid-client'
 import type { SampleApp } from './apps.ts'
+import { listen, stopServer } from './listen.ts'
 
 interface Pending {
   readonly verifier: string
@@ -24,11 +25,20 @@ export interface RunningApp {
   close(): Promise<void>
 }
 
-const escape = (text: string) => text.replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`)
+const escaped = (text: string) => text.replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`)
 
-export async function startSampleApp(app: SampleApp, options: { issuer: string; outside: string; clientSecret: string }): Promise<RunningApp> {
+export async function startSampleApp(
+  app: SampleApp,
+  options: { issuer: string; outside: string; clientSecret: string },
+): Promise<RunningApp> {
   const { issuer, outside, clientSecret } = options
-  const configuration = await oidc.discovery(new URL(issuer), app.id, clientSecret, oidc.ClientSecretBasic(clientSecret), { execute: [oidc.allowInsecureRequests] })
+  const configuration = await oidc.discovery(
+    new URL(issuer),
+    app.id,
+    clientSecret,
+    oidc.ClientSecretBasic(clientSecret),
+    { execute: [oidc.allowInsecureRequests] },
+  )
   const keys = createRemoteJWKSet(new URL(configuration.serverMetadata().jwks_uri!))
   const own = `http://localhost:${app.port}`
   const pending = new Map<string, Pending>()
@@ -39,17 +49,32 @@ export async function startSampleApp(app: SampleApp, options: { issuer: string; 
       const signedIn = sessions.get(cookie(request))
       const pretend = url.searchParams.has('outside')
       if (!signedIn || pretend) return begin(response, pretend ? outside : issuer)
-      page(response, app.name, `<p>Hello ${escape(signedIn.name)}.</p><p>${escape(app.line)}</p>${facts(signedIn)}<p><a href="${issuer}/">All apps</a> · <a href="/sign-out">Sign out</a></p>`)
+      page(
+        response,
+        app.name,
+        `<p>Hello ${escaped(signedIn.name)}.</p><p>${escaped(app.line)}</p>${facts(signedIn)}<p><a href="${issuer}/">All apps</a> · <a href="/sign-out">Sign out</a></p>`,
+      )
     },
 
     async '/callback'(request, response, url) {
       const id = cookie(request)
       const begun = pending.get(id)
       pending.delete(id)
-      if (!begun) return page(response, app.name, '<p>This sign-in is not known here any more. <a href="/">Start again</a></p>', 400)
+      if (!begun)
+        return page(
+          response,
+          app.name,
+          '<p>This sign-in is not known here any more. <a href="/">Start again</a></p>',
+          400,
+        )
       if (url.searchParams.has('error')) {
         const said = url.searchParams.get('error_description') ?? url.searchParams.get('error') ?? ''
-        return page(response, app.name, `<p>Portico did not let you in: ${escape(said)}.</p><p><a href="${issuer}/">All apps</a></p>`, 403)
+        return page(
+          response,
+          app.name,
+          `<p>Portico did not let you in: ${escaped(said)}.</p><p><a href="${issuer}/">All apps</a></p>`,
+          403,
+        )
       }
       const tokens = await oidc.authorizationCodeGrant(configuration, new URL(url.pathname + url.search, own), {
         pkceCodeVerifier: begun.verifier,
@@ -61,14 +86,23 @@ export async function startSampleApp(app: SampleApp, options: { issuer: string; 
       const userinfo = await oidc.fetchUserInfo(configuration, tokens.access_token, claims.sub)
       // a new session id at sign-in: what the browser had before is worth nothing
       const session = randomBytes(24).toString('base64url')
-      sessions.set(session, { sub: claims.sub, sid: claims['sid'] as string | undefined, name: String(userinfo.name ?? claims.sub), claims: { ...claims, ...userinfo }, idToken: tokens.id_token! })
+      sessions.set(session, {
+        sub: claims.sub,
+        sid: claims['sid'] as string | undefined,
+        name: String(userinfo.name ?? claims.sub),
+        claims: { ...claims, ...userinfo },
+        idToken: tokens.id_token!,
+      })
       response.writeHead(303, { location: '/', 'set-cookie': cookieOf(session) }).end()
     },
 
     async '/sign-out'(request, response) {
       const signedIn = sessions.get(cookie(request))
       sessions.delete(cookie(request))
-      const target = oidc.buildEndSessionUrl(configuration, { post_logout_redirect_uri: `${own}/signed-out`, ...(signedIn ? { id_token_hint: signedIn.idToken } : {}) })
+      const target = oidc.buildEndSessionUrl(configuration, {
+        post_logout_redirect_uri: `${own}/signed-out`,
+        ...(signedIn ? { id_token_hint: signedIn.idToken } : {}),
+      })
       response.writeHead(303, { location: target.href }).end()
     },
 
@@ -82,8 +116,13 @@ export async function startSampleApp(app: SampleApp, options: { issuer: string; 
       for await (const chunk of request) body += chunk
       const token = new URLSearchParams(body).get('logout_token') ?? ''
       const { payload } = await jwtVerify(token, keys, { issuer, audience: app.id })
-      if (payload['nonce'] !== undefined || !(payload['events'] as object)?.hasOwnProperty('http://schemas.openid.net/event/backchannel-logout')) throw new Error('not a logout token')
-      for (const [id, session] of sessions) if (session.sid === payload['sid'] || (!payload['sid'] && session.sub === payload.sub)) sessions.delete(id)
+      if (
+        payload['nonce'] !== undefined ||
+        !Object.hasOwn(Object(payload['events']), 'http://schemas.openid.net/event/backchannel-logout')
+      )
+        throw new Error('not a logout token')
+      for (const [id, session] of sessions)
+        if (session.sid === payload['sid'] || (!payload['sid'] && session.sub === payload.sub)) sessions.delete(id)
       response.writeHead(200, { 'cache-control': 'no-store' }).end()
     },
   }
@@ -104,33 +143,32 @@ export async function startSampleApp(app: SampleApp, options: { issuer: string; 
   }
 
   const cookieName = `sample-${app.id}`
-  const cookie = (request: IncomingMessage) => new RegExp(`(?:^|; )${cookieName}=([^;]*)`).exec(request.headers.cookie ?? '')?.[1] ?? ''
+  const cookie = (request: IncomingMessage) =>
+    new RegExp(`(?:^|; )${cookieName}=([^;]*)`).exec(request.headers.cookie ?? '')?.[1] ?? ''
   const cookieOf = (value: string) => `${cookieName}=${value}; Path=/; HttpOnly; SameSite=Lax`
 
   const server = createServer((request, response) => {
     const url = new URL(request.url ?? '/', own)
     const route = Object.hasOwn(routes, url.pathname) ? routes[url.pathname] : undefined
     if (!route) return page(response, app.name, '<p>There is nothing here.</p>', 404)
-    route(request, response, url).catch((error) => page(response, app.name, `<p>Sign-in failed: ${escape(String(error?.code ?? error?.message))}</p>`, 400))
+    route(request, response, url).catch((error) =>
+      page(response, app.name, `<p>Sign-in failed: ${escaped(String(error?.code ?? error?.message))}</p>`, 400),
+    )
   })
   await listen(server, app.port)
-  return { app, close: () => new Promise((resolve) => (server.close(() => resolve()), server.closeAllConnections())) }
+  return { app, close: () => stopServer(server) }
 }
 
 function facts({ claims }: SignedIn): string {
-  const rows = ['sub', 'acr', 'amr', 'auth_time', 'groups', 'email'].map((name) => `<tr><th>${name}</th><td>${escape(String(claims[name] ?? '–'))}</td></tr>`)
+  const rows = ['sub', 'acr', 'amr', 'auth_time', 'groups', 'email'].map(
+    (name) => `<tr><th>${name}</th><td>${escaped(String(claims[name] ?? '–'))}</td></tr>`,
+  )
   return `<table>${rows.join('')}</table>`
 }
 
 function page(response: ServerResponse, title: string, body: string, status = 200): void {
   response.writeHead(status, { 'content-type': 'text/html; charset=utf-8', 'cache-control': 'no-store' })
   response.end(
-    `<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${escape(title)}</title><style>body{font:1rem/1.5 system-ui;max-width:40rem;margin:3rem auto;padding:0 1rem}th{text-align:left;padding-right:1rem;font-weight:600}td{word-break:break-all}</style><h1>${escape(title)}</h1>${body}`,
+    `<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${escaped(title)}</title><style>body{font:1rem/1.5 system-ui;max-width:40rem;margin:3rem auto;padding:0 1rem}th{text-align:left;padding-right:1rem;font-weight:600}td{word-break:break-all}</style><h1>${escaped(title)}</h1>${body}`,
   )
 }
-
-export const listen = (server: Server, port: number): Promise<void> =>
-  new Promise((resolve, reject) => {
-    server.once('error', reject)
-    server.listen(port, 'localhost', () => resolve())
-  })

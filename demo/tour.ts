@@ -17,14 +17,18 @@ export async function tour({ issuer, outside, apps, partner }: Place): Promise<b
   const key = createAuthenticator({ rpId: 'localhost', origin: new URL(issuer).origin })
   const [crm, tills, rota, simSwap] = apps as [SampleApp, SampleApp, SampleApp, SampleApp]
   const addressOf = (app: SampleApp, query = '') => `http://localhost:${app.port}/${query}`
-  const expectApp = (page: Page, app: SampleApp) => expect(page.url.port === String(app.port) && /Hello Sam/.test(page.text), `arrived at "${headingOf(page)}" (${page.url.host}${page.url.pathname}, ${page.status})`)
+  const expectApp = (page: Page, app: SampleApp) =>
+    expect(
+      page.url.port === String(app.port) && /Hello Sam/.test(page.text),
+      `arrived at "${headingOf(page)}" (${page.url.host}${page.url.pathname}, ${page.status})`,
+    )
   let reference = ''
   let failed = 0
 
-  async function step(sentence: string, work: () => Promise<string | void>): Promise<void> {
+  async function step(sentence: string, work: () => Promise<unknown>): Promise<void> {
     try {
       const note = await work()
-      console.log(`  ok    ${sentence}${note ? `: ${note}` : ''}`)
+      console.log(`  ok    ${sentence}${typeof note === 'string' ? `: ${note}` : ''}`)
     } catch (error) {
       failed++
       console.log(`  FAIL  ${sentence}: ${(error as Error).message}`)
@@ -59,12 +63,17 @@ export async function tour({ issuer, outside, apps, partner }: Place): Promise<b
     expectApp(await browser.submit(formOf(asked, 'passkey'), { credential: JSON.stringify(credential) }), simSwap)
   })
 
-  await step('and does not ask again a minute later', async () => expectApp(await browser.open(addressOf(simSwap)), simSwap))
+  await step('and does not ask again a minute later', async () =>
+    expectApp(await browser.open(addressOf(simSwap)), simSwap),
+  )
 
   await step('outside the store SIM swap stays closed, with a reason and a reference', async () => {
     const page = await browser.open(addressOf(simSwap, '?outside'))
     reference = /[0-9A-HJKMNP-TV-Z]{4}-[0-9A-HJKMNP-TV-Z]{4}/.exec(page.text)?.[0] ?? ''
-    expect(page.status === 403 && reference !== '' && page.url.origin === outside, `answered ${page.status}: ${headingOf(page)}`)
+    expect(
+      page.status === 403 && reference !== '' && page.url.origin === outside,
+      `answered ${page.status}: ${headingOf(page)}`,
+    )
     return `"${headingOf(page)}", ${reference}`
   })
 
@@ -83,7 +92,10 @@ export async function tour({ issuer, outside, apps, partner }: Place): Promise<b
         body: new URLSearchParams({ grant_type: 'client_credentials' }),
       })
     const answer = await ask(partner.secret)
-    const { access_token: token, expires_in: life } = (await answer.json()) as { access_token?: string; expires_in?: number }
+    const { access_token: token, expires_in: life } = (await answer.json()) as {
+      access_token?: string
+      expires_in?: number
+    }
     expect(answer.status === 200 && !!token, `answered ${answer.status}`)
     const refused = await ask('a guess')
     expect(refused.status === 401, `a wrong secret answered ${refused.status}`)

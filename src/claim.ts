@@ -5,7 +5,7 @@ import { sha256 } from '#core/digest'
 import { randomId } from '#core/random'
 import { Refusal } from '#core/refusal'
 import { ADMINISTRATORS, type People } from '#directory'
-import { type PageRequest, redirect, type Route } from '#http'
+import { type PageRequest, type Route, redirect } from '#http'
 import { claimView, type Presenter } from '#pages'
 import type { Storage } from '#storage'
 
@@ -16,7 +16,13 @@ export interface Claim {
 
 const key = (token: string) => `claim:${sha256(token)}`
 
-export async function openClaim(options: { storage: Storage; people: People; audit: Audit; presenter: Presenter; issuer: string }): Promise<Claim> {
+export async function openClaim(options: {
+  storage: Storage
+  people: People
+  audit: Audit
+  presenter: Presenter
+  issuer: string
+}): Promise<Claim> {
   const { storage, people, audit, presenter, issuer } = options
   const { state } = storage
   let token: string | undefined
@@ -29,7 +35,8 @@ export async function openClaim(options: { storage: Storage; people: People; aud
   const show = (request: PageRequest, token: string, given: Record<string, string> = {}, refusal?: Refusal) =>
     presenter.page(
       request,
-      (messages) => claimView({ action: `/claim/${token}`, ...given, ...(refusal ? { refusal: refusal.code } : {}) }, messages),
+      (messages) =>
+        claimView({ action: `/claim/${token}`, ...given, ...(refusal ? { refusal: refusal.code } : {}) }, messages),
       { status: refusal?.status ?? 200 },
     )
 
@@ -52,9 +59,14 @@ export async function openClaim(options: { storage: Storage; people: People; aud
           const given = request.params['token'] ?? ''
           const form = await request.form()
           if ((await state.take(key(given))) === undefined) throw new Refusal('not-found')
-          const [username = '', name = '', mail = '', password = ''] = ['username', 'name', 'mail', 'password'].map((field) => form.get(field)?.trim())
+          const [username = '', name = '', mail = '', password = ''] = ['username', 'name', 'mail', 'password'].map(
+            (field) => form.get(field)?.trim(),
+          )
           try {
-            const person = await people.add({ username, name, ...(mail ? { mail } : {}), groups: [ADMINISTRATORS, 'staff'], password }, 'claim')
+            const person = await people.add(
+              { username, name, ...(mail ? { mail } : {}), groups: [ADMINISTRATORS, 'staff'], password },
+              'claim',
+            )
             await audit.record('administrator-claimed', { actor: person.id, subject: person.id })
             return redirect('/account')
           } catch (error) {

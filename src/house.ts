@@ -1,8 +1,8 @@
 /** Opens the rooms on the configured storage, in the order of their floors. The server and the command line share it. */
 import { isAbsolute, resolve } from 'node:path'
-import { auditMigrations, createAudit } from '#audit'
 import { accessMigrations } from '#access'
-import { openCatalog, catalogMigrations } from '#catalog'
+import { auditMigrations, createAudit } from '#audit'
+import { catalogMigrations, openCatalog } from '#catalog'
 import type { House } from '#cli'
 import type { Settings } from '#config'
 import type { Clock } from '#core/clock'
@@ -11,8 +11,8 @@ import type { Log } from '#core/log'
 import { directoryMigrations, openDirectory } from '#directory'
 import { factorsMigrations, openFactors } from '#factors'
 import { keysMigrations, openKeys, readMasterKey } from '#keys'
-import { consentMigrations } from '#protocol/oidc'
-import { openDevices, openSessions, sessionsMigrations } from '#sessions'
+import { attachEndings, consentMigrations } from '#protocol/oidc'
+import { openDevices, openOutbox, openSessions, sessionsMigrations } from '#sessions'
 import { type Migration, openStorage } from '#storage'
 
 export const MIGRATIONS: readonly Migration[] = [
@@ -36,7 +36,13 @@ export interface HouseOptions {
   readonly policyNames?: () => readonly string[]
 }
 
-export async function openHouse({ settings, folder, clock, log, policyNames }: HouseOptions): Promise<House & { close(): Promise<void> }> {
+export async function openHouse({
+  settings,
+  folder,
+  clock,
+  log,
+  policyNames,
+}: HouseOptions): Promise<House & { close(): Promise<void> }> {
   const masterKey = await readMasterKey(settings.secrets, folder)
   const storage = await openStorage({ url: inFolder(settings.storage.url, folder), clock, log, migrations: MIGRATIONS })
   try {
@@ -58,11 +64,36 @@ export async function openHouse({ settings, folder, clock, log, policyNames }: H
     const sessions = openSessions({ storage, clock, log, audit, defaults })
     const devices = openDevices({ storage, clock, audit })
     const templates = resolve(folder, settings.catalog)
-    const catalog = await openCatalog({ storage, clock, audit, keys, templates, ...(policyNames ? { policyNames } : {}) })
+    const catalog = await openCatalog({
+      storage,
+      clock,
+      audit,
+      keys,
+      templates,
+      ...(policyNames ? { policyNames } : {}),
+    })
 
-    // INVARIANT: switching a person off ends everything that is theirs, whoever does it and from wherever
-    people.onDisabled(async (personId) => void (await sessions.endAll(personId, 'person-disabled', 'system')))
-    return { storage, audit, keys, people, factors, sessions, devices, catalog, clock, log, close: () => storage.close() }
+    const outbox = openOutbox({ storage, clock, log, audit })
+    const endings = attachEndings({ state: storage.state, audit, sessions, people, outbox, catalog })
+    people.onRemoved(async (personId) => {
+      await factors.removeAll(personId, 'system')
+      await devices.forgetAll(personId, 'system')
+    })
+    return {
+      storage,
+      audit,
+      keys,
+      people,
+      factors,
+      sessions,
+      devices,
+      outbox,
+      endings,
+      catalog,
+      clock,
+      log,
+      close: () => storage.close(),
+    }
   } catch (error) {
     await storage.close()
     throw error

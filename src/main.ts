@@ -10,5 +10,10 @@ process.exitCode = await runCommand({
   verbs: [...serveVerbs, ...VERBS],
   // what programs read goes to standard output, what operators read to standard error
   openHouse: ({ settings, folder, clock }) =>
-    openHouse({ settings, folder, clock, log: createLog({ level: settings.log.level === 'info' ? 'warn' : settings.log.level, stream: process.stderr }) }),
+    openHouse({
+      settings,
+      folder,
+      clock,
+      log: createLog({ level: settings.log.level === 'info' ? 'warn' : settings.log.level, stream: process.stderr }),
+    }),
 })

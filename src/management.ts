@@ -50,10 +50,17 @@ export async function openManagement({ listen, log, storage, ready, load }: Mana
         path: '/readyz',
         handle: async () => {
           const reasons = await failing()
-          return json({ status: reasons.length === 0 ? 'ok' : 'failing', failing: reasons }, reasons.length === 0 ? 200 : 503)
+          return json(
+            { status: reasons.length === 0 ? 'ok' : 'failing', failing: reasons },
+            reasons.length === 0 ? 200 : 503,
+          )
         },
       },
-      { method: 'GET', path: '/metrics', handle: async () => ({ ...text(await register.metrics()), headers: { 'content-type': register.contentType } }) },
+      {
+        method: 'GET',
+        path: '/metrics',
+        handle: async () => ({ ...text(await register.metrics()), headers: { 'content-type': register.contentType } }),
+      },
     ],
     renderRefusal: (refusal) => json({ code: refusal.code }, refusal.status),
   })

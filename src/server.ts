@@ -10,7 +10,6 @@ import type { Refusal } from '#core/refusal'
 import { type Answer, createHttpServer, createOutbound, type HttpServer, json, type PageRequest } from '#http'
 import { createPresenter, errorView, type Presenter } from '#pages'
 import { openOidc } from '#protocol/oidc'
-import { openOutbox } from '#sessions'
 import { openSignin } from '#signin'
 import { openClaim } from './claim.ts'
 import { openHouse } from './house.ts'
@@ -44,15 +43,58 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   // policies come first: without good ones nothing is opened at all
   const early = openLivePolicies({ folder: resolve(folder, settings.policies), log })
   const house = await openHouse({ settings, folder, clock, log, policyNames: () => early.current().names })
-  const { storage, audit, keys, people, factors, sessions, devices, catalog } = house
+  const { storage, audit, keys, people, factors, sessions, devices, outbox, endings, catalog } = house
   early.report(audit)
   const presenter = createPresenter(settings)
   const access = openAccess({ storage, clock, log, people, sessions, policies: early })
-  const outbox = openOutbox({ storage, clock, log, audit })
-  const signin = openSignin({ storage, clock, audit, access, people, factors, sessions, devices, catalog, presenter, support: settings.support })
+  const signin = openSignin({
+    storage,
+    clock,
+    audit,
+    access,
+    people,
+    factors,
+    sessions,
+    devices,
+    catalog,
+    presenter,
+    support: settings.support,
+  })
   const outbound = createOutbound(settings.outbound.allow)
-  const oidc = openOidc({ issuer, storage, clock, log, audit, keys, people, sessions, devices, outbox, catalog, access, signin, presenter, outbound })
-  const account = openAccount({ clock, log, audit, access, people, factors, sessions, devices, catalog, signin, presenter, consents: oidc.consents, revoke: oidc.revoke })
+  const oidc = openOidc({
+    issuer,
+    storage,
+    clock,
+    log,
+    audit,
+    keys,
+    people,
+    sessions,
+    devices,
+    outbox,
+    endings,
+    catalog,
+    access,
+    signin,
+    presenter,
+    outbound,
+  })
+  const account = openAccount({
+    clock,
+    log,
+    audit,
+    access,
+    people,
+    factors,
+    sessions,
+    devices,
+    catalog,
+    signin,
+    presenter,
+    localDirectories: settings.directories.filter(({ kind }) => kind === 'local').map(({ id }) => id),
+    consents: oidc.consents,
+    revoke: endings.revoke,
+  })
   const claim = await openClaim({ storage, people, audit, presenter, issuer })
 
   async function tick(): Promise<void> {
@@ -62,7 +104,13 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   }
 
   let http: HttpServer | undefined
-  const management = await openManagement({ listen: settings.management.listen, log, ready: () => http !== undefined, load: people.load, storage })
+  const management = await openManagement({
+    listen: settings.management.listen,
+    log,
+    ready: () => http !== undefined,
+    load: people.load,
+    storage,
+  })
   try {
     http = await createHttpServer({
       listen: settings.listen,
@@ -124,9 +172,26 @@ function renderRefusal(refusal: Refusal, request: PageRequest, presenter: Presen
   const { retryAfter } = refusal
   const forProgram = request.path.startsWith('/api/') || (request.headers.accept ?? '').startsWith('application/json')
   if (forProgram) {
-    const problem = { type: 'about:blank', title: refusal.say, status: refusal.status, code: refusal.code, ref: request.id }
-    return { ...json(problem, refusal.status), headers: { 'content-type': 'application/problem+json', 'cache-control': 'no-store' } }
+    const problem = {
+      type: 'about:blank',
+      title: refusal.say,
+      status: refusal.status,
+      code: refusal.code,
+      ref: request.id,
+    }
+    return {
+      ...json(problem, refusal.status),
+      headers: { 'content-type': 'application/problem+json', 'cache-control': 'no-store' },
+    }
   }
-  const data = { code: refusal.code, reference: request.id, home: '/', ...(retryAfter === undefined ? {} : { retryAfter }) }
-  return presenter.page(request, (messages) => errorView(data, messages), { status: refusal.status, ...(retryAfter === undefined ? {} : { retryAfter }) })
+  const data = {
+    code: refusal.code,
+    reference: request.id,
+    home: '/',
+    ...(retryAfter === undefined ? {} : { retryAfter }),
+  }
+  return presenter.page(request, (messages) => errorView(data, messages), {
+    status: refusal.status,
+    ...(retryAfter === undefined ? {} : { retryAfter }),
+  })
 }

@@ -5,9 +5,11 @@
  *
  * Deny is the default, and an error while deciding denies.
  *
- * - `ask.ts`      the question and the verdict      - `facts.ts`    what is known, as the policy language sees it
+ * - `question.ts` what a door asks, `ask.ts` how it is answered
+ * - `facts.ts`    what is known, as the policy language sees it
  * - `receipts.ts` one row for each decision         - `live.ts`     the policies in force, reloaded, never half
  */
-export { type Access, type AccessOptions, openAccess, type Question, type Verdict, type Wanted } from './ask.ts'
+export { type Access, type AccessOptions, openAccess, type Verdict } from './ask.ts'
 export { type LivePolicies, openLivePolicies, PoliciesInvalid } from './live.ts'
+export type { Question, Wanted } from './question.ts'
 export { accessMigrations, type Receipt, type Receipts } from './receipts.ts'

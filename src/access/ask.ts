@@ -1,36 +1,15 @@
-/** The question and the verdict. */
-import type { App } from '#catalog'
+/** Putting the question: gather facts, decide, record. */
 import type { Clock, Instant } from '#core/clock'
 import { parseDuration } from '#core/duration'
 import type { Log } from '#core/log'
 import type { People, Person } from '#directory'
 import { type Decision, decide, type Facts } from '#policy'
-import type { Device, Limits, Session, Sessions } from '#sessions'
+import type { Limits, Session, Sessions } from '#sessions'
 import type { Storage } from '#storage'
 import { gatherFacts } from './facts.ts'
 import type { LivePolicies } from './live.ts'
+import type { Question } from './question.ts'
 import { createReceipts, type Receipts } from './receipts.ts'
-
-export type Wanted = NonNullable<NonNullable<Facts['request']>['wanted']>
-
-export interface Question {
-  readonly kind: 'sign-in' | 'app' | 'api' | 'admin' | 'account' | 'helpdesk'
-  /** The app that shall open; its policy decides. */
-  readonly app?: App | undefined
-  /** For what is no app: the name of the policy that decides. */
-  readonly policy?: string
-  readonly session?: Session | undefined
-  /** The session's person, where the door has read it already. */
-  readonly person?: Person | undefined
-  readonly device?: Device | undefined
-  readonly address: string
-  /** When this very request began: what `within: 0s` counts from. */
-  readonly startedAt: Instant
-  /** What the app adds: never less than the policy (OIDC Core §3.1.2.1 acr_values, max_age, prompt=login). */
-  readonly wanted?: Wanted
-  /** A client that asks for itself. */
-  readonly client?: { readonly id: string; readonly authentication: string; readonly scopes?: readonly string[] }
-}
 
 export interface Verdict {
   readonly outcome: Decision['outcome']
@@ -117,7 +96,11 @@ function assurance(decision: Decision, session: Session | undefined): Pick<Verdi
   const counted = session.authenticated.filter((proof) => decision.satisfied_by.includes(proof.factor))
   const amr = new Set(counted.flatMap((proof) => proof.amr))
   if (counted.length > 1) amr.add('mfa')
-  return { acr: decision.acr, amr: [...amr], authTime: decision.auth_time === undefined ? undefined : decision.auth_time * 1000 }
+  return {
+    acr: decision.acr,
+    amr: [...amr],
+    authTime: decision.auth_time === undefined ? undefined : decision.auth_time * 1000,
+  }
 }
 
 /** What the rule says about the session, as lengths of time; `max` counts from its start. */

@@ -3,7 +3,7 @@ import type { Instant } from '#core/clock'
 import type { Person } from '#directory'
 import type { Facts } from '#policy'
 import type { Proof, Session } from '#sessions'
-import type { Question } from './ask.ts'
+import type { Question } from './question.ts'
 
 export function gatherFacts(question: Question, person: Person | undefined, now: Instant): Facts {
   const { app, session, device, client, wanted } = question

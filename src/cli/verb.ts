@@ -7,7 +7,8 @@ import type { Log } from '#core/log'
 import type { People } from '#directory'
 import type { Factors } from '#factors'
 import type { Keys } from '#keys'
-import type { Devices, Sessions } from '#sessions'
+import type { Endings } from '#protocol/oidc'
+import type { Devices, Outbox, Sessions } from '#sessions'
 import type { Storage } from '#storage'
 
 export interface Arguments {
@@ -29,6 +30,9 @@ export interface House {
   readonly factors: Factors
   readonly sessions: Sessions
   readonly devices: Devices
+  /** Sign-outs on their way to apps; a running server sends them. */
+  readonly outbox: Outbox
+  readonly endings: Endings
   readonly catalog: Catalog
   readonly clock: Clock
   readonly log: Log

@@ -131,6 +131,8 @@ const NO: ReadonlySet<string> = new Set(['false', 'no', '0', ''])
 /** What the row wants, as far as that can be judged without looking anybody up. */
 export function draftOf(cells: ReadonlyMap<Column, string>, organisationRoot: string | undefined): Draft | Reason {
   const cell = (name: Column): string | undefined => cells.get(name)?.trim().normalize('NFC')
+  if ([...cells.values()].some((text) => text.includes('\ufffd')))
+    return reason('encoding-invalid', 'this row is not UTF-8; save the file as UTF-8')
   const username = cell('username') ?? ''
   if (username === '') return reason('username-missing', 'this row has no user name')
   const fields: Draft['fields'] = {

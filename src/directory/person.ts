@@ -145,7 +145,7 @@ export function fieldProblem(fields: Texts, organisationRoot: string | undefined
 /** Throws what `fieldProblem` found; for callers that have no row to report it in. */
 export function checkFields(fields: Texts, organisationRoot: string | undefined): void {
   const problem = fieldProblem(fields, organisationRoot)
-  if (problem) throw new Refusal('input-invalid', problem[0])
+  if (problem) throw new Refusal('input-invalid', problem.join(': '))
 }
 
 /** Loose on purpose (RFC 5321 §4.1.2 allows more than anybody uses); only a mail that arrives proves an address. */

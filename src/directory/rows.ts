@@ -15,7 +15,7 @@ import type { PeopleTable } from './tables.ts'
 export function checkGroups(groups: readonly string[]): string[] {
   for (const group of groups) {
     const problem = groupProblem(group)
-    if (problem) throw new Refusal('input-invalid', problem[0])
+    if (problem) throw new Refusal('input-invalid', problem.join(': '))
     if (isAdministrators(group) && group !== ADMINISTRATORS)
       throw new Refusal('input-invalid', 'group-invalid: looks like administrators')
   }

@@ -8,7 +8,13 @@ const read = (file: string): string => readFileSync(join(here, file), 'utf8')
 
 /** Without comments and indentation. Our own files only: no string in them has a comment's beginning in it. */
 const squeezeStyle = (css: string): string =>
-  css.replace(/\/\*[\s\S]*?\*\//g, '').replace(/\s+/g, ' ').replace(/\s*([{};,>])\s*/g, '$1').replace(/: /g, ':').replace(/;}/g, '}').trim()
+  css
+    .replace(/\/\*[\s\S]*?\*\//g, '')
+    .replace(/\s+/g, ' ')
+    .replace(/\s*([{};,>])\s*/g, '$1')
+    .replace(/: /g, ':')
+    .replace(/;}/g, '}')
+    .trim()
 
 /** Lines that are comments, and indentation. Statements stay on their own lines, so none needs a semicolon. */
 const squeezeScript = (script: string): string =>

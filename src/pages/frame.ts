@@ -84,7 +84,10 @@ function pagesNav(nav: Nav, messages: Messages): Markup {
 export function document(options: DocumentOptions): Answer {
   const { lang, nonce, organisation, messages, nav, layout = 'narrow' } = options
   const title = options.problem ? fill(messages.frame.problem, { title: options.title }) : options.title
-  const script = [scripts.page, options.script && scripts[options.script]].filter(Boolean).map((text) => `{${text}\n}`).join('\n')
+  const script = [scripts.page, options.script && scripts[options.script]]
+    .filter(Boolean)
+    .map((text) => `{${text}\n}`)
+    .join('\n')
   const body = html`<!doctype html>
 <html lang="${lang}"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark"><title>${title} – ${organisation}</title>${ICON}
@@ -98,7 +101,9 @@ export function document(options: DocumentOptions): Answer {
     status: options.status ?? 200,
     headers: {
       ...pageHeaders(nonce, lang, options.formTargets, options.isolated ?? false),
-      ...(options.retryAfter === undefined ? {} : { 'retry-after': String(Math.max(1, Math.ceil(options.retryAfter))) }),
+      ...(options.retryAfter === undefined
+        ? {}
+        : { 'retry-after': String(Math.max(1, Math.ceil(options.retryAfter))) }),
     },
     body: body.toString(),
   }

@@ -1,5 +1,5 @@
 /** HTML that is already escaped. `hono/html` escapes every value put into a template; this narrows its types to what we use. */
-import { html as template, raw as asIs } from 'hono/html'
+import { raw as asIs, html as template } from 'hono/html'
 
 /** Escaped HTML: put into another template as it is. */
 export type Markup = ReturnType<typeof asIs>

@@ -19,10 +19,24 @@ export { chooseLanguage, isLanguage, LANGUAGE_NAMES, LANGUAGES, type Language } 
 export { html, type Markup, safeHref } from './markup.ts'
 export { createPresenter, type PageOptions, type Presenter } from './presenter.ts'
 export { accountView, launcherView } from './views/account.ts'
-export { changePasswordView, claimView, enrolChoiceView, enrolPasskeyView, enrolTotpView, recoveryCodesView } from './views/enrolment.ts'
+export {
+  changePasswordView,
+  claimView,
+  enrolChoiceView,
+  enrolPasskeyView,
+  enrolTotpView,
+  recoveryCodesView,
+} from './views/enrolment.ts'
 export { errorView, expiredView, refusedView, waitingView, whyView } from './views/outcome.ts'
 export { choiceView, identifierView, passkeyView, passwordView, recoveryCodeView, totpView } from './views/proof.ts'
-export { consentView, deviceCodeView, deviceConfirmView, deviceDoneView, signedOutView, signOutView } from './views/question.ts'
+export {
+  consentView,
+  deviceCodeView,
+  deviceConfirmView,
+  deviceDoneView,
+  signedOutView,
+  signOutView,
+} from './views/question.ts'
 export type {
   AccountConsent,
   AccountData,

@@ -1,7 +1,7 @@
 /** The pieces views are made of: forms, fields, buttons, the problem box, small pictures. */
 import type { RefusalCode } from '#core/refusals'
 import type { Messages } from './languages/en.ts'
-import { html, type Markup, nothing, safeHref, type Slot, trusted } from './markup.ts'
+import { html, type Markup, nothing, type Slot, safeHref, trusted } from './markup.ts'
 import type { Form, Link, Remember, Step, Who } from './views.ts'
 import { fill, inSeconds, lengthOfTime, phrase, refusalSentence } from './words.ts'
 
@@ -16,7 +16,12 @@ export const form = (data: Form, step: string, content: Slot, attributes: Markup
   html`<form method="post" action="${safeHref(data.action)}" ${attributes}><input type="hidden" name="step" value="${data.step ?? step}">${hiddenFields(data.hidden)}${content}</form>`
 
 /** A one-button form without a step, for rows and lists. */
-export const buttonForm = (action: string, hidden: Readonly<Record<string, string>> | undefined, label: Slot, look: 'plain' | 'main' | 'danger'): Markup =>
+export const buttonForm = (
+  action: string,
+  hidden: Readonly<Record<string, string>> | undefined,
+  label: Slot,
+  look: 'plain' | 'main' | 'danger',
+): Markup =>
   html`<form method="post" action="${safeHref(action)}">${hiddenFields(hidden)}<button class="${look}">${label}</button></form>`
 
 export interface Field {
@@ -49,8 +54,9 @@ ${given.kind === 'digits' && trusted('inputmode="numeric" class="code"')} ${give
 ${given.value !== undefined && html`value="${given.value}"`} ${given.longest !== undefined && html`maxlength="${given.longest}"`}
 ${!given.optional && trusted('required')} ${given.focus && trusted('autofocus')}
 ${given.wrong && trusted('aria-invalid="true"')} ${describedBy && html`aria-describedby="${describedBy}"`}>${
-  given.reveal && html`<button type="button" class="plain" hidden data-reveal="${id}" data-hide="${given.reveal.hide}" aria-controls="${id}">${given.reveal.show}</button>`
-}</div></div>`
+    given.reveal &&
+    html`<button type="button" class="plain" hidden data-reveal="${id}" data-hide="${given.reveal.hide}" aria-controls="${id}">${given.reveal.show}</button>`
+  }</div></div>`
 }
 
 export const submit = (label: string): Markup => html`<button class="main">${label}</button>`
@@ -83,12 +89,16 @@ export const who = (data: Partial<Who>, messages: Messages): Markup =>
       }</p>`
 
 /** What stands below a step's form: another way, and why it is asked. */
-export const around = (data: Step, messages: Messages): Markup => html`${
-  data.otherWay !== undefined && html`<p class="aside"><a href="${safeHref(data.otherWay)}">${messages.common.otherWay}</a></p>`
-}${why(data, messages)}`
+export const around = (data: Step, messages: Messages): Markup =>
+  html`${
+    data.otherWay !== undefined &&
+    html`<p class="aside"><a href="${safeHref(data.otherWay)}">${messages.common.otherWay}</a></p>`
+  }${why(data, messages)}`
 
 export const why = (data: Step, messages: Messages): Markup =>
-  data.why === undefined ? nothing : html`<details><summary>${messages.common.why}</summary><p>${data.why}</p></details>`
+  data.why === undefined
+    ? nothing
+    : html`<details><summary>${messages.common.why}</summary><p>${data.why}</p></details>`
 
 export const remember = (offer: Remember | undefined, messages: Messages): Markup =>
   offer === undefined
@@ -101,7 +111,8 @@ export const backLink = (href: string | undefined, messages: Messages): Markup =
   href === undefined ? nothing : html`<p class="aside"><a href="${safeHref(href)}">${messages.common.back}</a></p>`
 
 /** A link that is the page's main way on. */
-export const mainLink = (link: Link): Markup => html`<p><a class="main" href="${safeHref(link.href)}">${link.name}</a></p>`
+export const mainLink = (link: Link): Markup =>
+  html`<p><a class="main" href="${safeHref(link.href)}">${link.name}</a></p>`
 
 /** A reference that can be read out over the telephone. */
 export const reference = (text: string | undefined, messages: Messages): Markup =>
@@ -130,7 +141,8 @@ const DRAWINGS = Object.freeze({
   done: '<path d="m4 10.5 4 4 8-9"/>',
   passkey: '<circle cx="7" cy="7" r="3.5"/><path d="m9.5 9.5 7 7M13 13l2-2"/>',
   totp: '<rect x="5.5" y="2.5" width="9" height="15" rx="1.5"/><path d="M8 8h4M8 11h4"/>',
-  password: '<path d="M3 13h14M5 8v3M3.7 8.8l2.6 1.4M6.3 8.8 3.7 10.2M10 8v3M8.7 8.8l2.6 1.4M11.3 8.8l-2.6 1.4M15 8v3M13.7 8.8l2.6 1.4M16.3 8.8l-2.6 1.4"/>',
+  password:
+    '<path d="M3 13h14M5 8v3M3.7 8.8l2.6 1.4M6.3 8.8 3.7 10.2M10 8v3M8.7 8.8l2.6 1.4M11.3 8.8l-2.6 1.4M15 8v3M13.7 8.8l2.6 1.4M16.3 8.8l-2.6 1.4"/>',
   'recovery-code': '<path d="M5 2.5h10v15H5z"/><path d="M8 6.5h4M8 10h4M8 13.5h4"/>',
 })
 

@@ -6,7 +6,9 @@ import { chooseLanguage, isLanguage, type Language } from './languages/language.
 import type { View } from './views.ts'
 import { messagesFor } from './words.ts'
 
-export type PageOptions = Partial<Pick<DocumentOptions, 'status' | 'formTargets' | 'nav' | 'isolated' | 'retryAfter' | 'path'>>
+export type PageOptions = Partial<
+  Pick<DocumentOptions, 'status' | 'formTargets' | 'nav' | 'isolated' | 'retryAfter' | 'path'>
+>
 
 export interface Presenter {
   /** `view` gets the messages of the person's language. */
@@ -18,7 +20,11 @@ const A_YEAR = 31_536_000
 
 export function createPresenter(porch: { organisation: string; languages: readonly Language[] }): Presenter {
   const languageOf = (request: PageRequest): Language =>
-    chooseLanguage(request.headers['accept-language'], request.query.get('lang') ?? request.cookies.get('lang'), porch.languages)
+    chooseLanguage(
+      request.headers['accept-language'],
+      request.query.get('lang') ?? request.cookies.get('lang'),
+      porch.languages,
+    )
 
   return {
     messages: (request) => messagesFor(languageOf(request)),
@@ -27,8 +33,19 @@ export function createPresenter(porch: { organisation: string; languages: readon
       const messages = messagesFor(lang)
       const chosen = request.query.get('lang')
       const { path = request.path, ...rest } = options
-      const answer = document({ ...view(messages), lang, messages, nonce: request.nonce, organisation: porch.organisation, languages: porch.languages, path, ...rest })
-      return isLanguage(chosen) ? { ...answer, cookies: [{ name: 'lang', value: lang, maxAge: A_YEAR }, ...(answer.cookies ?? [])] } : answer
+      const answer = document({
+        ...view(messages),
+        lang,
+        messages,
+        nonce: request.nonce,
+        organisation: porch.organisation,
+        languages: porch.languages,
+        path,
+        ...rest,
+      })
+      return isLanguage(chosen)
+        ? { ...answer, cookies: [{ name: 'lang', value: lang, maxAge: A_YEAR }, ...(answer.cookies ?? [])] }
+        : answer
     },
   }
 }

@@ -67,18 +67,29 @@ export const refusalSentence = (messages: Messages, code: keyof Messages['refusa
 export function inSeconds(language: Language, seconds: number): string {
   const format = new Intl.RelativeTimeFormat(language)
   if (seconds <= 90) return format.format(Math.max(1, Math.ceil(seconds)), 'second')
-  return seconds <= 5400 ? format.format(Math.ceil(seconds / 60), 'minute') : format.format(Math.ceil(seconds / 3600), 'hour')
+  return seconds <= 5400
+    ? format.format(Math.ceil(seconds / 60), 'minute')
+    : format.format(Math.ceil(seconds / 3600), 'hour')
 }
 
 /** "30 days", "12 hours", with the language's own plural. */
 export function lengthOfTime(language: Language, seconds: number): string {
-  const units = [['day', 86_400], ['hour', 3600], ['minute', 60], ['second', 1]] as const
+  const units = [
+    ['day', 86_400],
+    ['hour', 3600],
+    ['minute', 60],
+    ['second', 1],
+  ] as const
   const [unit, size] = units.find(([, size]) => seconds >= size && seconds % size === 0) ?? units[3]
   return new Intl.NumberFormat(language, { style: 'unit', unit, unitDisplay: 'long' }).format(Math.ceil(seconds / size))
 }
 
 /** An instant for people. Written in UTC; the browser's script puts it into the person's own zone. */
 export function time(messages: Messages, at: Instant): Markup {
-  const written = new Intl.DateTimeFormat(messages.language, { dateStyle: 'medium', timeStyle: 'short', timeZone: 'UTC' })
+  const written = new Intl.DateTimeFormat(messages.language, {
+    dateStyle: 'medium',
+    timeStyle: 'short',
+    timeZone: 'UTC',
+  })
   return html`<time datetime="${new Date(at).toISOString()}">${written.format(at)} UTC</time>`
 }

@@ -31,7 +31,7 @@ export function answer(strengths: Strengths, terms: Terms, wanted: Wanted, scene
     required: {
       strength: names[0]!,
       ...(names.length > 1 && { also: names.slice(1) }),
-      ...(terms.within && { within: terms.within.text }),
+      ...(terms.fresh ? { within: '0s' } : terms.within && { within: terms.within.text }),
     },
     satisfied_by: used.map((proof) => proof.name),
     missing: met ? [] : alternatives(strengths, demand, held),

@@ -34,7 +34,9 @@ export function decide(policies: Policies, facts: Facts, options: { readonly pol
     notes.trace.push({ policy: name ?? '', rule: '', line: null, matched: 'error', conditions })
     draft = { ...DENIED, policy: name, rule: null, line: null }
   }
-  return { ...draft, ...notes, versions: { policies: policies.version, facts: FACTS_VERSION } }
+  const { outcome, policy, rule, line, ...rest } = draft
+  const versions = { policies: policies.version, facts: FACTS_VERSION }
+  return { outcome, policy, rule, line, ...rest, reported: notes.reported, trace: notes.trace, versions }
 }
 
 function judge(policies: Policies, policy: Policy, facts: Facts, notes: Notes): Draft {
@@ -113,6 +115,7 @@ function nobody(walks: readonly Walk[], strengths: Strengths, weigh: (terms: Ter
 const same = (a: Terms, b: Terms): boolean =>
   a.strengths === b.strengths &&
   a.within?.ms === b.within?.ms &&
+  a.fresh === b.fresh &&
   a.idle?.ms === b.idle?.ms &&
   a.max?.ms === b.max?.ms &&
   a.remember?.ms === b.remember?.ms &&

@@ -170,7 +170,7 @@ function compile(
       : {
           strengths: strengths.find(strength)!.bit,
           ends: session?.ends ? [session.ends] : [],
-          ...(within && { within }),
+          ...(within && (within.ms > 0 ? { within } : { fresh: true as const })),
           ...(remember && { remember }),
           ...(session?.idle && { idle: session.idle }),
           ...(session?.max && { max: session.max }),

@@ -39,12 +39,13 @@ export function proofsOf(facts: Facts, at: Instant | undefined, terms: Terms): P
  * The instant before which a factor is too old, undefined where there is no limit, NaN where the limit cannot be worked
  * out: nothing satisfies that. A session that would have ended by `max` or `ends` cannot lend its factors either.
  */
-function oldestAllowed(facts: Facts, at: Instant | undefined, { within, max, ends }: Terms): Instant | undefined {
-  if (!within && !max && ends.length === 0) return undefined
+function oldestAllowed(facts: Facts, at: Instant | undefined, { within, fresh, max, ends }: Terms): Instant | undefined {
+  if (!within && !fresh && !max && ends.length === 0) return undefined
   if (at === undefined) return Number.NaN
   let oldest = Number.NEGATIVE_INFINITY
-  // `0s` is given for this very request: since it began, or in this instant where that is not told
-  if (within) oldest = within.ms > 0 ? at - within.ms : Math.min(at, instant(facts.request?.started) ?? at)
+  if (within) oldest = at - within.ms
+  // since this very request began, or in this instant where that is not told
+  if (fresh) oldest = Math.max(oldest, Math.min(at, instant(facts.request?.started) ?? at))
   if (max) oldest = Math.max(oldest, at - max.ms)
   for (const end of ends) oldest = Math.max(oldest, around(end, at).last)
   return oldest
@@ -52,7 +53,7 @@ function oldestAllowed(facts: Facts, at: Instant | undefined, { within, max, end
 
 /** True when these terms allow remembering on a device like this: never where it is shared, or may be. */
 export const mayRemember = (facts: Facts, terms: Terms): boolean =>
-  terms.remember !== undefined && terms.remember.ms > 0 && terms.within?.ms !== 0 && facts.device?.kind === 'personal'
+  terms.remember !== undefined && terms.remember.ms > 0 && !terms.fresh && facts.device?.kind === 'personal'
 
 function isRemembered(facts: Facts, at: Instant | undefined, terms: Terms): boolean {
   if (facts.device?.trusted_since === undefined || at === undefined || !mayRemember(facts, terms)) return false

@@ -62,12 +62,17 @@ export function meets(strengths: Strengths, demand: Demand, factors: number): bo
   return one
 }
 
-/** The names in a set, without those that another one of the set implies. */
+/** A set without the strengths that another one of it implies. */
+export function withoutImplied(set: number): number {
+  const left = set & HARDWARE_BIT ? set & ~PHISHING_RESISTANT : set
+  return left === ANY ? ANY : left & ~ANY
+}
+
+/** The names in a set, the strongest of the built-in ones first. */
 export function namesIn(strengths: Strengths, set: number): string[] {
-  let left = set
-  if (left & HARDWARE_BIT) left &= ~PHISHING_RESISTANT
-  if (left !== ANY) left &= ~ANY
-  return strengths.all.filter((strength) => (left & strength.bit) !== 0).map((strength) => strength.name)
+  const left = withoutImplied(set)
+  const chosen = strengths.all.filter((strength) => (left & strength.bit) !== 0)
+  return chosen.sort((a, b) => (a.lists || b.lists ? a.bit - b.bit : b.bit - a.bit)).map((strength) => strength.name)
 }
 
 /** The strongest of the built-in strengths that the factors meet. */

@@ -1,5 +1,6 @@
 /** What a rule asks, and which of two is stricter, part by part (the table in docs/policy.md). */
 import type { Millis } from '#core/clock'
+import { withoutImplied } from './strengths.ts'
 import type { DailyEnd } from './wall-clock.ts'
 
 /** A length of time as it was written. */
@@ -12,8 +13,10 @@ export interface Length {
 export interface Terms {
   /** Set of strengths, one bit each: all of them must be met. */
   readonly strengths: number
-  /** No needed factor may be older; absent: as old as the session. */
+  /** No needed factor may be older; absent: as old as the session. Never 0: that is `fresh`. */
   readonly within?: Length
+  /** Each needed factor must be given for this very request (`within: 0s`), and be no older than `within` besides. */
+  readonly fresh?: true
   /** So long a second factor is not asked again on this device; absent: it is. */
   readonly remember?: Length
   readonly idle?: Length
@@ -35,12 +38,13 @@ export function stricter(a: Verdict, b: Verdict): Verdict {
   const idle = shorter(a.idle, b.idle)
   const max = shorter(a.max, b.max)
   return {
-    strengths: a.strengths | b.strengths,
+    strengths: withoutImplied(a.strengths | b.strengths),
     ends:
       a.ends.length === 0
         ? b.ends
         : [...a.ends, ...b.ends.filter((end) => !a.ends.some((other) => other.text === end.text))],
     ...(within && { within }),
+    ...((a.fresh || b.fresh) && { fresh: true as const }),
     ...(remember && { remember }),
     ...(idle && { idle }),
     ...(max && { max }),

@@ -127,8 +127,8 @@ export function openOutbox({
 
     async deliver(send: (row: LogoutRow) => Promise<Delivery>) {
       let taken = 0
-      const sender = async () => {
-        for (let row = await claim(); row; row = await claim()) {
+      const sender = async (first?: LogoutOutboxTable) => {
+        for (let row = first ?? (await claim()); row; row = await claim()) {
           const { app, subject, sid } = row
           const outcome = await send({ app, subject, sid, event: 'backchannel-logout' }).catch((error: unknown) => {
             log.warn('logout-not-sent', { app }, error)
@@ -138,7 +138,8 @@ export function openOutbox({
           if (outcome === 'done') taken++
         }
       }
-      await Promise.all(Array.from({ length: SENDERS }, sender))
+      const first = await claim()
+      if (first) await Promise.all([sender(first), ...Array.from({ length: SENDERS - 1 }, () => sender())])
       return taken
     },
 

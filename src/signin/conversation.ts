@@ -7,11 +7,11 @@ import type { Person } from '#directory'
 import type { FactorKind } from '#factors'
 import { type Answer, type PageRequest, redirect, type SetCookie } from '#http'
 import { choiceView, expiredView } from '#pages'
-import type { Device, Session } from '#sessions'
+import type { Device, Proof, Session } from '#sessions'
 import { nextStep, possibleWays, type Situation, type StepName } from './dispatch.ts'
 import { browserHash, type Changes, type Errand, pathOf } from './errand.ts'
-import type { SigninRooms } from './open.ts'
 import { establish, rememberDevice } from './proved.ts'
+import type { SigninRooms } from './rooms.ts'
 import { around, who } from './steps/common.ts'
 import { STEPS } from './steps/list.ts'
 import type { Outcome, Scene } from './steps/step.ts'
@@ -97,7 +97,7 @@ export function createConversation(rooms: SigninRooms) {
     return allowed.outcome === 'allow' ? helpful : []
   }
 
-  function sceneOf(request: PageRequest, place: Place, refusal?: Scene['refusal']): Scene {
+  function sceneOf(request: PageRequest, place: Place, refusal?: Scene['refusal'], knownDevice = false): Scene {
     const username = place.session ? place.person?.username : place.errand.username
     return {
       ...place,
@@ -106,10 +106,21 @@ export function createConversation(rooms: SigninRooms) {
       factors,
       username,
       personName: place.person?.name,
-      knownDevice: place.device !== undefined,
+      knownDevice: place.device !== undefined || knownDevice,
       support: rooms.support,
       ...(refusal ? { refusal } : {}),
     }
+  }
+
+  /**
+   * Whether this browser is known to whoever is about to show who they are. An outsider who hammers a name shares no
+   * limit with that person's own device (docs/limits.md).
+   */
+  async function knowsDevice(request: PageRequest, { session, errand }: Place): Promise<boolean> {
+    const cookie = request.cookies.get(devices.cookieName)
+    if (session || cookie === undefined || errand.username === undefined) return false
+    const person = await people.find(errand.username).catch(() => undefined)
+    return person !== undefined && (await devices.find(cookie, person.id)) !== undefined
   }
 
   async function show(
@@ -184,6 +195,7 @@ export function createConversation(rooms: SigninRooms) {
         const { proof } = outcome
         const personId = outcome.kind === 'proved' ? outcome.personId : place.session!.personId
         if (proof) {
+          await mayBegin(personId, proof)
           const device = await devices.find(request.cookies.get(devices.cookieName), personId)
           ;({ session, cookies } = await establish(rooms, { request, current: place.current, device, personId, proof }))
         }
@@ -193,6 +205,13 @@ export function createConversation(rooms: SigninRooms) {
     }
     const changed = await errands.change(errand, changes)
     return { place: await placeOf(request, changed, access.preview, session && { session }), cookies }
+  }
+
+  /** A password was checked by the person's directory; for everything else that directory is asked now. */
+  async function mayBegin(personId: string, proof: Proof): Promise<void> {
+    const person = proof.factor === 'password' ? await people.byId(personId) : await people.refresh(personId)
+    if (!person || person === 'gone' || person.disabled)
+      throw new Refusal('person-disabled', 'sign-in of somebody switched off')
   }
 
   /** The browser that opened an errand first is the only one that may go on with it. */
@@ -241,7 +260,7 @@ export function createConversation(rooms: SigninRooms) {
       const place = await placeOf(request, opened.errand, access.preview)
       const expected = nextStep(place)
       const answered = form.get('step')
-      const scene = sceneOf(request, place)
+      const scene = sceneOf(request, place, undefined, await knowsDevice(request, place))
       let outcome: Outcome | undefined
       try {
         if (answered === 'choice') outcome = { kind: 'way', way: wayOf(scene, form.get('way')) }

@@ -11,5 +11,6 @@
  * - `steps/list.ts`   the steps, a file each                        - `reasons.ts`  why somebody is asked
  */
 export type { Errand, NewErrand } from './errand.ts'
-export { openSignin, type Signin, type SigninOptions } from './open.ts'
+export { openSignin, type Signin } from './open.ts'
 export { reasonsFor } from './reasons.ts'
+export type { SigninOptions } from './rooms.ts'

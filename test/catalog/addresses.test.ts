@@ -143,7 +143,7 @@ describe('whatever is taken', () => {
         expect(url.pathname).toBe(path || '/')
         expect(url.search).toBe(query === '?' ? '' : query)
       }),
-      { numRuns: 5000 },
+      { numRuns: 3000 },
     )
   })
 
@@ -159,7 +159,7 @@ describe('whatever is taken', () => {
           expect(value).not.toMatch(/['"\\$`\p{Cc}]/u)
         },
       ),
-      { numRuns: 5000 },
+      { numRuns: 3000 },
     )
   })
 })

@@ -5,12 +5,27 @@ import { join } from 'node:path'
 import { afterAll } from 'vitest'
 import { auditMigrations, createAudit } from '#audit'
 import { type Catalog, catalogMigrations, openCatalog } from '#catalog'
+import { systemClock } from '#core/clock'
 import { silentLog } from '#core/log'
 import { keysMigrations, openKeys } from '#keys'
 import { openStorage, type Storage } from '#storage'
 
 export const SHIPPED = join(import.meta.dirname, '../../apps-catalog')
-const MASTER_KEY = Buffer.alloc(32, 7)
+/** Sealing depends on the master key alone, so one making of signing keys serves the whole file. */
+const sealing = (async () => {
+  const clock = systemClock
+  const log = silentLog
+  const storage = await openStorage({
+    url: 'sqlite::memory:',
+    clock,
+    log,
+    migrations: [...auditMigrations, ...keysMigrations],
+  })
+  const audit = createAudit({ storage, clock, log })
+  const keys = await openKeys({ storage, clock, log, audit, masterKey: Buffer.alloc(32, 7) })
+  await storage.close()
+  return keys
+})()
 
 export function folder(files: Record<string, string> = {}): string {
   const path = mkdtempSync(join(tmpdir(), 'portico-catalog-'))
@@ -48,7 +63,7 @@ export async function openHouse(
     migrations: [...auditMigrations, ...keysMigrations, ...catalogMigrations],
   })
   const audit = createAudit({ storage, clock, log })
-  const keys = await openKeys({ storage, clock, log, audit, masterKey: MASTER_KEY })
+  const keys = await sealing
   const { policyNames } = options
   const catalog = await openCatalog({
     storage,

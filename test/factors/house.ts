@@ -1,8 +1,9 @@
 /** The factors room on a database in memory: three people with passwords, a clock that the test turns. */
-import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import { auditMigrations, createAudit } from '#audit'
 import { silentLog } from '#core/log'
 import { type Attempt, type FactorKind, factorsMigrations, openFactors } from '#factors'
+import { keysMigrations, openKeys } from '#keys'
 import { openStorage } from '#storage'
 import { createAuthenticator } from '../support/authenticator.ts'
 
@@ -13,24 +14,15 @@ export const PASSWORDS: Readonly<Record<string, { id: string; password: string }
   kim: { id: 'p-kim', password: 'kim-has-a-password' },
 }
 
-/** AES-256-GCM with the record's id as associated data, as the keys room does it. */
-function createSeal() {
-  const key = randomBytes(32)
-  return {
-    seal(plaintext: string | Buffer, recordId: string): string {
-      const iv = randomBytes(12)
-      const cipher = createCipheriv('aes-256-gcm', key, iv).setAAD(Buffer.from(recordId))
-      const sealed = Buffer.concat([cipher.update(plaintext), cipher.final()])
-      return Buffer.concat([iv, cipher.getAuthTag(), sealed]).toString('base64url')
-    },
-    unseal(text: string, recordId: string): Buffer {
-      const bytes = Buffer.from(text, 'base64url')
-      const decipher = createDecipheriv('aes-256-gcm', key, bytes.subarray(0, 12)).setAAD(Buffer.from(recordId))
-      decipher.setAuthTag(bytes.subarray(12, 28))
-      return Buffer.concat([decipher.update(bytes.subarray(28)), decipher.final()])
-    },
-  }
+/** The real sealing; opened once for a test file, because a keys room makes signing keys at its first start. */
+async function openSealing() {
+  const clock = { now: () => START }
+  const migrations = [...auditMigrations, ...keysMigrations]
+  const storage = await openStorage({ url: 'sqlite::memory:', clock, log: silentLog, migrations })
+  const audit = createAudit({ storage, clock, log: silentLog })
+  return openKeys({ storage, clock, log: silentLog, audit, masterKey: randomBytes(32) })
 }
+const keys = await openSealing()
 
 export async function openHouse() {
   const time = { now: START }
@@ -45,7 +37,7 @@ export async function openHouse() {
     clock,
     log: silentLog,
     audit,
-    keys: createSeal(),
+    keys,
     issuer: ISSUER,
     organisation: 'Kestrel Mobile',
     verifyPassword: async (username: string, password: string) => {

@@ -45,16 +45,16 @@ describe('registration', () => {
     expect((await house.factors.enrolled('p-sam')).at(-1)).toMatchObject({ kind: 'passkey', backedUp: true })
   })
 
-  const wrong: [string, Knobs][] = [
-    ['another origin', { origin: 'https://id.kestrel.example.evil.example' }],
-    ['a port more', { origin: `${ISSUER}:8443` }],
-    ['another relying party', { rpId: 'kestrel.example' }],
-    ['another challenge', { challenge: Buffer.alloc(32).toString('base64url') }],
-    ['an answer to a sign-in', { type: 'webauthn.get' }],
-    ['a frame of another site', { crossOrigin: true }],
-    ['no user verification', { userVerified: false }],
-    ['nobody present', { userPresent: false }],
-    ['backed up without being able to', { backupEligible: false, backedUp: true }],
+  const wrong: [string, Knobs, string][] = [
+    ['another origin', { origin: 'https://id.kestrel.example.evil.example' }, 'origin-not-ours'],
+    ['a port more', { origin: `${ISSUER}:8443` }, 'origin-not-ours'],
+    ['another relying party', { rpId: 'kestrel.example' }, 'response-refused'],
+    ['another challenge', { challenge: Buffer.alloc(32).toString('base64url') }, 'response-refused'],
+    ['an answer to a sign-in', { type: 'webauthn.get' }, 'response-refused'],
+    ['a frame of another site', { crossOrigin: true }, 'cross-origin'],
+    ['no user verification', { userVerified: false }, 'response-refused'],
+    ['nobody present', { userPresent: false }, 'response-refused'],
+    ['backed up without being able to', { backupEligible: false, backedUp: true }, 'response-refused'],
     [
       'a certificate nobody asked for',
       {
@@ -67,21 +67,25 @@ describe('registration', () => {
           ]),
         },
       },
+      'attestation-unasked',
     ],
     [
       'an attestation with revocation lists',
       { attestation: { format: 'apple', statement: new Map([['x5c', [Buffer.alloc(100)]]]) } },
+      'attestation-unasked',
     ],
     [
       'an attestation that is none and has a statement',
       { attestation: { format: 'none', statement: new Map([['x', 1]]) } },
+      'response-refused',
     ],
   ]
-  test.each(wrong)('refuses %s, and the challenge is spent', async (_name, knobs) => {
+  test.each(wrong)('refuses %s, and the challenge is spent', async (_name, knobs, reason) => {
     const about = house.about('p-kim')
     const options = await house.factors.beginEnrolment('passkey', about)
     const finish = (answer: unknown) => house.refusalOf(house.factors.finishEnrolment('passkey', answer, about))
     expect(await finish(device.create(options, knobs))).toBe('passkey-invalid')
+    expect(await reasons()).toEqual([reason])
     expect(await finish(device.create(options))).toBe('enrolment-expired')
     expect((await house.factors.enrolled('p-kim')).map((factor) => factor.kind)).toEqual(['password'])
   })

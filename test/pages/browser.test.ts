@@ -27,7 +27,10 @@ afterAll(async () => {
   await site?.close()
 })
 
-async function open(name: string, options: Parameters<Browser['newContext']>[0] & { authenticator?: boolean } = {}): Promise<Page> {
+async function open(
+  name: string,
+  options: Parameters<Browser['newContext']>[0] & { authenticator?: boolean } = {},
+): Promise<Page> {
   const { authenticator, ...rest } = options
   context = await browser.newContext(rest)
   const tab = await context.newPage()
@@ -40,7 +43,14 @@ async function open(name: string, options: Parameters<Browser['newContext']>[0] 
 async function addAuthenticator(tab: Page): Promise<void> {
   const devtools = await tab.context().newCDPSession(tab)
   await devtools.send('WebAuthn.enable')
-  const options = { protocol: 'ctap2', transport: 'internal', hasResidentKey: true, hasUserVerification: true, isUserVerified: true, automaticPresenceSimulation: true } as const
+  const options = {
+    protocol: 'ctap2',
+    transport: 'internal',
+    hasResidentKey: true,
+    hasUserVerification: true,
+    isUserVerified: true,
+    automaticPresenceSimulation: true,
+  } as const
   await devtools.send('WebAuthn.addVirtualAuthenticator', { options })
 }
 const isPosted = () => expect.poll(() => site.posted.length).toBe(1)
@@ -50,7 +60,12 @@ test('a password is sent without JavaScript, and a passkey is not offered', asyn
   expect(await tab.locator('[data-reveal]').isVisible()).toBe(false)
   await tab.fill('[name=password]', 'correct horse')
   await tab.click('button.main')
-  expect([...site.posted[0]!.fields]).toEqual([['step', 'password'], ['tab', '1'], ['username', 'sam.jansen'], ['password', 'correct horse']])
+  expect([...site.posted[0]!.fields]).toEqual([
+    ['step', 'password'],
+    ['tab', '1'],
+    ['username', 'sam.jansen'],
+    ['password', 'correct horse'],
+  ])
   await tab.goto(`${site.origin}/identifier`)
   expect(await tab.locator('[data-passkey]').isVisible()).toBe(false)
   await tab.goto(`${site.origin}/passkey`)
@@ -61,11 +76,15 @@ test('a password is sent without JavaScript, and a passkey is not offered', asyn
 test('a form is sent once, however often the button is pressed, and again after Back', async () => {
   const tab = await open('totp')
   await tab.fill('[name=code]', '123456')
-  await tab.evaluate(() => {
+  const stopped = await tab.evaluate(() => {
     const form = document.forms[0]!
+    const seen: boolean[] = []
+    addEventListener('submit', (event) => seen.push(event.defaultPrevented)) // after the page's own listener
     form.requestSubmit()
     form.requestSubmit()
+    return seen
   })
+  expect(stopped).toEqual([false, true])
   await isPosted()
   await tab.waitForURL(/signin/)
   await tab.goBack()
@@ -100,7 +119,10 @@ test('a passkey is added, then used by the button, then by autofill', async () =
   await tab.getByRole('button', { name: en.enrolPasskey.submit }).click()
   await isPosted()
   const made = JSON.parse(site.posted[0]!.fields.get('credential')!)
-  expect(made).toMatchObject({ type: 'public-key', response: { attestationObject: expect.any(String), clientDataJSON: expect.any(String) } })
+  expect(made).toMatchObject({
+    type: 'public-key',
+    response: { attestationObject: expect.any(String), clientDataJSON: expect.any(String) },
+  })
   expect(site.posted[0]!.fields.get('step')).toBe('enrol-passkey')
 
   await tab.goto(`${site.origin}/passkey`)
@@ -108,7 +130,10 @@ test('a passkey is added, then used by the button, then by autofill', async () =
   await tab.getByRole('button', { name: en.passkey.submit }).click()
   await expect.poll(() => site.posted.length).toBe(2)
   const used = site.posted[1]!.fields
-  expect(JSON.parse(used.get('credential')!)).toMatchObject({ id: made.id, response: { signature: expect.any(String), userHandle: CREATION_OPTIONS.user.id } })
+  expect(JSON.parse(used.get('credential')!)).toMatchObject({
+    id: made.id,
+    response: { signature: expect.any(String), userHandle: CREATION_OPTIONS.user.id },
+  })
   expect(used.get('remember')).toBe('yes')
 
   // the user-name field with `webauthn` in autocomplete offers it; the virtual authenticator takes the offer

@@ -7,7 +7,14 @@ export const openBrowser = (): Promise<Browser> =>
   chromium.launch({
     executablePath: '/usr/bin/chromium',
     headless: true,
-    args: ['--no-sandbox', '--disable-gpu', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
+    args: [
+      '--no-sandbox',
+      '--disable-gpu',
+      '--no-first-run',
+      '--disable-background-networking',
+      '--disable-component-update',
+      '--disable-sync',
+    ],
   })
 
 export interface Site {
@@ -19,7 +26,9 @@ export interface Site {
 }
 
 /** Answers every path with what `find` gives for it. */
-export async function openSite(find: (path: string) => { headers: Readonly<Record<string, string>>; body: string } | undefined): Promise<Site> {
+export async function openSite(
+  find: (path: string) => { headers: Readonly<Record<string, string>>; body: string } | undefined,
+): Promise<Site> {
   const posted: Site['posted'] = []
   const server = createServer(async (request, response) => {
     const { pathname } = new URL(request.url ?? '/', 'http://localhost')

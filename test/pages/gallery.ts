@@ -11,7 +11,11 @@ import { page, samples } from './samples.ts'
 
 const [folder = join(tmpdir(), 'portico-gallery'), ...only] = process.argv.slice(2)
 const SCREENS = { phone: { width: 360, height: 740 }, tablet: { width: 1024, height: 768 } } as const
-const pages = new Map<string, ReturnType<typeof page>>(LANGUAGES.flatMap((lang) => Object.entries(samples(messagesFor(lang))).map(([name, view]) => [`${name}.${lang}`, page(view, lang)] as const)))
+const pages = new Map<string, ReturnType<typeof page>>(
+  LANGUAGES.flatMap((lang) =>
+    Object.entries(samples(messagesFor(lang))).map(([name, view]) => [`${name}.${lang}`, page(view, lang)] as const),
+  ),
+)
 
 mkdirSync(folder, { recursive: true })
 for (const [name, { body }] of pages) writeFileSync(join(folder, `${name}.html`), body)
@@ -21,7 +25,9 @@ try {
   for (const [screen, viewport] of Object.entries(SCREENS)) {
     const tab = await browser.newPage({ viewport })
     for (const name of pages.keys()) {
-      const wanted = (['light', 'dark'] as const).filter((scheme) => only.length === 0 || only.some((part) => `${name}.${screen}.${scheme}`.includes(part)))
+      const wanted = (['light', 'dark'] as const).filter(
+        (scheme) => only.length === 0 || only.some((part) => `${name}.${screen}.${scheme}`.includes(part)),
+      )
       if (wanted.length === 0) continue
       await tab.goto(`${site.origin}/${name}`)
       for (const colorScheme of wanted) {

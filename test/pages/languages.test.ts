@@ -1,10 +1,23 @@
 /** The tables: complete, really translated, and with the same places to fill in. */
 import { expect, test } from 'vitest'
 import { REFUSALS } from '#core/refusals'
-import { chooseLanguage, conditionName, LANGUAGES, lengthOfTime, inSeconds, type Messages, messagesFor, reasonSentence, scopeName, strengthName } from '#pages'
+import {
+  chooseLanguage,
+  conditionName,
+  inSeconds,
+  LANGUAGES,
+  lengthOfTime,
+  type Messages,
+  messagesFor,
+  reasonSentence,
+  scopeName,
+  strengthName,
+} from '#pages'
 
 function sentencesOf(table: object, path = ''): [path: string, sentence: string][] {
-  return Object.entries(table).flatMap(([key, value]) => (typeof value === 'string' ? [[`${path}${key}`, value] as [string, string]] : sentencesOf(value, `${path}${key}.`)))
+  return Object.entries(table).flatMap(([key, value]) =>
+    typeof value === 'string' ? [[`${path}${key}`, value] as [string, string]] : sentencesOf(value, `${path}${key}.`),
+  )
 }
 const places = (sentence: string) => [...sentence.matchAll(/\{(\w+)\}/g)].map((match) => match[1]!).sort()
 const en = new Map(sentencesOf(messagesFor('en')))
@@ -20,27 +33,40 @@ const SAME: Record<string, readonly string[]> = {
 test.each(OTHERS)('%s has exactly the keys of English and leaves none of them in English', (language) => {
   const own = new Map(sentencesOf(messagesFor(language)))
   expect([...own.keys()].sort()).toEqual([...en.keys()].sort())
-  expect([...own].filter(([key, sentence]) => key !== 'language' && sentence === en.get(key)).map(([key]) => key).sort()).toEqual([...SAME[language]!].sort())
+  expect(
+    [...own]
+      .filter(([key, sentence]) => key !== 'language' && sentence === en.get(key))
+      .map(([key]) => key)
+      .sort(),
+  ).toEqual([...SAME[language]!].sort())
 })
 
 test.each(OTHERS)('%s has the same places in every sentence', (language) => {
-  const different = sentencesOf(messagesFor(language)).filter(([key, sentence]) => String(places(sentence)) !== String(places(en.get(key)!)))
+  const different = sentencesOf(messagesFor(language)).filter(
+    ([key, sentence]) => String(places(sentence)) !== String(places(en.get(key)!)),
+  )
   expect(different).toEqual([])
 })
 
 test.each(LANGUAGES)('%s has no empty sentence, no double blank and no straight quotation mark', (language) => {
-  expect(sentencesOf(messagesFor(language)).filter(([, sentence]) => !sentence || /^\s|\s$| {2}|["']/.test(sentence))).toEqual([])
+  expect(
+    sentencesOf(messagesFor(language)).filter(([, sentence]) => !sentence || /^\s|\s$| {2}|["']/.test(sentence)),
+  ).toEqual([])
 })
 
 test.each(OTHERS)('%s is not written in English words', (language) => {
   const english = /\b(?:the|your|you|please|with|this|that|was|are|not|sign|password|again|cannot)\b/i
   const allowed = /\bwas\b/i // Dutch and German have this word too
-  const left = sentencesOf(messagesFor(language)).filter(([, sentence]) => english.test(language === 'ru' ? sentence : sentence.replace(allowed, '')))
+  const left = sentencesOf(messagesFor(language)).filter(([, sentence]) =>
+    english.test(language === 'ru' ? sentence : sentence.replace(allowed, '')),
+  )
   expect(left).toEqual([])
 })
 
 test('Russian is written in Cyrillic throughout, but for names of techniques', () => {
-  const latin = sentencesOf(messagesFor('ru')).filter(([key, sentence]) => key !== 'language' && /[a-z]{2,}/i.test(sentence.replace(/\{\w+\}|JavaScript|PIN|QR/g, '')))
+  const latin = sentencesOf(messagesFor('ru')).filter(
+    ([key, sentence]) => key !== 'language' && /[a-z]{2,}/i.test(sentence.replace(/\{\w+\}|JavaScript|PIN|QR/g, '')),
+  )
   expect(latin).toEqual([])
 })
 
@@ -50,7 +76,8 @@ test.each(LANGUAGES)('every refusal has a sentence in %s', (language) => {
 })
 
 test('in English a refusal says what its table says', () => {
-  for (const [code, { say }] of Object.entries(REFUSALS)) expect(messagesFor('en').refusals[code as keyof Messages['refusals']]).toBe(say)
+  for (const [code, { say }] of Object.entries(REFUSALS))
+    expect(messagesFor('en').refusals[code as keyof Messages['refusals']]).toBe(say)
 })
 
 test.each([
@@ -76,9 +103,24 @@ test('only languages that the operator offers are chosen', () => {
 })
 
 test('lengths of time follow the language’s own grammar', () => {
-  expect(LANGUAGES.map((language) => inSeconds(language, 41))).toEqual(['in 41 seconds', 'over 41 seconden', 'in 41 Sekunden', 'через 41 секунду'])
-  expect(LANGUAGES.map((language) => inSeconds(language, 600))).toEqual(['in 10 minutes', 'over 10 minuten', 'in 10 Minuten', 'через 10 минут'])
-  expect(LANGUAGES.map((language) => lengthOfTime(language, 30 * 86_400))).toEqual(['30 days', '30 dagen', '30 Tage', '30 дней'])
+  expect(LANGUAGES.map((language) => inSeconds(language, 41))).toEqual([
+    'in 41 seconds',
+    'over 41 seconden',
+    'in 41 Sekunden',
+    'через 41 секунду',
+  ])
+  expect(LANGUAGES.map((language) => inSeconds(language, 600))).toEqual([
+    'in 10 minutes',
+    'over 10 minuten',
+    'in 10 Minuten',
+    'через 10 минут',
+  ])
+  expect(LANGUAGES.map((language) => lengthOfTime(language, 30 * 86_400))).toEqual([
+    '30 days',
+    '30 dagen',
+    '30 Tage',
+    '30 дней',
+  ])
 })
 
 test('a reason takes a length as a policy writes it', () => {

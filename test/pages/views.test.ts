@@ -23,7 +23,9 @@ test('every document has one first heading, one main part, a title, and nothing 
       const { body } = page(view, lang)
       expect(body.match(/<h1[ >]/g), name).toHaveLength(1)
       expect(body.match(/<main /g), name).toHaveLength(1)
-      expect(body.replace(/<script[\s\S]*<\/script>/, ''), name).not.toMatch(/undefined|\[object |\{\w+\}(?![^<]*<\/style>)/)
+      expect(body.replace(/<script[\s\S]*<\/script>/, ''), name).not.toMatch(
+        /undefined|\[object |\{\w+\}(?![^<]*<\/style>)/,
+      )
     }
   }
 })
@@ -44,9 +46,13 @@ test('password managers are told what each field is', () => {
   const body = (name: string) => page(all[name]!, 'en').body
   expect(body('identifier')).toContain('autocomplete="username webauthn"')
   expect(body('identifier-plain')).toContain('autocomplete="username"')
-  expect(body('password')).toMatch(/name="username" autocomplete="username"[\s\S]*name="password" type="password" autocomplete="current-password"/)
+  expect(body('password')).toMatch(
+    /name="username" autocomplete="username"[\s\S]*name="password" type="password" autocomplete="current-password"/,
+  )
   expect(body('totp')).toContain('autocomplete="one-time-code"')
-  expect(body('change-password')).toMatch(/autocomplete="username"[\s\S]*autocomplete="current-password"[\s\S]*autocomplete="new-password"/)
+  expect(body('change-password')).toMatch(
+    /autocomplete="username"[\s\S]*autocomplete="current-password"[\s\S]*autocomplete="new-password"/,
+  )
 })
 
 test('a wrong answer is announced, and the field points at the sentence', () => {
@@ -58,11 +64,43 @@ test('a wrong answer is announced, and the field points at the sentence', () => 
 
 /** Text that breaks out of an attribute, an element, a script, a style or an address, when it can. */
 const HOSTILE = fc
-  .array(fc.constantFrom('<script>', '</script>', '<!--', ']]>', '"', "'", '&', '`', '<', '>', '</style>', 'javascript:alert(1)', '//evil.example', '/', '\\', '\n', '\t', '{app}', '{{', ' onload=', 'é', '\u202e', '$&'), { minLength: 1, maxLength: 6 })
+  .array(
+    fc.constantFrom(
+      '<script>',
+      '</script>',
+      '<!--',
+      ']]>',
+      '"',
+      "'",
+      '&',
+      '`',
+      '<',
+      '>',
+      '</style>',
+      'javascript:alert(1)',
+      '//evil.example',
+      '/',
+      '\\',
+      '\n',
+      '\t',
+      '{app}',
+      '{{',
+      ' onload=',
+      'é',
+      '\u202e',
+      '$&',
+    ),
+    { minLength: 1, maxLength: 6 },
+  )
   .map((parts) => `ZZ${parts.join('')}`)
 
 test.each(LANGUAGES)('whatever text a caller gives, every view in %s escapes it', (lang) => {
-  const harmless = Object.fromEntries(Object.entries(samples(messagesFor(lang), 'ZZharmless')).map(([name, view]) => [name, tags(page(view, lang, 'ZZharmless').body)]))
+  const harmless = Object.fromEntries(
+    Object.entries(samples(messagesFor(lang), 'ZZharmless')).map(([name, view]) => [
+      name,
+      tags(page(view, lang, 'ZZharmless').body),
+    ]),
+  )
   fc.assert(
     fc.property(HOSTILE, fc.constantFrom(...names), (text, name) => {
       const { body } = page(samples(messagesFor(lang), text)[name]!, lang, text)
@@ -114,11 +152,16 @@ test('the policy for content allows nothing that has no nonce', () => {
   expect(policy).toContain("default-src 'none'")
   expect(policy).toContain(`script-src 'nonce-${NONCE}'`)
   expect(policy).toContain("frame-ancestors 'none'")
-  expect(headers).toMatchObject({ 'cache-control': 'no-store', 'referrer-policy': 'same-origin', 'x-content-type-options': 'nosniff' })
+  expect(headers).toMatchObject({
+    'cache-control': 'no-store',
+    'referrer-policy': 'same-origin',
+    'x-content-type-options': 'nosniff',
+  })
 })
 
 test('no view writes a style or a handler into an attribute, which the policy would block', () => {
-  for (const view of Object.values(samples(messagesFor('en')))) expect(page(view, 'en').body).not.toMatch(/<[^>]+ (?:style|on\w+)=/)
+  for (const view of Object.values(samples(messagesFor('en'))))
+    expect(page(view, 'en').body).not.toMatch(/<[^>]+ (?:style|on\w+)=/)
 })
 
 test.each([
@@ -127,7 +170,7 @@ test.each([
   ['http://[::1]:8080/cb', "form-action 'self' http:;"],
   ['com.example.app:/callback', "form-action 'self' com.example.app:;"],
   ["https://a.example/; script-src 'unsafe-inline'", "form-action 'self' https://a.example;"],
-  ["https://a.example;script-src *", "form-action 'self';"],
+  ['https://a.example;script-src *', "form-action 'self';"],
   ['javascript:alert(1)', "form-action 'self';"],
   ['not an address', "form-action 'self';"],
 ])('a form may lead to %s as %s', (target, expected) => {
@@ -142,7 +185,18 @@ test('a nonce that could open the policy is a bug', () => {
 })
 
 test('the language switch keeps the page and never leaves this host', () => {
-  const body = (path: string) => String(document({ ...identifierView({ action: '/' }, messagesFor('en')), lang: 'en', nonce: NONCE, organisation: 'K', messages: messagesFor('en'), path }).body)
+  const body = (path: string) =>
+    String(
+      document({
+        ...identifierView({ action: '/' }, messagesFor('en')),
+        lang: 'en',
+        nonce: NONCE,
+        organisation: 'K',
+        messages: messagesFor('en'),
+        path,
+      }).body,
+    )
   expect(body('/signin/abc?app=crm&lang=ru')).toContain('href="/signin/abc?app=crm&amp;lang=nl"')
-  for (const path of ['//evil.example/x', '/\\evil.example', 'https://evil.example/', '/\t/evil.example']) expect(body(path)).toContain('href="/?lang=nl"')
+  for (const path of ['//evil.example/x', '/\\evil.example', 'https://evil.example/', '/\t/evil.example'])
+    expect(body(path)).toContain('href="/?lang=nl"')
 })

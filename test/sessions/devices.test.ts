@@ -31,9 +31,15 @@ test('a second person on the same browser shares the device and not the knowledg
 
 test('a copy of the cookie from before somebody became known or trusted is worth nothing', async () => {
   const kiosk = await house.devices.remember(undefined, 'attacker', { label })
-  const victim = await house.devices.remember(kiosk.cookie, 'p1', { label, until: START + days(30) })
+  const victim = await house.devices.remember(kiosk.cookie, 'p1', { label })
   expect(await house.devices.find(kiosk.cookie, 'p1')).toBeUndefined()
   expect(await house.devices.find(victim.cookie, 'p1')).toBeDefined()
+  const trusted = await house.devices.remember(victim.cookie, 'p1', { label, until: START + days(30) })
+  expect(await house.devices.find(victim.cookie, 'p1')).toBeUndefined()
+  expect(await house.devices.find(trusted.cookie, 'p1')).toMatchObject({
+    id: kiosk.device.id,
+    trustedUntil: START + days(30),
+  })
 })
 
 test('coming back keeps the cookie, the trust and the day it became known, and is not in the trail again', async () => {

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { hours, minutes, seconds } from '#core/clock'
+import { mint, newId, readHandle } from '../../src/sessions/handle.ts'
 import { about, DEFAULTS, openHouse, password, START, totp } from './house.ts'
 
 let house: Awaited<ReturnType<typeof openHouse>>
@@ -45,6 +46,10 @@ describe('the handle', () => {
     const twin = `${cookie.slice(0, -1)}${alphabet[alphabet.indexOf(last) + 1]}`
     expect(Buffer.from(twin.split('.')[1]!, 'base64url')).toEqual(Buffer.from(cookie.split('.')[1]!, 'base64url'))
     expect(await house.sessions.find(twin)).toBeUndefined()
+    const id = newId()
+    expect(readHandle(mint(id).cookie)).toMatchObject({ id })
+    expect(readHandle(`${'A'.repeat(21)}B.${'A'.repeat(43)}`)).toBeUndefined()
+    expect(readHandle(`${'A'.repeat(22)}.${'A'.repeat(42)}B`)).toBeUndefined()
     for (const changed of [`${cookie}=`, ` ${cookie}`, `${cookie}\n`, cookie.replace('.', ':'), cookie.repeat(500)])
       expect(await house.sessions.find(changed)).toBeUndefined()
   })

@@ -61,8 +61,8 @@ export async function startGateway(options: GatewayOptions = {}): Promise<Gatewa
   writeFileSync(file, JSON.stringify(settings))
   const loaded = loadSettings(file, {})
   if (!loaded.settings) throw new Error(JSON.stringify(loaded.problems))
-  let logged = ''
-  const log = createLog({ level: 'info', stream: { write: (line: string) => void (logged += line) } })
+  const lines: string[] = []
+  const log = createLog({ level: 'info', stream: { write: (line: string) => lines.push(line) } })
   const server = await startServer({ settings: loaded.settings, folder, log })
   const ids = new Map<string, string>()
   for (const person of options.people ?? []) {
@@ -80,7 +80,7 @@ export async function startGateway(options: GatewayOptions = {}): Promise<Gatewa
     folder,
     secrets,
     ids,
-    log: () => logged,
+    log: () => lines.join(''),
     async close() {
       await server.close()
       rmSync(folder, { recursive: true, force: true })

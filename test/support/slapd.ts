@@ -1,7 +1,7 @@
 /** A real OpenLDAP server on free loopback ports, with TLS, in a folder of its own; ended by its pid. */
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:net'
+import { createConnection, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -115,6 +115,8 @@ export async function startSlapd(
         child.once('error', reject)
         child.once('exit', (code) => reject(new Error(`slapd ended with ${code}: ${said}`)))
       })
+      // it says so before it listens
+      await Promise.all([accepting(port), accepting(tlsPort)])
     },
     async stop() {
       const child = running
@@ -202,7 +204,12 @@ function ldif(people: readonly SlapdPerson[], groups: Readonly<Record<string, re
   }
   for (const [name, members] of Object.entries(groups)) {
     const dns = members.map((uid) => b64('member', uid.includes('=') ? uid : `uid=${escapeDn(uid)},ou=people,${BASE}`))
-    text += entry([b64('dn', `cn=${escapeDn(name)},ou=groups,${BASE}`), 'objectClass: groupOfNames', b64('cn', name), ...dns])
+    text += entry([
+      b64('dn', `cn=${escapeDn(name)},ou=groups,${BASE}`),
+      'objectClass: groupOfNames',
+      b64('cn', name),
+      ...dns,
+    ])
   }
   return text
 }
@@ -219,6 +226,21 @@ async function freePort(): Promise<number> {
   const { port } = server.address() as { port: number }
   await new Promise((resolve) => server.close(resolve))
   return port
+}
+
+/** Resolves when somebody listens there. */
+async function accepting(port: number): Promise<void> {
+  for (let tries = 0; tries < 2000; tries++) {
+    const socket = createConnection(port, '127.0.0.1')
+    const connected = await new Promise<boolean>((resolve) => {
+      socket.once('connect', () => resolve(true))
+      socket.once('error', () => resolve(false))
+    })
+    socket.destroy()
+    if (connected) return
+    await new Promise((resolve) => setTimeout(resolve, 5))
+  }
+  throw new Error(`slapd does not listen on port ${port}`)
 }
 
 const openssl = (folder: string, ...args: string[]) => run('openssl', args, { cwd: folder })

@@ -21,13 +21,15 @@ const START_TLS = '1.3.6.1.4.1.1466.20037'
 
 /** Opens a connection, hands it to `work` and closes it whatever happens. Errors come as they are; `codeOf` names them. */
 export async function withConnection<T>(server: Server, work: (connected: Connected) => Promise<T>): Promise<T> {
-  const sockets: Socket[] = []
+  let open: Socket | undefined
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(new Error('timeout')), server.timeout)
   })
   const done = (async () => {
-    const socket = await openSocket(server, (opened) => sockets.push(opened))
+    const socket = await openSocket(server, (opened) => {
+      open = opened
+    })
     const client = clientOn(socket, server.timeout)
     const result = await work({ client, socket })
     // RFC 4511 §4.3; whether the other side hears it makes no difference
@@ -39,42 +41,40 @@ export async function withConnection<T>(server: Server, work: (connected: Connec
     return await Promise.race([done, late])
   } finally {
     clearTimeout(timer)
-    for (const socket of sockets) {
-      socket.on('error', () => {})
-      socket.destroy()
-    }
+    close(open)
   }
 }
 
-/** A connected socket, after TLS where the settings want it. `opened` is told of each, so that it can be closed. */
+/** Only ever the outermost socket: destroying the one below a TLS socket ends the whole process (Node 26.10). */
+export function close(socket: Socket | undefined): void {
+  socket?.on('error', () => {})
+  socket?.destroy()
+}
+
+/** A connected socket, after TLS where the settings want it. `opened` is told of the outermost one at any moment, for `close`. */
 export async function openSocket(server: Server, opened: (socket: Socket) => void): Promise<Socket | TLSSocket> {
   const { host, port, tls } = server
-  const tcp = connectTcp({ host, port })
-  opened(tcp)
-  await ready(tcp, 'connect')
-  if (tls === 'none') return tcp
-  if (tls === 'start-tls') {
-    await clientOn(tcp, server.timeout).exop(START_TLS)
-    // ATTACK: an answer that somebody appended to the one in plain text would wait in that client's parser and be taken
-    // for the server's first answer inside TLS. So that client ends here, with all it has read; the next one is new.
-    for (const event of ['data', 'end', 'close', 'error', 'timeout']) tcp.removeAllListeners(event)
-  }
-  const secure = connectTls({
-    socket: tcp,
+  const options = {
     host,
     ...(isIP(host) ? {} : { servername: host }),
     ...(server.ca === undefined ? {} : { ca: server.ca }),
     minVersion: 'TLSv1.2',
     // said aloud, because an environment variable can change the default
     rejectUnauthorized: true,
-  })
-  opened(secure)
-  await ready(secure, 'secureConnect')
-  return secure
+  } as const
+  if (tls === 'ldaps') return await ready(connectTls({ ...options, port }), 'secureConnect', opened)
+  const tcp = await ready(connectTcp({ host, port }), 'connect', opened)
+  if (tls === 'none') return tcp
+  await clientOn(tcp, server.timeout).exop(START_TLS)
+  // ATTACK: an answer that somebody appended to the one in plain text would wait in that client's parser and be taken
+  // for the server's first answer inside TLS. So that client ends here, with all it has read; the next one is new.
+  for (const event of ['data', 'end', 'close', 'error', 'timeout']) tcp.removeAllListeners(event)
+  return await ready(connectTls({ ...options, socket: tcp }), 'secureConnect', opened)
 }
 
-const ready = (socket: Socket, event: string): Promise<void> =>
-  new Promise((resolve, reject) => {
+async function ready<S extends Socket>(socket: S, event: string, opened: (socket: Socket) => void): Promise<S> {
+  opened(socket)
+  await new Promise<void>((resolve, reject) => {
     const over = () => reject(new Error('connection closed'))
     socket.once('error', reject)
     socket.once('close', over)
@@ -84,6 +84,8 @@ const ready = (socket: Socket, event: string): Promise<void> =>
       resolve()
     })
   })
+  return socket
+}
 
 function clientOn(socket: Socket, timeout: Millis): Client {
   let given = false

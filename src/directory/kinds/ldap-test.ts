@@ -5,7 +5,7 @@ import { TLSSocket } from 'node:tls'
 import type { Entry } from 'ldapts'
 import { stopwatch } from '#core/clock'
 import type { TestStep } from '../kind.ts'
-import { type Connected, codeOf, openSocket, withConnection } from './ldap-connection.ts'
+import { type Connected, close, codeOf, openSocket, withConnection } from './ldap-connection.ts'
 import { toUpstream } from './ldap-entry.ts'
 import type { Ldap } from './ldap-use.ts'
 
@@ -148,20 +148,17 @@ async function reach(ldap: Ldap): Promise<void> {
 }
 
 async function certificate(ldap: Ldap): Promise<string> {
-  const opened: Socket[] = []
-  const timer = setTimeout(() => {
-    for (const socket of opened) socket.destroy(new Error('timeout'))
-  }, ldap.server.timeout)
+  let open: Socket | undefined
+  const timer = setTimeout(() => open?.destroy(new Error('timeout')), ldap.server.timeout)
   try {
-    const socket = await openSocket(ldap.server, (one) => opened.push(one))
+    const socket = await openSocket(ldap.server, (opened) => {
+      open = opened
+    })
     if (!(socket instanceof TLSSocket)) return 'none'
     const { valid_to: until } = socket.getPeerCertificate()
     return `${socket.getProtocol()}, certificate valid until ${until}`
   } finally {
     clearTimeout(timer)
-    for (const socket of opened) {
-      socket.on('error', () => {})
-      socket.destroy()
-    }
+    close(open)
   }
 }

@@ -1,6 +1,8 @@
 /** Codes from an authenticator app: RFC 6238 with SHA-1, 6 digits, 30 seconds, which is what every such app can do. */
+
 import { createHmac, timingSafeEqual } from 'node:crypto'
 import type { Kysely } from 'kysely'
+import { renderSVG } from 'uqr'
 import { type Instant, seconds } from '#core/clock'
 import { randomBytes, randomId } from '#core/random'
 import { Refusal } from '#core/refusal'
@@ -110,7 +112,8 @@ function create({ storage, clock, keys, organisation }: FactorParts): Factor {
         const secret = base32(keys.unseal(sealed, sealId(id)))
         const label = `${encodeURIComponent(organisation)}:${encodeURIComponent(username)}`
         const query = `secret=${secret}&issuer=${encodeURIComponent(organisation)}&algorithm=SHA1&digits=${DIGITS}&period=30`
-        const options = { uri: `otpauth://totp/${label}?${query}`, secret: grouped(secret, ' ') }
+        const uri = `otpauth://totp/${label}?${query}`
+        const options = { uri, secret: grouped(secret, ' '), qrSvg: renderSVG(uri, { border: 2 }) }
         return { options, pending: JSON.stringify([id, sealed]) }
       },
 

@@ -25,7 +25,10 @@ function prepare(form: HTMLFormElement): void {
       const json = JSON.parse(options)
       const credential =
         passkey === 'create'
-          ? await navigator.credentials.create({ publicKey: PublicKeyCredential.parseCreationOptionsFromJSON(json), signal })
+          ? await navigator.credentials.create({
+              publicKey: PublicKeyCredential.parseCreationOptionsFromJSON(json),
+              signal,
+            })
           : await navigator.credentials.get({
               publicKey: PublicKeyCredential.parseRequestOptionsFromJSON(json),
               signal,
@@ -38,7 +41,13 @@ function prepare(form: HTMLFormElement): void {
       const { name } = error as Error
       // another request took its place, or nobody was asking
       if (signal.aborted || quietly) return
-      say(name === 'InvalidStateError' ? exists : name === 'NotAllowedError' || name === 'AbortError' ? cancelled : failed)
+      say(
+        name === 'InvalidStateError'
+          ? exists
+          : name === 'NotAllowedError' || name === 'AbortError'
+            ? cancelled
+            : failed,
+      )
       if (conditional !== undefined) void ask(true)
     }
   }

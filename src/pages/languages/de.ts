@@ -1,5 +1,6 @@
 /** Deutsch, mit Sie. */
 import type { Messages } from './en.ts'
+import { refusalsIn } from './refusals.ts'
 
 export const de: Messages = Object.freeze({
   language: 'de',
@@ -26,7 +27,8 @@ export const de: Messages = Object.freeze({
     tryAgain: 'Erneut versuchen',
     reference: 'Vorgangsnummer',
     referenceHint: 'Nennen Sie diesen Code, wenn Sie um Hilfe bitten.',
-    needsScript: 'Dafür braucht es JavaScript und einen Browser, der Passkeys kennt. Bitte wählen Sie einen anderen Weg.',
+    needsScript:
+      'Dafür braucht es JavaScript und einen Browser, der Passkeys kennt. Bitte wählen Sie einen anderen Weg.',
     remember: 'Auf diesem Gerät {days} nicht mehr fragen',
     rememberHint: 'Auf einem gemeinsam genutzten Tablet bitte nicht ankreuzen.',
     toApps: 'Zu Ihren Apps',
@@ -60,7 +62,8 @@ export const de: Messages = Object.freeze({
     title: 'Mit Ihrem Passkey bestätigen',
     lead: 'Drücken Sie auf die Schaltfläche. Ihr Gerät fragt dann nach Fingerabdruck, Gesicht oder seiner PIN.',
     submit: 'Meinen Passkey verwenden',
-    cancelled: 'Es wurde nichts bestätigt. Drücken Sie noch einmal auf die Schaltfläche oder wählen Sie einen anderen Weg.',
+    cancelled:
+      'Es wurde nichts bestätigt. Drücken Sie noch einmal auf die Schaltfläche oder wählen Sie einen anderen Weg.',
     failed: 'Der Passkey hat hier nicht funktioniert. Bitte versuchen Sie es erneut oder wählen Sie einen anderen Weg.',
   },
   choice: {
@@ -82,7 +85,8 @@ export const de: Messages = Object.freeze({
   enrolChoice: {
     title: 'Einen zweiten Anmeldeweg hinzufügen',
     lead: 'So bleibt Ihr Konto sicher, auch wenn jemand Ihr Passwort erfährt. Es dauert eine Minute.',
-    forApp: '{app} verlangt einen zweiten Weg, mit dem Sie bestätigen, dass Sie es sind. Das Hinzufügen dauert eine Minute.',
+    forApp:
+      '{app} verlangt einen zweiten Weg, mit dem Sie bestätigen, dass Sie es sind. Das Hinzufügen dauert eine Minute.',
     later: 'Jetzt nicht',
   },
   enrolPasskey: {
@@ -91,7 +95,8 @@ export const de: Messages = Object.freeze({
     hint: 'Tun Sie das auf einem eigenen Gerät, nicht auf einem gemeinsam genutzten Tablet.',
     submit: 'Passkey hinzufügen',
     cancelled: 'Es wurde kein Passkey hinzugefügt. Drücken Sie auf die Schaltfläche, um es erneut zu versuchen.',
-    failed: 'Dieses Gerät konnte keinen Passkey anlegen. Bitte versuchen Sie es erneut oder wählen Sie einen anderen Weg.',
+    failed:
+      'Dieses Gerät konnte keinen Passkey anlegen. Bitte versuchen Sie es erneut oder wählen Sie einen anderen Weg.',
     exists: 'Dieses Gerät hat schon einen Passkey für Ihr Konto.',
   },
   enrolTotp: {
@@ -168,7 +173,8 @@ export const de: Messages = Object.freeze({
     lead: 'Geben Sie den Code ein, den das andere Gerät zeigt.',
     label: 'Code auf dem anderen Gerät',
     confirmTitle: 'Ist das Ihr Gerät?',
-    confirmLead: '{app} möchte sich auf einem anderen Gerät in Ihrem Namen anmelden. Fahren Sie nur fort, wenn jenes Gerät genau diesen Code zeigt:',
+    confirmLead:
+      '{app} möchte sich auf einem anderen Gerät in Ihrem Namen anmelden. Fahren Sie nur fort, wenn jenes Gerät genau diesen Code zeigt:',
     allow: 'Ja, verbinden',
     deny: 'Nein, abbrechen',
     doneTitle: 'Das Gerät ist verbunden',
@@ -282,7 +288,8 @@ export const de: Messages = Object.freeze({
     unknownBrowser: 'Unbekannter Browser',
     browserOn: '{browser} auf {system}',
     devices: 'Geräte, die Sie kennen',
-    devicesLead: 'Auf diesen Geräten müssen Sie seltener bestätigen. Mit „Vergessen“ entfernen Sie ein Gerät, das Sie nicht mehr benutzen.',
+    devicesLead:
+      'Auf diesen Geräten müssen Sie seltener bestätigen. Mit „Vergessen“ entfernen Sie ein Gerät, das Sie nicht mehr benutzen.',
     noDevices: 'Kein Gerät erinnert sich an Sie.',
     trusted: 'erinnert sich bis {date} an Sie',
     forget: 'Vergessen',
@@ -315,47 +322,5 @@ export const de: Messages = Object.freeze({
     mail: 'E-Mail-Adresse (freiwillig)',
     submit: 'Konto anlegen',
   },
-  refusals: {
-    'app-exists': 'Es gibt schon eine App mit dieser ID.',
-    'app-invalid': 'Diese App ist nicht richtig beschrieben.',
-    'app-unknown': 'Diese App ist hier nicht registriert.',
-    'app-without-secret': 'Diese App hat kein Geheimnis.',
-    'body-too-large': 'Was gesendet wurde, ist zu groß.',
-    'code-invalid': 'Dieser Code stimmt nicht.',
-    'conversation-expired': 'Diese Anmeldung hat zu lange gedauert. Bitte beginnen Sie von vorn.',
-    'cross-origin': 'Dieses Formular wurde von einer anderen Website gesendet.',
-    'device-unknown': 'Dieses Gerät ist nicht bekannt.',
-    'directory-read-only': 'Das wird in einem anderen Verzeichnis geführt und muss dort geändert werden.',
-    'directory-unavailable': 'Ihr Verzeichnis ist gerade nicht erreichbar. Bitte versuchen Sie es gleich noch einmal.',
-    'directory-unknown': 'Dieses Verzeichnis gibt es nicht.',
-    'enrolment-expired': 'Das hat zu lange gedauert. Bitte beginnen Sie mit dem Hinzufügen von vorn.',
-    'factor-not-enrolled': 'Dieser Anmeldeweg ist nicht eingerichtet.',
-    'factor-unknown': 'Diesen Anmeldeweg gibt es nicht.',
-    'factors-full': 'Mehr davon kann eine Person nicht haben.',
-    'input-invalid': 'Etwas von dem, was gesendet wurde, war nicht zu verstehen.',
-    internal: 'Bei uns ist etwas schiefgegangen.',
-    'last-factor': 'Das ist der letzte Weg, sich anzumelden. Deshalb bleibt er.',
-    'method-not-allowed': 'Diese Adresse nimmt eine solche Anfrage nicht an.',
-    'not-found': 'Unter dieser Adresse gibt es nichts.',
-    'outbound-failed': 'Ein anderer Server war nicht erreichbar.',
-    'outbound-refused': 'Ein anderer Server war nicht erreichbar.',
-    overloaded: 'Gerade melden sich sehr viele Menschen an. Bitte versuchen Sie es gleich noch einmal.',
-    'passkey-invalid': 'Dieser Passkey konnte nicht geprüft werden.',
-    'password-weak': 'Dieses Passwort ist zu kurz oder zu leicht zu erraten.',
-    'password-wrong': 'Der Benutzername oder das Passwort stimmt nicht.',
-    'person-disabled': 'Dieses Konto ist abgeschaltet.',
-    'person-exists': 'Es gibt schon jemanden mit diesem Benutzernamen.',
-    'person-unknown': 'Diese Person ist nicht bekannt.',
-    'request-refused': 'Die App hat eine Anfrage gesendet, die sich nicht beantworten lässt.',
-    'sealed-record-invalid': 'Bei uns ist etwas schiefgegangen.',
-    'session-required': 'Bitte melden Sie sich zuerst an.',
-    'session-unknown': 'Diese Sitzung ist schon beendet.',
-    'settings-invalid': 'Die Einstellungen sind so nicht brauchbar.',
-    'state-conflict': 'Jemand anderes hat das inzwischen geändert. Bitte sehen Sie noch einmal nach.',
-    'storage-unavailable': 'Bei uns ist etwas schiefgegangen. Bitte versuchen Sie es gleich noch einmal.',
-    'template-invalid': 'Die Beschreibung dieser App im Katalog enthält einen Fehler.',
-    'template-unknown': 'Diese App steht nicht im Katalog.',
-    throttled: 'Zu viele Versuche. Bitte warten Sie einen Moment.',
-    'type-not-supported': 'Was gesendet wurde, hat eine Form, die hier nicht verstanden wird.',
-  },
+  refusals: refusalsIn('de'),
 })

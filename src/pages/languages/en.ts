@@ -1,6 +1,7 @@
 /** Every sentence people see, in English. The other languages have the same keys: a missing one is a type error. */
-import { REFUSALS, type RefusalCode } from '#core/refusals'
+import type { RefusalCode } from '#core/refusals'
 import type { Language } from './language.ts'
+import { refusalsIn } from './refusals.ts'
 
 const sentences = {
   frame: {
@@ -326,10 +327,4 @@ export interface Messages extends Sentences {
   readonly refusals: Readonly<Record<RefusalCode, string>>
 }
 
-/** In English a refusal's sentence is the one in core's table: it is written once. */
-const refusals = Object.fromEntries(Object.entries(REFUSALS).map(([code, { say }]) => [code, say])) as Record<
-  RefusalCode,
-  string
->
-
-export const en: Messages = Object.freeze({ language: 'en', ...sentences, refusals })
+export const en: Messages = Object.freeze({ language: 'en', ...sentences, refusals: refusalsIn('en') })

@@ -31,7 +31,8 @@ export function chooseLanguage(
   for (const range of (acceptLanguage ?? '').slice(0, 1024).split(',').slice(0, MOST_RANGES)) {
     const [tag = '', ...parameters] = range.split(';').map((part) => part.trim().toLowerCase())
     const quality = parameters.find((parameter) => parameter.startsWith('q='))
-    const weight = quality === undefined ? 1 : /^q=(?:0(?:\.\d{0,3})?|1(?:\.0{0,3})?)$/.test(quality) ? Number(quality.slice(2)) : 0
+    const weight =
+      quality === undefined ? 1 : /^q=(?:0(?:\.\d{0,3})?|1(?:\.0{0,3})?)$/.test(quality) ? Number(quality.slice(2)) : 0
     const language = tag === '*' ? fallback : available.find((one) => one === tag.split('-')[0])
     // the first of equals wins, as browsers write them in order of liking
     if (language && weight > (best?.weight ?? 0)) best = { language, weight }

@@ -1,6 +1,6 @@
 /** The pages of somebody who is signed in: the launcher and the account. */
 import type { Messages } from '../languages/en.ts'
-import { html, type Markup, nothing, safeHref, type Slot } from '../markup.ts'
+import { html, type Markup, nothing, type Slot, safeHref } from '../markup.ts'
 import { buttonForm, mark, problem } from '../parts.ts'
 import type { AccountData, AccountFactor, LauncherApp, LauncherData, View } from '../views.ts'
 import { fill, phrase, scopeName, time } from '../words.ts'
@@ -43,14 +43,16 @@ const row = (picture: Slot, title: Slot, lines: readonly Slot[], action: Slot): 
 /** A button says what it is for to those who hear it without the row around it. */
 const named = (label: string, what: string): Markup => html`<span>${label}<span class="unseen"> ${what}</span></span>`
 
-const current = (is: boolean | undefined, messages: Messages): Slot => is && html` <span class="badge">${messages.account.thisOne}</span>`
+const current = (is: boolean | undefined, messages: Messages): Slot =>
+  is && html` <span class="badge">${messages.account.thisOne}</span>`
 
 function factors(data: AccountData, messages: Messages): Markup {
   const t = messages.account
   const { addPasskey, addTotp, makeRecoveryCodes, changePassword } = data.actions
   const hasCodes = data.factors.some(({ kind }) => kind === 'recovery-code')
   const hasPassword = data.factors.some(({ kind }) => kind === 'password')
-  const add = (action: string | undefined, label: string) => action !== undefined && buttonForm(action, data.hidden, label, 'plain')
+  const add = (action: string | undefined, label: string) =>
+    action !== undefined && buttonForm(action, data.hidden, label, 'plain')
   return section(
     'factors',
     t.factors,
@@ -66,8 +68,19 @@ function factor(one: AccountFactor, hidden: AccountData['hidden'], messages: Mes
   const t = messages.account
   const title = messages.factors[one.kind]
   const dates = html`${phrase(t.added, { date: time(messages, one.createdAt) })}${one.lastUsedAt !== undefined && html`, ${phrase(t.used, { date: time(messages, one.lastUsedAt) })}`}`
-  const state = one.left !== undefined ? fill(t.left, { count: one.left }) : one.backedUp === undefined ? undefined : one.backedUp ? t.backedUp : t.thisOnly
-  const called = (one.kind === 'passkey' || one.kind === 'totp') && one.label !== undefined && one.label !== title && html` <bdi>${one.label}</bdi>`
+  const state =
+    one.left !== undefined
+      ? fill(t.left, { count: one.left })
+      : one.backedUp === undefined
+        ? undefined
+        : one.backedUp
+          ? t.backedUp
+          : t.thisOnly
+  const called =
+    (one.kind === 'passkey' || one.kind === 'totp') &&
+    one.label !== undefined &&
+    one.label !== title &&
+    html` <bdi>${one.label}</bdi>`
   // a second press stands between a tired hand and the loss of a way in; it needs no script
   const remove =
     one.remove === undefined
@@ -94,7 +107,9 @@ function sessions(data: AccountData, messages: Messages): Markup {
     'sessions',
     t.sessions,
     html`<ul class="rows">${rows}</ul>${
-      others !== undefined && data.sessions.length > 1 && html`<div class="actions">${buttonForm(others, data.hidden, t.endOthers, 'plain')}</div>`
+      others !== undefined &&
+      data.sessions.length > 1 &&
+      html`<div class="actions">${buttonForm(others, data.hidden, t.endOthers, 'plain')}</div>`
     }`,
   )
 }
@@ -112,7 +127,13 @@ function devices(data: AccountData, messages: Messages): Markup {
       one.forget !== undefined && buttonForm(one.forget, data.hidden, named(t.forget, one.label), 'plain'),
     ),
   )
-  return section('devices', t.devices, data.devices.length === 0 ? html`<p>${t.noDevices}</p>` : html`<p>${t.devicesLead}</p><ul class="rows">${rows}</ul>`)
+  return section(
+    'devices',
+    t.devices,
+    data.devices.length === 0
+      ? html`<p>${t.noDevices}</p>`
+      : html`<p>${t.devicesLead}</p><ul class="rows">${rows}</ul>`,
+  )
 }
 
 function consents(data: AccountData, messages: Messages): Markup {

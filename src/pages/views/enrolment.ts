@@ -1,8 +1,27 @@
 /** The steps that add a way to sign in. */
 import type { Messages } from '../languages/en.ts'
 import { html } from '../markup.ts'
-import { around, backLink, field, form, heading, passkeyAttributes, problem, statusLine, submit, withoutPasskey } from '../parts.ts'
-import type { ChangePasswordData, ClaimData, EnrolChoiceData, EnrolPasskeyData, EnrolTotpData, RecoveryCodesData, View } from '../views.ts'
+import {
+  around,
+  backLink,
+  field,
+  form,
+  heading,
+  passkeyAttributes,
+  problem,
+  statusLine,
+  submit,
+  withoutPasskey,
+} from '../parts.ts'
+import type {
+  ChangePasswordData,
+  ClaimData,
+  EnrolChoiceData,
+  EnrolPasskeyData,
+  EnrolTotpData,
+  RecoveryCodesData,
+  View,
+} from '../views.ts'
 import { fill } from '../words.ts'
 import { way } from './proof.ts'
 
@@ -38,10 +57,11 @@ export function enrolTotpView(data: EnrolTotpData, messages: Messages): View {
   const uri = data.uri?.startsWith('otpauth://') ? data.uri : undefined
   const body = html`${heading(title, data, messages)}${problem(data, messages)}
 <ol class="steps"><li><p>${scan}</p>${
-  data.qrSvg !== undefined && html`<img class="qr" width="200" height="200" alt="${qr}" src="${svgImage(data.qrSvg)}">`
-}<p class="hint">${key}</p><p class="secret" translate="no">${grouped(data.secret)}</p>${
-  uri !== undefined && html`<p class="aside"><a href="${uri}">${open}</a></p>`
-}</li><li><p>${type}</p>
+    data.qrSvg !== undefined &&
+    html`<img class="qr" width="200" height="200" alt="${qr}" src="${svgImage(data.qrSvg)}">`
+  }<p class="hint">${key}</p><p class="secret" translate="no">${grouped(data.secret)}</p>${
+    uri !== undefined && html`<p class="aside"><a href="${uri}">${open}</a></p>`
+  }</li><li><p>${type}</p>
 ${form(
   data,
   'enrol-totp',

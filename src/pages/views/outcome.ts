@@ -34,7 +34,10 @@ export function errorView(data: ErrorData, messages: Messages): View {
   const body = html`<h1>${title}</h1><p class="say">${refusalSentence(messages, data.code)}</p>
 <p>${when === undefined ? next : fill(tryAgainWhen, { when })}</p>${reference(data.reference, messages)}
 ${data.again !== undefined && mainLink({ href: data.again, name: tryAgain })}${
-  data.home !== undefined && (data.again === undefined ? mainLink({ href: data.home, name: home }) : html`<p class="aside"><a href="${safeHref(data.home)}">${home}</a></p>`)
+  data.home !== undefined &&
+  (data.again === undefined
+    ? mainLink({ href: data.home, name: home })
+    : html`<p class="aside"><a href="${safeHref(data.home)}">${home}</a></p>`)
 }`
   return { title, body }
 }
@@ -50,8 +53,10 @@ ${mainLink({ href: data.again, name: tryAgain })}${data.otherWay !== undefined &
 
 export function whyView(data: WhyData, messages: Messages): View {
   const { title, outcome, at, app, rule, reasons, help } = messages.why
-  const row = (label: string, value: ReturnType<typeof html> | string) => html`<div><dt>${label}</dt><dd>${value}</dd></div>`
-  const sentences = (list: readonly string[]) => html`<ul class="reasons">${list.map((one) => html`<li>${one}</li>`)}</ul>`
+  const row = (label: string, value: ReturnType<typeof html> | string) =>
+    html`<div><dt>${label}</dt><dd>${value}</dd></div>`
+  const sentences = (list: readonly string[]) =>
+    html`<ul class="reasons">${list.map((one) => html`<li>${one}</li>`)}</ul>`
   const body = html`<h1>${title}</h1><dl class="facts">${row(
     outcome,
     html`${mark(data.outcome === 'allow' ? 'done' : data.outcome === 'deny' ? 'lock' : 'passkey')}${messages.why[data.outcome]}`,

@@ -1,8 +1,30 @@
 /** The steps that ask who somebody is and for a proof of it. */
 import type { Messages } from '../languages/en.ts'
 import { html } from '../markup.ts'
-import { around, field, form, heading, mark, passkeyAttributes, problem, remember, statusLine, submit, who, why, withoutPasskey } from '../parts.ts'
-import type { ChoiceData, IdentifierData, PasskeyData, PasswordData, RecoveryCodeData, TotpData, View } from '../views.ts'
+import {
+  around,
+  field,
+  form,
+  heading,
+  mark,
+  passkeyAttributes,
+  problem,
+  remember,
+  statusLine,
+  submit,
+  who,
+  why,
+  withoutPasskey,
+} from '../parts.ts'
+import type {
+  ChoiceData,
+  IdentifierData,
+  PasskeyData,
+  PasswordData,
+  RecoveryCodeData,
+  TotpData,
+  View,
+} from '../views.ts'
 
 /** What the page itself does; the script is only there for passkeys. */
 const PASSKEY = { script: 'passkey' } as const

@@ -2,10 +2,22 @@
 import type { Messages } from '../languages/en.ts'
 import { html, type Markup, safeHref } from '../markup.ts'
 import { around, field, form, heading, mark, name, problem, submit } from '../parts.ts'
-import type { Answers, ConsentData, DeviceCodeData, DeviceConfirmData, DeviceDoneData, SignedOutData, SignOutData, View } from '../views.ts'
+import type {
+  Answers,
+  ConsentData,
+  DeviceCodeData,
+  DeviceConfirmData,
+  DeviceDoneData,
+  SignedOutData,
+  SignOutData,
+  View,
+} from '../views.ts'
 import { fill, phrase, scopeName } from '../words.ts'
 
-const ALLOW_OR_DENY: Answers = Object.freeze({ yes: { name: 'answer', value: 'allow' }, no: { name: 'answer', value: 'deny' } })
+const ALLOW_OR_DENY: Answers = Object.freeze({
+  yes: { name: 'answer', value: 'allow' },
+  no: { name: 'answer', value: 'deny' },
+})
 
 const buttons = ({ yes, no }: Answers = ALLOW_OR_DENY, yesLabel: string, noLabel: string): Markup =>
   html`<button class="main" name="${yes.name}" value="${yes.value}">${yesLabel}</button><button class="plain" name="${no.name}" value="${no.value}">${noLabel}</button>`
@@ -14,7 +26,8 @@ const scopeList = (scopes: readonly string[], messages: Messages): Markup =>
   html`<ul class="scopes">${scopes.map((scope) => html`<li>${mark('done')}<span>${scopeName(messages, scope)}</span></li>`)}</ul>`
 
 const signedInAs = (username: string | undefined, messages: Messages) =>
-  username !== undefined && html`<p class="hint">${phrase(messages.common.signedInAs, { username: name(username) })}</p>`
+  username !== undefined &&
+  html`<p class="hint">${phrase(messages.common.signedInAs, { username: name(username) })}</p>`
 
 export function consentView(data: ConsentData, messages: Messages): View {
   const { title, lead, next, allow, deny } = messages.consent

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import type { Condition } from '../condition.ts'
-import { words } from './shapes.ts'
+import { atLeast, words } from './shapes.ts'
 
 interface Wanted {
   in?: string[] | undefined
@@ -14,7 +14,7 @@ export const network: Condition<Wanted, string> = {
     words.transform((list): Wanted => ({ in: list })),
     z
       .strictObject({ in: words.optional(), outside: words.optional() })
-      .refine((form) => form.in || form.outside, 'expected a list, `in` or `outside`'),
+      .refine((form) => form.in || form.outside, atLeast('a list, `in` or `outside`')),
   ]),
   refers: (wanted) => [...(wanted.in ?? []), ...(wanted.outside ?? [])].map((name) => ({ to: 'network', name })),
   prepare(wanted, { zones }) {

@@ -11,6 +11,12 @@ export const words = z.union([
   z.array(word).min(1, 'expected at least one').max(5000),
 ])
 
+/** For a form that must have at least one of its keys: said only where nothing else is wrong with it. */
+export const atLeast = (expected: string) => ({
+  error: `expected ${expected}`,
+  when: ({ issues }: { issues: readonly unknown[] }) => issues.length === 0,
+})
+
 export type Fact<T> = (facts: Facts) => T | undefined
 
 /** The fact is one word; the rule lists those that are right: `[a, b]`, `a` or `{ in: [a, b] }`. */
@@ -57,7 +63,7 @@ export function someOf(name: string, why: string, fact: Fact<readonly string[]>)
       words.transform((list): Some => ({ in: list })),
       z
         .strictObject({ in: words.optional(), all: words.optional(), none: words.optional() })
-        .refine((form) => form.in || form.all || form.none, 'expected a list, `in`, `all` or `none`'),
+        .refine((form) => form.in || form.all || form.none, atLeast('a list, `in`, `all` or `none`')),
     ]),
     prepare(wanted: Some) {
       const any = wanted.in && new Set(wanted.in)

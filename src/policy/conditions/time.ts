@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { nearest } from '#core/nearest'
 import type { Condition } from '../condition.ts'
 import { DAYS, openTimeZone, parseMinute, type TimeZone, type WallClock, wallClock } from '../wall-clock.ts'
+import { atLeast } from './shapes.ts'
 
 interface Wanted {
   days?: ReadonlySet<number> | undefined
@@ -63,7 +64,7 @@ export const time: Condition<Wanted, WallClock> = {
   name: 'time',
   wanted: z
     .strictObject({ days: days.optional(), between: between.optional(), zone })
-    .refine((form) => form.days || form.between, 'expected `days` or `between`') as unknown as z.ZodType<Wanted>,
+    .refine((form) => form.days || form.between, atLeast('`days` or `between`')) as unknown as z.ZodType<Wanted>,
   prepare: (wanted) => ({
     why: 'the time is not known',
     see: (scene) => (scene.at === undefined ? undefined : wallClock(wanted.zone, scene.at)),

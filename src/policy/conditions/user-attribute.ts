@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import type { Condition } from '../condition.ts'
-import { words } from './shapes.ts'
+import { atLeast, words } from './shapes.ts'
 
 interface Wanted {
   in?: string[] | undefined
@@ -14,7 +14,7 @@ export const userAttribute: Condition<Wanted, readonly string[]> = {
     words.transform((list): Wanted => ({ in: list })),
     z
       .strictObject({ in: words.optional(), exists: z.boolean().optional() })
-      .refine((form) => form.in || form.exists !== undefined, 'expected a list, `in` or `exists`'),
+      .refine((form) => form.in || form.exists !== undefined, atLeast('a list, `in` or `exists`')),
   ]),
   prepare: (wanted, { rest }) => ({
     why: 'the attributes of the person are not known',

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import type { Condition } from '../condition.ts'
-import { words } from './shapes.ts'
+import { atLeast, words } from './shapes.ts'
 
 interface Wanted {
   in?: string[] | undefined
@@ -14,7 +14,7 @@ export const userOrganisation: Condition<Wanted, string | null> = {
     words.transform((list): Wanted => ({ in: list })),
     z
       .strictObject({ in: words.optional(), under: words.optional() })
-      .refine((form) => form.in || form.under, 'expected a list, `in` or `under`'),
+      .refine((form) => form.in || form.under, atLeast('a list, `in` or `under`')),
   ]),
   prepare: (wanted) => ({
     why: 'the organisation of the person is not known',

@@ -16,7 +16,7 @@ export function clientMetadata(app: App): ClientMetadata | undefined {
     post_logout_redirect_uris: [...oidc.postLogoutRedirectUris],
     response_types: codeFlow ? ['code'] : [],
     grant_types: [...oidc.grantTypes],
-    scope: oidc.scopes.join(' '),
+    ...(oidc.scopes.length > 0 ? { scope: oidc.scopes.join(' ') } : {}),
     token_endpoint_auth_method: oidc.tokenEndpointAuthMethod,
     pkce: oidc.pkce,
     // `native` would match loopback ports loosely: only for schemes that the engine takes from nobody else

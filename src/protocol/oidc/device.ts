@@ -2,7 +2,7 @@
 import type { Configuration, KoaContextWithOIDC } from 'oidc-provider'
 import { pageRequestOf } from '#http'
 import { deviceCodeView, deviceConfirmView, deviceDoneView, type Presenter, type View } from '#pages'
-import { answer } from './engine.ts'
+import { answer } from './answer.ts'
 
 type DeviceFlow = NonNullable<NonNullable<Configuration['features']>['deviceFlow']>
 

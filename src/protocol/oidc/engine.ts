@@ -2,11 +2,12 @@
 import Provider, { type Configuration, type KoaContextWithOIDC } from 'oidc-provider'
 import type { Log } from '#core/log'
 import type { People } from '#directory'
-import { type Answer, type Outbound, pageRequestOf } from '#http'
+import { type Outbound, pageRequestOf } from '#http'
 import type { Keys } from '#keys'
 import { errorView, type Presenter } from '#pages'
 import { CLAIMS, createFindAccount } from './account.ts'
 import { type AdapterOptions, createAdapterFactory } from './adapter.ts'
+import { answer } from './answer.ts'
 import { useCatalogClients } from './clients.ts'
 import { deviceFlow } from './device.ts'
 import { type Consents, grantFor } from './grants.ts'
@@ -157,15 +158,10 @@ export function createEngine(options: EngineOptions): Provider {
   // the server has put our own public address into the request (`open.ts`)
   engine.proxy = true
   useCatalogClients(engine, catalog)
+  // without a listener koa writes the error, with whatever is in its message, to standard error
+  engine.on('error' as never, (cause: unknown) => options.log.error('oidc-engine-error', {}, cause))
   engine.on('server_error', (_ctx, cause) => options.log.error('oidc-server-error', {}, cause))
   return engine
-}
-
-/** An answer of the house through the engine's context. */
-export function answer(ctx: KoaContextWithOIDC, { status, headers, body }: Answer): void {
-  ctx.status = status
-  for (const [name, value] of Object.entries(headers ?? {})) ctx.set(name, value)
-  ctx.body = body ?? ''
 }
 
 /** RFC 7662 §4: a client sees its own tokens; others' only when it is registered as a resource server. */

@@ -1,10 +1,9 @@
 /** Sign-out: RP-initiated (OIDC RP-Initiated Logout 1.0) and back-channel (OIDC Back-Channel Logout 1.0). */
 import type { Configuration, KoaContextWithOIDC, Provider } from 'oidc-provider'
-import type { Catalog } from '#catalog'
 import { pageRequestOf } from '#http'
 import { type Presenter, signedOutView, signOutView } from '#pages'
-import type { Delivery, LogoutRow, Session } from '#sessions'
-import { answer } from './engine.ts'
+import type { Delivery, LogoutRow } from '#sessions'
+import { answer } from './answer.ts'
 
 type RpInitiatedLogout = NonNullable<NonNullable<Configuration['features']>['rpInitiatedLogout']>
 
@@ -35,17 +34,6 @@ export function rpInitiatedLogout(presenter: Presenter, issuer: string): RpIniti
       )
     },
   }
-}
-
-/** The apps that have to hear of a session's end. */
-export async function logoutRows(session: Session, catalog: Pick<Catalog, 'apps'>): Promise<LogoutRow[]> {
-  const rows: LogoutRow[] = []
-  for (const { app, sid } of session.apps) {
-    const registered = await catalog.apps.find(app)
-    if (registered?.oidc?.backchannelLogoutUri)
-      rows.push({ app, subject: session.personId, sid, event: 'backchannel-logout' })
-  }
-  return rows
 }
 
 /**

@@ -8,9 +8,10 @@
  * - `question.ts`  its interaction policy: each authorization request is one question to `access/`
  * - `clients.ts`   registered apps as the engine's clients    - `grants.ts`  consent, per person and app
  * - `account.ts`   claims about people                        - `logout.ts`  sign-out, back-channel through the outbox
- * - `device.ts`    the pages of the device flow
+ * - `device.ts`    the pages of the device flow              - `endings.ts` what ends with a session or a person
  *
  * A new grant type or client authentication method: `engine.ts`. A new claim: `account.ts`.
  */
+export { attachEndings, type Endings } from './endings.ts'
 export { consentMigrations } from './grants.ts'
 export { type OidcDoor, type OidcOptions, openOidc } from './open.ts'

@@ -13,11 +13,11 @@ import type { Presenter } from '#pages'
 import type { Devices, Outbox, Sessions } from '#sessions'
 import type { Signin } from '#signin'
 import type { Storage } from '#storage'
-import { grantGroup, grantsOf } from './adapter.ts'
 import { createBridge, type Visitor } from './bridge.ts'
+import type { Endings } from './endings.ts'
 import { createEngine, ENGINE_COOKIES } from './engine.ts'
 import { type Consents, createConsents } from './grants.ts'
-import { logoutRows, takeOverLogout } from './logout.ts'
+import { takeOverLogout } from './logout.ts'
 import { createQuestioning, wantedBy } from './question.ts'
 
 export interface OidcOptions {
@@ -31,6 +31,7 @@ export interface OidcOptions {
   readonly sessions: Sessions
   readonly devices: Devices
   readonly outbox: Outbox
+  readonly endings: Endings
   readonly catalog: Catalog
   readonly access: Access
   readonly signin: Signin
@@ -45,12 +46,10 @@ export interface OidcDoor {
   keysChanged(): void
   /** Sends the sign-outs that are due; answers how many arrived. */
   deliverLogouts(): Promise<number>
-  /** Ends every grant and token of a person or, with `app`, of this person at one app. */
-  revoke(personId: string, app?: string): Promise<void>
 }
 
 /** Where a browser comes along; everything else is between apps and us. */
-const BROWSER_PATHS = /^\/oauth2\/(?:auth|device|session\/end)(?:\/|$)/
+const BROWSER_PATHS = /^\/oauth2\/(?:auth|device(?!\/auth$)|session\/end)(?:\/|$)/
 const RESUME = /^\/oauth2\/(?:auth|device)\/([A-Za-z0-9_-]{10,64})$/
 
 export function openOidc(options: OidcOptions): OidcDoor {
@@ -67,19 +66,6 @@ export function openOidc(options: OidcOptions): OidcDoor {
   const questioning = createQuestioning({ access, catalog, clock, bridge })
   const consents = createConsents(storage, clock)
 
-  async function revokeGrant(grantId: string): Promise<void> {
-    await state.deleteGroup(grantGroup(grantId))
-    await state.delete(`oidc:Grant:${grantId}`)
-  }
-
-  async function revoke(personId: string, app?: string): Promise<void> {
-    for (const { value } of await state.group(grantsOf(personId))) {
-      const grant = JSON.parse(value) as { jti: string; clientId: string }
-      if (app === undefined || grant.clientId === app) await revokeGrant(grant.jti)
-    }
-    await audit.record('tokens-revoked', { actor: 'system', subject: personId, ...(app ? { app } : {}) })
-  }
-
   function build(): {
     engine: Provider
     handle: ReturnType<Provider['callback']>
@@ -94,7 +80,7 @@ export function openOidc(options: OidcOptions): OidcDoor {
       strengths: access.policies.current().strengths,
       async onReuse(model, payload) {
         const event = model === 'RefreshToken' ? 'token-reuse-detected' : 'code-reuse-detected'
-        if (payload.grantId) await revokeGrant(payload.grantId)
+        if (payload.grantId) await options.endings.revokeGrant(payload.grantId)
         await audit.record(event, {
           actor: payload.clientId ?? 'unknown',
           ...(payload.accountId ? { subject: payload.accountId } : {}),
@@ -169,9 +155,8 @@ export function openOidc(options: OidcOptions): OidcDoor {
         session: session.id,
       })
     }
-    const cookies = ctx.response.get('set-cookie') as unknown as string[] | string
-    if (cookies.length > 0)
-      ctx.set('set-cookie', bridge.withoutHandle(ctx.req, Array.isArray(cookies) ? cookies : [cookies]))
+    const cookies = ctx.response.headers['set-cookie'] as string[] | undefined
+    if (cookies) ctx.set('set-cookie', bridge.withoutHandle(ctx.req, cookies))
   }
 
   let current = build()
@@ -234,12 +219,6 @@ export function openOidc(options: OidcOptions): OidcDoor {
     headers['x-forwarded-proto'] = secure ? 'https' : 'http'
   }
 
-  sessions.onEnd(async ({ session }) => {
-    const rows = await logoutRows(session, catalog)
-    if (rows.length > 0) await outbox.add(rows)
-  })
-  options.people.onDisabled((personId) => revoke(personId))
-
   return {
     raw: [
       { prefix: '/oauth2/', handle },
@@ -251,6 +230,5 @@ export function openOidc(options: OidcOptions): OidcDoor {
       current = build()
     },
     deliverLogouts: () => outbox.deliver((row) => current.send(row)),
-    revoke,
   }
 }

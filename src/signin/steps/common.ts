@@ -31,7 +31,7 @@ export async function prove(scene: Scene, kind: FactorKind, input: unknown, form
   const { errand, session, request, knownDevice } = scene
   const { personId, proof } = await scene.factors.verify(kind, input, {
     ...(session ? { personId: session.personId } : {}),
-    ...(errand.username === undefined ? {} : { username: errand.username }),
+    ...(scene.username === undefined ? {} : { username: scene.username }),
     address: request.address,
     knownDevice,
     conversation: errand.id,

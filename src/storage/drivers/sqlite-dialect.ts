@@ -15,7 +15,7 @@ import {
 import { Refusal } from '#core/refusal'
 import { translated } from './sqlite-errors.ts'
 import { bound, type Statements } from './sqlite-statements.ts'
-import type { Writer } from './sqlite-writer.ts'
+import { LOST, type Writer } from './sqlite-writer.ts'
 
 /** Kysely would otherwise let only one query run at a time, and a group could never form. */
 class ManyConnectionsAdapter extends SqliteAdapter {
@@ -72,7 +72,7 @@ class Connection implements DatabaseConnection {
 
   async executeQuery<R>(query: CompiledQuery): Promise<QueryResult<R>> {
     if (this.ownsTransaction && !this.writer.inTransaction) {
-      throw new Refusal('storage-unavailable', 'the transaction was rolled back by an error of the disk')
+      throw new Refusal('storage-unavailable', LOST)
     }
     try {
       if (this.ownsTransaction) return execute<R>(this.writer.statements, query)

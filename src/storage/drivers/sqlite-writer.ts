@@ -17,6 +17,8 @@ import { Statements } from './sqlite-statements.ts'
 /** How long a write may wait for its turn; a transaction that waits for a write behind it ends this way as well. */
 const LONGEST_WAIT: Millis = 5000
 const RETRY: Millis = 1
+/** What somebody is told whose own transaction SQLite has ended. */
+export const LOST = 'the transaction was rolled back by an error of the disk'
 
 interface Waiting {
   readonly since: Millis
@@ -91,6 +93,7 @@ export class Writer {
   /** Ends the caller's own transaction. Throws when it could not be committed; it is rolled back then. */
   commit(): void {
     try {
+      if (!this.inTransaction) throw new Refusal('storage-unavailable', LOST)
       this.#commitStatement.run()
     } catch (error) {
       this.#rollback()

@@ -1,0 +1,87 @@
+/**
+ * A folder that `portico serve` can run in: settings, the shipped policies, people and apps. Nothing of Portico is
+ * switched off for the measurement: every silent sign-on is decided by `policies/store-apps.yaml`, leaves a receipt, and
+ * is on the disk before it is answered.
+ */
+import { cpSync, mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { createLog } from '#audit'
+import { loadSettings } from '#config'
+import { systemClock } from '#core/clock'
+import { openHouse } from '../src/house.ts'
+import type { Target } from './load/flows.ts'
+import { PASSWORD, PEOPLE, REDIRECT_URI, targetOf } from './subjects.ts'
+
+const root = join(import.meta.dirname, '..')
+
+/** The shipped policies are for people; a machine that asks for itself needs one that says so. */
+const MACHINES = `policy: machines
+title: Machines
+owner: it-partners@kestrel.example
+rules:
+  - name: machines of ours
+    when: { request.kind: [api], client.authentication: [client_secret_basic, private_key_jwt] }
+    allow: { strength: any }
+`
+
+export interface Ports {
+  readonly port: number
+  readonly managementPort: number
+}
+
+/** Answers the name of the settings file. */
+export function writeFolder(folder: string, { port, managementPort }: Ports): string {
+  mkdirSync(folder, { recursive: true })
+  cpSync(join(root, 'policies'), join(folder, 'policies'), { recursive: true })
+  writeFileSync(join(folder, 'policies/machines.yaml'), MACHINES)
+  const file = join(folder, 'portico.yaml')
+  const settings = {
+    issuer: `http://127.0.0.1:${port}`,
+    listen: `127.0.0.1:${port}`,
+    management: { listen: `127.0.0.1:${managementPort}` },
+    storage: { url: 'sqlite:portico.db' },
+    secrets: { key_file: 'master.key' },
+    catalog: join(root, 'apps-catalog'),
+  }
+  writeFileSync(file, JSON.stringify(settings, undefined, 2))
+  return file
+}
+
+/** People and apps. `alg` signs the id tokens. */
+export async function fill(file: string, port: number, alg: string): Promise<Target> {
+  const loaded = loadSettings(file, {})
+  if (!loaded.settings) throw new Error(JSON.stringify(loaded.problems))
+  const { settings, folder } = loaded
+  const house = await openHouse({ settings, folder, clock: systemClock, log: createLog({ level: 'silent' }) })
+  try {
+    for (let number = 0; number < PEOPLE; number++) {
+      const username = `user${number}`
+      await house.people.add({ username, name: username, groups: ['staff', 'store'], password: PASSWORD }, 'bench')
+    }
+    const app = (id: string, grants: readonly string[]) => ({
+      id,
+      name: id,
+      policy: 'store-apps',
+      audience: ['store', 'care'],
+      tags: ['store'],
+      first_party: true,
+      oidc: {
+        redirect_uris: [REDIRECT_URI],
+        scopes: ['openid', 'profile', 'email'],
+        grant_types: grants,
+        id_token_signed_response_alg: alg,
+      },
+    })
+    const manifests = [
+      app('web', ['authorization_code']),
+      app('web-rt', ['authorization_code', 'refresh_token']),
+      { id: 'machine', template: 'machine', name: 'machine', policy: 'machines' },
+    ].map((manifest) => ({ file: `bench/${manifest.id}.yaml`, text: JSON.stringify(manifest) }))
+    const applied = await house.catalog.apps.apply(manifests, { by: 'bench' })
+    if (!applied.written) throw new Error(JSON.stringify(applied.problems))
+    const secrets = new Map(applied.changes.map(({ id, clientSecret }) => [id, clientSecret ?? '']))
+    return targetOf('portico', port, (id) => secrets.get(id) ?? '')
+  } finally {
+    await house.close()
+  }
+}

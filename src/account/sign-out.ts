@@ -1,0 +1,44 @@
+/**
+ * Signing out. The one page here that asks nobody: closing the door must always be possible, whatever a policy says. So
+ * it also shows nothing about the person.
+ */
+import { type Answer, type PageRequest, redirect, type SetCookie } from '#http'
+import { signedOutView, signOutView } from '#pages'
+import type { AccountOptions } from './open.ts'
+
+const PATH = '/signout'
+/** The device stays known: its cookie is left, and everything that an app page may have kept in the browser goes. */
+const CLEAR = { 'clear-site-data': '"cache", "storage"' }
+
+export function createSignOut({ audit, presenter, sessions }: AccountOptions) {
+  const sessionOf = (request: PageRequest) => sessions.find(request.cookies.get(sessions.cookieName))
+
+  function signedOut(request: PageRequest): Answer {
+    const gone: SetCookie = { name: sessions.cookieName, value: '' }
+    const answer = presenter.page(request, (messages) => signedOutView({ signIn: '/signin' }, messages), {
+      isolated: true,
+    })
+    return { ...answer, cookies: [...(answer.cookies ?? []), gone] }
+  }
+
+  return {
+    async show(request: PageRequest): Promise<Answer> {
+      if (!(await sessionOf(request))) return signedOut(request)
+      return presenter.page(request, (messages) => signOutView({ action: PATH, stay: '/' }, messages), {
+        isolated: true,
+      })
+    },
+
+    async take(request: PageRequest): Promise<Answer> {
+      const form = await request.form()
+      if (form.get('answer') === 'deny') return redirect('/')
+      const session = await sessionOf(request)
+      if (session && (await sessions.end(session.id, 'signed-out', session.personId))) {
+        const { id, personId } = session
+        await audit.record('person-signed-out', { actor: personId, subject: personId, session: id })
+      }
+      const answer = signedOut(request)
+      return { ...answer, headers: { ...answer.headers, ...CLEAR } }
+    },
+  }
+}

@@ -1,0 +1,71 @@
+/** A receipt in words, for the person it is about. */
+import type { Receipt } from '#access'
+import { Refusal } from '#core/refusal'
+import type { Answer } from '#http'
+import { type HelpCode, helpSentence, reasonSentence, type WhyData, whyView } from '#pages'
+import { type Decision, decide } from '#policy'
+import { reasonsFor } from '#signin'
+import type { Visit } from './gate.ts'
+import type { AccountOptions } from './open.ts'
+
+/** `7K4Q-92MD`, and room for how people type it. */
+const LONGEST_REFERENCE = 32
+/** The reason says it already, and it is no rule that somebody wrote. */
+const UNWRITTEN = 'audience'
+
+export function createWhy({ access, catalog, factors }: AccountOptions) {
+  /** The whole decision where the same policies are still in force; of older ones only what the receipt itself says. */
+  function decisionOf({ facts, policies, outcome, policy, rule }: Receipt): Decision {
+    const inForce = access.policies.current()
+    if (inForce.version === policies) return decide(inForce, facts)
+    return {
+      outcome,
+      policy: policy ?? null,
+      rule: rule ?? null,
+      line: null,
+      satisfied_by: [],
+      missing: [],
+      reported: [],
+      trace: [],
+      versions: { policies, facts: 1 },
+    }
+  }
+
+  async function helpFor({ outcome, missing }: Decision, personId: string): Promise<HelpCode[]> {
+    if (outcome === 'allow') return []
+    if (outcome === 'deny') return ['ask-help-desk']
+    if (missing.length === 0) return ['confirm-again']
+    const enrolled = new Set<string>((await factors.enrolled(personId)).map(({ kind }) => kind))
+    const usable = missing.filter((combination) => combination.every((factor) => enrolled.has(factor)))
+    if (usable.length > 0) return [usable.some((one) => one.includes('passkey')) ? 'use-passkey' : 'confirm-again']
+    const helps = (factor: string) => missing.some((combination) => combination.includes(factor))
+    const add = [...(helps('passkey') ? ['add-passkey' as const] : []), ...(helps('totp') ? ['add-totp' as const] : [])]
+    return add.length > 0 ? add : ['ask-help-desk']
+  }
+
+  return async (visit: Visit): Promise<Answer> => {
+    const { messages, person, request } = visit
+    const reference = request.params['receipt'] ?? ''
+    const receipt = reference.length <= LONGEST_REFERENCE ? await access.receipts.find(reference) : undefined
+    // ATTACK: somebody else's receipt is the same 404 as one that never was
+    if (receipt?.person !== person.id) throw new Refusal('not-found', 'no receipt of this person')
+
+    const decision = decisionOf(receipt)
+    const { at, facts, outcome, rule } = receipt
+    const app = receipt.app === undefined ? undefined : ((await catalog.apps.find(receipt.app))?.name ?? receipt.app)
+    // INVARIANT: sentences of ours and the rule's name; never what a rule says, a network or anybody else
+    const reasons = reasonsFor({ decision, outcome, facts }, app ?? messages.account.title, messages)
+    const help = await helpFor({ ...decision, outcome }, person.id)
+    const data: WhyData = {
+      outcome,
+      reference: receipt.reference,
+      at,
+      ...(app === undefined ? {} : { app }),
+      reasons: reasons.map(({ code, values }) => reasonSentence(messages, code, values)),
+      help: help.map((code) => helpSentence(messages, code)),
+      ...(rule === undefined || rule === UNWRITTEN ? {} : { rule }),
+      back: { href: '/', name: messages.common.toApps },
+    }
+    return visit.page(whyView(data, messages))
+  }
+}

@@ -1,0 +1,75 @@
+/** What the verbs on people share: whom a name means, and how a person is printed. */
+import { readFile } from 'node:fs/promises'
+import { resolve } from 'node:path'
+import { Refusal } from '#core/refusal'
+import type { Person } from '#directory'
+import type { Arguments, Context, House, Verb } from '../verb.ts'
+
+/** In the audit trail. */
+export const BY = 'cli'
+
+/** By user name, else by id. Throws `person-unknown`. */
+export async function personOf(named: string, { people }: House): Promise<Person> {
+  const person = (await people.byId(named)) ?? (await people.find(named))
+  if (!person) throw new Refusal('person-unknown', 'nobody has this user name or id')
+  return person
+}
+
+/** The only argument, or undefined after saying how the verb is used. */
+export function onlyArgument(args: Arguments, verb: Verb, context: Context): string | undefined {
+  if (args.positional.length === 1) return args.positional[0]
+  context.err(`usage: portico ${verb.usage}`)
+  return undefined
+}
+
+/** A person as `--json` prints them. Groups that are not known are null, which is not the same as an empty list. */
+export const shown = (person: Person) => ({
+  id: person.id,
+  username: person.username,
+  directory: person.directory,
+  name: person.name,
+  given_name: person.givenName,
+  family_name: person.familyName,
+  mail: person.mail,
+  mail_verified: person.mailVerified,
+  organisation: person.organisation,
+  language: person.language,
+  groups: person.groups ?? null,
+  attributes: person.attributes,
+  disabled: person.disabled,
+  created_at: new Date(person.createdAt).toISOString(),
+})
+
+export const groupsOf = (person: Person): string => person.groups?.join(', ') ?? 'groups unknown'
+
+const LONGEST_SECRET = 4096
+
+/**
+ * The password of `--password-file F` or `--password-stdin`, without the newline that editors and `echo` put at its end.
+ * ATTACK: there is no flag for the password itself, because every user of the machine can read command lines.
+ */
+export async function passwordFrom(args: Arguments): Promise<string | undefined> {
+  const file = args.flag('password-file')
+  if (file !== undefined && args.has('password-stdin'))
+    throw new Refusal('input-invalid', '--password-file or --password-stdin, not both')
+  const text =
+    file !== undefined ? await readSecret(resolve(file)) : args.has('password-stdin') ? await readStdin() : undefined
+  return text?.replace(/\r?\n$/, '')
+}
+
+async function readSecret(file: string): Promise<string> {
+  try {
+    return await readFile(file, 'utf8')
+  } catch (error) {
+    throw new Refusal('input-invalid', `--password-file cannot be read: ${(error as NodeJS.ErrnoException).code}`)
+  }
+}
+
+async function readStdin(): Promise<string> {
+  let text = ''
+  for await (const chunk of process.stdin.setEncoding('utf8')) {
+    text += chunk
+    if (text.length > LONGEST_SECRET) throw new Refusal('input-invalid', 'the password on standard input is too long')
+  }
+  return text
+}

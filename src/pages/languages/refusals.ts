@@ -1,0 +1,224 @@
+/**
+ * The public sentence of every refusal in the languages other than English, whose sentences stand in core's table.
+ * A new code is a row there and a row here: without it, the types do not hold.
+ */
+import { REFUSALS, type RefusalCode } from '#core/refusals'
+import type { Language } from './language.ts'
+
+const TRANSLATED: Readonly<Record<RefusalCode, Readonly<Record<Exclude<Language, 'en'>, string>>>> = Object.freeze({
+  'app-exists': {
+    nl: 'Er bestaat al een app met deze id.',
+    de: 'Es gibt schon eine App mit dieser ID.',
+    ru: 'Приложение с таким идентификатором уже есть.',
+  },
+  'app-invalid': {
+    nl: 'De beschrijving van deze app klopt niet.',
+    de: 'Diese App ist nicht richtig beschrieben.',
+    ru: 'Это приложение описано с ошибкой.',
+  },
+  'app-unknown': {
+    nl: 'Deze app is hier niet geregistreerd.',
+    de: 'Diese App ist hier nicht registriert.',
+    ru: 'Это приложение здесь не зарегистрировано.',
+  },
+  'app-without-secret': {
+    nl: 'Deze app heeft geen geheim.',
+    de: 'Diese App hat kein Geheimnis.',
+    ru: 'У этого приложения нет секрета.',
+  },
+  'body-too-large': {
+    nl: 'Wat er is gestuurd, is te groot.',
+    de: 'Was gesendet wurde, ist zu groß.',
+    ru: 'Отправлено слишком много данных.',
+  },
+  'code-invalid': {
+    nl: 'Deze code klopt niet.',
+    de: 'Dieser Code stimmt nicht.',
+    ru: 'Этот код неверен.',
+  },
+  'conversation-expired': {
+    nl: 'Dit inloggen duurde te lang. Begin opnieuw.',
+    de: 'Diese Anmeldung hat zu lange gedauert. Bitte beginnen Sie von vorn.',
+    ru: 'Вход занял слишком много времени. Начните сначала.',
+  },
+  'cross-origin': {
+    nl: 'Dit formulier kwam van een andere site.',
+    de: 'Dieses Formular wurde von einer anderen Website gesendet.',
+    ru: 'Эта форма отправлена с другого сайта.',
+  },
+  'device-unknown': {
+    nl: 'Dit apparaat is niet bekend.',
+    de: 'Dieses Gerät ist nicht bekannt.',
+    ru: 'Это устройство неизвестно.',
+  },
+  'directory-read-only': {
+    nl: 'Dit staat in een andere directory en moet daar worden gewijzigd.',
+    de: 'Das wird in einem anderen Verzeichnis geführt und muss dort geändert werden.',
+    ru: 'Эти данные хранятся в другом каталоге, изменить их можно только там.',
+  },
+  'directory-unavailable': {
+    nl: 'Uw directory is nu niet bereikbaar. Probeer het zo meteen opnieuw.',
+    de: 'Ihr Verzeichnis ist gerade nicht erreichbar. Bitte versuchen Sie es gleich noch einmal.',
+    ru: 'Ваш каталог пользователей сейчас недоступен. Попробуйте ещё раз чуть позже.',
+  },
+  'directory-unknown': {
+    nl: 'Die directory bestaat niet.',
+    de: 'Dieses Verzeichnis gibt es nicht.',
+    ru: 'Такого каталога нет.',
+  },
+  'enrolment-expired': {
+    nl: 'Dit duurde te lang. Begin opnieuw met toevoegen.',
+    de: 'Das hat zu lange gedauert. Bitte beginnen Sie mit dem Hinzufügen von vorn.',
+    ru: 'Прошло слишком много времени. Начните добавление сначала.',
+  },
+  'factor-not-enrolled': {
+    nl: 'Deze manier van inloggen is niet ingesteld.',
+    de: 'Dieser Anmeldeweg ist nicht eingerichtet.',
+    ru: 'Этот способ входа не настроен.',
+  },
+  'factor-unknown': {
+    nl: 'Die manier van inloggen bestaat niet.',
+    de: 'Diesen Anmeldeweg gibt es nicht.',
+    ru: 'Такого способа входа нет.',
+  },
+  'factors-full': {
+    nl: 'Meer hiervan kan één persoon niet hebben.',
+    de: 'Mehr davon kann eine Person nicht haben.',
+    ru: 'Больше добавить нельзя: для одного человека это предел.',
+  },
+  'input-invalid': {
+    nl: 'Iets van wat er is gestuurd, was niet te begrijpen.',
+    de: 'Etwas von dem, was gesendet wurde, war nicht zu verstehen.',
+    ru: 'Часть отправленных данных не удалось понять.',
+  },
+  internal: {
+    nl: 'Er ging iets mis aan onze kant.',
+    de: 'Bei uns ist etwas schiefgegangen.',
+    ru: 'У нас произошла ошибка.',
+  },
+  'last-factor': {
+    nl: 'Dit is de enige manier van inloggen die over is, dus die blijft.',
+    de: 'Das ist der letzte Weg, sich anzumelden. Deshalb bleibt er.',
+    ru: 'Это единственный оставшийся способ входа, поэтому он остаётся.',
+  },
+  'method-not-allowed': {
+    nl: 'Dit adres neemt zo’n verzoek niet aan.',
+    de: 'Diese Adresse nimmt eine solche Anfrage nicht an.',
+    ru: 'Этот адрес не принимает такие запросы.',
+  },
+  'not-found': {
+    nl: 'Op dit adres staat niets.',
+    de: 'Unter dieser Adresse gibt es nichts.',
+    ru: 'По этому адресу ничего нет.',
+  },
+  'outbound-failed': {
+    nl: 'Een andere server was niet bereikbaar.',
+    de: 'Ein anderer Server war nicht erreichbar.',
+    ru: 'Не удалось связаться с другим сервером.',
+  },
+  'outbound-refused': {
+    nl: 'Een andere server was niet bereikbaar.',
+    de: 'Ein anderer Server war nicht erreichbar.',
+    ru: 'Не удалось связаться с другим сервером.',
+  },
+  overloaded: {
+    nl: 'Er loggen nu heel veel mensen in. Probeer het zo meteen opnieuw.',
+    de: 'Gerade melden sich sehr viele Menschen an. Bitte versuchen Sie es gleich noch einmal.',
+    ru: 'Сейчас входит очень много людей. Попробуйте ещё раз чуть позже.',
+  },
+  'passkey-invalid': {
+    nl: 'Deze passkey kon niet worden gecontroleerd.',
+    de: 'Dieser Passkey konnte nicht geprüft werden.',
+    ru: 'Этот ключ доступа не удалось проверить.',
+  },
+  'password-weak': {
+    nl: 'Dit wachtwoord is te kort of te makkelijk te raden.',
+    de: 'Dieses Passwort ist zu kurz oder zu leicht zu erraten.',
+    ru: 'Этот пароль слишком короткий или его легко угадать.',
+  },
+  'password-wrong': {
+    nl: 'De gebruikersnaam of het wachtwoord klopt niet.',
+    de: 'Der Benutzername oder das Passwort stimmt nicht.',
+    ru: 'Неверное имя пользователя или пароль.',
+  },
+  'person-disabled': {
+    nl: 'Dit account is uitgeschakeld.',
+    de: 'Dieses Konto ist abgeschaltet.',
+    ru: 'Эта учётная запись отключена.',
+  },
+  'person-exists': {
+    nl: 'Er bestaat al iemand met deze gebruikersnaam.',
+    de: 'Es gibt schon jemanden mit diesem Benutzernamen.',
+    ru: 'Человек с таким именем пользователя уже есть.',
+  },
+  'person-unknown': {
+    nl: 'Deze persoon is niet bekend.',
+    de: 'Diese Person ist nicht bekannt.',
+    ru: 'Этот человек неизвестен.',
+  },
+  'request-refused': {
+    nl: 'De app stuurde een verzoek dat niet kan worden beantwoord.',
+    de: 'Die App hat eine Anfrage gesendet, die sich nicht beantworten lässt.',
+    ru: 'Приложение отправило запрос, на который нельзя ответить.',
+  },
+  'sealed-record-invalid': {
+    nl: 'Er ging iets mis aan onze kant.',
+    de: 'Bei uns ist etwas schiefgegangen.',
+    ru: 'У нас произошла ошибка.',
+  },
+  'session-required': {
+    nl: 'Log eerst in.',
+    de: 'Bitte melden Sie sich zuerst an.',
+    ru: 'Сначала войдите.',
+  },
+  'session-unknown': {
+    nl: 'Deze sessie is al beëindigd.',
+    de: 'Diese Sitzung ist schon beendet.',
+    ru: 'Этот сеанс уже завершён.',
+  },
+  'settings-invalid': {
+    nl: 'De instellingen zijn zo niet te gebruiken.',
+    de: 'Die Einstellungen sind so nicht brauchbar.',
+    ru: 'С такими настройками работать нельзя.',
+  },
+  'state-conflict': {
+    nl: 'Iemand anders heeft dit intussen gewijzigd. Kijk het opnieuw na.',
+    de: 'Jemand anderes hat das inzwischen geändert. Bitte sehen Sie noch einmal nach.',
+    ru: 'За это время кто-то другой внёс изменения. Посмотрите ещё раз.',
+  },
+  'storage-unavailable': {
+    nl: 'Er ging iets mis aan onze kant. Probeer het zo meteen opnieuw.',
+    de: 'Bei uns ist etwas schiefgegangen. Bitte versuchen Sie es gleich noch einmal.',
+    ru: 'У нас произошла ошибка. Попробуйте ещё раз чуть позже.',
+  },
+  'template-invalid': {
+    nl: 'In de beschrijving van deze app in de catalogus zit een fout.',
+    de: 'Die Beschreibung dieser App im Katalog enthält einen Fehler.',
+    ru: 'В описании этого приложения в каталоге есть ошибка.',
+  },
+  'template-unknown': {
+    nl: 'De catalogus kent deze app niet.',
+    de: 'Diese App steht nicht im Katalog.',
+    ru: 'В каталоге нет такого приложения.',
+  },
+  throttled: {
+    nl: 'Te veel pogingen. Wacht even.',
+    de: 'Zu viele Versuche. Bitte warten Sie einen Moment.',
+    ru: 'Слишком много попыток. Подождите немного.',
+  },
+  'type-not-supported': {
+    nl: 'Wat er is gestuurd, heeft een vorm die hier niet wordt begrepen.',
+    de: 'Was gesendet wurde, hat eine Form, die hier nicht verstanden wird.',
+    ru: 'Данные отправлены в формате, который здесь не поддерживается.',
+  },
+})
+
+/** In English a refusal says what core's table says: it is written once. */
+export function refusalsIn(language: Language): Readonly<Record<RefusalCode, string>> {
+  const codes = Object.keys(REFUSALS) as RefusalCode[]
+  return Object.freeze(
+    Object.fromEntries(
+      codes.map((code) => [code, language === 'en' ? REFUSALS[code].say : TRANSLATED[code][language]]),
+    ) as Record<RefusalCode, string>,
+  )
+}

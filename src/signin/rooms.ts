@@ -1,0 +1,30 @@
+/** What the conversation needs of the rest of the house. */
+import type { Access } from '#access'
+import type { Audit } from '#audit'
+import type { Catalog } from '#catalog'
+import type { Clock } from '#core/clock'
+import type { People } from '#directory'
+import type { Factors } from '#factors'
+import type { Presenter } from '#pages'
+import type { Devices, Sessions } from '#sessions'
+import type { Storage } from '#storage'
+import type { Errands } from './errand.ts'
+
+export interface SigninOptions {
+  readonly storage: Storage
+  readonly clock: Clock
+  readonly audit: Audit
+  readonly access: Access
+  readonly people: People
+  readonly factors: Factors
+  readonly sessions: Sessions
+  readonly devices: Devices
+  readonly catalog: Catalog
+  readonly presenter: Presenter
+  /** The operator's sentence about where to get help. */
+  readonly support: string | undefined
+}
+
+export interface SigninRooms extends SigninOptions {
+  readonly errands: Errands
+}

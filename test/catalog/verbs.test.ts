@@ -1,0 +1,161 @@
+/** The `apps` and `catalog` commands, run as the command line runs them. */
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { beforeEach, expect, test } from 'vitest'
+import { runCommand } from '../../src/cli/run.ts'
+import { appsVerbs } from '../../src/cli/verbs/apps.ts'
+import { catalogVerbs } from '../../src/cli/verbs/catalog.ts'
+import { folder, openHouse, SHIPPED } from './house.ts'
+
+let root: string
+beforeEach(() => {
+  root = folder({ 'portico.yaml': `issuer: https://sso.kestrel.example\ncatalog: ${SHIPPED}\n` })
+})
+
+async function portico(...words: string[]): Promise<{ code: number; out: string; err: string }> {
+  const lines = { out: [] as string[], err: [] as string[] }
+  const code = await runCommand({
+    words: [...words, '--config', join(root, 'portico.yaml')],
+    verbs: [...appsVerbs, ...catalogVerbs],
+    openHouse: async () => (await openHouse({ url: `sqlite:${root}/portico.db` })) as never,
+    out: (line) => lines.out.push(line),
+    err: (line) => lines.err.push(line),
+  })
+  return { code, out: lines.out.join('\n'), err: lines.err.join('\n') }
+}
+
+const ADD = ['apps', 'add', 'grafana', '--set', 'base_url=https://grafana.example.com', '--audience', 'staff']
+
+test('`apps add` with two values prints client id, secret, discovery address and the side of the app', async () => {
+  const { code, out } = await portico(...ADD)
+  expect(code).toBe(0)
+  expect(out).toMatch(
+    /client_id +grafana\nclient_secret +[\w-]{43}\ndiscovery_url +https:\/\/sso\.kestrel\.example\/\.well-known\/openid-configuration/,
+  )
+  const secret = /client_secret +(\S+)/.exec(out)![1]!
+  expect(out).toContain(`GF_AUTH_GENERIC_OAUTH_CLIENT_SECRET=${secret}\n`)
+  expect(out).toContain('GF_AUTH_GENERIC_OAUTH_TOKEN_URL=https://sso.kestrel.example/oauth2/token')
+  for (const words of [['list'], ['show', 'grafana'], ['export', 'grafana'], ['snippet', 'grafana', '--for', 'env']]) {
+    for (const json of [[], ['--json']]) {
+      const later = await portico('apps', ...words, ...json)
+      expect(later.code).toBe(0)
+      expect(later.out, words.join(' ')).toContain('grafana')
+      expect(later.out, words.join(' ')).not.toContain(secret)
+    }
+  }
+  expect((await portico('apps', 'snippet', 'grafana')).out).toContain(
+    'CLIENT_SECRET=<client secret shown at registration>',
+  )
+})
+
+test('`apps add --json` is one object on one line', async () => {
+  const { out } = await portico(...ADD, '--id', 'dashboards', '--policy', 'store-apps', '--audience', 'care', '--json')
+  expect(JSON.parse(out)).toMatchObject({
+    id: 'dashboards',
+    client_id: 'dashboards',
+    client_secret: expect.any(String),
+    discovery_url: 'https://sso.kestrel.example/.well-known/openid-configuration',
+    policy: 'store-apps',
+    audience: ['staff', 'care'],
+    redirect_uris: ['https://grafana.example.com/login/generic_oauth'],
+    settings: [{ format: 'env', text: expect.any(String) }],
+  })
+})
+
+test.each<[string, string[], RegExp]>([
+  [
+    'a missing input is named with its label and an example',
+    ['apps', 'add', 'grafana', '--audience', 'staff'],
+    /Grafana URL: --set base_url=https:\/\/grafana\.example\.com/,
+  ],
+  [
+    'a missing audience is asked for',
+    ['apps', 'add', 'grafana', '--set', 'base_url=https://g.example.com'],
+    /audience-missing.*--audience/,
+  ],
+  ['an unknown slug brings the nearest', ['apps', 'add', 'graphana'], /did you mean `grafana`/],
+  ['an unknown input brings the nearest', [...ADD, '--set', 'base_uri=x'], /did you mean `base_url`/],
+  ['a value without a key', ['apps', 'add', 'grafana', '--set', 'x'], /KEY=VALUE/],
+  [
+    'an unsafe address',
+    ['apps', 'add', 'custom-oidc', '--set', 'redirect_uri=javascript:alert(1)', '--audience', 'staff'],
+    /input-invalid/,
+  ],
+  ['an app that is not there', ['apps', 'show', 'none'], /app-unknown/],
+  ['a file that is not there', ['apps', 'apply', '/no/such/file'], /ENOENT/],
+  ['a prune of one file', ['apps', 'apply', join(SHIPPED, 'grafana.yaml'), '--prune'], /takes a folder/],
+  ['a snippet for a proxy that knows nothing of it', ['apps', 'snippet', 'none', '--for', 'nginx'], /app-unknown/],
+  ['a template that is not there', ['catalog', 'show', 'graphana'], /did you mean `grafana`/],
+  ['an empty catalog', ['catalog', 'check', '/no/such/folder'], /no template/],
+])('wrong use ends with 2: %s', async (_, words, message) => {
+  const { code, err } = await portico(...words)
+  expect(err).toMatch(message)
+  expect(code).toBe(2)
+})
+
+test('the same app a second time is refused, and another id is taken', async () => {
+  await portico(...ADD)
+  expect(await portico(...ADD)).toMatchObject({ code: 2, err: expect.stringContaining('app-exists') })
+  expect((await portico(...ADD, '--id', 'grafana-2')).code).toBe(0)
+})
+
+test("a public client's page for `apps add` has no secret in it", async () => {
+  const { out } = await portico(
+    'apps',
+    'add',
+    'zammad',
+    '--set',
+    'base_url=https://help.example.com',
+    '--audience',
+    '*',
+    '--json',
+  )
+  expect(JSON.parse(out)).not.toHaveProperty('client_secret')
+})
+
+test('export, remove and apply bring an app back, with a new secret', async () => {
+  const first = JSON.parse((await portico(...ADD, '--json')).out).client_secret
+  const manifest = (await portico('apps', 'export', 'grafana')).out
+  mkdirSync(join(root, 'apps'))
+  writeFileSync(join(root, 'apps/grafana.yaml'), manifest)
+  expect((await portico('apps', 'apply', join(root, 'apps'))).out).toContain('= unchanged grafana')
+  expect((await portico('apps', 'remove', 'grafana')).code).toBe(0)
+  expect((await portico('apps', 'apply', join(root, 'apps'), '--dry-run')).out).toMatch(/\+ create {4}grafana\ndry run/)
+  const { changes } = JSON.parse((await portico('apps', 'apply', join(root, 'apps'), '--prune', '--json')).out)
+  expect(changes).toEqual([{ id: 'grafana', action: 'create', keys: [], client_secret: expect.any(String) }])
+  expect(changes[0].client_secret).not.toBe(first)
+  const rotated = JSON.parse((await portico('apps', 'rotate-secret', 'grafana', '--json')).out)
+  expect(rotated.client_secret).not.toBe(changes[0].client_secret)
+})
+
+test('bad manifests end with 1 and are told with their places', async () => {
+  writeFileSync(join(root, 'bad.yaml'), 'id: shop\naudiense: [staff]\n')
+  const { code, out } = await portico('apps', 'apply', join(root, 'bad.yaml'))
+  expect(code).toBe(1)
+  expect(out).toMatch(/bad\.yaml:2:1 unknown-key .*did you mean `audience`\?\nnothing was changed/)
+})
+
+test('`apps search` finds and says when it found nothing', async () => {
+  expect((await portico('apps', 'search', 'grafana')).out).toMatch(/^grafana +Grafana \(monitoring\)/)
+  expect(await portico('apps', 'search', 'no', 'such', 'app')).toMatchObject({ code: 1 })
+})
+
+test('`catalog check` passes on what is shipped and fails on a mistake', async () => {
+  expect(await portico('catalog', 'check')).toMatchObject({
+    code: 0,
+    out: expect.stringMatching(/^\d+ templates, 0 problems$/),
+  })
+  const { code, out } = await portico('catalog', 'check', folder({ 'shop.yaml': 'slug: shop\nnamme: Shop\n' }))
+  expect(code).toBe(1)
+  expect(out).toMatch(/shop\.yaml:2:1 unknown-key .*did you mean `name`\?/)
+})
+
+test('`catalog show` prints the template', async () => {
+  expect((await portico('catalog', 'show', 'gitlab')).out).toContain(
+    "'{base_url}/users/auth/openid_connect/callback'".slice(1, -1),
+  )
+  expect(JSON.parse((await portico('catalog', 'show', 'gitlab', '--json')).out)).toMatchObject({
+    slug: 'gitlab',
+    saml: { acs_urls: [expect.any(String)] },
+  })
+})

@@ -1,0 +1,223 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { runCommand } from '../../src/cli/run.ts'
+import type { House, Verb } from '../../src/cli/verb.ts'
+import { directoriesVerbs } from '../../src/cli/verbs/directories.ts'
+import { groupsVerbs } from '../../src/cli/verbs/groups.ts'
+import { peopleVerbs } from '../../src/cli/verbs/people.ts'
+import { openHouse, type TestHouse } from './house.ts'
+
+const verbs: readonly Verb[] = [...peopleVerbs, ...groupsVerbs, ...directoriesVerbs]
+let folder: string
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'portico-verbs-'))
+  await writeFile(join(folder, 'portico.yaml'), 'directories: [{ id: local, kind: local }]\n')
+})
+afterAll(() => rm(folder, { recursive: true, force: true }))
+
+/** A command line on one house: its exit code and what it printed. */
+async function shell() {
+  const house: TestHouse = await openHouse()
+  const run = async (...words: string[]) => {
+    const out: string[] = []
+    const err: string[] = []
+    const code = await runCommand({
+      words: [...words, '--config', join(folder, 'portico.yaml')],
+      verbs,
+      out: (line) => out.push(line),
+      err: (line) => err.push(line),
+      openHouse: async () => ({ ...(house as unknown as House), close: async () => {} }),
+    })
+    return { code, out, err, json: () => JSON.parse(out.join('\n')) }
+  }
+  const file = async (name: string, text: string) => {
+    await writeFile(join(folder, name), text)
+    return join(folder, name)
+  }
+  return { ...house, run, file }
+}
+
+test('a person’s life on the command line', async () => {
+  const { run, file, people } = await shell()
+  const secret = await file('password.txt', 'correct horse\n')
+  const added = await run(
+    'people',
+    'add',
+    'sam',
+    '--name',
+    'Sam Jansen',
+    '--group',
+    'staff',
+    '--group',
+    'care',
+    '--mail',
+    'sam@kestrel.example',
+    '--language',
+    'nl',
+    '--password-file',
+    secret,
+  )
+  expect(added).toMatchObject({ code: 0, err: [] })
+  expect(await people.verifyPassword('sam', 'correct horse')).toMatchObject({
+    groups: ['care', 'staff'],
+    language: 'nl',
+  })
+  const shown = await run('people', 'show', 'SAM', '--json')
+  expect(shown.json()).toMatchObject({
+    username: 'sam',
+    name: 'Sam Jansen',
+    groups: ['care', 'staff'],
+    mail_verified: false,
+    disabled: false,
+    has_password: true,
+  })
+  expect((await run('people', 'show', shown.json().id)).out[0]).toBe('sam: Sam Jansen')
+  expect(await run('people', 'disable', 'sam')).toMatchObject({ code: 0, out: ['disabled sam'] })
+  expect((await run('people', 'list', '--disabled', '--json')).json()).toHaveLength(1)
+  expect((await run('people', 'list', '--enabled', '--json')).json()).toEqual([])
+  expect(await run('people', 'enable', 'sam')).toMatchObject({ code: 0 })
+  await file('password.txt', 'another horse')
+  expect(await run('people', 'password', 'sam', '--password-file', secret)).toMatchObject({ code: 0 })
+  expect(await people.verifyPassword('sam', 'another horse')).not.toBe('wrong')
+  expect(await run('people', 'remove', 'sam')).toMatchObject({ code: 0 })
+  expect((await run('people', 'show', 'sam')).code).toBe(2)
+  expect((await run('people', 'list')).out).toEqual(['nobody'])
+})
+
+test.each([
+  [['people', 'add']],
+  [['people', 'add', 'sam']],
+  [['people', 'add', 'sam', '--name', 'Sam', '--language', 'fr']],
+  [['people', 'add', '=sam', '--name', 'Sam']],
+  [['people', 'add', 'sam', '--name', 'Sam', '--password', 'secret']],
+  [['people', 'add', 'sam', '--name', 'Sam', '--password-file', '/nowhere']],
+  [['people', 'add', 'sam', '--name', 'Sam', '--directory', 'nowhere']],
+  [['people', 'show']],
+  [['people', 'show', 'nobody']],
+  [['people', 'disable', 'nobody']],
+  [['people', 'password', 'nobody']],
+  [['people', 'list', '--disabled', '--enabled']],
+  [['people', 'import']],
+  [['people', 'import', '/nowhere.csv']],
+  [['people', 'import', '/etc/hostname']],
+  [['groups', 'add', 'staff']],
+  [['groups', 'add', 'staff', 'nobody']],
+  [['directories', 'test']],
+  [['directories', 'test', 'nowhere']],
+])('wrong use is told and ends with 2: %j', async (words) => {
+  const { run, people } = await shell()
+  const { code, err, out } = await run(...words)
+  expect(code).toBe(2)
+  expect(err.length).toBeGreaterThan(0)
+  expect(out).toEqual([])
+  expect(await people.list()).toEqual([])
+})
+
+test('an import gives the file back with result and reason, harmless to spreadsheets, without passwords', async () => {
+  const { run, file, people } = await shell()
+  const name = await file(
+    'people.csv',
+    'username,name,password\nsam,"=cmd|\' /C calc\'!A0",correct horse\n-kim,"@Kim",correct horse\nleo,Leo,12345678\nshort,Row\n',
+  )
+  const dry = await run('people', 'import', name, '--dry-run')
+  expect(dry.code).toBe(1)
+  expect(dry.err).toEqual(['1 added, 0 changed, 0 unchanged, 3 refused (dry run: nothing was written)'])
+  expect(await people.list()).toEqual([])
+  const { code, out } = await run('people', 'import', name)
+  expect(code).toBe(1)
+  expect(out).toEqual(dry.out)
+  expect(out[0]).toBe('username,name,password,result,reason')
+  expect(out[1]).toBe("sam,'=cmd|' /C calc'!A0,,added,")
+  expect(out[2]).toMatch(/^'-kim,'@Kim,,refused,"username-invalid: /)
+  expect(out[3]).toMatch(/^leo,Leo,,refused,password-weak: /)
+  expect(out[4]).toMatch(/^,,,refused,"cells-wrong: /)
+  expect(out.join('\n')).not.toContain('correct horse')
+  // the result is itself a file that can be imported; passwords are not in it, so leo comes without one
+  const again = await run('people', 'import', await file('again.csv', out.join('\n')), '--json')
+  expect(again.json()).toMatchObject({ dry_run: false, added: 1, changed: 0, unchanged: 1, refused: 2 })
+  expect(await people.find('sam')).toMatchObject({ name: "=cmd|' /C calc'!A0" })
+})
+
+test('what `people list --csv` prints can be imported and changes nothing', async () => {
+  const { run, file, people } = await shell()
+  await people.add(
+    {
+      username: 'sam',
+      name: '=Sam, "the" store',
+      groups: ['staff', 'care'],
+      mail: 'sam@kestrel.example',
+      organisation: 'retail/nl',
+      language: 'nl',
+    },
+    'cli',
+  )
+  await people.add({ username: 'boss', name: 'Boss', groups: ['administrators'], disabled: true }, 'cli')
+  const { out } = await run('people', 'list', '--csv')
+  expect(out).toHaveLength(3)
+  const again = await run('people', 'import', await file('list.csv', out.join('\r\n')), '--json')
+  expect(again).toMatchObject({ code: 0 })
+  expect(again.json()).toMatchObject({ unchanged: 2, added: 0, changed: 0, refused: 0 })
+})
+
+test('JSON Lines come back as JSON Lines, and text in another encoding is refused row by row', async () => {
+  const { run, file, people } = await shell()
+  const lines = await run(
+    'people',
+    'import',
+    await file('people.jsonl', '{"username":"sam","name":"Sam","groups":["staff"]}\n{"username":"kim"}\n'),
+  )
+  expect(lines.out.map((line) => JSON.parse(line))).toEqual([
+    { username: 'sam', name: 'Sam', groups: 'staff', result: 'added' },
+    { username: 'kim', result: 'refused', reason: expect.stringMatching(/^name-missing: /) },
+  ])
+  const latin1 = join(folder, 'latin1.csv')
+  await writeFile(latin1, Buffer.from('username,name\nzoe,Zo\u00eb\nleo,Leo\n', 'latin1'))
+  const { json } = await run('people', 'import', latin1, '--json')
+  expect(json()).toMatchObject({
+    added: 1,
+    refused: 1,
+    rows: [{ reason: expect.stringMatching(/^encoding-invalid/) }, { result: 'added' }],
+  })
+  expect(await people.find('zoe')).toBeUndefined()
+})
+
+test('only --allow-administrators lets an import make administrators', async () => {
+  const { run, file, people } = await shell()
+  const name = await file('admins.csv', 'username,name,groups\neve,Eve,administrators\n')
+  expect((await run('people', 'import', name)).code).toBe(1)
+  expect(await people.list()).toEqual([])
+  expect((await run('people', 'import', name, '--allow-administrators')).code).toBe(0)
+  expect(await people.list({ group: 'administrators' })).toHaveLength(1)
+})
+
+test('groups are listed, joined and left', async () => {
+  const { run, people } = await shell()
+  await people.add({ username: 'sam', name: 'Sam' }, 'cli')
+  expect((await run('groups', 'list')).out).toEqual(['no groups'])
+  expect((await run('groups', 'add', 'staff', 'sam')).out).toEqual(['sam: staff'])
+  expect((await run('groups', 'add', 'care', 'sam', '--json')).json()).toMatchObject({ groups: ['care', 'staff'] })
+  expect((await run('groups', 'list', '--json')).json()).toEqual([
+    { name: 'care', members: 1 },
+    { name: 'staff', members: 1 },
+  ])
+  expect((await run('groups', 'remove', 'care', 'sam')).out).toEqual(['sam: staff'])
+})
+
+test('`directories test` prints each step and ends with 1 when one fails', async () => {
+  const { run, people } = await shell()
+  await people.add({ username: 'sam', name: 'Sam' }, 'cli')
+  expect(await run('directories', 'test', 'local', '--user', 'sam')).toMatchObject({
+    code: 0,
+    out: expect.arrayContaining(['ok']),
+  })
+  const failed = await run('directories', 'test', 'local', '--user', 'nobody')
+  expect(failed.code).toBe(1)
+  expect(failed.out.join('\n')).toMatch(/FAIL person[\s\S]*to fix:/)
+  expect((await run('directories', 'test', 'local', '--json')).json()).toMatchObject({
+    directory: 'local',
+    ok: true,
+    steps: [{ step: 'storage', ok: true }],
+  })
+})

@@ -1,0 +1,250 @@
+/** What holds for all policies and all facts. Small worlds, so that rules and facts meet often. */
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { type Decision, decide, type Facts } from '#policy'
+import { createStrengths, meets } from '../../src/policy/strengths.ts'
+import { stricter, type Terms, type Verdict } from '../../src/policy/terms.ts'
+import { NINE, nine, policiesOf } from './house.ts'
+
+const CUSTOM = { 's.yaml': { strengths: { floor: [['passkey'], ['badge', 'pin'], ['password']] } } }
+const STRENGTHS = ['any', 'two-factors', 'phishing-resistant', 'hardware', 'floor']
+const DURATIONS = ['0s', '10m', '1h', '12h']
+const hour = 3_600_000
+
+const leaf = fc.constantFrom<object>(
+  { 'user.groups': ['staff'] },
+  { 'user.groups': { all: ['staff', 'care'] } },
+  { 'user.groups': { none: ['care'] } },
+  { 'user.organisation': { under: ['retail'] } },
+  { 'user.attribute.grade': ['7'] },
+  { 'app.tags': ['high-risk'] },
+  { 'app.tier': ['critical'] },
+  { network: ['stores'] },
+  { network: { outside: ['stores', 'office'] } },
+  { 'device.known': true },
+  { 'device.kind': 'shared' },
+  { 'session.age': { over: '8h' } },
+  { 'request.kind': ['admin', 'account'] },
+  { time: { days: 'mon-fri', between: '08:00-18:00', zone: 'Europe/Amsterdam' } },
+)
+const { when } = fc.letrec<{ when: object }>((tie) => ({
+  when: fc.oneof(
+    { maxDepth: 2, withCrossShrink: true },
+    leaf,
+    fc.tuple(leaf, leaf).map(([a, b]) => ({ ...a, ...b })),
+    fc.array(tie('when'), { minLength: 1, maxLength: 2 }).map((any) => ({ any })),
+    fc.array(tie('when'), { minLength: 1, maxLength: 2 }).map((all) => ({ all })),
+    tie('when').map((not) => ({ not })),
+  ),
+}))
+
+const duration = fc.constantFrom(...DURATIONS)
+const allow = fc.record(
+  {
+    strength: fc.constantFrom(...STRENGTHS),
+    within: duration,
+    remember_device: fc.constantFrom('1h', '30d'),
+    session: fc.record({ idle: duration, max: fc.constantFrom('1h', '12h') }, { requiredKeys: [] }),
+  },
+  { requiredKeys: [] },
+)
+const rule = fc.tuple(fc.option(when, { nil: undefined }), fc.oneof({ weight: 3, arbitrary: allow.map((terms) => ({ allow: terms })) }, { weight: 1, arbitrary: fc.constant({ deny: {} }) }))
+const rules = fc.array(rule, { minLength: 1, maxLength: 4 }).map((list) => list.map(([condition, verdict], i) => ({ name: `r${i}`, ...(condition && { when: condition }), ...verdict })))
+
+const maybe = <T>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, { nil: undefined, freq: 4 })
+const ago = fc.constantFrom(0, 5, 30, 300, 700).map((minutes) => nine - minutes * 60_000)
+const proof = fc.record({
+  factor: fc.constantFrom('password', 'passkey', 'totp', 'recovery-code', 'badge', 'pin'),
+  at: maybe(ago),
+  user_verified: maybe(fc.boolean()),
+  hardware: maybe(fc.boolean()),
+})
+const facts: fc.Arbitrary<Facts> = fc.record({
+  at: maybe(fc.constantFrom(NINE, nine + 12 * hour)),
+  request: maybe(fc.record({ kind: maybe(fc.constantFrom('app', 'admin')), started: maybe(ago) })),
+  user: fc.option(
+    fc.record({
+      groups: maybe(fc.subarray(['staff', 'care'])),
+      organisation: maybe(fc.constantFrom('retail/nl', 'partners', null)),
+      attributes: maybe(fc.constantFrom({}, { grade: '7' })),
+    }),
+    { nil: undefined, freq: 12 },
+  ),
+  app: maybe(fc.record({ tags: maybe(fc.subarray(['high-risk', 'store'])), tier: maybe(fc.constantFrom('critical', 'standard')) })),
+  network: maybe(fc.record({ ip: maybe(fc.constantFrom('192.0.2.1', '198.51.100.9', '203.0.113.1', '::ffff:192.0.2.1')) })),
+  device: maybe(fc.record({ known: maybe(fc.boolean()), kind: maybe(fc.constantFrom('personal', 'shared')), trusted_since: maybe(ago) })),
+  session: maybe(fc.record({ started: maybe(ago), authenticated: maybe(fc.array(proof, { maxLength: 3 })) })),
+}) as fc.Arbitrary<Facts>
+
+/** 60 policies × 40 facts for each property: more than 10,000 cases in all. */
+const POLICIES = 60
+const each = (check: (facts: Facts, judge: (facts: Facts) => Decision, written: object[]) => void) =>
+  fc.assert(
+    fc.property(rules, fc.array(facts, { minLength: 40, maxLength: 40 }), (written, list) => {
+      const policies = policiesOf(written, CUSTOM)
+      for (const one of list) check(one, (given) => decide(policies, given, { policy: 'p' }), written)
+    }),
+    { numRuns: POLICIES },
+  )
+
+const RANK = { allow: 0, challenge: 1, deny: 2 }
+const table = createStrengths(new Map([['floor', [['passkey'], ['badge', 'pin'], ['password']]]]))
+const setOf = ({ required }: Decision) => [required!.strength, ...(required!.also ?? [])].reduce((set, name) => set | table.find(name)!.bit, 0)
+const length = (text: string | undefined) => (text === undefined ? Number.POSITIVE_INFINITY : DURATIONS.indexOf(text))
+
+/** Every set of facts that lacks exactly one leaf or branch of these. */
+function* lacking(value: object): Generator<object> {
+  for (const [key, inner] of Object.entries(value)) {
+    if (inner === undefined) continue
+    const { [key as keyof typeof value]: _, ...rest } = value as Record<string, unknown>
+    yield rest
+    if (typeof inner === 'object' && inner !== null && !Array.isArray(inner) && key !== 'attributes') for (const less of lacking(inner)) yield { ...value, [key]: less }
+  }
+}
+
+/** What `poorer` allows and `full` does not. */
+function loosened(full: Decision, poorer: Decision, nobody: boolean): string | undefined {
+  if (full.outcome !== 'allow' && poorer.outcome === 'allow') return 'lets in'
+  // nobody is asked to sign in first, even where the answer will be no
+  if (nobody) return undefined
+  if (RANK[poorer.outcome] < RANK[full.outcome]) return 'outcome'
+  if (poorer.outcome === 'deny') return undefined
+  const [strict, loose] = [{ every: setOf(poorer), one: 0 }, { every: setOf(full), one: 0 }]
+  for (let factors = 0; factors < 64; factors++) {
+    if (meets(table, strict, factors) && !meets(table, loose, factors)) return 'strength'
+  }
+  if (length(poorer.required!.within) > length(full.required!.within)) return 'within'
+  if (length(poorer.session?.idle) > length(full.session?.idle)) return 'idle'
+  return poorer.remember_device && !full.remember_device ? 'remember' : undefined
+}
+
+describe('for all policies and facts', () => {
+  test('taking a fact away never loosens the result', () => {
+    each((given, judge) => {
+      const full = judge(given)
+      for (const less of lacking(given) as Generator<Facts>) {
+        const poorer = judge(less)
+        const broken = loosened(full, poorer, less.user === undefined)
+        if (broken) expect.fail(`${broken}: ${JSON.stringify(less)}`)
+      }
+    })
+  })
+
+  test('deciding again gives the same, also from facts that went through JSON', () => {
+    each((given, judge) => {
+      const first = JSON.stringify(judge(given))
+      expect(JSON.stringify(judge(given))).toBe(first)
+      expect(JSON.stringify(judge(JSON.parse(JSON.stringify(given))))).toBe(first)
+    })
+  })
+
+  test('giving what is missing, whichever alternative, turns a challenge into yes', () => {
+    each((given, judge) => {
+      const full = { ...given, at: NINE, request: { ...given.request, started: nine } }
+      const decision = judge(full)
+      if (decision.outcome !== 'challenge' || full.user === undefined) return
+      expect(decision.missing.length).toBeGreaterThan(0)
+      for (const combination of decision.missing) {
+        const more = combination.map((factor) => ({ factor, at: nine, user_verified: true, hardware: true }))
+        const session = { ...full.session, authenticated: [...(full.session?.authenticated ?? []), ...more] }
+        expect(judge({ ...full, session }).outcome).toBe('allow')
+        const fewer = { ...session, authenticated: session.authenticated.slice(0, -1) }
+        expect(judge({ ...full, session: fewer }).outcome).toBe('challenge')
+      }
+    })
+  })
+
+  test('nobody is let in without a rule that allows, a person and their factors', () => {
+    each((given, judge, written) => {
+      const decision = judge(given)
+      if (decision.outcome !== 'allow') return
+      expect(given.user).toBeDefined()
+      expect(decision.satisfied_by.length).toBeGreaterThan(0)
+      expect(decision.missing).toEqual([])
+      expect(written.find((one) => (one as { name: string }).name === decision.rule)).toHaveProperty('allow')
+    })
+  })
+
+  test('rules in report mode change nothing but the record', () => {
+    fc.assert(
+      fc.property(rules, rules, fc.nat(4), fc.array(facts, { minLength: 20, maxLength: 20 }), (written, reports, at, list) => {
+        const place = at % (written.length + 1)
+        const silent = reports.map((one, i) => ({ ...one, name: `report ${i}`, mode: 'report' }))
+        const plain = policiesOf(written, CUSTOM)
+        const watched = policiesOf([...written.slice(0, place), ...silent, ...written.slice(place)], CUSTOM)
+        for (const given of list) {
+          const strip = ({ reported: _, trace, versions: __, line: ___, ...rest }: Decision) => ({ ...rest, rules: trace.filter((one) => !one.mode).map((one) => [one.rule, one.matched]) })
+          expect(strip(decide(watched, given, { policy: 'p' }))).toEqual(strip(decide(plain, given, { policy: 'p' })))
+        }
+      }),
+      { numRuns: 50 },
+    )
+  })
+
+  test('what a request wants never loosens the result', () => {
+    each((given, judge) => {
+      const plain = judge(given)
+      for (const wanted of [{ strength: ['any'] }, { strength: ['floor', 'two-factors'] }, { max_age: 600 }, { fresh: true }, { strength: ['moon'] }]) {
+        const more = judge({ ...given, request: { ...given.request, wanted } })
+        expect(RANK[more.outcome]).toBeGreaterThanOrEqual(RANK[plain.outcome])
+      }
+    })
+  })
+
+  test('not, any and all follow the laws of three-valued logic', () => {
+    fc.assert(
+      fc.property(when, when, fc.array(facts, { minLength: 20, maxLength: 20 }), (a, b, list) => {
+        const laws = [
+          [{ not: { not: a } }, a],
+          [{ not: { all: [a, b] } }, { any: [{ not: a }, { not: b }] }],
+          [{ not: { any: [a, b] } }, { all: [{ not: a }, { not: b }] }],
+          [{ any: [a, b] }, { any: [b, a] }],
+          [{ all: [a, b] }, { all: [b, a] }],
+          [{ any: [a, { all: [a, b] }] }, a],
+          [{ all: [a, { any: [a, b] }] }, a],
+        ]
+        const policies = policiesOf(
+          laws.flat().map((condition, i) => ({ name: `r${i}`, when: condition, mode: 'report', deny: {} })),
+          CUSTOM,
+        )
+        for (const given of list) {
+          const said = decide(policies, given, { policy: 'p' }).trace.map((one) => one.matched)
+          for (let i = 0; i < said.length; i += 2) expect(said[i]).toBe(said[i + 1])
+        }
+      }),
+      { numRuns: 60 },
+    )
+  })
+})
+
+describe('the stricter of two', () => {
+  const short = fc.constantFrom(...DURATIONS).map((text) => ({ ms: DURATIONS.indexOf(text), text }))
+  const terms: fc.Arbitrary<Terms> = fc
+    .record({ strengths: fc.integer({ min: 1, max: 31 }), within: maybe(short), fresh: fc.constantFrom(true as const, undefined), remember: maybe(short), idle: maybe(short), max: maybe(short) })
+    .map(({ strengths, ...times }) => ({ strengths, ends: [], ...Object.fromEntries(Object.entries(times).filter(([, time]) => time)) }))
+  const verdict: fc.Arbitrary<Verdict> = fc.oneof({ weight: 6, arbitrary: terms }, { weight: 1, arbitrary: fc.constant('deny' as const) })
+  const plain = (one: Verdict) => stricter(one, one === 'deny' ? one : { ...one })
+  const notWeaker = (a: Verdict, b: Verdict): boolean => JSON.stringify(stricter(a, b), Object.keys(sorted(a))) === JSON.stringify(plain(a), Object.keys(sorted(a)))
+  const sorted = (one: Verdict) => (one === 'deny' ? {} : { ms: 0, text: 0, strengths: 0, within: 0, fresh: 0, remember: 0, idle: 0, max: 0 })
+
+  test('is commutative, associative and the same with itself', () => {
+    fc.assert(
+      fc.property(verdict, verdict, verdict, (a, b, c) => {
+        expect(stricter(a, b)).toEqual(stricter(b, a))
+        expect(stricter(stricter(a, b), c)).toEqual(stricter(a, stricter(b, c)))
+        expect(plain(plain(a))).toEqual(plain(a))
+      }),
+      { numRuns: 1500 },
+    )
+  })
+
+  test('is not weaker than either, and growing one side never weakens it', () => {
+    fc.assert(
+      fc.property(verdict, verdict, verdict, (a, b, c) => {
+        expect(notWeaker(stricter(a, b), a) && notWeaker(stricter(a, b), b)).toBe(true)
+        expect(notWeaker(stricter(stricter(a, c), b), stricter(a, b))).toBe(true)
+      }),
+      { numRuns: 1500 },
+    )
+  })
+})
