@@ -67,7 +67,7 @@ export const conversationOf = ({ session }: Visit): string => `account:${session
 /** What the person can mend; the rest is not theirs to read. */
 export const mendable = (error: unknown): error is Refusal => error instanceof Refusal && error.status < 500
 
-export function createEnrolment({ factors, sessions }: AccountOptions, overview: Overview) {
+export function createEnrolment({ factors }: AccountOptions, overview: Overview) {
   const who = (visit: Visit) => ({ personId: visit.person.id, conversation: conversationOf(visit) })
 
   async function begin(visit: Visit, ceremony: Ceremony, wrong?: Refusal): Promise<Answer> {
@@ -88,20 +88,18 @@ export function createEnrolment({ factors, sessions }: AccountOptions, overview:
   }
 
   async function finish(visit: Visit, ceremony: Ceremony): Promise<Answer> {
-    const { request, session, messages } = visit
+    const { request, messages } = visit
     const form = await request.form()
     if (form.get('step') !== ceremony.step) return begin(visit, ceremony)
     const label = ceremony.kind === 'passkey' ? browserOf(request, messages) : undefined
-    let added: Awaited<ReturnType<typeof factors.finishEnrolment>>
     try {
-      added = await factors.finishEnrolment(ceremony.kind, ceremony.answer(form), { ...who(visit), label })
+      await factors.finishEnrolment(ceremony.kind, ceremony.answer(form), { ...who(visit), label })
     } catch (error) {
       if (!mendable(error)) throw error
       return begin(visit, ceremony, error)
     }
-    if (!added.proof) return visit.done(ceremony.done)
-    const raised = await sessions.raise(session, [added.proof])
-    return visit.done(ceremony.done, [{ name: sessions.cookieName, value: raised.cookie }])
+    // adding a factor is no sign-in with it: the next risky app still asks for it
+    return visit.done(ceremony.done)
   }
 
   const formOf = (ceremony: Ceremony) => ({

@@ -126,7 +126,7 @@ function cellText(name: Column, cell: unknown): string | undefined {
 }
 
 const YES: ReadonlySet<string> = new Set(['true', 'yes', '1'])
-const NO: ReadonlySet<string> = new Set(['false', 'no', '0', ''])
+const NO: ReadonlySet<string> = new Set(['false', 'no', '0'])
 
 /** What the row wants, as far as that can be judged without looking anybody up. */
 export function draftOf(cells: ReadonlyMap<Column, string>, organisationRoot: string | undefined): Draft | Reason {
@@ -164,7 +164,8 @@ export function draftOf(cells: ReadonlyMap<Column, string>, organisationRoot: st
     if (isAdministrators(group) && group !== ADMINISTRATORS)
       return reason('group-invalid', `a group that only looks like ${ADMINISTRATORS} is refused`)
   }
-  const flag = cell('disabled')?.toLowerCase()
+  // an empty cell is no statement: a column left blank must not switch anybody on again
+  const flag = cell('disabled')?.toLowerCase() || undefined
   if (flag !== undefined && !YES.has(flag) && !NO.has(flag))
     return reason('disabled-invalid', 'disabled is true or false')
   return {

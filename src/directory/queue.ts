@@ -45,8 +45,8 @@ export function createQueue({ clock, places, waiting, deadline, refuse }: QueueO
       return line.length - head
     },
     async run(work) {
-      // INVARIANT: whoever comes now stands behind everybody who waits, even when a place is free this very tick
-      if (running < places && head === line.length) running++
+      // INVARIANT: a place is free only when nobody waits, because `next` hands it on in the tick in which it is given back
+      if (running < places) running++
       else {
         if (line.length - head >= waiting) throw refuse('full')
         await new Promise<void>((resolve, reject) => {

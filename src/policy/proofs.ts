@@ -39,7 +39,11 @@ export function proofsOf(facts: Facts, at: Instant | undefined, terms: Terms): P
  * The instant before which a factor is too old, undefined where there is no limit, NaN where the limit cannot be worked
  * out: nothing satisfies that. A session that would have ended by `max` or `ends` cannot lend its factors either.
  */
-function oldestAllowed(facts: Facts, at: Instant | undefined, { within, fresh, max, ends }: Terms): Instant | undefined {
+function oldestAllowed(
+  facts: Facts,
+  at: Instant | undefined,
+  { within, fresh, max, ends }: Terms,
+): Instant | undefined {
   if (!within && !fresh && !max && ends.length === 0) return undefined
   if (at === undefined) return Number.NaN
   let oldest = Number.NEGATIVE_INFINITY

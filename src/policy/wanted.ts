@@ -21,12 +21,12 @@ export function wantedOf(strengths: Strengths, wanted: NonNullable<Facts['reques
   if (!wanted) return NOTHING
   const names = wanted.strength ?? []
   const preferred = names.flatMap((name) => strengths.find(name) ?? [])
-  const age = wanted.max_age
+  // an age that is no number cannot be met by an older factor
+  const age = wanted.fresh === true || Number.isNaN(wanted.max_age) ? 0 : wanted.max_age
   return {
     one: preferred.reduce((set, strength) => set | strength.bit, 0),
     preferred,
-    // an age that is no number cannot be met by an older factor
-    age: wanted.fresh === true ? 0 : age === undefined ? undefined : age > 0 ? age : 0,
+    age: age === undefined ? undefined : Math.max(age, 0),
     unmet: names.length > 0 && preferred.length === 0,
   }
 }

@@ -6,7 +6,7 @@ import { Refusal } from '#core/refusal'
 import type { Person } from '#directory'
 import type { FactorKind } from '#factors'
 import { type Answer, type PageRequest, redirect, type SetCookie } from '#http'
-import { choiceView, expiredView } from '#pages'
+import { browserName, choiceView, expiredView } from '#pages'
 import type { Device, Proof, Session } from '#sessions'
 import { nextStep, possibleWays, type Situation, type StepName } from './dispatch.ts'
 import { browserHash, type Changes, type Errand, pathOf } from './errand.ts'
@@ -53,10 +53,11 @@ export function createConversation(rooms: SigninRooms) {
       person,
       device,
       address: request.address,
-      startedAt: errand.startedAt,
+      startedAt: session && errand.session === session.id ? errand.startedAt : rooms.clock.now(),
     })
     const alive = verdict.person ? session : undefined
-    const enrolled = alive ? [...new Set((await factors.enrolled(alive.personId)).map((factor) => factor.kind))] : []
+    const own = alive ? await factors.enrolled(alive.personId) : []
+    const enrolled = [...new Set(own.filter(({ left }) => left !== 0).map(({ kind }) => kind))]
     const enrollable =
       alive && verdict.outcome === 'challenge'
         ? await enrollableNow(request, { errand, session: alive, device, enrolled, verdict })
@@ -143,6 +144,7 @@ export function createConversation(rooms: SigninRooms) {
     const status = refusal?.status ?? (step === 'refused' ? 403 : 200)
     const answer = presenter.page(request, () => view, {
       status,
+      path: pathOf(place.errand),
       formTargets: place.errand.formTargets ?? [],
       ...(refusal?.retryAfter ? { retryAfter: refusal.retryAfter } : {}),
     })
@@ -162,7 +164,7 @@ export function createConversation(rooms: SigninRooms) {
     if (!errand.outcome) await errands.change(errand, { outcome: 'done' })
     const offered = Number(/^(\d+)d$/.exec(verdict.decision.remember_device ?? '')?.[1] ?? Number.NaN)
     const trustDays = errand.remember && errand.raised && offered > 0 ? offered : undefined
-    const label = request.headers['user-agent']?.slice(0, 80) ?? ''
+    const label = browserName(presenter.messages(request), request.headers['user-agent']) ?? ''
     const known = await rememberDevice(rooms, { request, device, personId: session.personId, label, trustDays })
     return redirect(errand.returnTo, [...cookies, ...known])
   }
@@ -200,7 +202,12 @@ export function createConversation(rooms: SigninRooms) {
           ;({ session, cookies } = await establish(rooms, { request, current: place.current, device, personId, proof }))
         }
         const remember = outcome.kind === 'proved' && outcome.remember
-        changes = { somebodyElse: false, raised: place.session !== undefined, ...(remember ? { remember } : {}) }
+        changes = {
+          somebodyElse: false,
+          raised: place.session !== undefined,
+          ...(session ? { session: session.id } : {}),
+          ...(remember ? { remember } : {}),
+        }
       }
     }
     const changed = await errands.change(errand, changes)

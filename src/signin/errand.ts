@@ -19,6 +19,9 @@ export interface NewErrand {
   /** Addresses to which `returnTo` leads on, for the Content-Security-Policy. */
   readonly formTargets?: readonly string[]
   readonly loginHint?: string
+  /** Of an errand that goes on where an earlier one ended: when that one began, and the session it proved. */
+  readonly startedAt?: Instant
+  readonly session?: string
   /** Scopes that this person has to agree to before the app gets them. */
   readonly consent?: readonly string[]
 }
@@ -26,6 +29,11 @@ export interface NewErrand {
 export interface Errand extends NewErrand {
   readonly id: string
   readonly startedAt: Instant
+  /**
+   * The session in which a factor was given on this errand. Only then may factors count as given for this very request
+   * (`within: 0s`): a browser that merely holds a cookie has shown nothing.
+   */
+  readonly session?: string
   /** Hash of the cookie of the browser that opened it first. */
   readonly browser?: string
   /** What was typed as user name. */
@@ -54,19 +62,16 @@ export interface Errands {
   end(id: string): Promise<void>
 }
 
-/** As long as the engine keeps what it is waiting for. */
+/** After the last thing that happened. */
 export const ERRAND_LIFE = minutes(60)
 const ID = /^[A-Za-z0-9_-]{16,64}$/
 
 export function createErrands(state: State, clock: Clock): Errands {
   const key = (id: string) => `errand:${id}`
-  const write = (errand: Errand) =>
-    state.set(key(errand.id), JSON.stringify(errand), {
-      ttl: Math.max(errand.startedAt + ERRAND_LIFE - clock.now(), 1),
-    })
+  const write = (errand: Errand) => state.set(key(errand.id), JSON.stringify(errand), { ttl: ERRAND_LIFE })
   return {
     async begin(wanted) {
-      const errand: Errand = { ...wanted, id: wanted.id ?? randomId(), startedAt: clock.now() }
+      const errand: Errand = { ...wanted, id: wanted.id ?? randomId(), startedAt: wanted.startedAt ?? clock.now() }
       await write(errand)
       return errand
     },

@@ -27,7 +27,7 @@ export function openSignin(options: SigninOptions): Signin {
         method: 'GET',
         path: '/signin',
         handle: async (request) =>
-          redirect(await begin({ kind: 'account', policy: 'account', returnTo: ownPath(request.query.get('return')) })),
+          redirect(await begin({ kind: 'app', policy: 'account', returnTo: ownPath(request.query.get('return')) })),
       },
       { method: 'GET', path: '/signin/:errand', handle: conversation.get },
       { method: 'POST', path: '/signin/:errand', handle: conversation.post },

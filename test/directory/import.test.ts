@@ -228,8 +228,11 @@ test('who is disabled by an import loses everything at once, and stays disabled 
   expect(told(await importing(people, 'username,disabled\nsam,yes\n'))).toEqual(['changed'])
   expect(heard).toEqual([sam.id])
   await importing(people, 'username,name\nsam,Sam Two\n')
+  expect(told(await importing(people, 'username,disabled\nsam,\n'))).toEqual(['unchanged'])
   expect(await people.find('sam')).toMatchObject({ disabled: true, name: 'Sam Two' })
   expect(heard).toEqual([sam.id])
+  expect(told(await importing(people, 'username,disabled\nsam,no\n'))).toEqual(['changed'])
+  expect(await people.find('sam')).toMatchObject({ disabled: false })
 })
 
 test('who is disabled while an import hashes passwords is not switched on again by it', async () => {

@@ -96,7 +96,12 @@ const TABLE: [condition: string, wanted: unknown, facts: Facts, result: true | f
   ['session.age', { over: '8h' }, { at: 8 * 3_600_000, session: { started: 0 } }, false],
   ['session.age', { over: '8h' }, { at: 8 * 3_600_000 }, 'unknown'],
   ['session.age', { over: '8h' }, { session: { started: 0 } }, 'unknown'],
-  ['session.age', { over: '8h' }, { at: '2026-11-22T09:00:01Z', session: { started: '2026-11-22T02:00:00+01:00' } }, true],
+  [
+    'session.age',
+    { over: '8h' },
+    { at: '2026-11-22T09:00:01Z', session: { started: '2026-11-22T02:00:00+01:00' } },
+    true,
+  ],
   ['request.kind', ['admin', 'helpdesk'], { request: { kind: 'admin' } }, true],
   ['request.kind', 'admin', { request: { kind: 'app' } }, false],
   ['request.kind', 'admin', {}, 'unknown'],

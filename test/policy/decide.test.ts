@@ -18,7 +18,11 @@ describe('decide', () => {
   })
 
   test('denies where no rule matches', () => {
-    expect(judge([{ name: 'care', when: care, allow: {} }], signedIn)).toMatchObject({ outcome: 'deny', rule: null, missing: [] })
+    expect(judge([{ name: 'care', when: care, allow: {} }], signedIn)).toMatchObject({
+      outcome: 'deny',
+      rule: null,
+      missing: [],
+    })
   })
 
   test.each([
@@ -30,7 +34,9 @@ describe('decide', () => {
   })
 
   test('judges the policy of the app, unless another one is asked for', () => {
-    const policies = policiesOf([always('p rule', { allow: {} })], { 'q.yaml': { policy: 'q', rules: [always('q rule', { allow: {} })] } })
+    const policies = policiesOf([always('p rule', { allow: {} })], {
+      'q.yaml': { policy: 'q', rules: [always('q rule', { allow: {} })] },
+    })
     const facts = { ...signedIn, app: { policy: 'q' } }
     expect(decide(policies, facts).rule).toBe('q rule')
     expect(decide(policies, facts, { policy: 'p' }).rule).toBe('p rule')
@@ -39,7 +45,11 @@ describe('decide', () => {
   test('writes down each rule it judged, with the conditions up to the one that failed', () => {
     const rules = [
       { name: 'closed', when: { 'app.tags': ['high-risk'], network: { outside: ['stores'] } }, deny: {} },
-      { name: 'staff', when: staff, allow: { strength: 'two-factors', within: '12h', session: { idle: '15m', max: '10h' } } },
+      {
+        name: 'staff',
+        when: staff,
+        allow: { strength: 'two-factors', within: '12h', session: { idle: '15m', max: '10h' } },
+      },
       { name: 'never reached', allow: {} },
     ]
     const facts = { ...given(['password', 5], ['totp', 4]), app: { tags: ['store'] } }
@@ -84,7 +94,8 @@ describe('decide', () => {
   })
 
   test('names file and line of the rule', () => {
-    const text = 'policy: q\ntitle: T\nrules:\n  - name: one\n    when: { user.groups: [care] }\n    deny: {}\n\n  - name: two\n    allow: {}\n'
+    const text =
+      'policy: q\ntitle: T\nrules:\n  - name: one\n    when: { user.groups: [care] }\n    deny: {}\n\n  - name: two\n    allow: {}\n'
     const policies = policiesOf([always('x', { deny: {} })], { 'deep/q.yaml': text })
     const decision = decide(policies, signedIn, { policy: 'q' })
     expect(decision.line).toMatch(/\/policies\/deep\/q\.yaml:8$/)
@@ -112,7 +123,9 @@ describe('an error', () => {
     ]
     const decision = judge(rules, broken('tags'))
     expect(decision).toMatchObject({ outcome: 'deny', rule: 'looks' })
-    expect(decision.trace).toMatchObject([{ matched: 'error', conditions: [{ condition: 'app.tags', result: 'error', why: 'RangeError' }] }])
+    expect(decision.trace).toMatchObject([
+      { matched: 'error', conditions: [{ condition: 'app.tags', result: 'error', why: 'RangeError' }] },
+    ])
     expect(JSON.stringify(decision)).not.toContain('somebody')
   })
 
@@ -120,7 +133,11 @@ describe('an error', () => {
     const rules = [{ name: 'looks', when: { any: [{ not: { 'app.tags': ['x'] } }, { 'user.id': ['u1'] }] }, allow: {} }]
     const decision = judge(rules, broken('tags'))
     expect(decision.outcome).toBe('deny')
-    expect(decision.trace[0]!.conditions[0]).toMatchObject({ condition: 'any', result: 'error', conditions: [{ condition: 'not', result: 'error' }] })
+    expect(decision.trace[0]!.conditions[0]).toMatchObject({
+      condition: 'any',
+      result: 'error',
+      conditions: [{ condition: 'not', result: 'error' }],
+    })
   })
 
   test('in a rule that only reports has no effect', () => {
@@ -136,7 +153,10 @@ describe('an error', () => {
   test('outside of any condition denies', () => {
     const hostile = { app: { policy: 'p' }, user: {}, session: { authenticated: 7 } } as unknown as Facts
     expect(judge([always('all', { allow: {} })], hostile)).toMatchObject({ outcome: 'deny', rule: null })
-    expect(judge([always('all', { allow: {} })], null as unknown as Facts)).toMatchObject({ outcome: 'deny', rule: null })
+    expect(judge([always('all', { allow: {} })], null as unknown as Facts)).toMatchObject({
+      outcome: 'deny',
+      rule: null,
+    })
   })
 })
 
@@ -157,11 +177,17 @@ describe('a rule in report mode', () => {
   })
 
   test('records that it may have matched', () => {
-    expect(judge(rules('report'), { ...signedIn, user: {} }).reported[0]).toMatchObject({ rule: 'tried', matched: 'unknown' })
+    expect(judge(rules('report'), { ...signedIn, user: {} }).reported[0]).toMatchObject({
+      rule: 'tried',
+      matched: 'unknown',
+    })
   })
 
   test('does not by itself allow or deny where nothing else matches', () => {
-    expect(judge([{ name: 'tried', mode: 'report', allow: {} }], signedIn)).toMatchObject({ outcome: 'deny', rule: null })
+    expect(judge([{ name: 'tried', mode: 'report', allow: {} }], signedIn)).toMatchObject({
+      outcome: 'deny',
+      rule: null,
+    })
   })
 })
 
@@ -170,10 +196,39 @@ describe('nobody signed in', () => {
 
   test.each([
     ['a rule on the person could allow', [{ name: 'r', when: staff, allow: {} }], 'challenge', 'r'],
-    ['every rule denies', [{ name: 'r', when: staff, deny: {} }, { name: 's', deny: {} }], 'deny', 'r'],
-    ['a rule before denies for certain', [{ name: 'r', when: { 'app.tags': ['store'] }, deny: {} }, { name: 's', allow: {} }], 'deny', 'r'],
-    ['a rule before may deny', [{ name: 'r', when: staff, deny: {} }, { name: 's', when: care, allow: {} }], 'challenge', 's'],
-    ['the rules that allow do not match the place', [{ name: 'r', when: { ...staff, network: ['office'] }, allow: {} }], 'deny', null],
+    [
+      'every rule denies',
+      [
+        { name: 'r', when: staff, deny: {} },
+        { name: 's', deny: {} },
+      ],
+      'deny',
+      'r',
+    ],
+    [
+      'a rule before denies for certain',
+      [
+        { name: 'r', when: { 'app.tags': ['store'] }, deny: {} },
+        { name: 's', allow: {} },
+      ],
+      'deny',
+      'r',
+    ],
+    [
+      'a rule before may deny',
+      [
+        { name: 'r', when: staff, deny: {} },
+        { name: 's', when: care, allow: {} },
+      ],
+      'challenge',
+      's',
+    ],
+    [
+      'the rules that allow do not match the place',
+      [{ name: 'r', when: { ...staff, network: ['office'] }, allow: {} }],
+      'deny',
+      null,
+    ],
     ['only a report would allow', [{ name: 'r', mode: 'report', allow: {} }], 'deny', null],
   ])('when %s', (_, rules, outcome, rule) => {
     expect(judge(rules, nobody)).toMatchObject({ outcome, rule })
@@ -203,15 +258,25 @@ describe('the baseline', () => {
   const others = { name: 'others', allow: {} }
 
   test('holds where it denies', () => {
-    const files = baseline([{ name: 'leavers', when: { 'user.groups': ['leavers'] }, deny: { say: 'Goodbye.' } }, others])
+    const files = baseline([
+      { name: 'leavers', when: { 'user.groups': ['leavers'] }, deny: { say: 'Goodbye.' } },
+      others,
+    ])
     const leaver = { ...signedIn, user: { groups: ['staff', 'leavers'] } }
-    expect(judge([always('all', { allow: {} })], leaver, files)).toMatchObject({ outcome: 'deny', policy: 'base', rule: 'leavers', deny: { say: 'Goodbye.' } })
+    expect(judge([always('all', { allow: {} })], leaver, files)).toMatchObject({
+      outcome: 'deny',
+      policy: 'base',
+      rule: 'leavers',
+      deny: { say: 'Goodbye.' },
+    })
     expect(judge([always('all', { allow: {} })], signedIn, files)).toMatchObject({ outcome: 'allow', policy: 'p' })
   })
 
   test('adds its parts where both allow', () => {
     const files = baseline([{ name: 'mfa', allow: { strength: 'two-factors', session: { max: '10h' } } }])
-    expect(judge([always('all', { allow: { within: '1h', session: { idle: '15m', max: '12h' } } })], signedIn, files)).toMatchObject({
+    expect(
+      judge([always('all', { allow: { within: '1h', session: { idle: '15m', max: '12h' } } })], signedIn, files),
+    ).toMatchObject({
       outcome: 'challenge',
       required: { strength: 'two-factors', within: '1h' },
       session: { idle: '15m', max: '10h' },
@@ -220,11 +285,19 @@ describe('the baseline', () => {
 
   test('without a matching rule denies everything', () => {
     const files = baseline([{ name: 'care', when: care, allow: {} }])
-    expect(judge([always('all', { allow: {} })], signedIn, files)).toMatchObject({ outcome: 'deny', policy: 'base', rule: null })
+    expect(judge([always('all', { allow: {} })], signedIn, files)).toMatchObject({
+      outcome: 'deny',
+      policy: 'base',
+      rule: null,
+    })
   })
 
   test('does not loosen a policy that denies', () => {
-    expect(judge([always('no', { deny: {} })], signedIn, baseline([others]))).toMatchObject({ outcome: 'deny', policy: 'p', rule: 'no' })
+    expect(judge([always('no', { deny: {} })], signedIn, baseline([others]))).toMatchObject({
+      outcome: 'deny',
+      policy: 'p',
+      rule: 'no',
+    })
   })
 
   test('stands in the trace behind the policy, and is judged once when it is itself asked', () => {
@@ -235,11 +308,19 @@ describe('the baseline', () => {
 
   test('keeps nobody out whom it could allow after signing in, and everybody whom it could not', () => {
     const rules = [always('all', { allow: {} })]
-    expect(judge(rules, {}, baseline([{ name: 'staff', when: staff, allow: { strength: 'two-factors' } }]))).toMatchObject({
+    expect(
+      judge(rules, {}, baseline([{ name: 'staff', when: staff, allow: { strength: 'two-factors' } }])),
+    ).toMatchObject({
       outcome: 'challenge',
       required: { strength: 'two-factors' },
     })
-    expect(judge(rules, { network: { ip: '192.0.2.1' } }, baseline([{ name: 'o', when: { network: ['office'] }, allow: {} }])).outcome).toBe('deny')
+    expect(
+      judge(
+        rules,
+        { network: { ip: '192.0.2.1' } },
+        baseline([{ name: 'o', when: { network: ['office'] }, allow: {} }]),
+      ).outcome,
+    ).toBe('deny')
   })
 })
 
@@ -268,5 +349,8 @@ describe('the audience of an app', () => {
 
 test('zones from one file serve policies in another', () => {
   expect(Object.keys(NETWORKS.networks)).toEqual(['stores', 'office'])
-  expect(judge([{ name: 'r', when: { network: ['office'] }, allow: {} }], { ...signedIn, network: { ip: '198.51.100.1' } }).outcome).toBe('allow')
+  expect(
+    judge([{ name: 'r', when: { network: ['office'] }, allow: {} }], { ...signedIn, network: { ip: '198.51.100.1' } })
+      .outcome,
+  ).toBe('allow')
 })

@@ -40,7 +40,9 @@ export const judge = (rules: unknown, facts: Facts, others: Readonly<Record<stri
 
 /** Problems as `file:line:column code`, without the folder. */
 export const problemsOf = (files: Readonly<Record<string, unknown>>): string[] =>
-  load(files).problems.map(({ file, line, column, code }) => `${file.replace(/^.*\/policies\/?/, '')}:${line}:${column} ${code}`)
+  load(files).problems.map(
+    ({ file, line, column, code }) => `${file.replace(/^.*\/policies\/?/, '')}:${line}:${column} ${code}`,
+  )
 
 export const NINE = '2026-11-23T09:00:00Z'
 export const nine = Date.parse(NINE)

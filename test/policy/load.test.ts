@@ -1,6 +1,6 @@
-import fc from 'fast-check'
 import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { loadPolicies } from '#policy'
 import { inFolder, load, NETWORKS, problemsOf } from './house.ts'
@@ -14,7 +14,12 @@ const ruleOf = (body: string) => problemsIn(`policy: p\nrules:\n  - name: r\n${b
 describe('loading a folder', () => {
   test('reads every yaml file below it, sorted by path', () => {
     const named = (policy: string) => ({ ...GOOD, policy })
-    const { policies } = load({ 'b.yaml': named('two'), 'a/z.yaml': named('one'), 'c/a.yaml': named('three'), 'notes.txt': 'hello' })
+    const { policies } = load({
+      'b.yaml': named('two'),
+      'a/z.yaml': named('one'),
+      'c/a.yaml': named('three'),
+      'notes.txt': 'hello',
+    })
     expect(policies!.names).toEqual(['one', 'two', 'three'])
   })
 
@@ -24,7 +29,8 @@ describe('loading a folder', () => {
     expect(first.policies!.version).toMatch(/^sha256:[0-9a-f]{64}$/)
     expect(load({ 'b.yaml': GOOD }).policies!.version).not.toBe(first.policies!.version)
     expect(load({ 'a.yaml': `${JSON.stringify(GOOD)} ` }).policies!.version).not.toBe(first.policies!.version)
-    const sites = (csv: string) => load({ 'a.yaml': GOOD, 'n.yaml': { networks: { s: { file: 's.csv' } } }, 's.csv': csv }).policies!.version
+    const sites = (csv: string) =>
+      load({ 'a.yaml': GOOD, 'n.yaml': { networks: { s: { file: 's.csv' } } }, 's.csv': csv }).policies!.version
     expect(sites('192.0.2.0/24,a\n')).not.toBe(sites('192.0.2.0/24,b\n'))
   })
 
@@ -70,24 +76,31 @@ describe('loading a folder', () => {
       '    given: { user: { grups: [] } }',
       '    expect: { outcome: refuse }',
     ].join('\n')
-    const problems = problemsOf({ 'networks.yaml': NETWORKS, 'p.yaml': text, 'a.yaml': 'strengths:\n  weak: [[pasword]]\n' })
-    expect(problems).toEqual([
-      'a.yaml:2:11 unknown-factor',
-      'p.yaml:2:1 unknown-key',
-      'p.yaml:5:13 unknown-condition',
-      'p.yaml:5:30 unknown-network',
-      'p.yaml:6:14 unknown-key',
-      'p.yaml:7:11 duplicate-rule',
-      'p.yaml:8:13 unknown-network',
-      'p.yaml:9:24 unknown-strength',
-      'p.yaml:9:45 invalid',
-      'p.yaml:12:22 unknown-key',
-      'p.yaml:13:24 invalid',
-    ].map((line) => expect.stringMatching(new RegExp(`^${line.replace(/:\d+ /, ':\\d+ ')}$`))))
+    const problems = problemsOf({
+      'networks.yaml': NETWORKS,
+      'p.yaml': text,
+      'a.yaml': 'strengths:\n  weak: [[pasword]]\n',
+    })
+    expect(problems).toEqual(
+      [
+        'a.yaml:2:11 unknown-factor',
+        'p.yaml:2:1 unknown-key',
+        'p.yaml:5:13 unknown-condition',
+        'p.yaml:5:30 unknown-network',
+        'p.yaml:6:14 unknown-key',
+        'p.yaml:7:11 duplicate-rule',
+        'p.yaml:8:13 unknown-network',
+        'p.yaml:9:24 unknown-strength',
+        'p.yaml:9:45 invalid',
+        'p.yaml:12:22 unknown-key',
+        'p.yaml:13:24 invalid',
+      ].map((line) => expect.stringMatching(new RegExp(`^${line.replace(/:\d+ /, ':\\d+ ')}$`))),
+    )
   })
 
   test('names the nearest known name', () => {
-    const text = 'policy: p\nrules:\n  - name: r\n    when: { user.group: [a], network: [store], app.tag: [x] }\n    allow: { strength: two-factor }\n'
+    const text =
+      'policy: p\nrules:\n  - name: r\n    when: { user.group: [a], network: [store], app.tag: [x] }\n    allow: { strength: two-factor }\n'
     const messages = load({ 'networks.yaml': NETWORKS, 'p.yaml': text }).problems.map((problem) => problem.message)
     expect(messages).toEqual([
       '`rules.0.when.user.group` is an unknown condition `user.group`; did you mean `user.groups`?',
@@ -115,16 +128,40 @@ describe('a rule', () => {
     ['any that is no list', 'when: { any: { device.known: true } }\nallow: {}', ['p.yaml:4:13 invalid']],
     ['an empty list of groups', 'when: { user.groups: [] }\nallow: {}', ['p.yaml:4:13 invalid']],
     ['a number for a group', 'when: { user.groups: [007] }\nallow: {}', ['p.yaml:4:13 invalid']],
-    ['an unknown key in a condition', 'when: { network: { outsid: [stores] } }\nallow: {}', ['p.yaml:4:24 unknown-key']],
-    ['unknown that is neither yes nor no', 'when: { device.known: { is: true, unknown: maybe } }\nallow: {}', ['p.yaml:4:13 invalid']],
+    [
+      'an unknown key in a condition',
+      'when: { network: { outsid: [stores] } }\nallow: {}',
+      ['p.yaml:4:24 unknown-key'],
+    ],
+    [
+      'unknown that is neither yes nor no',
+      'when: { device.known: { is: true, unknown: maybe } }\nallow: {}',
+      ['p.yaml:4:13 invalid'],
+    ],
     ['a priority', 'priority: 10\nallow: {}', ['p.yaml:4:5 unknown-key']],
     ['a mode that is none', 'mode: shadow\nallow: {}', ['p.yaml:4:5 invalid']],
     ['allow without anything', 'allow:', ['p.yaml:4:5 invalid']],
-    ['a time that is none', 'when: { time: { between: "8-18", zone: Europe/Amsterdam } }\nallow: {}', ['p.yaml:4:13 invalid']],
+    [
+      'a time that is none',
+      'when: { time: { between: "8-18", zone: Europe/Amsterdam } }\nallow: {}',
+      ['p.yaml:4:13 invalid'],
+    ],
     ['a time without a zone', 'when: { time: { days: mon-fri } }\nallow: {}', ['p.yaml:4:13 missing']],
-    ['days that are none', 'when: { time: { days: weekdays, zone: Europe/Amsterdam } }\nallow: {}', ['p.yaml:4:13 invalid']],
-    ['a zone that is none', 'when: { time: { days: mon, zone: Europe/Amsterdm } }\nallow: {}', ['p.yaml:4:13 unknown-time-zone']],
-    ['the zone of the site, which is not known yet', 'when: { time: { days: mon, zone: site } }\nallow: {}', ['p.yaml:4:13 zone-site-unsupported']],
+    [
+      'days that are none',
+      'when: { time: { days: weekdays, zone: Europe/Amsterdam } }\nallow: {}',
+      ['p.yaml:4:13 invalid'],
+    ],
+    [
+      'a zone that is none',
+      'when: { time: { days: mon, zone: Europe/Amsterdm } }\nallow: {}',
+      ['p.yaml:4:13 unknown-time-zone'],
+    ],
+    [
+      'the zone of the site, which is not known yet',
+      'when: { time: { days: mon, zone: site } }\nallow: {}',
+      ['p.yaml:4:13 zone-site-unsupported'],
+    ],
     ['an end of session without zone', 'allow: { session: { ends: "22:00" } }', ['p.yaml:4:14 invalid']],
     ['a request kind that is none', 'when: { request.kind: login }\nallow: {}', ['p.yaml:4:13 invalid']],
   ])('is refused with %s', (_, body, problems) => {
@@ -133,19 +170,27 @@ describe('a rule', () => {
     expect(ruleOf(body).map(loose)).toEqual(problems.map(loose))
   })
 
-  test.each(['country', 'travel.speed', 'frequency.sign_ins', 'upstream.assurance', 'user.attribute.', 'user', '__proto__', 'toString'])(
-    'is refused with the condition %s, which does not exist here',
-    (name) => {
-      expect(ruleOf(`when: { ${name}: [x] }\nallow: {}`).map((line) => line.split(' ')[1])).toEqual(['unknown-condition'])
-    },
-  )
+  test.each([
+    'country',
+    'travel.speed',
+    'frequency.sign_ins',
+    'upstream.assurance',
+    'user.attribute.',
+    'user',
+    '__proto__',
+    'toString',
+  ])('is refused with the condition %s, which does not exist here', (name) => {
+    expect(ruleOf(`when: { ${name}: [x] }\nallow: {}`).map((line) => line.split(' ')[1])).toEqual(['unknown-condition'])
+  })
 
   test.each(['scopes: [a]', 'token: { max: 5m }'])('is refused with allow: %s, which nothing would enforce', (key) => {
     expect(ruleOf(`allow: { ${key} }`).map((line) => line.split(' ')[1])).toEqual(['unknown-key'])
   })
 
   test('is refused with the name of the rule on audiences', () => {
-    expect(problemsOf({ 'p.yaml': { policy: 'p', rules: [{ name: 'audience', deny: {} }] } })).toEqual([expect.stringMatching(/ reserved-name$/)])
+    expect(problemsOf({ 'p.yaml': { policy: 'p', rules: [{ name: 'audience', deny: {} }] } })).toEqual([
+      expect.stringMatching(/ reserved-name$/),
+    ])
   })
 
   test('may nest conditions, but not without end', () => {
@@ -173,7 +218,12 @@ describe('a file', () => {
   })
 
   test('that gives a name a second time is refused, with the file of the first', () => {
-    const { problems } = load({ 'a.yaml': GOOD, 'b.yaml': GOOD, 'n.yaml': NETWORKS, 'o.yaml': { networks: { stores: { ranges: ['10.0.0.0/8'] } } } })
+    const { problems } = load({
+      'a.yaml': GOOD,
+      'b.yaml': GOOD,
+      'n.yaml': NETWORKS,
+      'o.yaml': { networks: { stores: { ranges: ['10.0.0.0/8'] } } },
+    })
     expect(problems.map(({ code, message }) => [code, message.replace(/given in .*\//, 'given in ')])).toEqual([
       ['duplicate-name', '`good` is given in a.yaml too'],
       ['duplicate-name', '`stores` is given in n.yaml too'],
@@ -182,7 +232,9 @@ describe('a file', () => {
 
   test('that is a second baseline is refused', () => {
     const base = (policy: string) => ({ ...GOOD, policy, baseline: true })
-    expect(problemsOf({ 'a.yaml': base('a'), 'b.yaml': base('b') })).toEqual([expect.stringMatching(/^b\.yaml:1:\d+ second-baseline$/)])
+    expect(problemsOf({ 'a.yaml': base('a'), 'b.yaml': base('b') })).toEqual([
+      expect.stringMatching(/^b\.yaml:1:\d+ second-baseline$/),
+    ])
   })
 
   test('whose test expects a rule or strength that is not there is refused', () => {
@@ -202,16 +254,26 @@ describe('networks', () => {
       ...(csv === undefined ? {} : { 'n/sites/s.csv': csv }),
     }).map((line) => line.replace(/:1:\d+/, ':'))
 
-  test.each(['192.0.2.0/33', '192.0.2', '192.0.2.0/024', '010.0.0.0/8', '2001:db8::/129', 'fe80::1%eth0/64', '10.0.0.0/8/8', 'stores', '::ffff:10.0.0.0/95'])(
-    'refuse the range %s',
+  test.each([
+    '192.0.2.0/33',
+    '192.0.2',
+    '192.0.2.0/024',
+    '010.0.0.0/8',
+    '2001:db8::/129',
+    'fe80::1%eth0/64',
+    '10.0.0.0/8/8',
+    'stores',
+    '::ffff:10.0.0.0/95',
+  ])('refuse the range %s', (range) => {
+    expect(zone({ ranges: [range] })).toEqual(['n/net.yaml: invalid'])
+  })
+
+  test.each(['192.0.2.7', '0.0.0.0/0', '::/0', '2001:db8::1', '10.1.2.3/8', '::ffff:10.0.0.0/104'])(
+    'take the range %s',
     (range) => {
-      expect(zone({ ranges: [range] })).toEqual(['n/net.yaml: invalid'])
+      expect(zone({ ranges: [range] })).toEqual([])
     },
   )
-
-  test.each(['192.0.2.7', '0.0.0.0/0', '::/0', '2001:db8::1', '10.1.2.3/8', '::ffff:10.0.0.0/104'])('take the range %s', (range) => {
-    expect(zone({ ranges: [range] })).toEqual([])
-  })
 
   test('refuse countries as long as places are not known', () => {
     expect(zone({ countries: ['NL'] })).toEqual(['n/net.yaml: countries-unsupported'])
@@ -219,23 +281,33 @@ describe('networks', () => {
 
   test('have exactly one of ranges and file', () => {
     expect(zone({})).toEqual(['n/net.yaml: zone-invalid'])
-    expect(zone({ ranges: ['10.0.0.0/8'], file: 'sites/s.csv' }, '10.0.0.0/8,a\n')).toEqual(['n/net.yaml: zone-invalid'])
+    expect(zone({ ranges: ['10.0.0.0/8'], file: 'sites/s.csv' }, '10.0.0.0/8,a\n')).toEqual([
+      'n/net.yaml: zone-invalid',
+    ])
   })
 
-  test.each(['../p.yaml', '/etc/passwd', 'sites/../../p.yaml', 'sites\\s.csv'])('do not read outside of the folder: %s', (file) => {
-    expect(zone({ file }, '10.0.0.0/8,a\n')).toEqual(['n/net.yaml: file-outside'])
-  })
+  test.each(['../p.yaml', '/etc/passwd', 'sites/../../p.yaml', 'sites\\s.csv'])(
+    'do not read outside of the folder: %s',
+    (file) => {
+      expect(zone({ file }, '10.0.0.0/8,a\n')).toEqual(['n/net.yaml: file-outside'])
+    },
+  )
 
   test('read sites from a file beside them', () => {
-    expect(zone({ file: 'sites/s.csv' }, 'cidr,site,city\n192.0.2.0/24,s1,"Den Haag, NL"\n\n# more\n2001:db8::/32,s2,\r\n')).toEqual([])
+    expect(
+      zone({ file: 'sites/s.csv' }, 'cidr,site,city\n192.0.2.0/24,s1,"Den Haag, NL"\n\n# more\n2001:db8::/32,s2,\r\n'),
+    ).toEqual([])
     expect(zone({ file: 'sites/s.csv' }, '\uFEFF192.0.2.0/24,s1\n')).toEqual([])
     expect(zone({ file: 'sites/none.csv' })).toEqual(['n/net.yaml: file-unreadable'])
   })
 
   test('refuse every bad line of a file of sites, with its number', () => {
-    const csv = 'cidr,site\n192.0.2.0/24,a\nnonsense,b\n192.0.2.0/24\n192.0.2.0/2x,c\n192.0.2.0/24,"d\n192.0.2.0/24,e,f\n'
+    const csv =
+      'cidr,site\n192.0.2.0/24,a\nnonsense,b\n192.0.2.0/24\n192.0.2.0/2x,c\n192.0.2.0/24,"d\n192.0.2.0/24,e,f\n'
     const { problems } = load({ 'p.yaml': GOOD, 'n.yaml': { networks: { z: { file: 's.csv' } } }, 's.csv': csv })
-    expect(problems.map(({ file, line, code }) => `${file.split('/').pop()}:${line} ${code}`)).toEqual([3, 4, 5, 6, 7].map((line) => `s.csv:${line} site-invalid`))
+    expect(problems.map(({ file, line, code }) => `${file.split('/').pop()}:${line} ${code}`)).toEqual(
+      [3, 4, 5, 6, 7].map((line) => `s.csv:${line} site-invalid`),
+    )
   })
 
   test('refuse a file of sites that is empty, or cut off in the middle', () => {
@@ -244,19 +316,59 @@ describe('networks', () => {
   })
 
   test('take 7,000 sites', () => {
-    const csv = Array.from({ length: 7000 }, (_, i) => `10.${i >> 8}.${i & 255}.0/24,site-${i},City ${i},52.1,5.1`).join('\n')
-    const { policies, problems } = load({ 'p.yaml': GOOD, 'n.yaml': { networks: { z: { file: 's.csv' } } }, 's.csv': csv })
+    const csv = Array.from(
+      { length: 7000 },
+      (_, i) => `10.${i >> 8}.${i & 255}.0/24,site-${i},City ${i},52.1,5.1`,
+    ).join('\n')
+    const { policies, problems } = load({
+      'p.yaml': GOOD,
+      'n.yaml': { networks: { z: { file: 's.csv' } } },
+      's.csv': csv,
+    })
     expect(problems).toEqual([])
     expect(policies).toBeDefined()
   })
 })
 
 describe('any YAML', () => {
-  const shipped = ['store-apps', 'networks', 'strengths', 'account'].map((name) => readFileSync(join(import.meta.dirname, '../../policies', `${name}.yaml`), 'utf8'))
-  const pieces = ['{', '}', '[', ']', ': ', '- ', '\n', '  ', '&a ', '*a', '!!js/function ', '"', "'", '|', '>', '? ', '---\n', '%', '\t', '\u0000', '#', '<<: ', 'null', '~', '1e999', '.inf', '__proto__: ']
+  const shipped = ['store-apps', 'networks', 'strengths', 'account'].map((name) =>
+    readFileSync(join(import.meta.dirname, '../../policies', `${name}.yaml`), 'utf8'),
+  )
+  const pieces = [
+    '{',
+    '}',
+    '[',
+    ']',
+    ': ',
+    '- ',
+    '\n',
+    '  ',
+    '&a ',
+    '*a',
+    '!!js/function ',
+    '"',
+    "'",
+    '|',
+    '>',
+    '? ',
+    '---\n',
+    '%',
+    '\t',
+    '\u0000',
+    '#',
+    '<<: ',
+    'null',
+    '~',
+    '1e999',
+    '.inf',
+    '__proto__: ',
+  ]
 
   test('never makes the loader throw, and never gives policies beside problems', () => {
-    const cuts = fc.array(fc.record({ at: fc.double({ min: 0, max: 1, noNaN: true }), drop: fc.nat(30), add: fc.constantFrom(...pieces) }), { minLength: 1, maxLength: 5 })
+    const cuts = fc.array(
+      fc.record({ at: fc.double({ min: 0, max: 1, noNaN: true }), drop: fc.nat(30), add: fc.constantFrom(...pieces) }),
+      { minLength: 1, maxLength: 5 },
+    )
     inFolder({}, (dir) => {
       mkdirSync(join(dir, 'networks'))
       writeFileSync(join(dir, 'networks/stores.csv'), '192.0.2.0/24,a\n')
@@ -270,7 +382,12 @@ describe('any YAML', () => {
           writeFileSync(join(dir, 'p.yaml'), mutated)
           const { policies, problems } = loadPolicies(dir)
           expect(policies === undefined).toBe(problems.length > 0)
-          for (const problem of problems) expect(problem).toMatchObject({ file: expect.any(String), line: expect.any(Number), code: expect.stringMatching(/^[a-z-]+[0-9]?$/) })
+          for (const problem of problems)
+            expect(problem).toMatchObject({
+              file: expect.any(String),
+              line: expect.any(Number),
+              code: expect.stringMatching(/^[a-z-]+[0-9]?$/),
+            })
         }),
         { numRuns: 400 },
       )

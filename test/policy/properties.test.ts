@@ -48,8 +48,18 @@ const allow = fc.record(
   },
   { requiredKeys: [] },
 )
-const rule = fc.tuple(fc.option(when, { nil: undefined }), fc.oneof({ weight: 3, arbitrary: allow.map((terms) => ({ allow: terms })) }, { weight: 1, arbitrary: fc.constant({ deny: {} }) }))
-const rules = fc.array(rule, { minLength: 1, maxLength: 4 }).map((list) => list.map(([condition, verdict], i) => ({ name: `r${i}`, ...(condition && { when: condition }), ...verdict })))
+const rule = fc.tuple(
+  fc.option(when, { nil: undefined }),
+  fc.oneof(
+    { weight: 3, arbitrary: allow.map((terms) => ({ allow: terms })) },
+    { weight: 1, arbitrary: fc.constant({ deny: {} }) },
+  ),
+)
+const rules = fc
+  .array(rule, { minLength: 1, maxLength: 4 })
+  .map((list) =>
+    list.map(([condition, verdict], i) => ({ name: `r${i}`, ...(condition && { when: condition }), ...verdict })),
+  )
 
 const maybe = <T>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, { nil: undefined, freq: 4 })
 const ago = fc.constantFrom(0, 5, 30, 300, 700).map((minutes) => nine - minutes * 60_000)
@@ -70,9 +80,22 @@ const facts: fc.Arbitrary<Facts> = fc.record({
     }),
     { nil: undefined, freq: 12 },
   ),
-  app: maybe(fc.record({ tags: maybe(fc.subarray(['high-risk', 'store'])), tier: maybe(fc.constantFrom('critical', 'standard')) })),
-  network: maybe(fc.record({ ip: maybe(fc.constantFrom('192.0.2.1', '198.51.100.9', '203.0.113.1', '::ffff:192.0.2.1')) })),
-  device: maybe(fc.record({ known: maybe(fc.boolean()), kind: maybe(fc.constantFrom('personal', 'shared')), trusted_since: maybe(ago) })),
+  app: maybe(
+    fc.record({
+      tags: maybe(fc.subarray(['high-risk', 'store'])),
+      tier: maybe(fc.constantFrom('critical', 'standard')),
+    }),
+  ),
+  network: maybe(
+    fc.record({ ip: maybe(fc.constantFrom('192.0.2.1', '198.51.100.9', '203.0.113.1', '::ffff:192.0.2.1')) }),
+  ),
+  device: maybe(
+    fc.record({
+      known: maybe(fc.boolean()),
+      kind: maybe(fc.constantFrom('personal', 'shared')),
+      trusted_since: maybe(ago),
+    }),
+  ),
   session: maybe(fc.record({ started: maybe(ago), authenticated: maybe(fc.array(proof, { maxLength: 3 })) })),
 }) as fc.Arbitrary<Facts>
 
@@ -89,7 +112,8 @@ const each = (check: (facts: Facts, judge: (facts: Facts) => Decision, written: 
 
 const RANK = { allow: 0, challenge: 1, deny: 2 }
 const table = createStrengths(new Map([['floor', [['passkey'], ['badge', 'pin'], ['password']]]]))
-const setOf = ({ required }: Decision) => [required!.strength, ...(required!.also ?? [])].reduce((set, name) => set | table.find(name)!.bit, 0)
+const setOf = ({ required }: Decision) =>
+  [required!.strength, ...(required!.also ?? [])].reduce((set, name) => set | table.find(name)!.bit, 0)
 const length = (text: string | undefined) => (text === undefined ? Number.POSITIVE_INFINITY : DURATIONS.indexOf(text))
 
 /** Every set of facts that lacks exactly one leaf or branch of these. */
@@ -98,7 +122,8 @@ function* lacking(value: object): Generator<object> {
     if (inner === undefined) continue
     const { [key as keyof typeof value]: _, ...rest } = value as Record<string, unknown>
     yield rest
-    if (typeof inner === 'object' && inner !== null && !Array.isArray(inner) && key !== 'attributes') for (const less of lacking(inner)) yield { ...value, [key]: less }
+    if (typeof inner === 'object' && inner !== null && !Array.isArray(inner) && key !== 'attributes')
+      for (const less of lacking(inner)) yield { ...value, [key]: less }
   }
 }
 
@@ -109,7 +134,10 @@ function loosened(full: Decision, poorer: Decision, nobody: boolean): string | u
   if (nobody) return undefined
   if (RANK[poorer.outcome] < RANK[full.outcome]) return 'outcome'
   if (poorer.outcome === 'deny') return undefined
-  const [strict, loose] = [{ every: setOf(poorer), one: 0 }, { every: setOf(full), one: 0 }]
+  const [strict, loose] = [
+    { every: setOf(poorer), one: 0 },
+    { every: setOf(full), one: 0 },
+  ]
   for (let factors = 0; factors < 64; factors++) {
     if (meets(table, strict, factors) && !meets(table, loose, factors)) return 'strength'
   }
@@ -167,16 +195,25 @@ describe('for all policies and facts', () => {
 
   test('rules in report mode change nothing but the record', () => {
     fc.assert(
-      fc.property(rules, rules, fc.nat(4), fc.array(facts, { minLength: 20, maxLength: 20 }), (written, reports, at, list) => {
-        const place = at % (written.length + 1)
-        const silent = reports.map((one, i) => ({ ...one, name: `report ${i}`, mode: 'report' }))
-        const plain = policiesOf(written, CUSTOM)
-        const watched = policiesOf([...written.slice(0, place), ...silent, ...written.slice(place)], CUSTOM)
-        for (const given of list) {
-          const strip = ({ reported: _, trace, versions: __, line: ___, ...rest }: Decision) => ({ ...rest, rules: trace.filter((one) => !one.mode).map((one) => [one.rule, one.matched]) })
-          expect(strip(decide(watched, given, { policy: 'p' }))).toEqual(strip(decide(plain, given, { policy: 'p' })))
-        }
-      }),
+      fc.property(
+        rules,
+        rules,
+        fc.nat(4),
+        fc.array(facts, { minLength: 20, maxLength: 20 }),
+        (written, reports, at, list) => {
+          const place = at % (written.length + 1)
+          const silent = reports.map((one, i) => ({ ...one, name: `report ${i}`, mode: 'report' }))
+          const plain = policiesOf(written, CUSTOM)
+          const watched = policiesOf([...written.slice(0, place), ...silent, ...written.slice(place)], CUSTOM)
+          for (const given of list) {
+            const strip = ({ reported: _, trace, versions: __, line: ___, ...rest }: Decision) => ({
+              ...rest,
+              rules: trace.filter((one) => !one.mode).map((one) => [one.rule, one.matched]),
+            })
+            expect(strip(decide(watched, given, { policy: 'p' }))).toEqual(strip(decide(plain, given, { policy: 'p' })))
+          }
+        },
+      ),
       { numRuns: 50 },
     )
   })
@@ -184,7 +221,13 @@ describe('for all policies and facts', () => {
   test('what a request wants never loosens the result', () => {
     each((given, judge) => {
       const plain = judge(given)
-      for (const wanted of [{ strength: ['any'] }, { strength: ['floor', 'two-factors'] }, { max_age: 600 }, { fresh: true }, { strength: ['moon'] }]) {
+      for (const wanted of [
+        { strength: ['any'] },
+        { strength: ['floor', 'two-factors'] },
+        { max_age: 600 },
+        { fresh: true },
+        { strength: ['moon'] },
+      ]) {
         const more = judge({ ...given, request: { ...given.request, wanted } })
         expect(RANK[more.outcome]).toBeGreaterThanOrEqual(RANK[plain.outcome])
       }
@@ -220,12 +263,28 @@ describe('for all policies and facts', () => {
 describe('the stricter of two', () => {
   const short = fc.constantFrom(...DURATIONS).map((text) => ({ ms: DURATIONS.indexOf(text), text }))
   const terms: fc.Arbitrary<Terms> = fc
-    .record({ strengths: fc.integer({ min: 1, max: 31 }), within: maybe(short), fresh: fc.constantFrom(true as const, undefined), remember: maybe(short), idle: maybe(short), max: maybe(short) })
-    .map(({ strengths, ...times }) => ({ strengths, ends: [], ...Object.fromEntries(Object.entries(times).filter(([, time]) => time)) }))
-  const verdict: fc.Arbitrary<Verdict> = fc.oneof({ weight: 6, arbitrary: terms }, { weight: 1, arbitrary: fc.constant('deny' as const) })
+    .record({
+      strengths: fc.integer({ min: 1, max: 31 }),
+      within: maybe(short),
+      fresh: fc.constantFrom(true as const, undefined),
+      remember: maybe(short),
+      idle: maybe(short),
+      max: maybe(short),
+    })
+    .map(({ strengths, ...times }) => ({
+      strengths,
+      ends: [],
+      ...Object.fromEntries(Object.entries(times).filter(([, time]) => time)),
+    }))
+  const verdict: fc.Arbitrary<Verdict> = fc.oneof(
+    { weight: 6, arbitrary: terms },
+    { weight: 1, arbitrary: fc.constant('deny' as const) },
+  )
   const plain = (one: Verdict) => stricter(one, one === 'deny' ? one : { ...one })
-  const notWeaker = (a: Verdict, b: Verdict): boolean => JSON.stringify(stricter(a, b), Object.keys(sorted(a))) === JSON.stringify(plain(a), Object.keys(sorted(a)))
-  const sorted = (one: Verdict) => (one === 'deny' ? {} : { ms: 0, text: 0, strengths: 0, within: 0, fresh: 0, remember: 0, idle: 0, max: 0 })
+  const notWeaker = (a: Verdict, b: Verdict): boolean =>
+    JSON.stringify(stricter(a, b), Object.keys(sorted(a))) === JSON.stringify(plain(a), Object.keys(sorted(a)))
+  const sorted = (one: Verdict) =>
+    one === 'deny' ? {} : { ms: 0, text: 0, strengths: 0, within: 0, fresh: 0, remember: 0, idle: 0, max: 0 }
 
   test('is commutative, associative and the same with itself', () => {
     fc.assert(

@@ -2,7 +2,11 @@ import { describe, expect, test } from 'vitest'
 import type { Facts } from '#policy'
 import { given, judge, minutes, NINE, nine } from './house.ts'
 
-const CUSTOM = { 's.yaml': { strengths: { 'store-floor': [['passkey'], ['badge', 'pin'], ['password']], 'two-cards': [['badge', 'totp']] } } }
+const CUSTOM = {
+  's.yaml': {
+    strengths: { 'store-floor': [['passkey'], ['badge', 'pin'], ['password']], 'two-cards': [['badge', 'totp']] },
+  },
+}
 const ask = (allow: object, facts: Facts) => judge([{ name: 'r', allow }], facts, CUSTOM)
 const outcome = (strength: string, facts: Facts) => ask({ strength }, facts).outcome
 
@@ -17,24 +21,95 @@ describe('a strength', () => {
     ['any', [['totp', 1]], 'allow'],
     ['any', [], 'challenge'],
     ['two-factors', [['password', 1]], 'challenge'],
-    ['two-factors', [['password', 1], ['totp', 1]], 'allow'],
-    ['two-factors', [['password', 1], ['recovery-code', 1]], 'allow'],
-    ['two-factors', [['password', 1], ['pin', 1]], 'challenge'],
-    ['two-factors', [['totp', 1], ['recovery-code', 1]], 'challenge'],
+    [
+      'two-factors',
+      [
+        ['password', 1],
+        ['totp', 1],
+      ],
+      'allow',
+    ],
+    [
+      'two-factors',
+      [
+        ['password', 1],
+        ['recovery-code', 1],
+      ],
+      'allow',
+    ],
+    [
+      'two-factors',
+      [
+        ['password', 1],
+        ['pin', 1],
+      ],
+      'challenge',
+    ],
+    [
+      'two-factors',
+      [
+        ['totp', 1],
+        ['recovery-code', 1],
+      ],
+      'challenge',
+    ],
     ['two-factors', [['passkey', 1]], 'challenge'],
     ['two-factors', [['passkey', 1, VERIFIED]], 'allow'],
-    ['two-factors', [['passkey', 1], ['password', 1]], 'allow'],
-    ['two-factors', [['passkey', 1], ['totp', 1]], 'challenge'],
+    [
+      'two-factors',
+      [
+        ['passkey', 1],
+        ['password', 1],
+      ],
+      'allow',
+    ],
+    [
+      'two-factors',
+      [
+        ['passkey', 1],
+        ['totp', 1],
+      ],
+      'challenge',
+    ],
     ['phishing-resistant', [['passkey', 1]], 'allow'],
-    ['phishing-resistant', [['password', 1], ['totp', 1], ['recovery-code', 1]], 'challenge'],
+    [
+      'phishing-resistant',
+      [
+        ['password', 1],
+        ['totp', 1],
+        ['recovery-code', 1],
+      ],
+      'challenge',
+    ],
     ['hardware', [['passkey', 1, VERIFIED]], 'challenge'],
     ['hardware', [['passkey', 1, HARDWARE]], 'allow'],
-    ['hardware', [['totp', 1, HARDWARE], ['passkey', 1]], 'challenge'],
+    [
+      'hardware',
+      [
+        ['totp', 1, HARDWARE],
+        ['passkey', 1],
+      ],
+      'challenge',
+    ],
     ['store-floor', [['password', 1]], 'allow'],
     ['store-floor', [['badge', 1]], 'challenge'],
-    ['store-floor', [['badge', 1], ['pin', 1]], 'allow'],
+    [
+      'store-floor',
+      [
+        ['badge', 1],
+        ['pin', 1],
+      ],
+      'allow',
+    ],
     ['store-floor', [['totp', 1]], 'challenge'],
-    ['two-cards', [['badge', 1], ['totp', 1]], 'allow'],
+    [
+      'two-cards',
+      [
+        ['badge', 1],
+        ['totp', 1],
+      ],
+      'allow',
+    ],
     ['any', [['carrier-pigeon', 1]], 'challenge'],
   ] as const)('%s with %j is %s', (strength, factors, result) => {
     expect(outcome(strength, of(factors))).toBe(result)
@@ -59,7 +134,9 @@ describe('a strength', () => {
     const decision = ask({ strength: 'two-factors' }, given(['password', 60], ['totp', 90], ['recovery-code', 5]))
     expect(decision.satisfied_by).toEqual(['password', 'recovery-code'])
     expect(decision.auth_time).toBe((nine - minutes(60)) / 1000)
-    expect(ask({ strength: 'two-factors' }, given(['password', 60], ['totp', 30], ['passkey', 90, VERIFIED])).satisfied_by).toEqual(['passkey'])
+    expect(
+      ask({ strength: 'two-factors' }, given(['password', 60], ['totp', 30], ['passkey', 90, VERIFIED])).satisfied_by,
+    ).toEqual(['passkey'])
     expect(ask({}, given(['password', 60], ['totp', 30])).satisfied_by).toEqual(['totp'])
   })
 
@@ -69,7 +146,14 @@ describe('a strength', () => {
 
   test.each([
     ['any', [['password', 1]], 'any'],
-    ['any', [['password', 1], ['totp', 1]], 'two-factors'],
+    [
+      'any',
+      [
+        ['password', 1],
+        ['totp', 1],
+      ],
+      'two-factors',
+    ],
     ['two-factors', [['passkey', 1, { ...VERIFIED, ...HARDWARE }]], 'hardware'],
     ['store-floor', [['password', 1]], 'store-floor'],
   ] as const)('%s with %j gives the acr %s', (strength, factors, acr) => {
@@ -88,7 +172,11 @@ describe('within', () => {
 
   test('is judged for each factor', () => {
     const decision = ask({ strength: 'two-factors', within: '1h' }, given(['password', 300], ['totp', 5]))
-    expect(decision).toMatchObject({ outcome: 'challenge', satisfied_by: ['totp'], missing: [['passkey'], ['password']] })
+    expect(decision).toMatchObject({
+      outcome: 'challenge',
+      satisfied_by: ['totp'],
+      missing: [['passkey'], ['password']],
+    })
   })
 
   test('defaults to the session', () => {
@@ -138,7 +226,12 @@ describe('a remembered device', () => {
 
   test('stands in for the second factor', () => {
     const decision = ask(RULE, on(trusted))
-    expect(decision).toMatchObject({ outcome: 'allow', satisfied_by: ['password', 'device'], remember_device: '30d', acr: 'two-factors' })
+    expect(decision).toMatchObject({
+      outcome: 'allow',
+      satisfied_by: ['password', 'device'],
+      remember_device: '30d',
+      acr: 'two-factors',
+    })
   })
 
   test.each([
@@ -177,19 +270,30 @@ describe('what a request wants', () => {
 
   test('adds a strength', () => {
     const decision = ask({}, wanting({ strength: ['two-factors'] }))
-    expect(decision).toMatchObject({ outcome: 'challenge', required: { strength: 'two-factors' }, missing: [['passkey'], ['totp'], ['recovery-code']] })
+    expect(decision).toMatchObject({
+      outcome: 'challenge',
+      required: { strength: 'two-factors' },
+      missing: [['passkey'], ['totp'], ['recovery-code']],
+    })
   })
 
   test('is met by any one of its strengths, which becomes the acr', () => {
     const decision = ask({}, wanting({ strength: ['hardware', 'store-floor', 'any'] }))
     expect(decision).toMatchObject({ outcome: 'allow', acr: 'store-floor' })
-    expect(ask({}, wanting({ strength: ['hardware', 'two-factors'] })).missing).toEqual([['passkey'], ['totp'], ['recovery-code']])
+    expect(ask({}, wanting({ strength: ['hardware', 'two-factors'] })).missing).toEqual([
+      ['passkey'],
+      ['totp'],
+      ['recovery-code'],
+    ])
   })
 
   test('never takes anything away', () => {
     const rule = { strength: 'two-factors', within: '10m' }
     expect(ask(rule, wanting({ strength: ['any'], max_age: 100_000 })).outcome).toBe('challenge')
-    expect(ask(rule, wanting({ strength: ['any'], max_age: 100_000 })).required).toEqual({ strength: 'two-factors', within: '10m' })
+    expect(ask(rule, wanting({ strength: ['any'], max_age: 100_000 })).required).toEqual({
+      strength: 'two-factors',
+      within: '10m',
+    })
   })
 
   test.each([
@@ -214,8 +318,14 @@ describe('what a request wants', () => {
   })
 
   test('cannot be met where none of its strengths exists', () => {
-    expect(ask({}, wanting({ strength: ['urn:mace:incommon:iap:silver'] }))).toMatchObject({ outcome: 'deny', unmet: true })
-    expect(ask({}, wanting({ strength: ['urn:mace:incommon:iap:silver', 'any'] }))).toMatchObject({ outcome: 'allow', acr: 'any' })
+    expect(ask({}, wanting({ strength: ['urn:mace:incommon:iap:silver'] }))).toMatchObject({
+      outcome: 'deny',
+      unmet: true,
+    })
+    expect(ask({}, wanting({ strength: ['urn:mace:incommon:iap:silver', 'any'] }))).toMatchObject({
+      outcome: 'allow',
+      acr: 'any',
+    })
     expect(ask({}, wanting({ strength: [] })).unmet).toBeUndefined()
   })
 })

@@ -84,7 +84,9 @@ describe('time', () => {
   })
 
   test('the trace tells the time on the wall', () => {
-    const decision = judge([{ name: 'r', when: { time: week('08:00-18:00') }, deny: {} }], { at: '2026-11-23T07:05:00Z' })
+    const decision = judge([{ name: 'r', when: { time: week('08:00-18:00') }, deny: {} }], {
+      at: '2026-11-23T07:05:00Z',
+    })
     expect(decision.trace[0]!.conditions[0]!.seen).toBe('mon 08:05')
   })
 })

@@ -15,8 +15,10 @@ describe('three-valued logic', () => {
     [F, false],
     [U, 'unknown'],
   ] as const
-  const least = (a: unknown, b: unknown) => (a === false || b === false ? false : a === true && b === true ? true : 'unknown')
-  const most = (a: unknown, b: unknown) => (a === true || b === true ? true : a === false && b === false ? false : 'unknown')
+  const least = (a: unknown, b: unknown) =>
+    a === false || b === false ? false : a === true && b === true ? true : 'unknown'
+  const most = (a: unknown, b: unknown) =>
+    a === true || b === true ? true : a === false && b === false ? false : 'unknown'
   const pairs = values.flatMap(([a, x]) => values.map(([b, y]) => [x, y, a, b] as const))
 
   test.each(pairs)('all of %s and %s', (x, y, a, b) => {
@@ -79,7 +81,10 @@ describe('a rule whose match is unknown', () => {
   test('asks for both strengths where neither holds the other', () => {
     const decision = judge(rules(allow({ strength: 'phishing-resistant' }), allow({ strength: 'two-factors' })), facts)
     expect(decision).toMatchObject({ outcome: 'challenge', missing: [['passkey']] })
-    expect([decision.required!.strength, ...decision.required!.also!].sort()).toEqual(['phishing-resistant', 'two-factors'])
+    expect([decision.required!.strength, ...decision.required!.also!].sort()).toEqual([
+      'phishing-resistant',
+      'two-factors',
+    ])
   })
 
   test('takes the shorter of each time, part by part', () => {
@@ -125,6 +130,9 @@ describe('a rule whose match is unknown', () => {
 
   test('says unknown and why in the trace', () => {
     const decision = judge(rules({ deny: {} }, allow({})), facts)
-    expect(decision.trace[0]).toMatchObject({ matched: 'unknown', conditions: [{ result: 'unknown', why: 'the address is not known' }] })
+    expect(decision.trace[0]).toMatchObject({
+      matched: 'unknown',
+      conditions: [{ result: 'unknown', why: 'the address is not known' }],
+    })
   })
 })

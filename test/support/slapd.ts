@@ -106,6 +106,10 @@ export async function startSlapd(
         stdio: ['ignore', 'ignore', 'pipe'],
       })
       running = child
+      // a test run that is broken off must not leave it behind
+      const last = () => child.kill('SIGKILL')
+      process.once('exit', last)
+      child.once('exit', () => process.off('exit', last))
       await new Promise<void>((resolve, reject) => {
         let said = ''
         child.stderr!.on('data', (data: Buffer) => {

@@ -7,7 +7,7 @@ import { type Instant, seconds } from '#core/clock'
 import { randomBytes, randomId } from '#core/random'
 import { Refusal } from '#core/refusal'
 import type { Migration } from '#storage'
-import { base32, grouped } from '../base32.ts'
+import { base32 } from '../base32.ts'
 import { type Factor, type FactorParts, type FactorRow, labelOf, typed } from '../factor.ts'
 import { LIMITS, MOST_TOTPS } from '../limits.ts'
 
@@ -113,7 +113,7 @@ function create({ storage, clock, keys, organisation }: FactorParts): Factor {
         const label = `${encodeURIComponent(organisation)}:${encodeURIComponent(username)}`
         const query = `secret=${secret}&issuer=${encodeURIComponent(organisation)}&algorithm=SHA1&digits=${DIGITS}&period=30`
         const uri = `otpauth://totp/${label}?${query}`
-        const options = { uri, secret: grouped(secret, ' '), qrSvg: renderSVG(uri, { border: 2 }) }
+        const options = { uri, secret, qrSvg: renderSVG(uri, { border: 2 }) }
         return { options, pending: JSON.stringify([id, sealed]) }
       },
 

@@ -67,7 +67,8 @@ function factors(data: AccountData, messages: Messages): Markup {
 function factor(one: AccountFactor, hidden: AccountData['hidden'], messages: Messages): Markup {
   const t = messages.account
   const title = messages.factors[one.kind]
-  const dates = html`${phrase(t.added, { date: time(messages, one.createdAt) })}${one.lastUsedAt !== undefined && html`, ${phrase(t.used, { date: time(messages, one.lastUsedAt) })}`}`
+  // 0: nobody knows since when, as with the passwords of a directory
+  const dates = html`${one.createdAt > 0 && phrase(t.added, { date: time(messages, one.createdAt) })}${one.lastUsedAt !== undefined && html`, ${phrase(t.used, { date: time(messages, one.lastUsedAt) })}`}`
   const state =
     one.left !== undefined
       ? fill(t.left, { count: one.left })

@@ -18,7 +18,7 @@ import type { Endings } from './endings.ts'
 import { createEngine, ENGINE_COOKIES } from './engine.ts'
 import { type Consents, createConsents } from './grants.ts'
 import { takeOverLogout } from './logout.ts'
-import { createQuestioning, wantedBy } from './question.ts'
+import { createQuestioning, type Proved, wantedBy } from './question.ts'
 
 export interface OidcOptions {
   readonly issuer: string
@@ -92,6 +92,7 @@ export function openOidc(options: OidcOptions): OidcDoor {
         const asksConsent = interaction.prompt.name === 'consent'
         const redirectUri = String(interaction.params['redirect_uri'] ?? '')
         const wanted = wantedBy(ctx)
+        const proved = ctx.oidc.result?.['login'] as Proved | undefined
         const hint = interaction.params['login_hint']
         return signin.begin({
           id: interaction.uid,
@@ -100,6 +101,7 @@ export function openOidc(options: OidcOptions): OidcDoor {
           returnTo: new URL(interaction.returnTo).pathname,
           formTargets: redirectUri ? [redirectUri] : [],
           ...(wanted ? { wanted } : {}),
+          ...(proved?.session === undefined ? {} : { session: proved.session, startedAt: proved.since! }),
           ...(typeof hint === 'string' ? { loginHint: hint } : {}),
           ...(asksConsent ? { consent: missing ?? [...ctx.oidc.requestParamOIDCScopes] } : {}),
         })
@@ -178,8 +180,12 @@ export function openOidc(options: OidcOptions): OidcDoor {
           app: errand.app,
         })
       }
+      const proved: Proved = {
+        accountId: visitor.session.personId,
+        ...(errand.session === undefined ? {} : { session: errand.session, since: errand.startedAt }),
+      }
       const consent = errand.outcome === 'consented' ? { consent: {} } : {}
-      interaction.result = { ...lastSubmission, login: { accountId: visitor.session.personId }, ...consent }
+      interaction.result = { ...lastSubmission, login: proved, ...consent }
     } else {
       const error = errand.wanted?.strength ? 'unmet_authentication_requirements' : 'access_denied'
       interaction.result = {

@@ -20,6 +20,13 @@ export interface Asked {
   readonly verdict: Verdict
 }
 
+/** The conversation's outcome as the engine keeps it: in which session a factor was given, on an errand begun when. */
+export type Proved = {
+  readonly accountId: string
+  readonly session?: string
+  readonly since?: number
+}
+
 /** Checks of the engine's own that stay: they compare the request with who is signed in. */
 const KEPT = new Set(['login_prompt', 'id_token_hint', 'claims_id_token_sub_value'])
 
@@ -40,7 +47,9 @@ export function createQuestioning({ access, catalog, clock, bridge }: QuestionRo
     const { oidc } = ctx
     const { session, device, address } = bridge.visitorOf(ctx.req)
     const app = await catalog.apps.find(oidc.client!.clientId)
-    const begun = oidc.entities.Interaction?.iat
+    // what was given on the way here was given for this very request (`open.ts`, takeOutcome)
+    const proved = oidc.result?.['login'] as Proved | undefined
+    const begun = session && proved?.session === session.id ? proved.since : undefined
     const wanted = wantedBy(ctx)
     const question: Question = {
       kind: 'app',
@@ -48,8 +57,7 @@ export function createQuestioning({ access, catalog, clock, bridge }: QuestionRo
       session: oidc.session?.accountId === session?.personId ? session : undefined,
       device,
       address,
-      // an interaction began when the first request came; what was given since then is given for this request
-      startedAt: begun === undefined ? clock.now() : begun * 1000,
+      startedAt: begun ?? clock.now(),
       ...(wanted ? { wanted } : {}),
     }
     const verdict = await access.ask(question)

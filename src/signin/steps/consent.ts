@@ -1,12 +1,12 @@
 /** An app that is not ours asks once what it may know. */
-import { consentView, scopeName } from '#pages'
+import { consentView } from '#pages'
 import { around } from './common.ts'
 import type { Step } from './step.ts'
 
 export const consent: Step = {
   name: 'consent',
   show(scene) {
-    const scopes = (scene.errand.consent ?? []).map((scope) => scopeName(scene.messages, scope))
+    const scopes = scene.errand.consent ?? []
     const { username } = scene
     return consentView(
       { action: around(scene).action, app: scene.app?.name ?? '', scopes, ...(username ? { username } : {}) },

@@ -1,0 +1,208 @@
+/** `portico policy …` as an operator runs it. */
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { runCommand } from '#cli'
+import { createPolicyVerbs, policyVerbs } from '../../src/cli/verbs/policy.ts'
+import { given, inFolder, NETWORKS, nine } from './house.ts'
+
+const POLICY = {
+  policy: 'p',
+  rules: [
+    { name: 'closed', when: { network: { outside: ['stores'] } }, deny: { say: 'Only in a store.', do: 'Go there.' } },
+    { name: 'staff', when: { 'user.groups': ['staff'] }, allow: { strength: 'two-factors', within: '12h' } },
+  ],
+  tests: [{ name: 'outside', given: { network: { ip: '203.0.113.1' } }, expect: { outcome: 'deny', rule: 'closed' } }],
+}
+const GOOD = { 'networks.yaml': NETWORKS, 'p.yaml': POLICY }
+const inStore = { ...given(['password', 5]), network: { ip: '192.0.2.1' } }
+
+async function portico(words: string[], verbs = policyVerbs) {
+  const [out, err] = [[] as string[], [] as string[]]
+  const code = await runCommand({
+    words: ['policy', ...words],
+    verbs,
+    clock: { now: () => nine },
+    out: (line) => out.push(line),
+    err: (line) => err.push(line),
+    openHouse: async () => {
+      throw new Error('opened storage')
+    },
+  })
+  return { code, out, err }
+}
+
+/** The command with `DIR` replaced by the folder, and `FACTS` by a file with the facts. */
+const run = (files: Readonly<Record<string, unknown>>, words: string, facts?: unknown, verbs = policyVerbs) =>
+  inFolder(files, (dir) => {
+    const file = join(dir, 'facts.json')
+    if (facts !== undefined) writeFileSync(file, typeof facts === 'string' ? facts : JSON.stringify(facts))
+    return portico(words.replace('DIR', dir).replace('FACTS', file).split(' '), verbs)
+  })
+
+describe('policy check', () => {
+  test('says that all is well', async () => {
+    const { code, out } = await run(GOOD, 'check --policies DIR')
+    expect([code, out]).toEqual([0, [expect.stringMatching(/^policies are fine: 1 with 2 rules, sha256:/)]])
+  })
+
+  test('prints all problems as file:line:column code message and exits 1', async () => {
+    const bad = { ...GOOD, 'x.yaml': 'policy: x\nrules:\n  - name: r\n    alow: {}\n' }
+    const { code, out } = await run(bad, 'check --policies DIR')
+    expect(code).toBe(1)
+    expect(out).toEqual([
+      expect.stringMatching(/x\.yaml:3:5 allow-or-deny /),
+      expect.stringMatching(/x\.yaml:4:5 unknown-key .*did you mean `allow`/),
+    ])
+  })
+
+  test('prints one JSON object', async () => {
+    const { out } = await run(GOOD, 'check --policies DIR --json')
+    expect(JSON.parse(out[0]!)).toMatchObject({ ok: true, policies: ['p'], problems: [] })
+  })
+
+  test('finds the shipped policies by the settings', async () => {
+    expect((await portico(['check'])).code).toBe(0)
+  })
+})
+
+describe('policy test', () => {
+  test('runs every test and exits 0', async () => {
+    const { code, out } = await run(GOOD, 'test --policies DIR')
+    expect([code, out]).toEqual([0, ['1 passed, 0 failed']])
+  })
+
+  test('prints what was expected and what came, and exits 1', async () => {
+    const tests = [{ name: 'wrong', given: {}, expect: { outcome: 'allow' } }]
+    const { code, out } = await run({ ...GOOD, 'p.yaml': { ...POLICY, tests } }, 'test --policies DIR')
+    expect(code).toBe(1)
+    expect(out).toEqual([
+      expect.stringMatching(/p\.yaml:1 test-failed p: wrong$/),
+      '  expected {"outcome":"allow"}',
+      expect.stringContaining('"outcome":"challenge"'),
+      '0 passed, 1 failed',
+    ])
+  })
+
+  test('cannot run on bad files', async () => {
+    const { code, err } = await run({ ...GOOD, 'x.yaml': 'nonsense' }, 'test --policies DIR')
+    expect([code, err.length]).toEqual([2, 1])
+  })
+})
+
+describe('policy explain', () => {
+  test('prints the decision as JSON from facts alone, without opening anything', async () => {
+    const { code, out } = await run(GOOD, 'explain --policies DIR --policy p --facts FACTS --json', inStore)
+    expect(code).toBe(0)
+    expect(out).toHaveLength(1)
+    expect(JSON.parse(out[0]!)).toMatchObject({
+      outcome: 'challenge',
+      policy: 'p',
+      rule: 'staff',
+      missing: [['passkey'], ['totp'], ['recovery-code']],
+    })
+  })
+
+  test('answers an array with an array', async () => {
+    const { out } = await run(GOOD, 'explain --policies DIR --policy p --facts FACTS --json', [
+      inStore,
+      { ...inStore, network: { ip: '203.0.113.1' } },
+    ])
+    expect(JSON.parse(out[0]!).map((one: { outcome: string }) => one.outcome)).toEqual(['challenge', 'deny'])
+  })
+
+  test('takes the policy from the facts of the app', async () => {
+    const { out } = await run(GOOD, 'explain --policies DIR --facts FACTS --json', { ...inStore, app: { policy: 'p' } })
+    expect(JSON.parse(out[0]!).rule).toBe('staff')
+  })
+
+  test('tells people the verdict, what is missing and each step', async () => {
+    const { out } = await run(GOOD, 'explain --policies DIR --policy p --facts FACTS', inStore)
+    const text = out.join('\n').replaceAll(/\(.*?p\.yaml/g, '(p.yaml')
+    expect(text).toBe(
+      [
+        'CHALLENGE  p › staff  (p.yaml:1)',
+        '  required   two-factors, within 12h',
+        '  given      password',
+        '  missing    passkey, or totp, or recovery-code',
+        '',
+        'no       closed  (p.yaml:1)',
+        '  no       network { outside: [stores] } ← 192.0.2.1',
+        'yes      staff  (p.yaml:1)',
+        '  yes      user.groups [staff] ← [staff]',
+      ].join('\n'),
+    )
+  })
+
+  test('tells what the person is told, and what is unknown', async () => {
+    const { out } = await run(GOOD, 'explain --policies DIR --policy p --facts FACTS', { user: {} })
+    const text = out.join('\n')
+    expect(text).toContain('says       Only in a store.')
+    expect(text).toContain('unknown  network { outside: [stores] } (the address is not known)')
+  })
+
+  test.each([
+    ['challenge', 0],
+    ['allow', 1],
+    ['deny', 1],
+  ])('--assert %s exits %i', async (outcome, code) => {
+    expect((await run(GOOD, `explain --policies DIR --policy p --facts FACTS --assert ${outcome}`, inStore)).code).toBe(
+      code,
+    )
+  })
+
+  test('--ip and --at alone need no storage', async () => {
+    const { code, out } = await run(
+      GOOD,
+      'explain --policies DIR --policy p --ip 203.0.113.1 --at 2026-11-22T09:00:00Z --json',
+    )
+    expect([code, JSON.parse(out[0]!).outcome]).toEqual([0, 'deny'])
+  })
+
+  test.each([
+    ['explain --policies DIR', undefined],
+    ['explain --policies DIR --facts FACTS --ip 1.2.3.4', {}],
+    ['explain --policies DIR --facts FACTS --assert maybe', {}],
+    ['explain --policies DIR --facts FACTS --policy q', {}],
+    ['explain --policies DIR --facts FACTS', '{ not json'],
+    ['explain --policies DIR --facts FACTS', { usr: {} }],
+    ['explain --policies DIR --facts DIR/none.json', undefined],
+    ['explain --policies DIR --ip nowhere', undefined],
+    ['explain --policies DIR --at noon', undefined],
+    ['explain --policies DIR --receipt 7K4Q-92MD', undefined],
+    ['explain --policies DIR/none --facts FACTS', {}],
+  ])('%s is wrong use', async (words, facts) => {
+    const { code, out, err } = await run(GOOD, words, facts)
+    expect([code, out]).toEqual([2, []])
+    expect(err.length).toBeGreaterThan(0)
+  })
+
+  test('shows a receipt, and decides its facts again', async () => {
+    const facts = { ...inStore, app: { policy: 'p' } }
+    const receipt = {
+      reference: '7K4Q-92MD',
+      at: nine,
+      outcome: 'deny' as const,
+      policy: 'p',
+      rule: 'gone',
+      policies: 'sha256:old',
+      facts,
+    }
+    const verbs = createPolicyVerbs(async (_, reference) => (reference === receipt.reference ? receipt : undefined))
+    const { code, out } = await inFolder(GOOD, async (dir) => {
+      const lines: string[] = []
+      const answer = await runCommand({
+        words: ['policy', 'explain', '--policies', dir, '--receipt', '7K4Q-92MD'],
+        verbs,
+        out: (line) => lines.push(line),
+        err: () => {},
+        openHouse: async () => ({ close: async () => {} }) as never,
+      })
+      return { code: answer, out: lines }
+    })
+    expect(code).toBe(0)
+    expect(out[0]).toBe('7K4Q-92MD  2026-11-23T09:00:00.000Z  deny  p › gone')
+    expect(out[1]).toContain('not those in force now')
+    expect(out[3]).toContain('CHALLENGE  p › staff')
+  })
+})

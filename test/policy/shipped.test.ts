@@ -1,0 +1,108 @@
+/** The policies of the fictitious retailer that come with Portico. */
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { decide, type Facts, loadPolicies, runPolicyTests } from '#policy'
+import { inFolder, nine, policiesOf } from './house.ts'
+
+const { policies, problems } = loadPolicies(join(import.meta.dirname, '../../policies'))
+
+describe('the shipped policies', () => {
+  test('have no problems, and the names that the demo uses', () => {
+    expect(problems).toEqual([])
+    expect(policies!.names).toEqual(['account', 'administrators', 'default', 'head-office', 'partners', 'store-apps'])
+    expect(policies!.strengths).toEqual(['any', 'two-factors', 'phishing-resistant', 'hardware', 'store-floor'])
+  })
+
+  test.each(runPolicyTests(policies!))('$policy: $name', ({ ok, got, expected }) => {
+    expect({ ok, got, expected }).toMatchObject({ ok: true })
+  })
+
+  test('each rule is the one that decides in some test of its policy', () => {
+    const decided = new Set(runPolicyTests(policies!).map(({ policy, got }) => `${policy} › ${got.rule}`))
+    const missing = policies!.list
+      .flatMap((policy) => policy.rules.map((rule) => `${policy.name} › ${rule.name}`))
+      .filter((name) => !decided.has(name))
+    expect(missing).toEqual([])
+  })
+
+  test('what people are told comes in all four languages', () => {
+    const told = policies!.list
+      .flatMap((policy) => policy.rules.flatMap((rule) => [rule.deny?.say, rule.deny?.do]))
+      .filter((words) => words !== undefined)
+    expect(told.length).toBeGreaterThan(0)
+    for (const words of told) expect(Object.keys(words)).toEqual(['en', 'nl', 'de', 'ru'])
+  })
+
+  test('a store day of 65 openings wants one sign-in, and one step-up for the risky app in the morning', () => {
+    const authenticated = [{ factor: 'password', at: nine }]
+    const prompts: string[] = []
+    for (let opening = 0; opening < 65; opening++) {
+      const at = nine + opening * ((9 * 3_600_000) / 65)
+      const risky = opening >= 3 && opening < 20
+      const facts: Facts = {
+        at,
+        request: { kind: 'app', started: at },
+        user: { groups: ['staff', 'store'] },
+        app: { policy: 'store-apps', tags: risky ? ['high-risk'] : ['store'] },
+        network: { ip: '192.0.2.20' },
+        device: { known: true, kind: 'personal' },
+        session: { started: nine, authenticated },
+      }
+      const decision = decide(policies!, facts)
+      if (decision.outcome === 'allow') continue
+      prompts.push(decision.rule!)
+      authenticated.push({ factor: decision.missing.find((set) => set[0] === 'totp')![0]!, at })
+      expect(decide(policies!, facts).outcome).toBe('allow')
+    }
+    expect(prompts).toEqual(['high-risk app'])
+  })
+})
+
+describe('tests in a policy', () => {
+  const rules = [
+    { name: 'staff', when: { 'user.groups': ['staff'] }, allow: { strength: 'two-factors', within: '1h' } },
+  ]
+  const run = (expected: object) =>
+    runPolicyTests(
+      inFolder(
+        {
+          'p.yaml': {
+            policy: 'p',
+            rules,
+            tests: [{ name: 't', given: { user: { groups: ['staff'] }, app: { policy: 'other' } }, expect: expected }],
+          },
+        },
+        (dir) => loadPolicies(dir).policies!,
+      ),
+    )[0]!
+
+  test.each([
+    [{ outcome: 'challenge', rule: 'staff', strength: 'two-factors', within: '1h', reported: [] }, true],
+    [{ outcome: 'allow' }, false],
+    [{ rule: null }, false],
+    [{ strength: 'any' }, false],
+    [{ strength: ['two-factors'] }, true],
+    [{ within: '2h' }, false],
+  ])('expecting %j: %s', (expected, ok) => {
+    expect(run(expected).ok).toBe(ok)
+  })
+
+  test('judge the policy they stand in and say where they stand', () => {
+    expect(run({ outcome: 'deny' })).toMatchObject({
+      policy: 'p',
+      name: 't',
+      line: expect.stringMatching(/p\.yaml:1$/),
+      got: { policy: 'p' },
+    })
+  })
+
+  test('judge the baseline with it', () => {
+    const base = { policy: 'base', baseline: true, rules: [{ name: 'no', deny: {} }] }
+    const tested = {
+      policy: 'q',
+      rules,
+      tests: [{ name: 't', given: { user: { groups: ['staff'] } }, expect: { outcome: 'deny', rule: 'no' } }],
+    }
+    expect(runPolicyTests(policiesOf(rules, { 'b.yaml': base, 'q.yaml': tested })).map(({ ok }) => ok)).toEqual([true])
+  })
+})
