@@ -6,6 +6,8 @@ import type { Zone } from './zones.ts'
 
 export interface Scene {
   readonly facts: Facts
+  /** Who asks: a person who has signed in, a client for itself, or nobody yet. */
+  readonly subject: 'person' | 'client' | 'nobody'
   /** Now, as the facts tell it. */
   readonly at: Instant | undefined
   /** The client's address in plain form, or undefined where there is none or it is none. */
@@ -13,12 +15,17 @@ export interface Scene {
   inside(zone: Zone): boolean
 }
 
+/** What conditions on the person see where a client asks for itself: known to be nothing, not unknown. */
+const NO_PERSON = Object.freeze({ id: null, username: null, groups: [], organisation: null, directory: null, attributes: {} })
+
 export function createScene(facts: Facts): Scene {
+  const { user } = facts
   const ip = facts.network?.ip
   const address = ip === undefined ? undefined : plainAddress(ip)
   let known: Map<Zone, boolean> | undefined
   return {
-    facts,
+    facts: user === null ? { ...facts, user: NO_PERSON as unknown as NonNullable<Facts['user']> } : facts,
+    subject: user ? 'person' : user === null ? 'client' : 'nobody',
     at: instant(facts.at),
     address,
     inside(zone) {

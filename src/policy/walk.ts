@@ -60,5 +60,5 @@ export function walk(policy: Policy, scene: Scene, notes: Notes, weigh: (terms: 
 /** What a rule would have done if nothing else had a say. */
 function alone({ verdict }: Rule, scene: Scene, weigh: (terms: Terms) => { outcome: Outcome }): Outcome {
   if (verdict === 'deny') return 'deny'
-  return scene.facts.user === undefined ? 'challenge' : weigh(verdict).outcome
+  return scene.subject === 'nobody' ? 'challenge' : weigh(verdict).outcome
 }

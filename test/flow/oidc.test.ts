@@ -10,12 +10,26 @@ import { atCallback, CALLBACK, relyingParty, signIn, typePassword } from '../sup
 const key = generateKeyPairSync('ec', { namedCurve: 'P-256' })
 const publicJwk = { ...key.publicKey.export({ format: 'jwk' }), alg: 'ES256', use: 'sig', kid: 'k1' }
 
-const app = (id: string, more: object = {}, oidcMore: { readonly grant_types?: readonly string[] } & Record<string, unknown> = {}) => ({
+const app = (
+  id: string,
+  more: object = {},
+  oidcMore: { readonly grant_types?: readonly string[] } & Record<string, unknown> = {},
+) => ({
   id,
   name: `App ${id}`,
   policy: 'plain',
   audience: ['staff'],
-  oidc: { redirect_uris: [CALLBACK], scopes: ['openid', 'profile', 'email', 'groups', ...(oidcMore.grant_types?.includes('refresh_token') ? ['offline_access'] : [])], ...oidcMore },
+  oidc: {
+    redirect_uris: [CALLBACK],
+    scopes: [
+      'openid',
+      'profile',
+      'email',
+      'groups',
+      ...(oidcMore.grant_types?.includes('refresh_token') ? ['offline_access'] : []),
+    ],
+    ...oidcMore,
+  },
   ...more,
 })
 
@@ -44,6 +58,7 @@ beforeAll(async () => {
       app('strict', { policy: 'strict' }),
       app('closed', { policy: 'closed' }),
       app('theirs', { first_party: false }),
+      app('id-token-only', {}, { claims: { groups: ['store'], in_id_token: true } }),
       app('tv', {}, { grant_types: ['authorization_code', 'urn:ietf:params:oauth:grant-type:device_code'] }),
       { id: 'machine', template: 'machine', policy: 'plain' },
       { id: 'api', template: 'machine', policy: 'plain', tags: ['resource-server'] },
@@ -268,6 +283,26 @@ describe('what a request may add (OIDC Core §3.1.2.1)', () => {
       claims: JSON.stringify({ id_token: { email: null } }),
     })
     expect(tokens.claims()!['email']).toBe('sam@kestrel.example')
+  })
+})
+
+describe('what an app is told', () => {
+  test('an app that never asks userinfo finds everything in the ID token, with the groups that it may see', async () => {
+    const party = await relyingParty(gateway, 'id-token-only')
+    const { tokens } = await signIn(browserOf(), party, 'sam', { scope: 'openid profile email groups' })
+    expect(tokens.claims()).toMatchObject({ name: 'Sam de Vries', email: 'sam@kestrel.example', groups: ['store'] })
+  })
+
+  test('an app that is not ours gets no claim beyond the scopes agreed to, whatever it asks', async () => {
+    const party = await relyingParty(gateway, 'theirs')
+    const browser = browserOf()
+    const begun = await party.begin({
+      scope: 'openid',
+      claims: JSON.stringify({ id_token: { email: null }, userinfo: { email: null } }),
+    })
+    let page = await typePassword(browser, await browser.open(begun.url.href), 'sam')
+    if (!atCallback(page)) page = await browser.submit(formOf(page, 'consent'), { answer: 'allow' })
+    expect((await party.finish(begun, page.url)).claims()).not.toHaveProperty('email')
   })
 })
 

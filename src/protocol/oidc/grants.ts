@@ -87,13 +87,15 @@ export async function grantFor(ctx: KoaContextWithOIDC, app: App, consents: Cons
     (known ? await provider.Grant.find(known) : undefined) ??
     new provider.Grant({ accountId: account.accountId, clientId: client.clientId })
   const has = new Set(grant.getOIDCScope().split(' '))
-  const claims = [...ctx.oidc.requestParamClaims]
+  const inIdToken = app.oidc?.claims.inIdToken ? claimsOfScopes(agreed) : []
+  if (inIdToken.length > 0) addToIdToken(ctx, inIdToken)
+  const claims = [...new Set([...ctx.oidc.requestParamClaims, ...inIdToken])]
   const newClaims = claims.filter((claim) => !grant.getOIDCClaimsEncountered().includes(claim))
   if (grant.jti && newClaims.length === 0 && agreed.every((scope) => has.has(scope))) return grant
   if (agreed.length === 0) return grant.jti ? grant : undefined
   grant.addOIDCScope(agreed.join(' '))
   // OIDC Core §5.5: `claims` asks for single claims; none beyond what the scopes agreed to would give
-  const given = new Set<string>(agreed.flatMap((scope) => CLAIMS[scope as keyof typeof CLAIMS] ?? []))
+  const given = new Set(claimsOfScopes(agreed))
   const [within, beyond] = [
     newClaims.filter((claim) => given.has(claim)),
     newClaims.filter((claim) => !given.has(claim)),
@@ -102,6 +104,16 @@ export async function grantFor(ctx: KoaContextWithOIDC, app: App, consents: Cons
   if (beyond.length > 0) grant.rejectOIDCClaims(beyond)
   await grant.save()
   return grant
+}
+
+const claimsOfScopes = (scopes: readonly string[]): string[] =>
+  scopes.flatMap((scope): readonly string[] => CLAIMS[scope as keyof typeof CLAIMS] ?? [])
+
+/** For apps that never ask userinfo: what the scopes give is put into the ID token, as if `claims` had asked for it. */
+function addToIdToken(ctx: KoaContextWithOIDC, names: readonly string[]): void {
+  const { claims } = ctx.oidc
+  const asked = Object.fromEntries(names.map((name) => [name, null]))
+  Object.assign(claims, { id_token: { ...asked, ...claims.id_token } })
 }
 
 async function agreedScopes(asked: readonly string[], person: string, app: App, consents: Consents): Promise<string[]> {
