@@ -61,7 +61,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     support: settings.support,
   })
   const outbound = createOutbound(settings.outbound.allow)
-  const oidc = openOidc({
+  const oidc = await openOidc({
     issuer,
     storage,
     clock,

@@ -12,4 +12,4 @@
 export { type Access, type AccessOptions, openAccess, type Verdict } from './ask.ts'
 export { type LivePolicies, openLivePolicies, PoliciesInvalid } from './live.ts'
 export type { Question, Wanted } from './question.ts'
-export { accessMigrations, type Receipt, type Receipts } from './receipts.ts'
+export { accessMigrations, createReceipts, type Receipt, type Receipts } from './receipts.ts'

@@ -13,4 +13,5 @@
  *
  * A new page: a handler that takes a `Visit`, and its row in `open.ts`.
  */
-export { type Account, type AccountOptions, openAccount } from './open.ts'
+export { type Account, openAccount } from './open.ts'
+export type { AccountOptions } from './options.ts'

@@ -3,7 +3,7 @@ import { Refusal } from '#core/refusal'
 import type { RefusalCode } from '#core/refusals'
 import { type Answer, redirect } from '#http'
 import type { Visit } from './gate.ts'
-import type { AccountOptions } from './open.ts'
+import type { AccountOptions } from './options.ts'
 import type { Overview } from './overview.ts'
 
 /** An id as our rooms make them; anything else names nothing. */

@@ -14,7 +14,7 @@ import {
   type View,
 } from '#pages'
 import type { Visit } from './gate.ts'
-import type { AccountOptions } from './open.ts'
+import type { AccountOptions } from './options.ts'
 import type { Overview } from './overview.ts'
 
 /** What the two ceremonies differ in. */

@@ -7,7 +7,7 @@ import type { Person } from '#directory'
 import { type Answer, type PageRequest, type Route, redirect, type SetCookie } from '#http'
 import type { Messages, Notice, PageOptions, View } from '#pages'
 import type { Device, Session } from '#sessions'
-import type { AccountOptions } from './open.ts'
+import type { AccountOptions } from './options.ts'
 
 /** `change` is everything that would help a thief to stay: it wants fresh proof, and a second factor where there is one. */
 export type Need = 'see' | 'change'

@@ -3,7 +3,7 @@ import type { App } from '#catalog'
 import type { Answer } from '#http'
 import { type LauncherApp, launcherView } from '#pages'
 import type { Visit } from './gate.ts'
-import type { AccountOptions } from './open.ts'
+import type { AccountOptions } from './options.ts'
 
 /** A machine has nothing to open, and neither has an app whose start nobody told us. */
 const opens = (app: App): boolean => app.launchUrl !== undefined && (app.oidc?.responseTypes.includes('code') ?? false)

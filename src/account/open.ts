@@ -1,46 +1,14 @@
 /** The door put together: what it needs, and every address it answers. */
-import type { Access } from '#access'
-import type { Audit } from '#audit'
-import type { Catalog } from '#catalog'
-import type { Clock } from '#core/clock'
-import type { Log } from '#core/log'
-import type { People } from '#directory'
-import type { Factors } from '#factors'
 import type { Route } from '#http'
-import type { Presenter } from '#pages'
-import type { Devices, Sessions } from '#sessions'
-import type { Signin } from '#signin'
 import { createEndings } from './endings.ts'
 import { createEnrolment } from './enrolment.ts'
 import { createGate, type Visit } from './gate.ts'
 import { createLauncher } from './launcher.ts'
+import type { AccountOptions } from './options.ts'
 import { createOverview } from './overview.ts'
 import { createPasswordChange } from './password.ts'
 import { createSignOut } from './sign-out.ts'
 import { createWhy } from './why.ts'
-
-export interface AccountOptions {
-  readonly clock: Clock
-  readonly log: Log
-  readonly audit: Audit
-  readonly access: Access
-  readonly people: People
-  readonly factors: Factors
-  readonly sessions: Sessions
-  readonly devices: Devices
-  readonly catalog: Catalog
-  readonly signin: Signin
-  readonly presenter: Presenter
-  /** Ids of the directories whose passwords are kept here; people of all others change theirs elsewhere. */
-  readonly localDirectories: readonly string[]
-  /** What a person has agreed to, from the door that asked. */
-  readonly consents?: {
-    ofPerson(person: string): Promise<readonly { readonly app: string; readonly scopes: readonly string[] }[]>
-    withdraw(person: string, app: string): Promise<boolean>
-  }
-  /** Ends what an app was given for this person. */
-  readonly revoke?: (personId: string, app: string) => Promise<void>
-}
 
 export interface Account {
   readonly routes: readonly Route[]

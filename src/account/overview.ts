@@ -4,7 +4,7 @@ import { type EnrolledFactor, MOST_PASSKEYS, MOST_TOTPS } from '#factors'
 import type { Answer } from '#http'
 import { type AccountData, accountView, browserName } from '#pages'
 import { NOTICES, type Visit } from './gate.ts'
-import type { AccountOptions } from './open.ts'
+import type { AccountOptions } from './options.ts'
 
 export interface Overview {
   show(visit: Visit, refusal?: Refusal): Promise<Answer>

@@ -5,7 +5,7 @@ import type { Answer } from '#http'
 import { changePasswordView } from '#pages'
 import { conversationOf, fieldOf, mendable } from './enrolment.ts'
 import type { Visit } from './gate.ts'
-import type { AccountOptions } from './open.ts'
+import type { AccountOptions } from './options.ts'
 
 const PATH = '/account/password'
 /** More than any password may have: the directory says what is too long. */

@@ -4,7 +4,7 @@
  */
 import { type Answer, type PageRequest, redirect, type SetCookie } from '#http'
 import { signedOutView, signOutView } from '#pages'
-import type { AccountOptions } from './open.ts'
+import type { AccountOptions } from './options.ts'
 
 const PATH = '/signout'
 /** The device stays known: its cookie is left, and everything that an app page may have kept in the browser goes. */

@@ -6,7 +6,7 @@ import { type HelpCode, helpSentence, reasonSentence, type WhyData, whyView } fr
 import { type Decision, decide } from '#policy'
 import { reasonsFor } from '#signin'
 import type { Visit } from './gate.ts'
-import type { AccountOptions } from './open.ts'
+import type { AccountOptions } from './options.ts'
 
 /** `7K4Q-92MD`, and room for how people type it. */
 const LONGEST_REFERENCE = 32

@@ -3,7 +3,8 @@
  *
  * - `documents.ts` reads a YAML text against a zod schema and reports all problems at once with their positions
  * - `schema.ts`    the schema of `portico.yaml`; the JSON Schema for editors comes from it
- * - `settings.ts`  file, then environment, then `_FILE`; where each value came from
+ * - `settings.ts`  file, then environment; where each value came from
+ * - `environment.ts` `PORTICO_…` and `PORTICO_…_FILE`
  *
  * `process.env` is read in this room only. To add a setting: one line in `schema.ts`, documented there.
  */

@@ -1,5 +1,5 @@
 /** YAML texts against zod schemas: all problems at once, each with the line and column a person can go to. */
-import { isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument, visit } from 'yaml'
+import { type Document, isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument, visit } from 'yaml'
 import type { z } from 'zod'
 import { nearest } from '#core/nearest'
 
@@ -29,13 +29,16 @@ export interface YamlDocument<T> {
 
 const LARGEST_FILE = 4 * 1024 * 1024
 const MOST_ALIASES = 100
+/** Nodes above one another; every level of a file takes two or three of them. */
+const DEEPEST = 200
 const MOST_LISTED = 200
 
 export const formatProblem = (p: Problem): string => `${p.file}:${p.line}:${p.column} ${p.code} ${p.message}`
 
 /**
  * Reads one YAML document. Never throws: what is wrong is in `problems`.
- * ATTACK: aliases that grow exponentially, duplicate keys, custom tags and several documents are refused.
+ * ATTACK: aliases that grow exponentially or contain themselves, documents so deep that reading them runs out of stack,
+ * duplicate keys, keys that are no plain text, custom tags and several documents are refused.
  */
 export function readYaml<T>(file: string, text: string, schema: z.ZodType<T>): YamlDocument<T> {
   const lines = new LineCounter()
@@ -60,8 +63,13 @@ export function readYaml<T>(file: string, text: string, schema: z.ZodType<T>): Y
     return range === undefined ? { line: 1, column: 1 } : at(range)
   }
   const problem = (path: Path, code: string, message: string): Problem => ({ file, ...position(path), code, message })
-  for (const issue of [...document.errors, ...document.warnings]) {
-    const first = issue.message.split('\n')[0]!.replace(/ at line \d+.*$/, '')
+  const tooDeep = document.errors.some((issue) => /call stack/i.test(issue.message))
+  if (tooDeep) problems.push({ file, line: 1, column: 1, code: 'yaml-deep', message: 'document is nested too deeply' })
+  for (const issue of tooDeep ? [] : [...document.errors, ...document.warnings]) {
+    const first =
+      issue.code === 'MULTIPLE_DOCS'
+        ? 'a second document begins here; a file holds one'
+        : issue.message.split('\n')[0]!.replace(/ at line \d+.*$/, '')
     problems.push({
       file,
       ...at(issue.pos[0]),
@@ -69,12 +77,11 @@ export function readYaml<T>(file: string, text: string, schema: z.ZodType<T>): Y
       message: first.charAt(0).toLowerCase() + first.slice(1),
     })
   }
+  if (problems.length === 0)
+    problems.push(...wrongNodes(document).map(({ offset, ...what }) => ({ file, ...at(offset), ...what })))
   let value: unknown
   if (problems.length === 0) {
-    let aliases = 0
-    visit(document, { Alias: () => void aliases++ })
     try {
-      if (aliases > MOST_ALIASES) throw new RangeError('too many aliases')
       value = document.toJS({ maxAliasCount: MOST_ALIASES })
     } catch {
       problems.push({ file, line: 1, column: 1, code: 'yaml-aliases', message: 'document uses too many aliases' })
@@ -86,6 +93,33 @@ export function readYaml<T>(file: string, text: string, schema: z.ZodType<T>): Y
   for (const issue of flatten(result.error.issues)) problems.push(...describe(issue, problem, file, position))
   problems.sort((a, b) => a.line - b.line || a.column - b.column)
   return { problems: problems.slice(0, MOST_LISTED), position, problem }
+}
+
+/** What the syntax allows and a file of ours never needs. */
+function wrongNodes(document: Document): { offset: number; code: string; message: string }[] {
+  const wrong: { offset: number; code: string; message: string }[] = []
+  const add = (node: unknown, code: string, message: string) =>
+    wrong.push({ offset: (node as Node | null)?.range?.[0] ?? 0, code, message })
+  let aliases = 0
+  let deepest = 0
+  visit(document, {
+    Node: (_key, _node, path) => {
+      deepest = Math.max(deepest, path.length)
+    },
+    Pair: (_key, { key }) => {
+      if (key !== null && !isScalar(key)) add(key, 'yaml-invalid', 'a key is no plain text')
+    },
+    Alias: (_key, alias, path) => {
+      if (++aliases > MOST_ALIASES) return visit.BREAK
+      const named = alias.resolve(document)
+      if (!named) add(alias, 'yaml-aliases', `nothing before this is named \`&${alias.source}\``)
+      else if (path.includes(named)) add(alias, 'yaml-aliases', `\`*${alias.source}\` stands inside what it names`)
+      return undefined
+    },
+  })
+  if (deepest > DEEPEST) add(undefined, 'yaml-deep', 'document is nested too deeply')
+  if (aliases > MOST_ALIASES) add(undefined, 'yaml-aliases', 'document uses too many aliases')
+  return wrong
 }
 
 type Issue = z.core.$ZodIssue

@@ -1,6 +1,7 @@
 /** The schema of `portico.yaml`. Every key is documented here; `portico config schema` prints it for editors. */
 import { isIP } from 'node:net'
 import { z } from 'zod'
+import { parseDuration } from '#core/duration'
 
 const ADDRESS = /^(\[[0-9a-f:.]+\]|[A-Za-z0-9.-]+):(\d{1,5})$/
 const LOOPBACK = new Set(['localhost', '127.0.0.1', '[::1]'])
@@ -16,15 +17,22 @@ const network = z.string().refine((text) => {
   return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (version === 4 ? 32 : 128))
 }, 'expected an address or a network in CIDR notation, like `10.0.0.0/8`')
 
-const issuer = z.string().refine((text) => {
-  const url = URL.parse(text)
-  if (!url || url.origin !== text.replace(/\/$/, '')) return false
-  return url.protocol === 'https:' || (url.protocol === 'http:' && LOOPBACK.has(url.hostname))
-}, 'expected an `https` origin without path (or `http` on a loopback address)')
+const issuer = z
+  .string()
+  .refine((text) => {
+    const url = URL.parse(text)
+    if (!url || url.origin !== text.replace(/\/$/, '')) return false
+    return url.protocol === 'https:' || (url.protocol === 'http:' && LOOPBACK.has(url.hostname))
+  }, 'expected an `https` origin without path (or `http` on a loopback address)')
+  // everything compares and concatenates it: one spelling
+  .overwrite((text) => text.replace(/\/$/, ''))
 
 const secret = z.string().min(1).meta({ secret: true })
 const id = z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/, 'expected lower-case letters, digits and hyphens')
-const duration = z.string().regex(/^\d{1,9}[smhd]$/, 'expected a duration like `90s`, `15m`, `12h` or `30d`')
+const duration = z
+  .string()
+  .regex(/^\d{1,9}[smhd]$/, 'expected a duration like `90s`, `15m`, `12h` or `30d`')
+  .refine((text) => parseDuration(text) !== undefined, 'expected at most 100 years')
 
 const localDirectory = z.strictObject({
   id,
@@ -118,6 +126,16 @@ export const settingsSchema = z.strictObject({
   directories: z
     .array(directory)
     .min(1)
+    .superRefine((list, ctx) => {
+      for (const [index, one] of list.entries())
+        if (list.findIndex((other) => other.id === one.id) < index)
+          ctx.addIssue({
+            code: 'custom',
+            path: [index, 'id'],
+            message: 'is the id of another directory too',
+            params: { code: 'duplicate' },
+          })
+    })
     .default([{ id: 'local', kind: 'local' }])
     .describe('Asked in this order'),
   organisation: z.string().default('Portico').describe('Shown to people on every page'),

@@ -1,16 +1,10 @@
 /** `portico.yaml`, then `PORTICO_…`, then `PORTICO_…_FILE`: the later wins. */
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
-import { parseDocument } from 'yaml'
 import { z } from 'zod'
-import { nearest } from '#core/nearest'
 import { type Problem, readYaml } from './documents.ts'
+import { CONFIG_VARIABLE, PREFIX, readEnvironment } from './environment.ts'
 import { isSecretPath, type Settings, settingsSchema } from './schema.ts'
-
-const PREFIX = 'PORTICO_'
-const LARGEST_SECRET = 64 * 1024
-/** Read elsewhere, or by the tests: not settings. */
-const NOT_SETTINGS = new Set(['PORTICO_CONFIG'])
 
 export interface LoadedSettings {
   /** Absent when there is any problem. */
@@ -29,7 +23,7 @@ type Tree = { [key: string]: unknown }
  * embedded defaults serve. Never throws for what an operator wrote: that is in `problems`.
  */
 export function loadSettings(file?: string, env: NodeJS.ProcessEnv = process.env): LoadedSettings {
-  const named = file ?? env['PORTICO_CONFIG']
+  const named = file ?? env[CONFIG_VARIABLE]
   const path = named ?? 'portico.yaml'
   const problems: Problem[] = []
   const origins = new Map<string, string>()
@@ -53,8 +47,8 @@ export function loadSettings(file?: string, env: NodeJS.ProcessEnv = process.env
   }
   const syntax = readYaml(path, text, z.unknown())
   if (syntax.problems.length > 0) return { problems: syntax.problems, origins, folder }
-  const parsed: unknown = parseDocument(text).toJS() ?? {}
-  if (typeof parsed !== 'object' || Array.isArray(parsed)) {
+  const parsed = syntax.value
+  if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) {
     problems.push({
       file: path,
       line: 1,
@@ -66,9 +60,14 @@ export function loadSettings(file?: string, env: NodeJS.ProcessEnv = process.env
   }
   tree = parsed as Tree
   for (const [at] of leaves(tree)) origins.set(at, `${path}:${syntax.position(at.split('.')).line}`)
-  const fromEnvironment = applyEnvironment(tree, env, origins, problems)
+  const environment = readEnvironment(env)
+  problems.push(...environment.problems)
+  for (const { name, path: at, value } of environment.values) {
+    put(tree, at.split('.'), value)
+    origins.set(at, name)
+  }
 
-  const checked = text.trim() === '' || fromEnvironment > 0 ? undefined : readYaml(path, text, settingsSchema)
+  const checked = text.trim() === '' || environment.values.length > 0 ? undefined : readYaml(path, text, settingsSchema)
   const result = checked?.value ? { success: true as const, data: checked.value } : undefined
   if (checked && checked.problems.length > 0) return { problems: [...problems, ...checked.problems], origins, folder }
   // with values from the environment the merged tree is judged; a problem stands where its value came from
@@ -96,67 +95,6 @@ function judgeMerged(
     else problems.push({ ...problem, ...original.position(full.split('.'), unknown ? 'key' : 'value') })
   }
   return undefined
-}
-
-/** Puts `PORTICO_STORAGE__URL=x` at `storage.url` and answers how many values were put. */
-function applyEnvironment(
-  tree: Tree,
-  env: NodeJS.ProcessEnv,
-  origins: Map<string, string>,
-  problems: Problem[],
-): number {
-  let count = 0
-  const known = new Set(leaves(settingsSchema.parse({})).map(([at]) => at.split('.')[0]!))
-  for (const [name, raw] of Object.entries(env).sort(([a], [b]) => a.localeCompare(b))) {
-    if (!name.startsWith(PREFIX) || NOT_SETTINGS.has(name) || raw === undefined) continue
-    let at = name.slice(PREFIX.length).toLowerCase().replaceAll('__', '.')
-    let value = raw
-    const isFile = at.endsWith('_file') && at !== 'secrets.key_file' && !at.endsWith('ca_file')
-    if (isFile) {
-      at = at.slice(0, -'_file'.length)
-      try {
-        value = readFileSync(raw, 'utf8').slice(0, LARGEST_SECRET).trimEnd()
-      } catch (error) {
-        const code = (error as NodeJS.ErrnoException).code ?? 'unreadable'
-        problems.push({
-          file: name,
-          line: 1,
-          column: 1,
-          code: 'file-unreadable',
-          message: `\`${name}\` names a file that cannot be read (${code})`,
-        })
-        continue
-      }
-    }
-    const [first] = at.split('.')
-    if (!known.has(first!) && first !== 'support') {
-      const near = nearest(first!, [...known, 'support'])
-      const hint = near ? `; did you mean \`${PREFIX}${near.toUpperCase()}\`?` : ''
-      problems.push({
-        file: name,
-        line: 1,
-        column: 1,
-        code: 'unknown-key',
-        message: `\`${name}\` is no setting${hint}`,
-      })
-      continue
-    }
-    put(tree, at.split('.'), interpret(value))
-    origins.set(at, name)
-    count++
-  }
-  return count
-}
-
-/** Lists and numbers are written as YAML flow values: `PORTICO_PROXIES='[10.0.0.0/8]'`. */
-function interpret(value: string): unknown {
-  if (/^[[{]/.test(value)) {
-    const document = parseDocument(value)
-    if (document.errors.length === 0) return document.toJS()
-  }
-  if (/^\d{1,9}$/.test(value)) return Number(value)
-  if (value === 'true' || value === 'false') return value === 'true'
-  return value
 }
 
 function put(tree: Tree, path: readonly string[], value: unknown): void {

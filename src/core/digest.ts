@@ -10,6 +10,8 @@ export const sha256Version = (text: string | Buffer): string =>
 
 /** Compares two strings in time that depends on their lengths only. */
 export function constantTimeEqual(a: string, b: string): boolean {
-  // both sides are hashed first: timingSafeEqual needs equal lengths, and a length must not tell either
-  return timingSafeEqual(createHash('sha256').update(a).digest(), createHash('sha256').update(b).digest())
+  // both sides are hashed first: timingSafeEqual needs equal lengths, and a length must not tell either; as UTF-16,
+  // because UTF-8 writes every half of a surrogate pair as the same U+FFFD
+  const digest = (text: string) => createHash('sha256').update(text, 'utf16le').digest()
+  return timingSafeEqual(digest(a), digest(b))
 }

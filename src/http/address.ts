@@ -10,13 +10,24 @@ const MOST_HOPS = 20
  * (RFC 7239) or `X-Forwarded-For` that is not a proxy of ours.
  * ATTACK: everything left of that address was written by somebody we do not know; from anyone but our proxies the
  * headers are ignored. An entry that cannot be read ends the walk at the proxy that wrote it (fail closed: a proxy's
- * address is in no store).
+ * address is in no store). A proxy writes one of the two headers and may pass the other on as it came from the client:
+ * where both are there and disagree, neither is believed.
  */
 export function clientAddress(request: IncomingMessage, proxies: Networks): string {
-  let address = normaliseAddress(request.socket.remoteAddress) ?? UNKNOWN
-  if (!proxies.has(address)) return address
-  const hops = forwardedFor(request).slice(-MOST_HOPS)
-  for (const hop of hops.reverse()) {
+  const peer = normaliseAddress(request.socket.remoteAddress) ?? UNKNOWN
+  if (!proxies.has(peer)) return peer
+  const { forwarded, 'x-forwarded-for': usual } = request.headers
+  const found = [
+    ...(forwarded === undefined ? [] : [walk(peer, standardHops(forwarded), proxies)]),
+    ...(usual === undefined ? [] : [walk(peer, usualHops(String(usual)), proxies)]),
+  ]
+  const [first = peer] = found
+  return found.every((address) => address === first) ? first : peer
+}
+
+function walk(peer: string, hops: readonly string[], proxies: Networks): string {
+  let address = peer
+  for (const hop of hops.slice(-MOST_HOPS).reverse()) {
     const next = normaliseAddress(hop)
     if (next === undefined) return address
     address = next
@@ -25,18 +36,14 @@ export function clientAddress(request: IncomingMessage, proxies: Networks): stri
   return address
 }
 
-function forwardedFor(request: IncomingMessage): string[] {
-  const standard = request.headers.forwarded
-  if (standard) {
-    return standard.split(',').map((element) => {
-      const value = /(?:^|;)\s*for\s*=\s*("[^"]*"|[^;\s]*)/i.exec(element)?.[1]?.replace(/^"(.*)"$/, '$1') ?? ''
-      return withoutPort(value)
-    })
-  }
-  const usual = request.headers['x-forwarded-for']
-  const list = Array.isArray(usual) ? usual.join(',') : usual
-  return list ? list.split(',').map((hop) => withoutPort(hop.trim())) : []
-}
+/** RFC 7239 §4. Cut at every comma, also inside quotes: a quote that the client opened must not swallow our proxy's part. */
+const standardHops = (header: string): string[] =>
+  header.split(',').map((element) => {
+    const value = /(?:^|;)\s*for\s*=\s*("[^"]*"|[^;\s]*)/i.exec(element)?.[1]?.replace(/^"(.*)"$/, '$1') ?? ''
+    return withoutPort(value)
+  })
+
+const usualHops = (header: string): string[] => header.split(',').map((hop) => withoutPort(hop.trim()))
 
 const withoutPort = (hop: string): string =>
   /^\[([^\]]*)\](?::\d+)?$/.exec(hop)?.[1] ?? /^(\d+\.\d+\.\d+\.\d+):\d+$/.exec(hop)?.[1] ?? hop

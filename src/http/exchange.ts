@@ -42,7 +42,8 @@ export async function readBody(request: IncomingMessage, type: string, limit: nu
   if (Number(request.headers['content-length'] ?? 0) > limit) throw new Refusal('body-too-large')
   const chunks: Buffer[] = []
   let size = 0
-  for await (const chunk of request as AsyncIterable<Buffer>) {
+  // not destroyed when it is too much: who sends it must still be able to read the answer
+  for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
     size += chunk.length
     if (size > limit) throw new Refusal('body-too-large')
     chunks.push(chunk)
@@ -56,11 +57,23 @@ export async function readBody(request: IncomingMessage, type: string, limit: nu
 }
 
 export async function readForm(request: IncomingMessage): Promise<ReadonlyMap<string, string>> {
-  const pairs = [...new URLSearchParams(await readBody(request, 'application/x-www-form-urlencoded', LARGEST_FORM))]
+  const body = await readBody(request, 'application/x-www-form-urlencoded', LARGEST_FORM)
+  if (!isWellEncoded(body)) throw new Refusal('input-invalid', 'form is not utf-8')
+  const pairs = [...new URLSearchParams(body)]
   const fields = new Map(pairs)
   if (fields.size !== pairs.length) throw new Refusal('input-invalid', 'form has a field twice')
   if (fields.size > MOST_FIELDS) throw new Refusal('input-invalid', 'form has too many fields')
   return fields
+}
+
+/** `URLSearchParams` never complains: it puts U+FFFD for bytes that are no UTF-8, and leaves a stray `%` as it is. */
+function isWellEncoded(form: string): boolean {
+  try {
+    decodeURIComponent(form)
+    return true
+  } catch {
+    return false
+  }
 }
 
 export async function readJson(request: IncomingMessage): Promise<unknown> {

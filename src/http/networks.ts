@@ -5,13 +5,20 @@ export interface Networks {
   has(address: string): boolean
 }
 
-/** The address as everything in Portico compares it: IPv4-mapped IPv6 as IPv4, without zone; undefined if it is none. */
+/**
+ * The address in the one spelling that everything in Portico compares: IPv6 in its shortest form (RFC 5952), without
+ * zone, IPv4-mapped IPv6 as IPv4. Undefined for what is no address.
+ */
 export function normaliseAddress(address: string | undefined): string | undefined {
   if (!address) return undefined
   const plain = address.replace(/^\[(.*)\]$/, '$1').replace(/%.*$/, '')
-  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(plain)?.[1]
-  const candidate = mapped ?? plain.toLowerCase()
-  return isIP(candidate) ? candidate : undefined
+  const version = isIP(plain)
+  if (version !== 6) return version === 4 ? plain : undefined
+  const short = URL.parse(`http://[${plain}]`)?.hostname.slice(1, -1)
+  const mapped = /^::ffff:([0-9a-f]{1,4}):([0-9a-f]{1,4})$/.exec(short ?? '')
+  if (!mapped) return short
+  const [high, low] = [Number.parseInt(mapped[1]!, 16), Number.parseInt(mapped[2]!, 16)]
+  return [high >> 8, high & 255, low >> 8, low & 255].join('.')
 }
 
 /** `list` holds addresses and CIDR networks that the settings schema has accepted. */

@@ -57,6 +57,12 @@ export function requestContext(request: IncomingMessage): RequestContext {
 }
 
 const LONGEST_URL = 16_384
+const NOT_STORED = { headers: { 'cache-control': 'no-store' }, body: '' }
+/** What never became a request; everything else of the kind is 400. */
+const UNREADABLE: Readonly<Record<string, string>> = {
+  HPE_HEADER_OVERFLOW: '431 Request Header Fields Too Large',
+  ERR_HTTP_REQUEST_TIMEOUT: '408 Request Timeout',
+}
 
 export async function createHttpServer(options: HttpServerOptions): Promise<HttpServer> {
   const find = createRouter(options.routes)
@@ -79,15 +85,19 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
         throw new Refusal('cross-origin')
       return await found.route.handle(page)
     } catch (error) {
-      const refusal = error instanceof Refusal ? error : new Refusal('internal', 'unexpected error', { cause: error })
-      if (refusal.status >= 500)
-        log.error(
-          'request-failed',
-          { request: context.id, code: refusal.code, detail: refusal.detail },
-          refusal.cause ?? refusal,
-        )
-      return options.renderRefusal(refusal, page)
+      return refused(error, page)
     }
+  }
+
+  function refused(error: unknown, page: PageRequest): Answer | Promise<Answer> {
+    const refusal = error instanceof Refusal ? error : new Refusal('internal', 'unexpected error', { cause: error })
+    if (refusal.status >= 500)
+      log.error(
+        'request-failed',
+        { request: page.id, code: refusal.code, detail: refusal.detail },
+        refusal.cause ?? refusal,
+      )
+    return options.renderRefusal(refusal, page)
   }
 
   async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -98,14 +108,21 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
       cookies: parseCookies(request.headers.cookie, secure),
     }
     contexts.set(request, context)
-    if (url.length > LONGEST_URL || !url.startsWith('/') || url.startsWith('//')) {
-      send(response, { status: url.length > LONGEST_URL ? 414 : 400, body: '' }, secure)
+    // ATTACK: `//host` and `/\host` are read as another host's address when they are resolved against ours
+    if (url.length > LONGEST_URL || !/^\/(?![/\\])/.test(url)) {
+      send(response, { status: url.length > LONGEST_URL ? 414 : 400, ...NOT_STORED }, secure)
       return
     }
     const path = url.split('?', 1)[0]!
     const rawHandler = raw.find((r) => (r.prefix.endsWith('/') ? path.startsWith(r.prefix) : path === r.prefix))
     if (rawHandler) {
-      await rawHandler.handle(request, response)
+      protect(response, secure)
+      try {
+        await rawHandler.handle(request, response)
+      } catch (error) {
+        if (response.headersSent) throw error
+        send(response, await refused(error, pageRequestOf(request, options.issuer)), secure, request.method === 'HEAD')
+      }
       return
     }
     const result = await answer(request, context)
@@ -118,13 +135,13 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
       handle(request, response).catch((error) => {
         log.error('request-failed', { request: contexts.get(request)?.id }, error)
         if (response.headersSent) response.destroy()
-        else send(response, { status: 500, body: '' }, secure)
+        else send(response, { status: 500, ...NOT_STORED }, secure)
       })
     },
   )
-  server.on('clientError', (_error, socket) => {
-    if ((socket as Socket).writable)
-      socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n')
+  server.on('clientError', ({ code }: NodeJS.ErrnoException, socket) => {
+    const status = UNREADABLE[code ?? ''] ?? '400 Bad Request'
+    if ((socket as Socket).writable) socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`)
   })
   await listen(server, options.listen)
   return {
@@ -139,7 +156,8 @@ function pageRequest(
   issuer: string,
   params: Readonly<Record<string, string>>,
 ): PageRequest {
-  const url = URL.parse(request.url ?? '/', issuer) ?? new URL(issuer)
+  // ATTACK: put behind our origin, never resolved against it: `/\host` would be another host's address
+  const url = URL.parse(new URL(issuer).origin + (request.url ?? '/')) ?? new URL(issuer)
   return {
     method: request.method ?? 'GET',
     url,
@@ -157,11 +175,16 @@ function pageRequest(
   }
 }
 
+/** On every answer, whoever writes it. */
+function protect(response: ServerResponse, secure: boolean): void {
+  response.setHeader('x-content-type-options', 'nosniff')
+  if (secure) response.setHeader('strict-transport-security', 'max-age=31536000')
+}
+
 function send(response: ServerResponse, answer: Answer, secure: boolean, headOnly = false): void {
   response.statusCode = answer.status
   for (const [name, value] of Object.entries(answer.headers ?? {})) response.setHeader(name, value)
-  response.setHeader('x-content-type-options', 'nosniff')
-  if (secure) response.setHeader('strict-transport-security', 'max-age=31536000')
+  protect(response, secure)
   if (answer.cookies && answer.cookies.length > 0)
     response.setHeader(
       'set-cookie',

@@ -1,5 +1,5 @@
 /** Allow or challenge: the factors a person has given against the terms of the rule. */
-import type { Decision } from './decision.ts'
+import type { Decision, Required } from './decision.ts'
 import { bitsOf, mayRemember, needed, oldestOf, proofsOf } from './proofs.ts'
 import type { Scene } from './scene.ts'
 import { alternatives, meets, namesIn, type Strengths, strongest } from './strengths.ts'
@@ -14,25 +14,23 @@ export type Answer = Pick<
 
 /** `terms` already hold what the request wants, except for its choice of strengths. */
 export function answer(strengths: Strengths, terms: Terms, wanted: Wanted, scene: Scene): Answer {
-  const { facts, at } = scene
+  const { facts, at, subject } = scene
+  if (subject === 'client') return answerClient(strengths, terms, wanted)
   const demand = { every: terms.strengths, one: wanted.one }
   // nobody has given anything where nobody has signed in
-  const proofs = facts.user === undefined ? [] : proofsOf(facts, at, terms)
+  const proofs = subject === 'nobody' ? [] : proofsOf(facts, at, terms)
   const held = bitsOf(proofs)
   const met = meets(strengths, demand, held)
   const chosen = wanted.preferred.find((strength) => strength.met(held)) ?? wanted.preferred[0]
-  const names = namesIn(strengths, demand.every | (chosen?.bit ?? 0))
+  const required = requiredBy(strengths, terms, chosen?.bit ?? 0)
+  const names = [required.strength, ...(required.also ?? [])]
   const used = met ? needed(strengths, demand, proofs) : proofs
   const since = met ? oldestOf(used) : undefined
   const acr = chosen?.name ?? names.find((name) => strengths.find(name)!.lists) ?? strongest(held)
   const session = limits(terms, at)
   return {
     outcome: wanted.unmet ? 'deny' : met ? 'allow' : 'challenge',
-    required: {
-      strength: names[0]!,
-      ...(names.length > 1 && { also: names.slice(1) }),
-      ...(terms.fresh ? { within: '0s' } : terms.within && { within: terms.within.text }),
-    },
+    required,
     satisfied_by: used.map((proof) => proof.name),
     missing: met ? [] : alternatives(strengths, demand, held),
     ...(met && acr && { acr }),
@@ -41,6 +39,28 @@ export function answer(strengths: Strengths, terms: Terms, wanted: Wanted, scene
     ...(mayRemember(facts, terms) && { remember_device: terms.remember!.text }),
     ...(wanted.unmet && { unmet: true }),
   }
+}
+
+/**
+ * A client that asks for itself has authenticated as it is registered, or it would not be here. There is no factor that
+ * it could be asked for, so it is never challenged, and it meets `any` and nothing else.
+ */
+function answerClient(strengths: Strengths, terms: Terms, wanted: Wanted): Answer {
+  const required = requiredBy(strengths, terms, wanted.one)
+  const met = required.strength === 'any' && required.within === undefined && !wanted.unmet
+  return {
+    outcome: met ? 'allow' : 'deny',
+    required,
+    satisfied_by: met ? ['client'] : [],
+    missing: [],
+    ...(wanted.unmet && { unmet: true }),
+  }
+}
+
+function requiredBy(strengths: Strengths, terms: Terms, more: number): Required {
+  const [strength, ...also] = namesIn(strengths, terms.strengths | more)
+  const within = terms.fresh ? '0s' : terms.within?.text
+  return { strength: strength!, ...(also.length > 0 && { also }), ...(within && { within }) }
 }
 
 function limits({ idle, max, ends }: Terms, at: number | undefined): Decision['session'] | undefined {

@@ -41,8 +41,7 @@ export function decide(policies: Policies, facts: Facts, options: { readonly pol
 
 function judge(policies: Policies, policy: Policy, facts: Facts, notes: Notes): Draft {
   const { strengthTable: strengths, baseline } = policies
-  const machine = isMachine(facts)
-  const scene = createScene(machine ? { ...facts, user: NO_PERSON } : facts)
+  const scene = createScene(facts)
   const wanted = wantedOf(strengths, facts.request?.wanted)
   const weigh = (terms: Terms) => answer(strengths, addWanted(terms, wanted), wanted, scene)
   const outsider = outsideAudience(policy, facts, notes)
@@ -52,7 +51,7 @@ function judge(policies: Policies, policy: Policy, facts: Facts, notes: Notes): 
 
   const failed = walks.find((one) => one.failed)
   if (failed) return { ...DENIED, policy: failed.policy.name, rule: failed.failed!.name, line: failed.failed!.line }
-  if (facts.user === undefined && !machine) return nobody(walks, strengths, weigh)
+  if (scene.subject === 'nobody') return nobody(walks, strengths, weigh)
 
   const candidates = walks.flatMap((one) => one.candidates)
   const denied = denial(walks, candidates)
@@ -61,25 +60,7 @@ function judge(policies: Policies, policy: Policy, facts: Facts, notes: Notes): 
   // the rule that is named is the first that alone would have asked the same
   const alike = candidates.find(({ rule }) => same(rule.verdict as Terms, terms))
   const { rule, policy: by } = alike ?? candidates.find(({ matched }) => matched === true)!
-  const named = { policy: by, rule: rule.name, line: rule.line }
-  return machine ? { ...forMachine(strengths, terms), ...named } : { ...weigh(terms), ...named }
-}
-
-/** Of a client that asks for itself everything about a person is known: there is none. */
-const NO_PERSON = Object.freeze({ id: '', username: '', directory: '', organisation: null, groups: [], attributes: {} })
-
-const isMachine = ({ user, request, client }: Facts): boolean =>
-  user === undefined && request?.kind === 'api' && client?.id !== undefined
-
-/** A client has no factors to give: it has authenticated as it is registered, or it would not be here. */
-function forMachine(strengths: Strengths, terms: Terms): Answer {
-  const asksNoFactors = terms.strengths === strengths.find('any')!.bit && terms.within === undefined && !terms.fresh
-  return {
-    outcome: asksNoFactors ? 'allow' : 'deny',
-    required: { strength: strengths.find('any')!.name },
-    satisfied_by: [],
-    missing: [],
-  }
+  return { ...weigh(terms), policy: by, rule: rule.name, line: rule.line }
 }
 
 /** The app's registration says which groups it is for; groups that are not known are taken for others. */

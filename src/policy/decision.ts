@@ -43,7 +43,7 @@ export interface Decision {
   readonly line: string | null
   /** What has to be met; absent where the answer is no. */
   readonly required?: Required
-  /** The fewest factors that meet it, `device` standing for a remembered second factor; of a challenge, those that count already. */
+  /** The fewest factors that meet it, `device` standing for a remembered second factor, `client` for one that asks for itself; of a challenge, those that count already. */
   readonly satisfied_by: readonly string[]
   /** The sets of factors of which one must still be given, smallest first. Empty where nothing is missing. */
   readonly missing: readonly (readonly string[])[]

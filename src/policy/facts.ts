@@ -42,7 +42,7 @@ export interface Facts {
           | undefined
       }
     | undefined
-  /** Absent: nobody has signed in. `null`: no person is asking, a client asks for itself. */
+  /** Absent: nobody has signed in. */
   readonly user?:
     | {
         readonly id?: string | undefined
@@ -54,7 +54,6 @@ export interface Facts {
         /** When given it is complete: an attribute that is not in it is known to be absent. */
         readonly attributes?: Readonly<Record<string, string | readonly string[] | null>> | undefined
       }
-    | null
     | undefined
   readonly app?:
     | {
@@ -141,7 +140,6 @@ export const factsSchema: z.ZodType<Facts> = z.strictObject({
       directory: text.optional(),
       attributes: z.record(z.string(), z.union([z.string(), z.array(z.string()), z.null()])).optional(),
     })
-    .nullable()
     .optional(),
   app: z
     .strictObject({

@@ -16,16 +16,27 @@ export interface Scene {
 }
 
 /** What conditions on the person see where a client asks for itself: known to be nothing, not unknown. */
-const NO_PERSON = Object.freeze({ id: null, username: null, groups: [], organisation: null, directory: null, attributes: {} })
+const NO_PERSON = Object.freeze({ id: '', username: '', directory: '', organisation: null, groups: [], attributes: {} })
+
+/**
+ * A client that asks for itself (OAuth client credentials). Where there is a session there is a person, who may just
+ * not be known; a client that proved nothing is nobody.
+ */
+const isClient = ({ user, session, request, client }: Facts): boolean =>
+  user === undefined &&
+  session === undefined &&
+  request?.kind === 'api' &&
+  client?.id !== undefined &&
+  client.authentication !== 'none'
 
 export function createScene(facts: Facts): Scene {
-  const { user } = facts
+  const subject = facts.user ? 'person' : isClient(facts) ? 'client' : 'nobody'
   const ip = facts.network?.ip
   const address = ip === undefined ? undefined : plainAddress(ip)
   let known: Map<Zone, boolean> | undefined
   return {
-    facts: user === null ? { ...facts, user: NO_PERSON as unknown as NonNullable<Facts['user']> } : facts,
-    subject: user ? 'person' : user === null ? 'client' : 'nobody',
+    facts: subject === 'client' ? { ...facts, user: NO_PERSON } : facts,
+    subject,
     at: instant(facts.at),
     address,
     inside(zone) {

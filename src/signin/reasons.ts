@@ -41,6 +41,6 @@ export function whyAsked(
   scene: Situation & { messages: Messages; app: { name: string } | undefined },
 ): string | undefined {
   if (!scene.session) return undefined
-  const [first] = reasonsFor(scene.verdict, scene.app?.name ?? '', scene.messages)
+  const [first] = reasonsFor(scene.verdict, scene.app?.name ?? scene.messages.account.title, scene.messages)
   return first && reasonSentence(scene.messages, first.code, first.values)
 }

@@ -121,21 +121,17 @@ test('password managers find every field by name, purpose and label, outside any
   expect(await tab.inputValue('[name=username]')).toBe(username)
   await tab.fill('[name=password]', PASSWORD)
   await tab.click('button.main')
-  const totp = await addTotp(tab)
+  await greeting(tab)
   await tab.goto(`${kestrel.issuer}/account/password`)
-  // with a second factor a change asks for it, unless it was given a moment ago
   expect(await fields()).toEqual([
     ['username', 'username', 'text', true],
     ['current', 'current-password', 'password', true],
     ['password', 'new-password', 'password', true],
   ])
-  const later = await chromium.tab()
-  await later.goto(kestrel.at('sim-swap'))
-  await signIn(later, username)
-  await later.locator('[name=code]').waitFor()
-  expect(await later.getAttribute('[name=code]', 'autocomplete')).toBe('one-time-code')
-  expect(await later.getAttribute('[name=code]', 'inputmode')).toBe('numeric')
-  await later.fill('[name=code]', nextCode(totp))
+  await addTotp(tab)
+  await tab.goto(kestrel.at('sim-swap'))
+  expect(await fields()).toEqual([['code', 'one-time-code', 'text', true]])
+  expect(await tab.getAttribute('[name=code]', 'inputmode')).toBe('numeric')
 })
 
 describe.each([

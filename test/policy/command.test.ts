@@ -3,8 +3,10 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { runCommand } from '#cli'
-import { createPolicyVerbs, policyVerbs } from '../../src/cli/verbs/policy.ts'
+import { createPolicyVerbs } from '../../src/cli/verbs/policy.ts'
 import { given, inFolder, NETWORKS, nine } from './house.ts'
+
+const policyVerbs = createPolicyVerbs(async () => undefined)
 
 const POLICY = {
   policy: 'p',

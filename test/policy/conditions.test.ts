@@ -105,6 +105,13 @@ const TABLE: [condition: string, wanted: unknown, facts: Facts, result: true | f
   ['request.kind', ['admin', 'helpdesk'], { request: { kind: 'admin' } }, true],
   ['request.kind', 'admin', { request: { kind: 'app' } }, false],
   ['request.kind', 'admin', {}, 'unknown'],
+  // of a client that asks for itself it is known that there is no person
+  ['user.groups', ['staff'], { request: { kind: 'api' }, client: { id: 'x' } }, false],
+  ['user.groups', { none: ['staff'] }, { request: { kind: 'api' }, client: { id: 'x' } }, true],
+  ['user.id', ['u1'], { request: { kind: 'api' }, client: { id: 'x' } }, false],
+  ['user.directory', ['staff'], { request: { kind: 'api' }, client: { id: 'x' } }, false],
+  ['user.organisation', { under: ['retail'] }, { request: { kind: 'api' }, client: { id: 'x' } }, false],
+  ['user.attribute.badge', { exists: true }, { request: { kind: 'api' }, client: { id: 'x' } }, false],
   ['client.id', ['orders'], { client: { id: 'orders' } }, true],
   ['client.organisation', ['acme'], { client: { organisation: 'other' } }, false],
   ['client.authentication', ['private_key_jwt'], {}, 'unknown'],

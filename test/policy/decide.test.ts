@@ -253,6 +253,51 @@ describe('nobody signed in', () => {
   })
 })
 
+describe('a client that asks for itself', () => {
+  const machine = (more: object = {}): Facts => ({
+    request: { kind: 'api' },
+    client: { id: 'sync', authentication: 'private_key_jwt', ...more },
+  })
+  const rules = [
+    { name: 'staff', when: staff, allow: {} },
+    { name: 'machines', when: { 'request.kind': 'api', 'client.id': ['sync'] }, allow: {} },
+  ]
+
+  test('is let in by a rule of its own, and belongs to no group', () => {
+    const decision = judge(rules, machine())
+    expect(decision).toMatchObject({ outcome: 'allow', rule: 'machines', satisfied_by: ['client'], missing: [] })
+    expect(decision.trace[0]).toMatchObject({ rule: 'staff', matched: false })
+  })
+
+  test('is refused, not challenged, when no rule is about it', () => {
+    expect(judge(rules, machine({ id: 'other' }))).toMatchObject({ outcome: 'deny', rule: null })
+  })
+
+  test.each([{ strength: 'two-factors' }, { within: '1h' }, { within: '0s' }])(
+    'has no factors to give where a rule asks %j',
+    (allow) => {
+      expect(judge([always('all', { allow })], machine()).outcome).toBe('deny')
+    },
+  )
+
+  test('never meets a strength of people', () => {
+    const wanting = { ...machine(), request: { kind: 'api' as const, wanted: { strength: ['two-factors', 'any'] } } }
+    expect(judge([always('all', { allow: {} })], wanting).outcome).toBe('deny')
+  })
+
+  test.each([
+    ['it proved nothing', machine({ authentication: 'none' })],
+    ['it has a session, so that some person is behind it', { ...machine(), session: {} }],
+    ['it does not ask for a token', { ...machine(), request: { kind: 'app' as const } }],
+  ])('is nobody when %s', (_, facts) => {
+    expect(judge([always('all', { allow: {} })], facts).outcome).toBe('challenge')
+  })
+
+  test('needs no audience', () => {
+    expect(judge(rules, { ...machine(), app: { audience: [] } }).outcome).toBe('allow')
+  })
+})
+
 describe('the baseline', () => {
   const baseline = (rules: object[]) => ({ 'base.yaml': { policy: 'base', baseline: true, rules } })
   const others = { name: 'others', allow: {} }

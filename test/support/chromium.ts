@@ -33,11 +33,13 @@ export async function startChromium({ keepPages = false } = {}): Promise<Chromiu
     args: ARGUMENTS,
     ...(keepPages ? { ignoreDefaultArgs: ['--disable-back-forward-cache'] } : {}),
   })
+  // as people's browsers call themselves
+  const userAgent = `Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/${browser.version()} Safari/537.36`
   const troubles: string[] = []
   const visits = new Set<BrowserContext>()
 
   async function visit(options: BrowserContextOptions = {}): Promise<BrowserContext> {
-    const context = await browser.newContext(options)
+    const context = await browser.newContext({ userAgent, ...options })
     context.setDefaultTimeout(10_000)
     context.on('weberror', (error) => troubles.push(error.error().message))
     context.on('console', (message) => {

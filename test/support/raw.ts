@@ -29,7 +29,7 @@ export function sendRaw(port: number, request: RawRequest): Promise<RawAnswer> {
   }
   const lines = Object.entries(all).map(([name, value]) => `${name}: ${value}\r\n`)
   const head = Buffer.from(`${method} ${path} HTTP/1.1\r\n${lines.join('')}\r\n`, 'latin1')
-  return exchange(port, body === undefined ? head : Buffer.concat([head, Buffer.from(body)]))
+  return exchange(port, Buffer.concat([head, typeof body === 'string' ? Buffer.from(body) : (body ?? Buffer.alloc(0))]))
 }
 
 /** The bytes as they are. */

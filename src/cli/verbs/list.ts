@@ -1,4 +1,5 @@
 /** Every verb there is, in the order in which `portico help` shows them. */
+import { createReceipts } from '#access'
 import type { Verb } from '../verb.ts'
 import { appsVerbs } from './apps.ts'
 import { auditVerbs } from './audit.ts'
@@ -8,12 +9,12 @@ import { directoriesVerbs } from './directories.ts'
 import { groupsVerbs } from './groups.ts'
 import { keysVerbs } from './keys.ts'
 import { peopleVerbs } from './people.ts'
-import { policyVerbs } from './policy.ts'
+import { createPolicyVerbs } from './policy.ts'
 import { sessionsVerbs } from './sessions.ts'
 
 export const VERBS: readonly Verb[] = [
   ...configVerbs,
-  ...policyVerbs,
+  ...createPolicyVerbs(({ storage, clock }, reference) => createReceipts(storage, clock).find(reference)),
   ...appsVerbs,
   ...catalogVerbs,
   ...peopleVerbs,

@@ -180,6 +180,8 @@ const setPassword: Verb = {
     const house = await context.open()
     const person = await personOf(named, house)
     await house.people.setPassword(person.id, password, BY)
+    // whoever knew the old one is out
+    await house.sessions.endAll(person.id, 'password-changed', BY)
     context.print(
       { id: person.id, username: person.username, result: 'changed' },
       () => `changed the password of ${person.username}`,

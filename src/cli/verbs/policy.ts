@@ -70,11 +70,9 @@ function failure({ line, policy, name, expected, got }: TestReport): string[] {
   ]
 }
 
-/** `findReceipt` reads a stored decision; without it `explain` knows no `--receipt`. */
-export const createPolicyVerbs = (findReceipt?: FindReceipt): readonly Verb[] => [
+/** `findReceipt` reads a stored decision. */
+export const createPolicyVerbs = (findReceipt: FindReceipt): readonly Verb[] => [
   check,
   test,
   explainVerb(readPolicies, findReceipt),
 ]
-
-export const policyVerbs: readonly Verb[] = createPolicyVerbs()

@@ -3,6 +3,7 @@ import { type Adapter, type AdapterPayload, errors } from 'oidc-provider'
 import type { Clock } from '#core/clock'
 import type { State } from '#storage'
 import type { Bridge } from './bridge.ts'
+import { grantGroup, grantsOf, objectKey } from './grant-groups.ts'
 
 export interface AdapterOptions {
   readonly state: State
@@ -12,9 +13,6 @@ export interface AdapterOptions {
   onReuse(model: string, payload: AdapterPayload): Promise<void>
 }
 
-export const grantGroup = (grantId: string): string => `grant:${grantId}`
-export const grantsOf = (personId: string): string => `grants-of:${personId}`
-const keyOf = (model: string, id: string) => `oidc:${model}:${id}`
 const userCodeAlias = (userCode: string) => `oidc:user-code:${userCode}`
 const LONGEST_ID = 512
 
@@ -38,15 +36,15 @@ function createAdapter(model: string, { state, clock, onReuse }: AdapterOptions)
       const text = JSON.stringify(payload)
       if (model === 'ReplayDetection') {
         // ATTACK: the engine looks and then writes; of two parallel copies of one assertion only one may win
-        if (!(await state.add(keyOf(model, id), text, life)))
+        if (!(await state.add(objectKey(model, id), text, life)))
           throw new errors.InvalidClientAuth('client assertion was used before')
         return
       }
-      await state.set(keyOf(model, id), text, { ...life, ...placeOf(payload) })
+      await state.set(objectKey(model, id), text, { ...life, ...placeOf(payload) })
     },
 
     async find(id) {
-      return id.length > LONGEST_ID ? undefined : read(await state.get(keyOf(model, id)))
+      return id.length > LONGEST_ID ? undefined : read(await state.get(objectKey(model, id)))
     },
 
     async findByUserCode(userCode) {
@@ -62,7 +60,7 @@ function createAdapter(model: string, { state, clock, onReuse }: AdapterOptions)
      * protocol's refusal and the whole grant ends (RFC 6749 §4.1.2, RFC 9700 §4.14.2).
      */
     async consume(id) {
-      const key = keyOf(model, id)
+      const key = objectKey(model, id)
       const stored = await state.get(key)
       const payload = read(stored)
       if (stored === undefined || payload === undefined) throw spent(model)
@@ -73,7 +71,7 @@ function createAdapter(model: string, { state, clock, onReuse }: AdapterOptions)
     },
 
     async destroy(id) {
-      await state.delete(keyOf(model, id))
+      await state.delete(objectKey(model, id))
     },
 
     async revokeByGrantId(grantId) {

@@ -7,7 +7,7 @@ import type { Catalog } from '#catalog'
 import type { People } from '#directory'
 import type { LogoutRow, Outbox, Session, Sessions } from '#sessions'
 import type { State } from '#storage'
-import { grantGroup, grantsOf } from './adapter.ts'
+import { grantGroup, grantKey, grantsOf } from './grant-groups.ts'
 
 export interface Endings {
   /** Ends every grant and token of a person or, with `app`, of this person at one app. */
@@ -27,7 +27,7 @@ export interface EndingsOptions {
 
 export function attachEndings({ state, audit, sessions, people, outbox, catalog }: EndingsOptions): Endings {
   async function revokeGrant(grantId: string): Promise<void> {
-    await state.delete(`oidc:Grant:${grantId}`)
+    await state.delete(grantKey(grantId))
     await state.deleteGroup(grantGroup(grantId))
   }
 

@@ -3,6 +3,7 @@
  * oidc-provider; nothing of it is known outside this room.
  *
  * - `engine.ts`    the engine's configuration: features, lifetimes, what it may never do
+ * - `addresses.ts` which paths and methods reach it
  * - `adapter.ts`   its storage on our state contract; spending a code or token is one compare-and-swap
  * - `bridge.ts`    its browser session: a view of ours that exists only for the length of a request
  * - `question.ts`  its interaction policy: each authorization request is one question to `access/`
@@ -12,6 +13,11 @@
  *
  * A new grant type or client authentication method: `engine.ts`. A new claim: `account.ts`.
  */
+import type { OidcDoor, OidcOptions } from './open.ts'
+
 export { attachEndings, type Endings } from './endings.ts'
 export { consentMigrations } from './grants.ts'
-export { type OidcDoor, type OidcOptions, openOidc } from './open.ts'
+export type { OidcDoor, OidcOptions } from './open.ts'
+
+/** Loads the engine only now: the command line opens the rooms without it. */
+export const openOidc = async (options: OidcOptions): Promise<OidcDoor> => (await import('./open.ts')).openOidc(options)

@@ -7,12 +7,13 @@ import type { Catalog } from '#catalog'
 import type { Clock } from '#core/clock'
 import type { Log } from '#core/log'
 import type { People } from '#directory'
-import { type Outbound, type RawHandler, requestContext } from '#http'
+import { type Outbound, pageRequestOf, type RawHandler, requestContext } from '#http'
 import type { Keys } from '#keys'
 import type { Presenter } from '#pages'
 import type { Devices, Outbox, Sessions } from '#sessions'
 import type { Signin } from '#signin'
 import type { Storage } from '#storage'
+import { addressOf } from './addresses.ts'
 import { createBridge, type Visitor } from './bridge.ts'
 import type { Endings } from './endings.ts'
 import { createEngine, ENGINE_COOKIES } from './engine.ts'
@@ -48,8 +49,6 @@ export interface OidcDoor {
   deliverLogouts(): Promise<number>
 }
 
-/** Where a browser comes along; everything else is between apps and us. */
-const BROWSER_PATHS = /^\/oauth2\/(?:auth|device(?!\/auth$)|session\/end)(?:\/|$)/
 const RESUME = /^\/oauth2\/(?:auth|device)\/([A-Za-z0-9_-]{10,64})$/
 
 export function openOidc(options: OidcOptions): OidcDoor {
@@ -110,6 +109,8 @@ export function openOidc(options: OidcOptions): OidcDoor {
     })
     const send = takeOverLogout(engine)
     engine.use(async (ctx, next) => {
+      // for the few pages that are the engine's own; it adds the hash of its script (`form_post`, sign-out)
+      ctx.set('content-security-policy', "default-src 'none'; script-src; base-uri 'none'; frame-ancestors 'none'")
       await next()
       await afterwards(ctx as KoaContextWithOIDC)
     })
@@ -147,7 +148,7 @@ export function openOidc(options: OidcOptions): OidcDoor {
 
   /** What the engine has done to its own session is carried over to ours, the authority. */
   async function afterwards(ctx: KoaContextWithOIDC): Promise<void> {
-    if (!BROWSER_PATHS.test(ctx.path)) return
+    if (!addressOf(ctx.method, ctx.path).browser) return
     const { session } = bridge.visitorOf(ctx.req)
     if (session && ctx.oidc?.session && (ctx.oidc.session as { destroyed?: boolean }).destroyed) {
       await sessions.end(session.id, 'signed-out', session.personId)
@@ -200,7 +201,15 @@ export function openOidc(options: OidcOptions): OidcDoor {
   async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     speakAsIssuer(request)
     const path = request.url!.split('?', 1)[0]!
-    if (!BROWSER_PATHS.test(path)) {
+    const { browser, form } = addressOf(request.method!, path)
+    if (form) {
+      // the same question with GET: there a browser sends our cookies along, which it does not with another site's form
+      const fields = await pageRequestOf(request, issuer).form()
+      response.writeHead(303, { location: `${path}?${new URLSearchParams([...fields])}`, 'cache-control': 'no-store' })
+      response.end()
+      return
+    }
+    if (!browser) {
       await current.handle(request, response)
       return
     }

@@ -1,0 +1,9 @@
+/** Where grants and what hangs on them are found in short-lived state: by grant, and by person. */
+
+/** Everything issued under a grant. */
+export const grantGroup = (grantId: string): string => `grant:${grantId}`
+/** A person's grants. */
+export const grantsOf = (personId: string): string => `grants-of:${personId}`
+export const grantKey = (grantId: string): string => objectKey('Grant', grantId)
+/** One object of the engine's: a code, a token, a grant … */
+export const objectKey = (model: string, id: string): string => `oidc:${model}:${id}`
