@@ -1,116 +1,134 @@
 /**
- * Loads one target with one scenario and prints one line of JSON. A process of its own, so that it can have a core of
- * its own.
+ * Loads one or more servers with one scenario, in turns of half a second, and prints one line of JSON for each. Whatever
+ * else happens on the machine then hits all of them, and their ratio holds where the figures themselves do not. A process
+ * of its own, so that it can have a core of its own.
  *
- *     node bench/load/load.ts --target FILE --scenario sso --pid 123 [--users 16] [--warmup 2] [--seconds 5]
+ *     node bench/load/load.ts --scenario sso --target FILE --pid 123 [--target FILE --pid 456 …]
+ *         [--users 16] [--warmup 2] [--seconds 5]      seconds for each server
  */
 import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
-import { openFlows, type Target } from './flows.ts'
-import { cores, percentile, sample } from './processes.ts'
+import { type Flows, openFlows, type Target } from './flows.ts'
+import { cpuSeconds, percentile, rssBytes } from './processes.ts'
 import { SCENARIOS, type User } from './scenarios.ts'
 
 export interface Measured {
+  readonly target: string
   readonly scenario: string
-  readonly seconds: number
   readonly operations: number
   readonly perSecond: number
   /** Operations per second of CPU time that the server used: the figure to compare on a machine that is shared. */
   readonly perCpuSecond: number
+  /** The same, turn by turn. */
+  readonly turns: readonly number[]
+  /** Milliseconds. */
   readonly p50: number
   readonly p99: number
   readonly errors: number
   readonly lastError?: string
-  /** Of one core. Far below 100 the server waited, and `perSecond` is the honest figure. */
+  /** Of one core, while it was its turn. Far below 100 the server waited or was kept waiting. */
   readonly serverCpuPercent: number
-  readonly generatorCpuPercent: number
-  /** What others took of the server's core. */
-  readonly othersPercent: number
-  readonly stealPercent: number
   readonly rssMb: number
 }
 
+interface Loaded {
+  readonly flows: Flows
+  readonly pid: number
+  readonly users: readonly User[]
+  readonly steps: readonly (() => Promise<unknown>)[]
+  readonly times: number[]
+  readonly turns: number[]
+  seconds: number
+  cpu: number
+  errors: number
+  lastError?: string
+}
+
+const TURN = 500
 const MOST_ERRORS = 200
 const { values } = parseArgs({
   options: {
-    target: { type: 'string' },
+    target: { type: 'string', multiple: true, default: [] },
+    pid: { type: 'string', multiple: true, default: [] },
     scenario: { type: 'string' },
-    pid: { type: 'string' },
     users: { type: 'string', default: '16' },
     warmup: { type: 'string', default: '2' },
     seconds: { type: 'string', default: '5' },
-    core: { type: 'string', default: '0' },
   },
 })
 const name = values.scenario ?? ''
 const scenario = SCENARIOS[name]
-if (!scenario || !values.target || !values.pid) throw new Error('wants --target, --pid and a known --scenario')
+if (!scenario || values.target.length === 0 || values.target.length !== values.pid.length)
+  throw new Error('wants a known --scenario, and a --pid for each --target')
 
-const pids = [Number(values.pid)]
-const core = Number(values.core)
-const flows = await openFlows(JSON.parse(readFileSync(values.target, 'utf8')) as Target)
-const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms))
-const round = (value: number, digits = 1) => Number(value.toFixed(digits))
-
-const users: User[] = []
-const steps: (() => Promise<unknown>)[] = []
-for (let number = 0; number < Number(values.users); number++) {
-  const user: User = { connection: flows.connect() }
-  users.push(user)
-  steps.push(await scenario.prepare(flows, user, number))
+async function prepare(file: string, pid: number): Promise<Loaded> {
+  const flows = await openFlows(JSON.parse(readFileSync(file, 'utf8')) as Target)
+  const users: User[] = []
+  const steps: (() => Promise<unknown>)[] = []
+  for (let number = 0; number < Number(values.users); number++) {
+    const user: User = { connection: flows.connect() }
+    users.push(user)
+    steps.push(await scenario!.prepare(flows, user, number))
+  }
+  return { flows, pid, users, steps, times: [], turns: [], seconds: 0, cpu: 0, errors: 0 }
 }
 
-let running = true
-let counting = false
-let errors = 0
-let lastError: string | undefined
-const times: number[] = []
-const loops = users.map(async (user, number) => {
-  while (running) {
-    const began = performance.now()
-    try {
-      await steps[number]!()
-      if (counting) times.push(performance.now() - began)
-    } catch (error) {
-      lastError = String((error as Error).message).slice(0, 400)
-      if (++errors > MOST_ERRORS) running = false
-      if (!user.connection.open) user.connection = flows.connect()
-      if (user.browser) user.browser.connection = user.connection
+/** All users of one server for half a second; ends when the last answer has come, so that the next finds it idle. */
+async function turn(loaded: Loaded, counting: boolean): Promise<void> {
+  const { users, steps, flows, pid } = loaded
+  const began = performance.now()
+  const cpu = cpuSeconds(pid)
+  const times: number[] = []
+  const loop = async (user: User, step: () => Promise<unknown>) => {
+    while (performance.now() - began < TURN && loaded.errors <= MOST_ERRORS) {
+      const at = performance.now()
+      try {
+        await step()
+        times.push(performance.now() - at)
+      } catch (error) {
+        loaded.errors++
+        loaded.lastError = String((error as Error).message).slice(0, 400)
+        if (!user.connection.open) user.connection = flows.connect()
+        if (user.browser) user.browser.connection = user.connection
+      }
     }
   }
-})
-
-await sleep(Number(values.warmup) * 1000)
-const before = { cores: cores(), server: sample(pids), own: process.cpuUsage(), at: performance.now() }
-counting = true
-await sleep(Number(values.seconds) * 1000)
-counting = false
-running = false
-const seconds = (performance.now() - before.at) / 1000
-const own = process.cpuUsage(before.own)
-const after = { cores: cores(), server: sample(pids) }
-await Promise.race([Promise.allSettled(loops), sleep(3000)])
-for (const user of users) user.connection.close()
-
-times.sort((a, b) => a - b)
-const cpu = after.server.cpu - before.server.cpu
-const busy = (after.cores[core]?.busy ?? 0) - (before.cores[core]?.busy ?? 0)
-const steal = after.cores.reduce((sum, one, at) => sum + one.steal - (before.cores[at]?.steal ?? 0), 0)
-const measured: Measured = {
-  scenario: name,
-  seconds: round(seconds),
-  operations: times.length,
-  perSecond: round(times.length / seconds),
-  perCpuSecond: round(times.length / cpu),
-  p50: round(percentile(times, 0.5), 2),
-  p99: round(percentile(times, 0.99), 2),
-  errors,
-  ...(lastError === undefined ? {} : { lastError }),
-  serverCpuPercent: round((100 * cpu) / seconds, 0),
-  generatorCpuPercent: round((own.user + own.system) / 1e4 / seconds, 0),
-  othersPercent: round(Math.max(0, (100 * (busy - cpu)) / seconds), 0),
-  stealPercent: round((100 * steal) / seconds),
-  rssMb: round(after.server.rss / 1048576, 0),
+  await Promise.all(users.map((user, number) => loop(user, steps[number]!)))
+  if (!counting) return
+  const used = cpuSeconds(pid) - cpu
+  loaded.cpu += used
+  loaded.seconds += (performance.now() - began) / 1000
+  loaded.turns.push(times.length / used)
+  loaded.times.push(...times)
 }
-console.log(JSON.stringify(measured))
+
+const round = (value: number, digits = 1) => Number(value.toFixed(digits))
+
+function measured({ flows, pid, times, turns, seconds, cpu, errors, lastError }: Loaded): Measured {
+  times.sort((a, b) => a - b)
+  return {
+    target: flows.target.name,
+    scenario: name,
+    operations: times.length,
+    perSecond: round(times.length / seconds),
+    perCpuSecond: round(times.length / cpu),
+    turns: turns.map((one) => round(one)),
+    p50: round(percentile(times, 0.5), 2),
+    p99: round(percentile(times, 0.99), 2),
+    errors,
+    ...(lastError === undefined ? {} : { lastError }),
+    serverCpuPercent: round((100 * cpu) / seconds, 0),
+    rssMb: round(rssBytes(pid) / 1048576, 0),
+  }
+}
+
+const servers: Loaded[] = []
+for (const [at, file] of values.target.entries()) servers.push(await prepare(file, Number(values.pid[at])))
+const rounds = (seconds: string | undefined) => Math.max(1, Math.round((Number(seconds) * 1000) / TURN))
+for (let round = 0; round < rounds(values.warmup); round++) for (const one of servers) await turn(one, false)
+for (let round = 0; round < rounds(values.seconds); round++) for (const one of servers) await turn(one, true)
+for (const one of servers) {
+  console.log(JSON.stringify(measured(one)))
+  for (const user of one.users) user.connection.close()
+}
 process.exit(0)

@@ -1,61 +1,24 @@
-/** CPU seconds and memory of a process and its descendants, from /proc, and what else ran on the machine. */
+/** CPU time and memory of a process with all its threads, from /proc. */
 import { readdirSync, readFileSync } from 'node:fs'
 
-const TICKS_PER_SECOND = 100
 const PAGE = 4096
 
-interface Stat {
-  readonly parent: number
-  /** Seconds. */
-  readonly cpu: number
-  /** Bytes. */
-  readonly rss: number
+/** Exact to the scheduler's own nanoseconds; the usual figure counts in ticks of 10 ms. */
+export function cpuSeconds(pid: number): number {
+  const threads = readdirSync(`/proc/${pid}/task`)
+  return threads.reduce((sum, thread) => sum + runNanoseconds(pid, thread), 0) / 1e9
 }
 
-function statOf(pid: number): Stat | undefined {
+function runNanoseconds(pid: number, thread: string): number {
   try {
-    const text = readFileSync(`/proc/${pid}/stat`, 'latin1')
-    const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
-    const cpu = (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND
-    return { parent: Number(fields[1]), cpu, rss: Number(fields[21]) * PAGE }
+    return Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'latin1').split(' ', 1)[0])
   } catch {
-    return undefined
+    return 0 // the thread has ended
   }
 }
 
-function withDescendants(roots: readonly number[]): Stat[] {
-  const all = new Map<number, Stat>()
-  for (const name of readdirSync('/proc')) {
-    const stat = /^\d+$/.test(name) ? statOf(Number(name)) : undefined
-    if (stat) all.set(Number(name), stat)
-  }
-  const wanted = new Set(roots)
-  for (let before = -1; before !== wanted.size; ) {
-    before = wanted.size
-    for (const [pid, { parent }] of all) if (wanted.has(parent)) wanted.add(pid)
-  }
-  return [...wanted].flatMap((pid) => all.get(pid) ?? [])
-}
-
-export function sample(roots: readonly number[]): { cpu: number; rss: number } {
-  const stats = withDescendants(roots)
-  const sum = (of: 'cpu' | 'rss') => stats.reduce((total, stat) => total + stat[of], 0)
-  return { cpu: sum('cpu'), rss: sum('rss') }
-}
-
-/** Busy seconds of each core (all but idle and waiting for disks), and what the hypervisor took. */
-export function cores(): { busy: number; steal: number }[] {
-  const lines = readFileSync('/proc/stat', 'latin1').split('\n')
-  return lines
-    .filter((line) => /^cpu\d/.test(line))
-    .map((line) => {
-      const [user = 0, nice = 0, system = 0, , , irq = 0, softirq = 0, steal = 0] = line
-        .split(/ +/)
-        .slice(1)
-        .map((ticks) => Number(ticks) / TICKS_PER_SECOND)
-      return { busy: user + nice + system + irq + softirq, steal }
-    })
-}
+export const rssBytes = (pid: number): number =>
+  Number(readFileSync(`/proc/${pid}/statm`, 'latin1').split(' ')[1]) * PAGE
 
 /** Of numbers in ascending order. */
 export const percentile = (sorted: readonly number[], share: number): number =>

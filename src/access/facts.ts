@@ -21,7 +21,8 @@ export function gatherFacts(question: Question, person: Person | undefined, now:
         ? { app: { policy: question.policy } }
         : {}),
     network: { ip: question.address },
-    device: device ? { id: device.id, known: true, ...trust(device) } : { known: false },
+    // only an administrator makes a device a shared one
+    device: { kind: 'personal', ...(device ? { id: device.id, known: true, ...trust(device) } : { known: false }) },
     ...(session ? { session: sessionFacts(session) } : {}),
     ...(client ? { client } : {}),
   } as Facts

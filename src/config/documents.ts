@@ -57,7 +57,7 @@ export function readYaml<T>(file: string, text: string, schema: z.ZodType<T>): Y
     }
     return { problems: [problem], position: () => ({ line: 1, column: 1 }), problem: () => problem }
   }
-  const document = parseDocument(text, { lineCounter: lines, uniqueKeys: true, strict: true, schema: 'core' })
+  const document = parseDocument(text, { lineCounter: lines, uniqueKeys: false, strict: true, schema: 'core' })
   const position = (path: Path, where: 'key' | 'value' = 'value') => {
     const range = rangeOf(document.contents, path, where)
     return range === undefined ? { line: 1, column: 1 } : at(range)
@@ -90,7 +90,8 @@ export function readYaml<T>(file: string, text: string, schema: z.ZodType<T>): Y
   if (problems.length > 0) return { problems, position, problem }
   const result = schema.safeParse(value ?? {}, { reportInput: true, error: tellKnownKeys })
   if (result.success) return { value: result.data, problems, position, problem }
-  for (const issue of flatten(result.error.issues)) problems.push(...describe(issue, problem, file, position))
+  for (const issue of flatten(result.error.issues).slice(0, MOST_LISTED))
+    problems.push(...describe(issue, problem, file, position))
   problems.sort((a, b) => a.line - b.line || a.column - b.column)
   return { problems: problems.slice(0, MOST_LISTED), position, problem }
 }
@@ -108,6 +109,15 @@ function wrongNodes(document: Document): { offset: number; code: string; message
     },
     Pair: (_key, { key }) => {
       if (key !== null && !isScalar(key)) add(key, 'yaml-invalid', 'a key is no plain text')
+    },
+    // the library's own check compares each key with all others: minutes for a file of some thousand keys
+    Map: (_key, { items }) => {
+      const seen = new Set<string>()
+      for (const { key } of items) {
+        if (!isScalar(key)) continue
+        if (seen.has(String(key.value))) add(key, 'yaml-invalid', 'map keys must be unique')
+        seen.add(String(key.value))
+      }
     },
     Alias: (_key, alias, path) => {
       if (++aliases > MOST_ALIASES) return visit.BREAK
@@ -147,7 +157,7 @@ function describe(
   const name = path.length === 0 ? 'document' : `\`${path.join('.')}\``
   if (issue.code === 'unrecognized_keys') {
     const known = issue.message.split(' ').filter(Boolean)
-    return issue.keys.map((key) => {
+    return issue.keys.slice(0, MOST_LISTED).map((key) => {
       const near = nearest(key, known)
       const hint = near
         ? `; did you mean \`${near}\`?`

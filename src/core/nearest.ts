@@ -16,7 +16,9 @@ function editDistance(a: string, b: string): number {
 /** The known name that differs least from `name`, or undefined when none is near. */
 export function nearest(name: string, known: Iterable<string>): string | undefined {
   let best: string | undefined
-  let least = Math.max(2, Math.floor(Math.min(name.length, 64) / 3)) + 1
+  const length = Math.min(name.length, 64)
+  // a name of which every letter would be another one is no slip of the finger
+  let least = Math.min(Math.max(2, Math.floor(length / 3)), length - 1) + 1
   for (const candidate of known) {
     const distance = editDistance(name.slice(0, 64).toLowerCase(), candidate.slice(0, 64).toLowerCase())
     if (distance < least) [best, least] = [candidate, distance]

@@ -8,7 +8,7 @@ import type { FactorKind } from '#factors'
 import { type Answer, type PageRequest, redirect, type SetCookie } from '#http'
 import { browserName, choiceView, expiredView } from '#pages'
 import type { Device, Proof, Session } from '#sessions'
-import { nextStep, possibleWays, type Situation, type StepName } from './dispatch.ts'
+import { nextStep, possibleWays, rememberDays, type Situation, type StepName } from './dispatch.ts'
 import { browserHash, type Changes, type Errand, pathOf } from './errand.ts'
 import { establish, rememberDevice } from './proved.ts'
 import type { SigninRooms } from './rooms.ts'
@@ -62,7 +62,18 @@ export function createConversation(rooms: SigninRooms) {
       alive && verdict.outcome === 'challenge'
         ? await enrollableNow(request, { errand, session: alive, device, enrolled, verdict })
         : []
-    return { errand, session: alive, verdict, enrolled, enrollable, app, person: verdict.person, device, current }
+    return {
+      now: rooms.clock.now(),
+      errand,
+      session: alive,
+      verdict,
+      enrolled,
+      enrollable,
+      app,
+      person: verdict.person,
+      device,
+      current,
+    }
   }
 
   /** Only what would help, only where the policy for accounts allows adding it, never beside a second factor that exists. */
@@ -162,8 +173,7 @@ export function createConversation(rooms: SigninRooms) {
     const { errand, session, verdict, device } = place
     if (!session || verdict.outcome !== 'allow') return redirect(errand.returnTo, cookies)
     if (!errand.outcome) await errands.change(errand, { outcome: 'done' })
-    const offered = Number(/^(\d+)d$/.exec(verdict.decision.remember_device ?? '')?.[1] ?? Number.NaN)
-    const trustDays = errand.remember && errand.raised && offered > 0 ? offered : undefined
+    const trustDays = errand.remember && errand.raised ? rememberDays(verdict) : undefined
     const label = browserName(presenter.messages(request), request.headers['user-agent']) ?? ''
     const known = await rememberDevice(rooms, { request, device, personId: session.personId, label, trustDays })
     return redirect(errand.returnTo, [...cookies, ...known])
@@ -221,7 +231,10 @@ export function createConversation(rooms: SigninRooms) {
       throw new Refusal('person-disabled', 'sign-in of somebody switched off')
   }
 
-  /** The browser that opened an errand first is the only one that may go on with it. */
+  /**
+   * The browser that answers an errand first is the only one that may go on with it. Looking at it binds nothing yet: of
+   * the cookies that eight tabs get when they open at once only the last one stays.
+   */
   async function open(request: PageRequest): Promise<{ errand: Errand; cookies: readonly SetCookie[] } | undefined> {
     const errand = await errands.find(request.params['errand'] ?? '')
     if (!errand) return undefined
@@ -229,10 +242,9 @@ export function createConversation(rooms: SigninRooms) {
     if (errand.browser !== undefined)
       return cookie !== undefined && browserHash(cookie) === errand.browser ? { errand, cookies: [] } : undefined
     const value = cookie ?? randomId(32)
-    return {
-      errand: await errands.change(errand, { browser: browserHash(value) }),
-      cookies: cookie ? [] : [{ name: BROWSER_COOKIE, value }],
-    }
+    const cookies = cookie ? [] : [{ name: BROWSER_COOKIE, value }]
+    if (request.method !== 'POST') return { errand, cookies }
+    return { errand: await errands.change(errand, { browser: browserHash(value) }), cookies }
   }
 
   /** An errand that is gone starts again at its own app where the address still says which one that was. */

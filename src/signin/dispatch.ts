@@ -1,11 +1,14 @@
 /** The one place that chooses what happens next. Pure: the same situation gives the same step. */
 import type { Verdict } from '#access'
+import { days, type Instant, minutes } from '#core/clock'
+import { parseDuration } from '#core/duration'
 import type { FactorKind } from '#factors'
 import type { Session } from '#sessions'
 import type { Errand } from './errand.ts'
 
 /** Everything the dispatcher may look at. */
 export interface Situation {
+  readonly now: Instant
   readonly errand: Errand
   /** The session that counts for this errand. */
   readonly session: Session | undefined
@@ -33,18 +36,32 @@ export type StepName =
 /** Easiest for the person first; a recovery code only when asked for or nothing else is left. */
 const LIKING: readonly FactorKind[] = ['passkey', 'totp', 'password', 'recovery-code']
 
-/** Ways in which the next proof can be given, best first. */
+/** What was given so recently on this errand and did not suffice will not suffice when given again. */
+const JUST_NOW = minutes(1)
+
+/** Ways in which the next proof can be given, best first. Empty: this person cannot meet what is asked. */
 export function possibleWays({
   verdict,
   session,
   enrolled,
-}: Pick<Situation, 'verdict' | 'session' | 'enrolled'>): readonly FactorKind[] {
+  errand,
+  now,
+}: Omit<Situation, 'enrollable'>): readonly FactorKind[] {
   if (!session) return ['password', 'passkey']
+  const tried = (kind: string) =>
+    errand.session === session.id &&
+    session.authenticated.some(({ factor, at }) => factor === kind && at >= errand.startedAt && at > now - JUST_NOW)
   const usable = verdict.decision.missing.filter((combination) =>
-    combination.every((factor) => enrolled.includes(factor as FactorKind)),
+    combination.every((factor) => enrolled.includes(factor as FactorKind) && !tried(factor)),
   )
   const next = new Set(usable.flatMap((combination) => combination as FactorKind[]))
   return LIKING.filter((kind) => next.has(kind))
+}
+
+/** For how many days the rule that decided would spare a device the second factor; undefined: it would not. */
+export function rememberDays({ decision }: Pick<Verdict, 'decision'>): number | undefined {
+  const length = decision.remember_device === undefined ? undefined : parseDuration(decision.remember_device)
+  return length ? length / days(1) : undefined
 }
 
 export function nextStep(situation: Situation): StepName {

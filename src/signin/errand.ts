@@ -34,7 +34,7 @@ export interface Errand extends NewErrand {
    * (`within: 0s`): a browser that merely holds a cookie has shown nothing.
    */
   readonly session?: string
-  /** Hash of the cookie of the browser that opened it first. */
+  /** Hash of the cookie of the browser that answered it first. */
   readonly browser?: string
   /** What was typed as user name. */
   readonly username?: string

@@ -1,9 +1,13 @@
 /** `portico policy …` as an operator runs it. */
-import { writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { runCommand } from '#cli'
+import { loadSettings, type Settings } from '#config'
+import { silentLog } from '#core/log'
 import { createPolicyVerbs } from '../../src/cli/verbs/policy.ts'
+import { openHouse } from '../../src/house.ts'
 import { given, inFolder, NETWORKS, nine } from './house.ts'
 
 const policyVerbs = createPolicyVerbs(async () => undefined)
@@ -171,7 +175,7 @@ describe('policy explain', () => {
     ['explain --policies DIR --facts DIR/none.json', undefined],
     ['explain --policies DIR --ip nowhere', undefined],
     ['explain --policies DIR --at noon', undefined],
-    ['explain --policies DIR --receipt 7K4Q-92MD', undefined],
+    ['explain --policies DIR --facts FACTS --receipt 7K4Q-92MD', {}],
     ['explain --policies DIR/none --facts FACTS', {}],
   ])('%s is wrong use', async (words, facts) => {
     const { code, out, err } = await run(GOOD, words, facts)
@@ -191,20 +195,107 @@ describe('policy explain', () => {
       facts,
     }
     const verbs = createPolicyVerbs(async (_, reference) => (reference === receipt.reference ? receipt : undefined))
-    const { code, out } = await inFolder(GOOD, async (dir) => {
-      const lines: string[] = []
-      const answer = await runCommand({
-        words: ['policy', 'explain', '--policies', dir, '--receipt', '7K4Q-92MD'],
-        verbs,
-        out: (line) => lines.push(line),
-        err: () => {},
-        openHouse: async () => ({ close: async () => {} }) as never,
+    const explain = (reference: string) =>
+      inFolder(GOOD, async (dir) => {
+        const [out, err] = [[] as string[], [] as string[]]
+        const code = await runCommand({
+          words: ['policy', 'explain', '--policies', dir, '--receipt', reference],
+          verbs,
+          out: (line) => out.push(line),
+          err: (line) => err.push(line),
+          openHouse: async () => ({ close: async () => {} }) as never,
+        })
+        return { code, out, err }
       })
-      return { code: answer, out: lines }
-    })
+    const { code, out } = await explain('7K4Q-92MD')
     expect(code).toBe(0)
     expect(out[0]).toBe('7K4Q-92MD  2026-11-23T09:00:00.000Z  deny  p › gone')
     expect(out[1]).toContain('not those in force now')
     expect(out[3]).toContain('CHALLENGE  p › staff')
+    expect(await explain('0000-0000')).toEqual({ code: 2, out: [], err: ['there is no receipt with this reference'] })
+  })
+})
+
+describe('policy explain --user --app', () => {
+  let folder: string
+  const clock = { now: () => nine }
+  const open = (settings: Settings) => openHouse({ settings, folder, clock, log: silentLog })
+
+  beforeAll(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'portico-explain-'))
+    const catalog = join(import.meta.dirname, '../../apps-catalog')
+    writeFileSync(
+      join(folder, 'portico.yaml'),
+      `storage: { url: 'sqlite:p.db' }\nsecrets: { key_file: key }\ncatalog: ${catalog}\n`,
+    )
+    const house = await open(loadSettings(join(folder, 'portico.yaml')).settings!)
+    const person = { name: 'Sam', groups: ['staff'], password: 'a long enough pass phrase' }
+    const { id } = await house.people.add({ ...person, username: 'sam' }, 'test')
+    await house.people.add({ ...person, username: 'gone' }, 'test')
+    await house.people.disable((await house.people.find('gone'))!.id, 'test')
+    await house.sessions.start({
+      personId: id,
+      proofs: [{ factor: 'password', at: nine - 60_000, amr: ['pwd'] }],
+      address: '192.0.2.1',
+    })
+    await house.catalog.apps.register(
+      {
+        template: 'custom-oidc',
+        id: 'crm',
+        inputs: { redirect_uri: 'https://crm.example/cb' },
+        policy: 'p',
+        audience: ['staff'],
+      } as never,
+      'test',
+    )
+    await house.close()
+  })
+  afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+  const explain = (words: string) =>
+    inFolder(GOOD, async (dir) => {
+      const [out, err] = [[] as string[], [] as string[]]
+      const code = await runCommand({
+        words: [
+          'policy',
+          'explain',
+          '--config',
+          join(folder, 'portico.yaml'),
+          '--policies',
+          dir,
+          '--json',
+          ...words.split(' '),
+        ],
+        verbs: policyVerbs,
+        clock,
+        out: (line) => out.push(line),
+        err: (line) => err.push(line),
+        openHouse: ({ settings }) => open(settings),
+      })
+      return { code, err, decision: out[0] === undefined ? undefined : JSON.parse(out[0]) }
+    })
+
+  test('takes what the gate would know: groups, the policy of the app, the session with its factors', async () => {
+    const { code, decision } = await explain('--user sam --app crm --ip 192.0.2.1')
+    expect([code, decision]).toMatchObject([
+      0,
+      { outcome: 'challenge', policy: 'p', rule: 'staff', satisfied_by: ['password'] },
+    ])
+  })
+
+  test('takes what is not told for unknown, and a device that the person does not have for a new one', async () => {
+    expect((await explain('--user sam --app crm')).decision).toMatchObject({ outcome: 'deny', rule: 'closed' })
+    expect((await explain('--user sam --app crm --ip 192.0.2.1 --device d1')).decision.outcome).toBe('challenge')
+  })
+
+  test('a person who is switched off is nobody', async () => {
+    expect((await explain('--user gone --app crm --ip 192.0.2.1')).decision).toMatchObject({
+      outcome: 'challenge',
+      satisfied_by: [],
+    })
+  })
+
+  test.each(['--user nobody --app crm', '--user sam --app none'])('%s says that there is none', async (words) => {
+    expect(await explain(words)).toMatchObject({ code: 2, err: [expect.stringMatching(/^there is no such/)] })
   })
 })

@@ -1,8 +1,10 @@
 /** The policies of the fictitious retailer that come with Portico. */
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { decide, type Facts, loadPolicies, runPolicyTests } from '#policy'
-import { inFolder, nine, policiesOf } from './house.ts'
+import { CONDITIONS } from '../../src/policy/conditions/list.ts'
+import { inFolder, load, nine, policiesOf } from './house.ts'
 
 const { policies, problems } = loadPolicies(join(import.meta.dirname, '../../policies'))
 
@@ -56,6 +58,21 @@ describe('the shipped policies', () => {
     }
     expect(prompts).toEqual(['high-risk app'])
   })
+})
+
+test('the examples of docs/policy.md are sound, and their tests pass', () => {
+  const page = readFileSync(join(import.meta.dirname, '../../docs/policy.md'), 'utf8')
+  const blocks = [...page.matchAll(/```yaml\n(.*?)```/gs)].map(([, text], i) => [`${i}.yaml`, text] as const)
+  expect(blocks.length).toBe(3)
+  const files = { ...Object.fromEntries(blocks), 'networks/stores.csv': 'cidr,site\n198.51.100.0/24,s1\n' }
+  const read = load(files)
+  expect(read.problems).toEqual([])
+  expect(runPolicyTests(read.policies!).map(({ ok }) => ok)).toEqual([true])
+})
+
+test('docs/policy.md names every condition', () => {
+  const page = readFileSync(join(import.meta.dirname, '../../docs/policy.md'), 'utf8')
+  for (const { name } of CONDITIONS) expect(page).toContain(name.endsWith('.') ? `\`${name}<name>\`` : `\`${name}\``)
 })
 
 describe('tests in a policy', () => {

@@ -38,7 +38,7 @@ export function exchange(port: number, bytes: Buffer): Promise<RawAnswer> {
     const chunks: Buffer[] = []
     const socket = connect(port, '127.0.0.1', () => socket.write(bytes))
     socket.setTimeout(PATIENCE, () => socket.destroy(new Error('no answer')))
-    socket.on('data', (chunk) => chunks.push(chunk))
+    socket.on('data', (chunk: Buffer) => chunks.push(chunk))
     // a server that has answered may reset a connection on which we are still sending
     socket.on('error', (error) => (chunks.length > 0 ? resolve(read(Buffer.concat(chunks))) : reset(error)))
     socket.on('close', () => resolve(read(Buffer.concat(chunks))))
@@ -49,7 +49,10 @@ export function exchange(port: number, bytes: Buffer): Promise<RawAnswer> {
 
 function read(bytes: Buffer): RawAnswer {
   const end = bytes.indexOf('\r\n\r\n')
-  const [first = '', ...lines] = bytes.subarray(0, end < 0 ? bytes.length : end).toString('latin1').split('\r\n')
+  const [first = '', ...lines] = bytes
+    .subarray(0, end < 0 ? bytes.length : end)
+    .toString('latin1')
+    .split('\r\n')
   const headers: Record<string, string> = {}
   for (const line of lines) {
     const colon = line.indexOf(':')

@@ -24,13 +24,13 @@ const OUTCOMES = ['allow', 'deny', 'challenge']
 
 export function explainVerb(
   readPolicies: (args: Arguments, context: Context) => Policies | undefined,
-  findReceipt?: FindReceipt,
+  findReceipt: FindReceipt,
 ): Verb {
   return {
     words: ['policy', 'explain'],
-    usage: `policy explain [--user U] [--app ID] [--ip A] [--device ID] [--at TIME] | --facts FILE${findReceipt ? ' | --receipt REF' : ''} [--policy NAME] [--policies DIR] [--assert allow|deny|challenge]`,
+    usage: `policy explain [--user U] [--app ID] [--ip A] [--device ID] [--at TIME] | --facts FILE | --receipt REF [--policy NAME] [--policies DIR] [--assert allow|deny|challenge]`,
     summary: 'what the policies say, and why; --facts takes one object or an array of them as JSON',
-    options: [...PLACES, 'facts', 'policy', 'policies', 'assert', ...(findReceipt ? ['receipt'] : [])],
+    options: [...PLACES, 'facts', 'policy', 'policies', 'assert', 'receipt'],
     async run(args, context) {
       const wrong = checkFlags(args)
       if (wrong) {
@@ -45,7 +45,7 @@ export function explainVerb(
         return 2
       }
       const reference = args.flag('receipt')
-      const receipt = reference === undefined ? undefined : await findReceipt!(await context.open(), reference)
+      const receipt = reference === undefined ? undefined : await findReceipt(await context.open(), reference)
       if (reference !== undefined && !receipt) {
         context.err('there is no receipt with this reference')
         return 2

@@ -65,7 +65,7 @@ export function createBridge({ state, clock, sessions, cookieName }: BridgeOptio
 
   /** Adds what is new; another tab may have added its own app in the meantime. */
   async function remember(payload: AdapterPayload): Promise<void> {
-    const session = await sessions.byId(payload.uid!)
+    const session = handles.get(payload.jti!) ?? (await sessions.byId(payload.uid!))
     if (!session || session.personId !== payload.accountId) return
     const key = memoryKey(session.id)
     for (;;) {

@@ -7,6 +7,19 @@ import { answer } from './answer.ts'
 type DeviceFlow = NonNullable<NonNullable<Configuration['features']>['deviceFlow']>
 
 const ACTION = '/oauth2/device'
+const HALF_AN_HOUR = 1800
+
+/**
+ * What goes wrong is shown with a new form, but the engine has put away its session by then, and would fail over one
+ * that it had not kept before: a form that came without cookies, or too late.
+ */
+async function keepSession({ oidc }: KoaContextWithOIDC, secure: boolean): Promise<void> {
+  const session = oidc.session as { jti: string; exp?: number; save(ttl: number): Promise<unknown> } | undefined
+  if (!session || session.exp !== undefined) return
+  await session.save(HALF_AN_HOUR)
+  const name = (oidc.provider as unknown as { cookieName(of: string): string }).cookieName('session')
+  oidc.cookies.set(name, session.jti, { httpOnly: true, sameSite: 'lax', secure, signed: false })
+}
 
 export function deviceFlow(presenter: Presenter, issuer: string): DeviceFlow {
   const show = (ctx: KoaContextWithOIDC, view: Parameters<Presenter['page']>[1], status = 200) =>
@@ -20,6 +33,7 @@ export function deviceFlow(presenter: Presenter, issuer: string): DeviceFlow {
     charset: 'base-20',
     mask: '****-****',
     async userCodeInputSource(ctx, _form, out, err) {
+      if (err) await keepSession(ctx, issuer.startsWith('https:'))
       const wrong = err && err.name !== 'NoCodeError' && err.name !== 'AbortedError'
       if (err?.name === 'AbortedError')
         return show(ctx, (messages): View => deviceDoneView({ connected: false }, messages))

@@ -2,7 +2,7 @@
 
 import { Refusal } from '#core/refusal'
 import type { FactorKind } from '#factors'
-import { possibleWays } from '../dispatch.ts'
+import { possibleWays, rememberDays } from '../dispatch.ts'
 import { pathOf } from '../errand.ts'
 import { whyAsked } from '../reasons.ts'
 import { type Form, fieldOf, type Outcome, type Scene } from './step.ts'
@@ -43,9 +43,8 @@ export async function prove(scene: Scene, kind: FactorKind, input: unknown, form
 
 /** Days for which the rule that asks would spare this device the second factor. */
 export function rememberOffer(scene: Scene): { remember?: { days: number } } {
-  const days = scene.verdict.decision.remember_device
-  const count = days === undefined ? undefined : Number(/^(\d+)d$/.exec(days)?.[1] ?? Number.NaN)
-  return count && scene.session ? { remember: { days: count } } : {}
+  const days = rememberDays(scene.verdict)
+  return days !== undefined && scene.session ? { remember: { days } } : {}
 }
 
 /** The browser's answer about a passkey, which comes as JSON in a form field. */

@@ -1,6 +1,6 @@
 /** The end, with what to do: refused by a rule, or asked for something this person cannot give here. */
 
-import { type RefusedData, reasonSentence, refusedView } from '#pages'
+import { helpSentence, type RefusedData, reasonSentence, refusedView } from '#pages'
 import { pathOf } from '../errand.ts'
 import type { Scene, Step } from './step.ts'
 
@@ -15,7 +15,8 @@ function refusedData(scene: Scene): RefusedData {
   const { deny } = verdict.decision
   const say =
     inLanguage(deny?.say, messages.language) ?? reasonSentence(messages, fallback(scene), { app: app?.name ?? '' })
-  const next = inLanguage(deny?.do, messages.language) ?? scene.support ?? messages.refused.help
+  const missing = verdict.outcome === 'challenge' ? helpWith(scene) : undefined
+  const next = inLanguage(deny?.do, messages.language) ?? missing ?? scene.support ?? messages.refused.help
   return {
     say,
     next,
@@ -24,8 +25,15 @@ function refusedData(scene: Scene): RefusedData {
       ? { reference: verdict.reference, ...(session ? { why: `/why/${verdict.reference}` } : {}) }
       : {}),
     ...(session ? { otherPerson: pathOf(scene.errand, 'somebody-else'), apps: '/' } : {}),
+    ...(missing && session ? { enrol: '/account' } : {}),
     back: { href: pathOf(scene.errand, 'back'), name: messages.common.back },
   }
+}
+
+/** What this person could add so that it opens. */
+function helpWith({ verdict, messages }: Scene): string {
+  const passkeyOnly = verdict.decision.missing.every((combination) => combination.includes('passkey'))
+  return helpSentence(messages, passkeyOnly ? 'add-passkey' : 'add-second-factor')
 }
 
 const fallback = ({ verdict }: Scene) =>

@@ -1,0 +1,178 @@
+/** The explanation is the evaluation: what `policy explain` prints is what the gate does. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import fc from 'fast-check'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { accessMigrations, openAccess, openLivePolicies, type Question } from '#access'
+import { auditMigrations, createAudit } from '#audit'
+import type { App } from '#catalog'
+import { runCommand, VERBS } from '#cli'
+import { silentLog } from '#core/log'
+import type { Person } from '#directory'
+import { type Decision, decide } from '#policy'
+import { openSessions, type Session, sessionsMigrations } from '#sessions'
+import { openStorage, type Storage } from '#storage'
+
+const POLICIES = join(import.meta.dirname, '../../policies')
+const NOW = Date.parse('2026-11-23T09:00:00Z')
+const clock = { now: () => NOW }
+
+let storage: Storage
+let access: ReturnType<typeof openAccess>
+let folder: string
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'portico-gate-'))
+  storage = await openStorage({
+    url: 'sqlite::memory:',
+    clock,
+    log: silentLog,
+    migrations: [...auditMigrations, ...sessionsMigrations, ...accessMigrations],
+  })
+  const audit = createAudit({ storage, clock, log: silentLog })
+  const sessions = openSessions({
+    storage,
+    clock,
+    log: silentLog,
+    audit,
+    defaults: { idle: 7_200_000, max: 43_200_000 },
+  })
+  const people = { byId: async () => undefined }
+  access = openAccess({
+    storage,
+    clock,
+    log: silentLog,
+    people,
+    sessions,
+    policies: openLivePolicies({ folder: POLICIES, log: silentLog }),
+  })
+})
+afterAll(async () => {
+  await storage.close()
+  rmSync(folder, { recursive: true, force: true })
+})
+
+const group = fc.constantFrom('staff', 'store', 'care', 'head-office', 'partners', 'administrators')
+const person: fc.Arbitrary<Person> = fc.record({
+  id: fc.constant('p-1'),
+  username: fc.constantFrom('sam', 'lena'),
+  directory: fc.constantFrom('staff', 'partners'),
+  name: fc.constant('Sam'),
+  mailVerified: fc.constant(false),
+  groups: fc.option(fc.uniqueArray(group, { maxLength: 4 }), { nil: undefined }),
+  organisation: fc.constantFrom('retail', 'retail/nl', 'care'),
+  attributes: fc.constant({}),
+  disabled: fc.boolean(),
+  createdAt: fc.constant(0),
+}) as fc.Arbitrary<Person>
+const app: fc.Arbitrary<App> = fc.record({
+  id: fc.constantFrom('crm', 'sim-swap'),
+  name: fc.constant('App'),
+  policy: fc.constantFrom('store-apps', 'head-office', 'partners', 'administrators', 'account', 'default', 'nowhere'),
+  audience: fc.constantFrom(['*'], ['staff'], ['care', 'store']),
+  tags: fc.uniqueArray(fc.constantFrom('store', 'high-risk', 'partner', 'machine')),
+  tier: fc.constant('standard'),
+}) as unknown as fc.Arbitrary<App>
+const proof = fc
+  .tuple(
+    fc.constantFrom('password', 'passkey', 'totp', 'recovery-code'),
+    fc.integer({ min: 0, max: 40_000_000 }),
+    fc.boolean(),
+    fc.boolean(),
+  )
+  .map(([factor, age, userVerified, hardware]) => ({
+    factor,
+    at: NOW - age,
+    amr: [],
+    ...(factor === 'passkey' ? { userVerified, hardware } : {}),
+  }))
+const session = fc
+  .uniqueArray(proof, { selector: ({ factor }) => factor, minLength: 1, maxLength: 3 })
+  .map(
+    (authenticated) => ({ id: 's', personId: 'p-1', startedAt: NOW - 40_000_000, authenticated }) as unknown as Session,
+  )
+const question: fc.Arbitrary<Question> = fc
+  .record({
+    kind: fc.constantFrom('sign-in', 'app', 'api', 'admin', 'account', 'helpdesk'),
+    app,
+    person: fc.option(person, { nil: undefined }),
+    session: fc.option(session, { nil: undefined }),
+    device: fc.option(
+      fc.record({
+        id: fc.constant('d'),
+        label: fc.constant(''),
+        createdAt: fc.constant(0),
+        lastSeenAt: fc.constant(0),
+      }),
+      { nil: undefined },
+    ),
+    address: fc.constantFrom('127.0.0.1', '192.0.2.7', '198.51.100.10', '198.51.100.200', '2001:db8::1', '0.0.0.0'),
+    startedAt: fc.integer({ min: NOW - 60_000, max: NOW }),
+    wanted: fc.option(
+      fc.record(
+        {
+          strength: fc.uniqueArray(fc.constantFrom('any', 'two-factors', 'phishing-resistant', 'made-up')),
+          max_age: fc.integer({ min: 0, max: 7200 }),
+          fresh: fc.boolean(),
+        },
+        { requiredKeys: [] },
+      ),
+      { nil: undefined },
+    ),
+    client: fc.option(fc.constant({ id: 'northwind', authentication: 'private_key_jwt' }), { nil: undefined }),
+  })
+  .map(
+    ({ wanted, client, ...rest }) =>
+      ({ ...rest, ...(wanted ? { wanted } : {}), ...(client && rest.kind === 'api' ? { client } : {}) }) as Question,
+  )
+
+const verdictsOf = (questions: readonly Question[]) => Promise.all(questions.map((one) => access.preview(one)))
+
+describe('the gate', () => {
+  test('and `policy explain` agree on 10,000 random situations', async () => {
+    const questions = fc.sample(question, { numRuns: 10_000, seed: 20261122 })
+    const verdicts = await verdictsOf(questions)
+    const file = join(folder, 'facts.json')
+    writeFileSync(file, JSON.stringify(verdicts.map(({ facts }) => facts)))
+    const lines: string[] = []
+    const code = await runCommand({
+      words: ['policy', 'explain', '--facts', file, '--policies', POLICIES, '--json'],
+      verbs: VERBS,
+      openHouse: () => Promise.reject(new Error('explain with facts needs no storage')),
+      out: (line) => lines.push(line),
+      err: (line) => lines.push(line),
+      clock,
+    })
+    expect(code).toBe(0)
+    const explained = JSON.parse(lines.join('')) as Decision[]
+    expect(explained).toHaveLength(10_000)
+    const differing = explained.filter(
+      (decision, i) => JSON.stringify(decision) !== JSON.stringify(verdicts[i]!.decision),
+    )
+    expect(differing).toEqual([])
+    // a sample in which everything came out the same way would show nothing
+    for (const outcome of ['allow', 'deny', 'challenge'])
+      expect(verdicts.filter((one) => one.outcome === outcome).length).toBeGreaterThan(200)
+  })
+
+  test('never lets in somebody who is switched off, or whose session is gone', async () => {
+    for (const one of fc.sample(question, { numRuns: 2000, seed: 7 })) {
+      const { outcome } = await access.preview({
+        ...one,
+        client: undefined,
+        person: one.person && { ...one.person, disabled: true },
+      } as never)
+      expect(outcome).not.toBe('allow')
+    }
+  })
+
+  test('writes a receipt whose facts give the same decision again', async () => {
+    for (const one of fc.sample(question, { numRuns: 300, seed: 3 })) {
+      const verdict = await access.ask({ ...one, session: undefined })
+      const receipt = (await access.receipts.find(verdict.reference!.toLowerCase().replace('-', ' ')))!
+      expect(receipt.outcome).toBe(verdict.outcome)
+      expect(decide(access.policies.current(), receipt.facts)).toEqual(verdict.decision)
+    }
+  })
+})
