@@ -26,7 +26,8 @@ async function serve({ settings, folder, out, err }: Context): Promise<number> {
     await server.close()
     return 0
   } catch (error) {
-    if (error instanceof PoliciesInvalid || (error as NodeJS.ErrnoException).code === 'EADDRINUSE') {
+    const { syscall } = error as NodeJS.ErrnoException
+    if (error instanceof PoliciesInvalid || syscall === 'listen' || syscall === 'getaddrinfo') {
       err((error as Error).message)
       return 2
     }

@@ -29,6 +29,11 @@ export interface Verdict {
 export interface Access {
   /** Decides and records. Never throws for what a person, an app or a directory did: an error denies. */
   ask(question: Question): Promise<Verdict>
+  /**
+   * The same for a door that writes something of its own at once, so that both share a commit. INVARIANT: nothing is
+   * answered before `recorded` has resolved; its value is the reference.
+   */
+  begin(question: Question): Promise<{ readonly verdict: Verdict; readonly recorded: Promise<string> }>
   /** Decides without recording: for showing what would happen, never for letting in. */
   preview(question: Question): Promise<Verdict>
   readonly receipts: Receipts
@@ -73,19 +78,27 @@ export function openAccess({ storage, clock, log, people, sessions, policies }: 
     }
   }
 
+  async function begin(question: Question): Promise<{ verdict: Verdict; recorded: Promise<string> }> {
+    const verdict = await judge(question)
+    const recorded = receipts.add(verdict.facts, verdict.decision, verdict.person?.id, question.app?.id)
+    // whoever awaits it hears of a failure; until then it is nobody's unhandled rejection
+    recorded.catch(() => {})
+    // a rule's limits hold for the session from the first time that it opens something
+    const limits = verdict.outcome === 'allow' ? limitsOf(verdict.decision, question.session) : undefined
+    if (limits) await sessions.limit(question.session!, limits)
+    return { verdict: { ...verdict, reference: undefined }, recorded }
+  }
+
   return {
     receipts,
     policies,
     async preview(question) {
       return { ...(await judge(question)), reference: undefined }
     },
+    begin,
     async ask(question) {
-      const verdict = await judge(question)
-      // a rule's limits hold for the session from the first time that it opens something
-      const limits = verdict.outcome === 'allow' ? limitsOf(verdict.decision, question.session) : undefined
-      if (limits) await sessions.limit(question.session!, limits)
-      const reference = await receipts.add(verdict.facts, verdict.decision, verdict.person?.id, question.app?.id)
-      return { ...verdict, reference }
+      const { verdict, recorded } = await begin(question)
+      return { ...verdict, reference: await recorded }
     },
   }
 }

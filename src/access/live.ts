@@ -1,7 +1,9 @@
 /** The policies in force. A bad file is refused with its line and the old ones stay. */
-import { type FSWatcher, watch } from 'node:fs'
+import { readdirSync, statSync } from 'node:fs'
+import { join } from 'node:path'
 import type { Audit } from '#audit'
 import { formatProblem, type Problem } from '#config'
+import { type Millis, seconds } from '#core/clock'
 import type { Log } from '#core/log'
 import { loadPolicies, type Policies, runPolicyTests } from '#policy'
 
@@ -16,18 +18,19 @@ export interface LivePolicies {
   close(): void
 }
 
-const SETTLE = 200
+const LOOK_EVERY: Millis = seconds(1)
 
 /** Throws with every problem in the message when there are no good policies to start with. */
 export function openLivePolicies({ folder, log }: { folder: string; log: Log }): LivePolicies {
+  let seen = stampOf(folder)
   const first = loadPolicies(folder)
   if (!first.policies) throw new PoliciesInvalid(first.problems)
   let policies = first.policies
   let audit: Audit | undefined
-  let watcher: FSWatcher | undefined
   let timer: NodeJS.Timeout | undefined
 
   async function reload(): Promise<readonly Problem[]> {
+    seen = stampOf(folder)
     const next = loadPolicies(folder)
     const failed = next.policies ? runPolicyTests(next.policies).filter((test) => !test.ok) : []
     if (!next.policies || failed.length > 0) {
@@ -49,18 +52,31 @@ export function openLivePolicies({ folder, log }: { folder: string; log: Log }):
       audit = trail
     },
     follow() {
-      watcher = watch(folder, { recursive: true, persistent: false }, () => {
-        // an editor writes a file in several steps; half of it would only be refused, but the log stays quiet this way
-        clearTimeout(timer)
-        timer = setTimeout(() => void reload().catch((cause) => log.error('policies-reload-failed', {}, cause)), SETTLE)
-        timer.unref()
-      })
-      watcher.on('error', (cause) => log.warn('policies-watch-failed', {}, cause))
+      // looked at, not watched: a watch holds on to the folder that was there first, when a deployment puts another in
+      // its place, and hears nothing from network file systems
+      timer = setInterval(() => {
+        if (stampOf(folder) !== seen) reload().catch((cause) => log.error('policies-reload-failed', {}, cause))
+      }, LOOK_EVERY)
+      timer.unref()
     },
     close() {
-      clearTimeout(timer)
-      watcher?.close()
+      clearInterval(timer)
     },
+  }
+}
+
+/** Changes whenever a file of the folder does. */
+function stampOf(folder: string): string {
+  try {
+    return readdirSync(folder, { recursive: true, encoding: 'utf8' })
+      .map((name) => {
+        const found = statSync(join(folder, name), { throwIfNoEntry: false })
+        return found ? `${name} ${found.ino} ${found.size} ${found.mtimeMs}` : name
+      })
+      .sort()
+      .join('\n')
+  } catch (error) {
+    return `unreadable: ${(error as NodeJS.ErrnoException).code}`
   }
 }
 

@@ -65,7 +65,12 @@ export const accessMigrations: readonly Migration[] = [
         .execute()
       // rows are only ever appended; the random reference lives in a small index of its own
       await records.schema.createIndex('receipts_reference').on('receipts').column('reference').unique().execute()
-      await records.schema.createIndex('receipts_person').on('receipts').columns(['person', 'id']).execute()
+      await records.schema
+        .createIndex('receipts_person')
+        .on('receipts')
+        .columns(['person', 'id'])
+        .where('person', 'is not', null)
+        .execute()
     },
   },
 ]

@@ -51,7 +51,7 @@ export function createOverview(options: AccountOptions): Overview {
       const trustedUntil = devices.trustedUntil(one, person.id)
       return {
         id: one.id,
-        label: browserName(messages, one.label) ?? (one.label || messages.account.unknownBrowser),
+        label: one.label || messages.account.unknownBrowser,
         lastSeenAt: one.lastSeenAt,
         ...(trustedUntil === undefined ? {} : { trustedUntil }),
         ...(one.id === device?.id ? { current: true } : {}),

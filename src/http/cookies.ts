@@ -22,8 +22,8 @@ export function parseCookies(header: string | undefined, secure: boolean): Reado
   const twice = new Set<string>()
   for (const part of header.split(';')) {
     const equals = part.indexOf('=')
-    if (equals < 1) continue
-    let name = part.slice(0, equals).trim()
+    let name = part.slice(0, Math.max(equals, 0)).trim()
+    if (name === '') continue
     if (secure !== name.startsWith(PREFIX)) continue
     if (secure) name = name.slice(PREFIX.length)
     if (found.has(name)) twice.add(name)

@@ -40,20 +40,29 @@ export async function readBody(request: IncomingMessage, type: string, limit: nu
   const sent = (request.headers['content-type'] ?? '').split(';')[0]!.trim().toLowerCase()
   if (sent !== type) throw new Refusal('type-not-supported', 'body has another content type')
   if (Number(request.headers['content-length'] ?? 0) > limit) throw new Refusal('body-too-large')
-  const chunks: Buffer[] = []
-  let size = 0
-  // not destroyed when it is too much: who sends it must still be able to read the answer
-  for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
-    size += chunk.length
-    if (size > limit) throw new Refusal('body-too-large')
-    chunks.push(chunk)
-  }
-  const body = Buffer.concat(chunks)
+  const body = await collect(request, limit)
   const text = body.toString('utf8')
   // bytes that are no UTF-8 come back as U+FFFD: refuse rather than guess what was meant
   if (text.includes('\uFFFD') && !Buffer.from(text, 'utf8').equals(body))
     throw new Refusal('input-invalid', 'body is not utf-8')
   return text
+}
+
+function collect(request: IncomingMessage, limit: number): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    // nothing would ever come of it
+    if (request.readableEnded || request.destroyed) return reject(new Refusal('input-invalid', 'body is gone'))
+    const chunks: Buffer[] = []
+    let size = 0
+    // what is too much is read and dropped: who is still sending could not read the answer otherwise
+    request.on('data', (chunk: Buffer) => {
+      size += chunk.length
+      if (size > limit) reject(new Refusal('body-too-large'))
+      else chunks.push(chunk)
+    })
+    request.on('end', () => resolve(Buffer.concat(chunks)))
+    request.on('error', (cause) => reject(new Refusal('input-invalid', 'body broke off', { cause })))
+  })
 }
 
 export async function readForm(request: IncomingMessage): Promise<ReadonlyMap<string, string>> {

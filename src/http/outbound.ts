@@ -84,6 +84,8 @@ export function createOutbound(allow: readonly string[]): Outbound {
           })
           response.on('error', (cause) => reject(new Refusal('outbound-failed', 'answer broke off', { cause })))
           response.on('end', () => {
+            // an answer that came in one piece has ended before destroying it could tell
+            if (size > limit) return reject(new Refusal('outbound-failed', 'answer is too large'))
             const headers = Object.fromEntries(
               Object.entries(response.headers).map(([name, value]) => [name, String(value)]),
             )

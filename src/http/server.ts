@@ -57,6 +57,7 @@ export function requestContext(request: IncomingMessage): RequestContext {
 }
 
 const LONGEST_URL = 16_384
+const IDLE_CHECK = 200
 const NOT_STORED = { headers: { 'cache-control': 'no-store' }, body: '' }
 /** What never became a request; everything else of the kind is 400. */
 const UNREADABLE: Readonly<Record<string, string>> = {
@@ -129,9 +130,12 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
     send(response, result, secure, request.method === 'HEAD')
   }
 
+  const inFlight = new Set<ServerResponse>()
   const server = createServer(
     { maxHeaderSize: 32_768, requestTimeout: 30_000, headersTimeout: 15_000, keepAliveTimeout: 65_000 },
     (request, response) => {
+      inFlight.add(response)
+      response.once('close', () => inFlight.delete(response))
       handle(request, response).catch((error) => {
         log.error('request-failed', { request: contexts.get(request)?.id }, error)
         if (response.headersSent) response.destroy()
@@ -146,7 +150,7 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
   await listen(server, options.listen)
   return {
     port: (server.address() as AddressInfo).port,
-    close: (patience = 10_000) => drain(server, patience),
+    close: (patience = 10_000) => drain(server, inFlight, patience),
   }
 }
 
@@ -207,11 +211,15 @@ function listen(server: Server, address: string): Promise<void> {
   })
 }
 
-function drain(server: Server, patience: number): Promise<void> {
+function drain(server: Server, inFlight: ReadonlySet<ServerResponse>, patience: number): Promise<void> {
   return new Promise((resolve) => {
     const giveUp = setTimeout(() => server.closeAllConnections(), patience)
+    // a connection kept alive by its last answer would hold us up, and a request sent on it would be lost
+    for (const response of inFlight) if (!response.headersSent) response.setHeader('connection', 'close')
+    const idle = setInterval(() => server.closeIdleConnections(), IDLE_CHECK)
     server.close(() => {
       clearTimeout(giveUp)
+      clearInterval(idle)
       resolve()
     })
     server.closeIdleConnections()

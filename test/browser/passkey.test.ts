@@ -44,6 +44,7 @@ const factorsOf = async ({ id }: Hired) =>
 test('a passkey is added on the account page and stands there with the name of its browser', async () => {
   const { tab, person } = await withPasskey()
   expect(await tab.locator('section', { hasText: en.account.factors }).textContent()).toMatch(/Chrome.*Linux/)
+  expect(await tab.locator('section', { hasText: en.account.devices }).textContent()).toContain('Chrome on Linux')
   expect(await factorsOf(person)).toEqual(['password', 'passkey'])
 })
 

@@ -90,7 +90,7 @@ describe('a password', () => {
     expect(await greeting(tab)).toBe(`Hello ${name}.`)
   })
 
-  test('and a form nobody filled in stay on the page', async () => {
+  test('is not asked for before there is a name', async () => {
     const tab = await chromium.tab()
     await tab.goto(kestrel.at('crm'))
     const at = tab.url()
@@ -173,7 +173,7 @@ describe.each([
     expect(await tab.locator('tr:has-text("amr") td').textContent()).toContain('otp')
   })
 
-  test('whose code was used already is not asked in vain: the page says that it is wrong', async () => {
+  test('does not take a code a second time', async () => {
     const tab = await chromium.tab({ javaScriptEnabled })
     const other = await kestrel.hire()
     await tab.goto(`${kestrel.issuer}/account`)

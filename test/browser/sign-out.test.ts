@@ -31,6 +31,12 @@ async function atWork(): Promise<{ tab: Page; person: Hired }> {
   return { tab, person }
 }
 
+/** The clockwork may have begun to send by itself: waits until every app has answered. */
+async function appsHaveHeard(): Promise<void> {
+  await kestrel.gateway.server.tick()
+  await expect.poll(() => kestrel.gateway.server.house.outbox.pending()).toBe(0)
+}
+
 const sessionsOf = (person: Hired) => kestrel.gateway.server.house.sessions.ofPerson(person.id)
 const confirm = (tab: Page) => tab.getByRole('button', { name: en.signOut.submit }).click()
 
@@ -52,7 +58,7 @@ describe('signing out', () => {
     await tab.getByText('You are signed out.').waitFor()
     expect(tab.url().startsWith(kestrel.at('crm', '/signed-out'))).toBe(true)
     expect(await sessionsOf(person)).toEqual([])
-    await kestrel.gateway.server.tick()
+    await appsHaveHeard()
     for (const app of ['tills', 'rota', 'crm']) await expectAsked(tab, app)
   })
 
@@ -63,7 +69,7 @@ describe('signing out', () => {
     await confirm(tab)
     await tab.getByRole('heading', { name: en.signedOut.title }).waitFor()
     expect(await sessionsOf(person)).toEqual([])
-    await kestrel.gateway.server.tick()
+    await appsHaveHeard()
     for (const app of ['crm', 'tills', 'rota']) await expectAsked(tab, app)
     await tab.goto(kestrel.issuer)
     expect(await tab.locator('[name=username]').isVisible()).toBe(true)
@@ -89,7 +95,7 @@ describe('signing out', () => {
     await phone.getByRole('button', { name: en.account.endOthers }).click()
     await phone.getByText(en.notices['sessions-ended']).waitFor()
     expect(await sessionsOf(person)).toHaveLength(1)
-    await kestrel.gateway.server.tick()
+    await appsHaveHeard()
     await expectAsked(tab, 'tills')
     await phone.goto(kestrel.at('rota'))
     expect(await greeting(phone)).toBe(`Hello ${person.name}.`)
@@ -98,7 +104,7 @@ describe('signing out', () => {
   test('a person who is switched off is out of every app at once', async () => {
     const { tab, person } = await atWork()
     await kestrel.gateway.server.house.people.disable(person.id, 'test')
-    await kestrel.gateway.server.tick()
+    await appsHaveHeard()
     for (const app of ['crm', 'tills', 'rota']) await expectAsked(tab, app)
   })
 })
@@ -109,7 +115,7 @@ describe('two people after each other in one browser', () => {
     await tab.goto(`${kestrel.issuer}/signout`)
     await confirm(tab)
     await tab.getByRole('heading', { name: en.signedOut.title }).waitFor()
-    await kestrel.gateway.server.tick()
+    await appsHaveHeard()
     const next = await kestrel.hire()
     await tab.goto(kestrel.at('crm'))
     expect(await tab.inputValue('[name=username]')).toBe('')
@@ -133,7 +139,7 @@ describe('two people after each other in one browser', () => {
     await tab.getByRole('heading', { name: en.enrolChoice.title }).waitFor()
     expect(await sessionsOf(person)).toEqual([])
     expect(await sessionsOf(next)).toHaveLength(1)
-    await kestrel.gateway.server.tick()
+    await appsHaveHeard()
     for (const app of ['crm', 'tills', 'rota']) {
       await tab.goto(kestrel.at(app))
       expect([app, await greeting(tab)]).toEqual([app, `Hello ${next.name}.`])

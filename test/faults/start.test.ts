@@ -1,5 +1,5 @@
 /** Starting on what is broken, beside somebody else, or twice at once. */
-import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
@@ -115,7 +115,11 @@ describe('what cannot be started says so in a sentence and ends with 2', () => {
   })
 
   test.each([
-    ['a mistake', { 'plain.yaml': 'policy: plain\nrules:\n  - { name: staff, allow: { strenght: any } }\n' }, /plain\.yaml:3:\d+ .*strenght/],
+    [
+      'a mistake',
+      { 'plain.yaml': 'policy: plain\nrules:\n  - { name: staff, allow: { strenght: any } }\n' },
+      /plain\.yaml:3:\d+ .*strenght/,
+    ],
     ['no YAML', { 'plain.yaml': 'policy: [plain\n' }, /plain\.yaml:\d+:\d+/],
     ['a bomb', { 'plain.yaml': bomb() }, /plain\.yaml:\d+:\d+/],
   ])('a policy file with %s', async (_what, files, said) => {
@@ -159,7 +163,14 @@ describe('two processes on one database', () => {
   beforeAll(async () => {
     place = await makePlace({
       people: [{ username: 'sam', name: 'Sam', groups: ['staff'] }],
-      apps: [{ id: 'web', policy: 'plain', audience: ['staff'], oidc: { redirect_uris: [CALLBACK], scopes: ['openid'], pkce: 'off' } }],
+      apps: [
+        {
+          id: 'web',
+          policy: 'plain',
+          audience: ['staff'],
+          oidc: { redirect_uris: [CALLBACK], scopes: ['openid'], pkce: 'optional' },
+        },
+      ],
     })
     other = place.settings('other.yaml', { listen: `127.0.0.1:${await freePort()}` })
   })

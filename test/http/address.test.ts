@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { createNetworks, json } from '#http'
+import { createNetworks, json, type Route } from '#http'
 import { clientAddress } from '../../src/http/address.ts'
 import { ask, serve } from './house.ts'
 
@@ -109,9 +109,7 @@ test('whatever a client sends through our proxy, the address that the proxy saw 
 })
 
 test('a handler is told the address of a real connection, repeated headers joined in their order', async () => {
-  const routes = [
-    { method: 'GET', path: '/', handle: (request) => json(request.address) },
-  ] as const satisfies Parameters<typeof serve>[0]['routes'] & object
+  const routes: Route[] = [{ method: 'GET', path: '/', handle: ({ address }) => json(address) }]
   const behind = await serve({ routes, proxies: ['127.0.0.0/8'] })
   const bare = await serve({ routes })
   try {

@@ -54,7 +54,7 @@ export const de: Messages = Object.freeze({
     label: '6-stelliger Code',
   },
   recoveryCode: {
-    title: 'Wiederherstellungscode',
+    title: 'Wiederherstellungs\u00ADcode',
     lead: 'Geben Sie einen der Wiederherstellungscodes ein, die Sie aufbewahrt haben. Jeder funktioniert nur einmal.',
     label: 'Wiederherstellungscode',
   },
@@ -74,7 +74,7 @@ export const de: Messages = Object.freeze({
     password: 'Passwort',
     passkey: 'Passkey',
     totp: 'Authenticator-App',
-    'recovery-code': 'Wiederherstellungscodes',
+    'recovery-code': 'Wiederherstellungs\u00ADcodes',
   },
   factorHints: {
     password: 'Das Passwort Ihres Kontos.',
@@ -109,7 +109,7 @@ export const de: Messages = Object.freeze({
     submit: 'Diese App hinzufügen',
   },
   recoveryCodes: {
-    title: 'Ihre Wiederherstellungscodes',
+    title: 'Ihre Wiederherstellungs\u00ADcodes',
     lead: 'Wenn Sie Ihr Telefon oder Ihren Passkey verlieren, kommen Sie mit jedem dieser Codes einmal hinein. Drucken Sie sie jetzt aus oder schreiben Sie sie auf.',
     once: 'Sie werden nicht noch einmal angezeigt.',
     print: 'Drucken',
@@ -276,8 +276,8 @@ export const de: Messages = Object.freeze({
     removeSure: 'Auf diesem Weg können Sie sich dann nicht mehr anmelden. Entfernen?',
     addPasskey: 'Passkey hinzufügen',
     addTotp: 'Authenticator-App hinzufügen',
-    makeRecoveryCodes: 'Wiederherstellungscodes erzeugen',
-    newRecoveryCodes: 'Neue Wiederherstellungscodes erzeugen',
+    makeRecoveryCodes: 'Wiederherstellungs\u00ADcodes erzeugen',
+    newRecoveryCodes: 'Neue Wiederherstellungs\u00ADcodes erzeugen',
     changePassword: 'Passwort ändern',
     sessions: 'Wo Sie angemeldet sind',
     thisOne: 'Dieses Gerät',
@@ -287,7 +287,7 @@ export const de: Messages = Object.freeze({
     endOthers: 'Überall sonst abmelden',
     unknownBrowser: 'Unbekannter Browser',
     browserOn: '{browser} auf {system}',
-    devices: 'Geräte, die Sie kennen',
+    devices: 'Bekannte Geräte',
     devicesLead:
       'Auf diesen Geräten müssen Sie seltener bestätigen. Mit „Vergessen“ entfernen Sie ein Gerät, das Sie nicht mehr benutzen.',
     noDevices: 'Kein Gerät erinnert sich an Sie.',

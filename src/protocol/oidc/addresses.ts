@@ -30,12 +30,15 @@ const FORMS = /^\/oauth2\/(?:auth|session\/end)$/
 /**
  * ATTACK: the engine's own router forgives case, a final slash and percent signs. Another spelling of a browser's address
  * would reach it without the session that our bridge shows, so what is not spelled like this does not reach it at all.
- * @throws Refusal `not-found`, `method-not-allowed`
+ * @throws Refusal `not-found`
  */
-export function addressOf(method: string, path: string): { browser: boolean; form: boolean } {
+export function addressOf(
+  method: string,
+  path: string,
+): { browser: boolean; form: boolean; allow?: readonly string[] } {
   const address = ADDRESSES.find((one) => one.path.test(path))
   if (!address) throw new Refusal('not-found')
   const form = method === 'POST' && FORMS.test(path)
-  if (!form && !address.methods.includes(method)) throw new Refusal('method-not-allowed')
-  return { browser: address.browser ?? false, form }
+  const wrong = !form && !address.methods.includes(method)
+  return { browser: address.browser ?? false, form, ...(wrong ? { allow: address.methods } : {}) }
 }

@@ -1,13 +1,22 @@
 /** The pages of the device flow (RFC 8628 §3.3): type the code, see what asks, connect. */
 import type { Configuration, KoaContextWithOIDC } from 'oidc-provider'
 import { pageRequestOf } from '#http'
-import { deviceCodeView, deviceConfirmView, deviceDoneView, type Presenter, type View } from '#pages'
+import {
+  type DeviceCodeData,
+  deviceCodeView,
+  deviceConfirmView,
+  deviceDoneView,
+  type Presenter,
+  type View,
+} from '#pages'
 import { answer } from './answer.ts'
 
 type DeviceFlow = NonNullable<NonNullable<Configuration['features']>['deviceFlow']>
 
 const ACTION = '/oauth2/device'
 const HALF_AN_HOUR = 1800
+/** What the engine calls a code that nobody waits for; everything else is wrong with the form, not with the code. */
+const WRONG_CODE = new Set(['NotFoundError', 'ExpiredError', 'AlreadyUsedError'])
 
 /**
  * What goes wrong is shown with a new form, but the engine has put away its session by then, and would fail over one
@@ -38,11 +47,11 @@ export function deviceFlow(presenter: Presenter, issuer: string): DeviceFlow {
       if (err?.name === 'AbortedError')
         return show(ctx, (messages): View => deviceDoneView({ connected: false }, messages))
       const userCode = typeof out === 'object' ? undefined : ctx.oidc.params?.['user_code']
-      const data = {
+      const data: DeviceCodeData = {
         action: ACTION,
         hidden: hidden(ctx),
         ...(typeof userCode === 'string' ? { userCode } : {}),
-        ...(wrong ? { refusal: 'code-invalid' as const } : {}),
+        ...(wrong ? { refusal: WRONG_CODE.has(err.name) ? 'code-invalid' : 'conversation-expired' } : {}),
       }
       show(ctx, (messages) => deviceCodeView(data, messages), wrong ? 400 : 200)
     },

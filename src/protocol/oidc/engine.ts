@@ -106,7 +106,7 @@ export function createEngine(options: EngineOptions): Provider {
       RefreshToken: 14 * DAY,
       Session: DAY,
     },
-    pkce: { required: (_ctx, client) => client.tokenEndpointAuthMethod === 'none' || client['pkce'] !== 'off' },
+    pkce: { required: (_ctx, client) => client.tokenEndpointAuthMethod === 'none' || client['pkce'] !== 'optional' },
     extraClientMetadata: { properties: ['pkce'] },
     issueRefreshToken: async (_ctx, client) => client.grantTypeAllowed('refresh_token'),
     rotateRefreshToken: true,

@@ -6,6 +6,7 @@ import type { Audit } from '#audit'
 import type { Catalog } from '#catalog'
 import type { Clock } from '#core/clock'
 import type { Log } from '#core/log'
+import { Refusal } from '#core/refusal'
 import type { People } from '#directory'
 import { type Outbound, pageRequestOf, type RawHandler, requestContext } from '#http'
 import type { Keys } from '#keys'
@@ -111,7 +112,9 @@ export function openOidc(options: OidcOptions): OidcDoor {
     engine.use(async (ctx, next) => {
       // for the few pages that are the engine's own; it adds the hash of its script (`form_post`, sign-out)
       ctx.set('content-security-policy', "default-src 'none'; script-src; base-uri 'none'; frame-ancestors 'none'")
+      if (addressOf(ctx.method, ctx.path).browser) ctx.set('cache-control', 'no-store')
       await next()
+      await questioning.settled(ctx)
       await afterwards(ctx as KoaContextWithOIDC)
     })
     return { engine, handle: engine.callback(), send }
@@ -124,7 +127,7 @@ export function openOidc(options: OidcOptions): OidcDoor {
     if (token.kind === 'ClientCredentials') {
       const method = client!.tokenEndpointAuthMethod
       const { address } = requestContext(ctx.req)
-      const verdict = await access.ask({
+      const { verdict, recorded } = await questioning.begin(ctx, {
         kind: 'api',
         app,
         client: { id: client!.clientId, authentication: String(method) },
@@ -132,7 +135,7 @@ export function openOidc(options: OidcOptions): OidcDoor {
         startedAt: clock.now(),
       })
       if (verdict.outcome !== 'allow')
-        throw new errors.AccessDenied(undefined, `refused by policy, reference ${verdict.reference}`)
+        throw new errors.AccessDenied(undefined, `refused by policy, reference ${await recorded}`)
     } else if (entities.RefreshToken && account) {
       const person = await options.people.byId(account.accountId)
       const { address } = requestContext(ctx.req)
@@ -201,7 +204,11 @@ export function openOidc(options: OidcOptions): OidcDoor {
   async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     speakAsIssuer(request)
     const path = request.url!.split('?', 1)[0]!
-    const { browser, form } = addressOf(request.method!, path)
+    const { browser, form, allow } = addressOf(request.method!, path)
+    if (allow) {
+      response.setHeader('allow', allow.join(', '))
+      throw new Refusal('method-not-allowed')
+    }
     if (form) {
       // the same question with GET: there a browser sends our cookies along, which it does not with another site's form
       const fields = await pageRequestOf(request, issuer).form()

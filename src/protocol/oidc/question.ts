@@ -32,6 +32,17 @@ const KEPT = new Set(['login_prompt', 'id_token_hint', 'claims_id_token_sub_valu
 
 export function createQuestioning({ access, catalog, clock, bridge }: QuestionRooms) {
   const asked = new WeakMap<object, Promise<Asked>>()
+  const records = new WeakMap<object, Promise<unknown>[]>()
+
+  /** A decision that must be on record before the request is answered (`settled`). */
+  async function begin(ctx: object, question: Question): ReturnType<Access['begin']> {
+    const begun = await access.begin(question)
+    records.set(ctx, [...(records.get(ctx) ?? []), begun.recorded])
+    return begun
+  }
+
+  /** INVARIANT: no request is answered before the receipts of its decisions are committed. */
+  const settled = async (ctx: object): Promise<void> => void (await Promise.all(records.get(ctx) ?? []))
 
   /** Asked once per request, whatever looks at the verdict. */
   function ask(ctx: KoaContextWithOIDC): Promise<Asked> {
@@ -60,7 +71,7 @@ export function createQuestioning({ access, catalog, clock, bridge }: QuestionRo
       startedAt: begun ?? clock.now(),
       ...(wanted ? { wanted } : {}),
     }
-    const verdict = await access.ask(question)
+    const { verdict } = await begin(ctx, question)
     if (verdict.outcome === 'allow' && oidc.session) {
       oidc.session.acr = verdict.acr
       oidc.session.amr = [...verdict.amr]
@@ -103,7 +114,7 @@ export function createQuestioning({ access, catalog, clock, bridge }: QuestionRo
     return prompts
   }
 
-  return { ask, policy }
+  return { ask, begin, settled, policy }
 }
 
 /** What the request adds: never less than policy asks (OIDC Core §3.1.2.1; §5.5.1.1 for `claims`). */

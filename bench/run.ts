@@ -1,0 +1,60 @@
+/**
+ * `npm run bench`: Portico beside the bare engine in one run, as ratios; start and memory; the store day. Writes only
+ * below the system's temporary folder. Exit code 1 when a target is missed.
+ *
+ *     --quick                 shorter turns: for a look, not for a claim
+ *     --scenarios sso,login   only these flows
+ *     --alg RS256             what signs id tokens on both servers; ES256 unless given, which is harder on us
+ *     --json                  one JSON object instead of tables
+ */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { availableParallelism, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { SCENARIOS } from './load/scenarios.ts'
+import { isPinned } from './processes.ts'
+import { type Report, rows, verdicts } from './report.ts'
+import { startUp } from './start-up.ts'
+import { storeDay } from './store-day.ts'
+import { throughput } from './throughput.ts'
+
+const { values } = parseArgs({
+  options: {
+    json: { type: 'boolean', default: false },
+    quick: { type: 'boolean', default: false },
+    scenarios: { type: 'string', default: Object.keys(SCENARIOS).join(',') },
+    alg: { type: 'string', default: 'ES256' },
+  },
+})
+const scenarios = values.scenarios.split(',').filter(Boolean)
+const unknown = scenarios.filter((name) => !Object.hasOwn(SCENARIOS, name))
+if (unknown.length > 0 || !['ES256', 'RS256', 'EdDSA'].includes(values.alg)) {
+  console.error(`scenarios: ${Object.keys(SCENARIOS).join(', ')}; alg: ES256, RS256, EdDSA`)
+  process.exit(2)
+}
+
+const say = (line: string) => console.error(`… ${line}`)
+const folder = mkdtempSync(join(tmpdir(), 'portico-bench-'))
+let report: Report
+try {
+  const [warmup, seconds] = values.quick ? [1, 4] : [3, 12]
+  const compared = await throughput({ folder, scenarios, alg: values.alg, warmup, seconds, say })
+  say('start and memory')
+  const started = await startUp(folder)
+  say('a store day')
+  const day = await storeDay()
+  report = {
+    machine: { cores: availableParallelism(), pinned: isPinned(), node: process.version },
+    alg: values.alg,
+    compared,
+    started,
+    day,
+  }
+} finally {
+  rmSync(folder, { recursive: true, force: true })
+}
+
+const found = verdicts(report)
+if (values.json) console.log(JSON.stringify({ ...report, verdicts: found }))
+else for (const row of rows(report, found)) console.log(row)
+process.exit(found.every(({ met }) => met) ? 0 : 1)

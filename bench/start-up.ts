@@ -1,0 +1,43 @@
+/** How long from the command to the first answer, and what an idle server needs of memory. */
+import { join } from 'node:path'
+import { rssBytes } from './load/processes.ts'
+import { writeFolder } from './portico-folder.ts'
+import { freePort, start } from './processes.ts'
+
+const REPEATS = 3
+const IDLE = 5000
+const root = join(import.meta.dirname, '..')
+
+export interface StartUp {
+  /** On an empty folder: master key, database, signing keys. Median, in milliseconds. */
+  readonly first: number
+  /** On the database that is there then. Median, in milliseconds. */
+  readonly second: number
+  /** Some seconds after the start, nothing asked of it. */
+  readonly idleMb: number
+}
+
+const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!
+
+export async function startUp(folder: string): Promise<StartUp> {
+  const first: number[] = []
+  const second: number[] = []
+  const idle: number[] = []
+  for (let repeat = 0; repeat < REPEATS; repeat++) {
+    const place = join(folder, `start-${repeat}`)
+    const port = await freePort()
+    const file = writeFolder(place, { port, managementPort: await freePort() })
+    const args = [join(root, 'src/main.ts'), 'serve', '--config', file]
+    const options = { args, port, log: join(place, 'log'), folder: place }
+    for (const times of [first, second]) {
+      const running = await start(options)
+      times.push(running.milliseconds)
+      if (repeat === 0) {
+        await new Promise((resolve) => setTimeout(resolve, IDLE))
+        idle.push(rssBytes(running.pid) / 1048576)
+      }
+      await running.stop()
+    }
+  }
+  return { first: Math.round(median(first)), second: Math.round(median(second)), idleMb: Math.round(Math.max(...idle)) }
+}

@@ -1,0 +1,28 @@
+/** Why somebody was asked: the newest challenge among the receipts, decided again. */
+import { join } from 'node:path'
+import { decide, type Facts, loadPolicies } from '#policy'
+import type { Gateway } from '../test/support/gateway.ts'
+
+export interface Cause {
+  readonly policy: string
+  readonly rule: string
+  /** `two-factors within 4h` */
+  readonly required: string
+}
+
+type Tables = { receipts: { id: number; outcome: string; facts: string } }
+
+export async function latestCause({ server, folder }: Gateway): Promise<Cause> {
+  const { policies } = loadPolicies(join(folder, 'policies'))
+  const receipt = await server.house.storage.records
+    .withTables<Tables>()
+    .selectFrom('receipts')
+    .select('facts')
+    .where('outcome', '=', 'challenge')
+    .orderBy('id', 'desc')
+    .limit(1)
+    .executeTakeFirstOrThrow()
+  const { policy, rule, required } = decide(policies!, JSON.parse(receipt.facts) as Facts)
+  const within = required?.within ? ` within ${required.within}` : ''
+  return { policy: policy ?? '', rule: rule ?? '', required: `${required?.strength ?? ''}${within}` }
+}

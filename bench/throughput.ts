@@ -1,0 +1,142 @@
+/** The flows, on the bare engine and on Portico in the same run, and their ratio. */
+import { spawn } from 'node:child_process'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Measured } from './load/load.ts'
+import { SCENARIOS } from './load/scenarios.ts'
+import { fill, writeFolder } from './portico-folder.ts'
+import { freePort, LOAD_CORE, onCore, type Running, start } from './processes.ts'
+import { bareSecret, targetOf } from './subjects.ts'
+
+const root = join(import.meta.dirname, '..')
+
+/** What the ratio must be at least; the other scenarios are for information. */
+const TARGETS: Readonly<Record<string, number>> = { sso: 0.8, client_credentials: 0.8, login: 2 }
+
+export interface Comparison {
+  readonly scenario: string
+  readonly title: string
+  /** What Portico is compared with. */
+  readonly yardstick: string
+  readonly bare: Measured
+  readonly portico: Measured
+  /** Of the operations per second of server CPU. */
+  readonly ratio: number
+  /** The middle half of the ratios of single turns: how far to trust the ratio. */
+  readonly spread: readonly [low: number, high: number]
+  readonly target?: number
+}
+
+export interface ThroughputOptions {
+  readonly folder: string
+  readonly scenarios: readonly string[]
+  readonly alg: string
+  /** For each server. */
+  readonly seconds: number
+  readonly warmup: number
+  say(line: string): void
+}
+
+interface Server {
+  readonly running: Running
+  readonly target: string
+}
+
+async function startBare(folder: string, name: string, alg: string, hash: 'node' | 'node-rs'): Promise<Server> {
+  const place = join(folder, name)
+  mkdirSync(place)
+  const port = await freePort()
+  const target = join(place, 'target.json')
+  writeFileSync(target, JSON.stringify(targetOf(name, port, bareSecret)))
+  const running = await start({
+    args: [join(root, 'bench/bare/server.ts')],
+    port,
+    log: join(place, 'log'),
+    folder: place,
+    env: { PORT: String(port), DB: join(place, 'bare.db'), ALG: alg, HASH: hash },
+  })
+  return { running, target }
+}
+
+async function startPortico(folder: string, alg: string): Promise<Server> {
+  const place = join(folder, 'portico')
+  const port = await freePort()
+  const file = writeFolder(place, { port, managementPort: await freePort() })
+  const target = join(place, 'target.json')
+  writeFileSync(target, JSON.stringify(await fill(file, port, alg)))
+  const args = [join(root, 'src/main.ts'), 'serve', '--config', file]
+  return { running: await start({ args, port, log: join(place, 'log'), folder: place }), target }
+}
+
+export async function throughput(options: ThroughputOptions): Promise<Comparison[]> {
+  const { folder, scenarios, alg, say } = options
+  const servers: Server[] = []
+  try {
+    const bare = await startBare(folder, 'bare', alg, 'node-rs')
+    servers.push(bare)
+    const portico = await startPortico(folder, alg)
+    servers.push(portico)
+    const results: Comparison[] = []
+    for (const scenario of scenarios) {
+      const title = SCENARIOS[scenario]!.title
+      say(title)
+      if (scenario === 'login') {
+        // the target names Node's own argon2; beside it, the engine with the same hash as ours
+        const node = await startBare(folder, 'bare-node-argon2', alg, 'node')
+        servers.push(node)
+        results.push(await compare(scenario, "the bare engine with Node's own argon2", node, portico, options))
+        await node.running.stop()
+      }
+      const yardstick = scenario === 'login' ? 'the bare engine with the same hash' : 'the bare engine'
+      const compared = await compare(scenario, yardstick, bare, portico, options)
+      results.push(scenario === 'login' ? withoutTarget(compared) : compared)
+    }
+    return results
+  } finally {
+    for (const { running } of servers) await running.stop()
+  }
+}
+
+async function compare(
+  scenario: string,
+  yardstick: string,
+  bare: Server,
+  portico: Server,
+  { seconds, warmup }: ThroughputOptions,
+): Promise<Comparison> {
+  const args = ['--scenario', scenario, '--seconds', String(seconds), '--warmup', String(warmup)]
+  for (const { target, running } of [bare, portico]) args.push('--target', target, '--pid', String(running.pid))
+  const [first, second] = await load(args)
+  const target = TARGETS[scenario]
+  const ratios = second.turns.map((one, turn) => one / first.turns[turn]!).sort((a, b) => a - b)
+  const quarter = (share: number) => ratios[Math.floor((ratios.length - 1) * share)]!
+  return {
+    scenario,
+    title: SCENARIOS[scenario]!.title,
+    yardstick,
+    bare: first,
+    portico: second,
+    ratio: second.perCpuSecond / first.perCpuSecond,
+    spread: [quarter(0.25), quarter(0.75)],
+    ...(target === undefined ? {} : { target }),
+  }
+}
+
+const withoutTarget = ({ target: _, ...rest }: Comparison): Comparison => rest
+
+function load(args: readonly string[]): Promise<[Measured, Measured]> {
+  const [command, all] = onCore(LOAD_CORE, [join(root, 'bench/load/load.ts'), ...args])
+  const child = spawn(command, all, { stdio: ['ignore', 'pipe', 'inherit'] })
+  let out = ''
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    out += text
+  })
+  return new Promise((resolve, reject) => {
+    child.once('error', reject)
+    child.once('close', () => {
+      const lines = out.split('\n').filter((line) => line.startsWith('{'))
+      if (lines.length === 2) resolve(lines.map((line) => JSON.parse(line)) as [Measured, Measured])
+      else reject(new Error(`the load generator did not finish: ${args.join(' ')}`))
+    })
+  })
+}

@@ -1,0 +1,126 @@
+/** Apache with mod_auth_openidc, a relying party that is not ours: a copy of its own on a free port, in a temporary folder. */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { connect } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+const MODULES = ['mpm_event', 'authn_core', 'authz_core', 'authz_user', 'include', 'auth_openidc']
+const COME_UP = 15_000
+
+export interface Apache {
+  readonly origin: string
+  /** The path that only people who signed in see: prints what Apache knows of them. */
+  readonly protectedPath: string
+  /** What Apache wrote into its error log. */
+  log(): string
+  close(): Promise<void>
+}
+
+export const redirectUri = (port: number): string => `http://localhost:${port}/desk/oidc`
+
+export async function startApache(options: {
+  readonly port: number
+  readonly issuer: string
+  readonly clientId: string
+  readonly clientSecret: string
+}): Promise<Apache> {
+  const { port } = options
+  const folder = mkdtempSync(join(tmpdir(), 'portico-apache-'))
+  chmodSync(folder, 0o755) // Apache's own user reads it
+  mkdirSync(join(folder, 'pages/desk'), { recursive: true })
+  writeFileSync(
+    join(folder, 'pages/desk/index.shtml'),
+    '<h1>Desk</h1><p>user: <!--#echo var="REMOTE_USER" --></p><p>name: <!--#echo var="OIDC_CLAIM_name" --></p><p>acr: <!--#echo var="OIDC_CLAIM_acr" --></p>\n',
+  )
+  writeFileSync(join(folder, 'pages/bye.html'), '<h1>Bye</h1>\n')
+  writeFileSync(join(folder, 'apache.conf'), configuration(folder, options), { mode: 0o600 })
+
+  const child = spawn('/usr/sbin/apache2', ['-f', join(folder, 'apache.conf'), '-DFOREGROUND'], { stdio: 'ignore' })
+  const log = () => {
+    try {
+      return readFileSync(join(folder, 'error.log'), 'utf8')
+    } catch {
+      return ''
+    }
+  }
+  async function close(): Promise<void> {
+    await ended(child)
+    rmSync(folder, { recursive: true, force: true })
+  }
+  if (!(await answers(port, child))) {
+    const said = log()
+    await close()
+    throw new Error(`apache2 did not start: ${said}`)
+  }
+  return { origin: `http://localhost:${port}`, protectedPath: '/desk/index.shtml', log, close }
+}
+
+function configuration(folder: string, options: Parameters<typeof startApache>[0]): string {
+  const { port, issuer, clientId, clientSecret } = options
+  const modules = MODULES.map((name) => `LoadModule ${name}_module /usr/lib/apache2/modules/mod_${name}.so`)
+  // started by root, Apache gives its rights away; started by anybody else it has none to give
+  const user = process.getuid?.() === 0 ? 'User www-data\nGroup www-data\n' : ''
+  return `ServerRoot ${folder}
+DefaultRuntimeDir ${folder}
+PidFile ${folder}/apache.pid
+ErrorLog ${folder}/error.log
+LogLevel warn auth_openidc:info
+ServerName localhost
+Listen 127.0.0.1:${port}
+StartServers 1
+ServerLimit 1
+ThreadsPerChild 8
+MaxRequestWorkers 8
+${modules.join('\n')}
+${user}
+DocumentRoot ${folder}/pages
+<Directory ${folder}/pages>
+  Require all granted
+  Options +Includes
+</Directory>
+
+OIDCProviderMetadataURL ${issuer}/.well-known/openid-configuration
+OIDCSSLValidateServer Off
+OIDCClientID ${clientId}
+OIDCClientSecret ${clientSecret}
+OIDCProviderTokenEndpointAuth client_secret_basic
+OIDCRedirectURI ${redirectUri(port)}
+OIDCCryptoPassphrase ${randomBytes(24).toString('hex')}
+OIDCScope "openid profile email"
+OIDCPKCEMethod S256
+OIDCRemoteUserClaim preferred_username
+<Location /desk>
+  AuthType openid-connect
+  Require valid-user
+  SetOutputFilter INCLUDES
+  # by itself it sends nobody away whose client is no browser (Sec-Fetch-Mode), and the test's is none
+  OIDCUnAuthAction auth true
+</Location>
+`
+}
+
+/** True when something accepts connections; false when Apache ended before. */
+async function answers(port: number, child: ChildProcess): Promise<boolean> {
+  const until = performance.now() + COME_UP
+  while (performance.now() < until && child.exitCode === null) {
+    const up = await new Promise<boolean>((resolve) => {
+      const socket = connect(port, '127.0.0.1')
+      socket.once('connect', () => resolve(true)).once('error', () => resolve(false))
+      socket.once('connect', () => socket.destroy())
+    })
+    if (up) return true
+    await new Promise((resolve) => setTimeout(resolve, 50))
+  }
+  return false
+}
+
+/** Apache ends its own children before it ends. */
+function ended(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return Promise.resolve()
+  return new Promise((resolve) => {
+    child.once('exit', () => resolve())
+    child.kill('SIGTERM')
+  })
+}
