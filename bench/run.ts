@@ -37,12 +37,12 @@ const say = (line: string) => console.error(`… ${line}`)
 const folder = mkdtempSync(join(tmpdir(), 'portico-bench-'))
 let report: Report
 try {
+  say('a store day')
+  const day = await storeDay()
   const [warmup, seconds] = values.quick ? [1, 4] : [3, 12]
   const compared = await throughput({ folder, scenarios, alg: values.alg, warmup, seconds, say })
   say('start and memory')
   const started = await startUp(folder)
-  say('a store day')
-  const day = await storeDay()
   report = {
     machine: { cores: availableParallelism(), pinned: isPinned(), node: process.version },
     alg: values.alg,

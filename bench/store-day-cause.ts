@@ -21,7 +21,8 @@ export async function latestCause({ server, folder }: Gateway): Promise<Cause> {
     .where('outcome', '=', 'challenge')
     .orderBy('id', 'desc')
     .limit(1)
-    .executeTakeFirstOrThrow()
+    .executeTakeFirst()
+  if (!receipt) return { policy: '', rule: 'no receipt', required: '' }
   const { policy, rule, required } = decide(policies!, JSON.parse(receipt.facts) as Facts)
   const within = required?.within ? ` within ${required.within}` : ''
   return { policy: policy ?? '', rule: rule ?? '', required: `${required?.strength ?? ''}${within}` }

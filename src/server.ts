@@ -46,7 +46,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const { storage, audit, keys, people, factors, sessions, devices, outbox, endings, catalog } = house
   early.report(audit)
   const presenter = createPresenter(settings)
-  const access = openAccess({ storage, clock, log, people, sessions, policies: early })
+  const access = openAccess({ storage, keys, clock, log, people, sessions, policies: early })
   const signin = openSignin({
     storage,
     clock,

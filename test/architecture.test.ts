@@ -1,5 +1,5 @@
 /** The rules of the house, checked on the source text. Adding a room means adding it here. */
-import { readFileSync, readdirSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import { expect, test } from 'vitest'
 
@@ -29,12 +29,16 @@ const ONLY_IN: [what: RegExp, where: string][] = [
 const LONGEST_FILE = 400
 
 const src = join(import.meta.dirname, '../src')
-const files = readdirSync(src, { recursive: true, encoding: 'utf8' }).filter((f) => f.endsWith('.ts')).sort()
+const files = readdirSync(src, { recursive: true, encoding: 'utf8' })
+  .filter((f) => f.endsWith('.ts'))
+  .sort()
 const text = (file: string) => readFileSync(join(src, file), 'utf8')
 const doors = JSON.parse(readFileSync(join(src, '../package.json'), 'utf8')).imports as Record<string, string>
 const floorOf = new Map(FLOORS.flatMap((rooms, floor) => rooms.map((room) => [room, floor] as const)))
-const roomOf = (path: string) => [...floorOf.keys()].find((r) => path === r || path.startsWith(`${r}/`)) ?? (path.includes('/') ? undefined : '.')
-const importsOf = (file: string) => [...text(file).matchAll(/\b(?:from|import)\s*\(?\s*['"]([^'"]+)['"]/g)].map((m) => m[1]!)
+const roomOf = (path: string) =>
+  [...floorOf.keys()].find((r) => path === r || path.startsWith(`${r}/`)) ?? (path.includes('/') ? undefined : '.')
+const importsOf = (file: string) =>
+  [...text(file).matchAll(/\b(?:from|import)\s*\(?\s*['"]([^'"]+)['"]/g)].map((m) => m[1]!)
 const resolve = (file: string, spec: string) => relative(src, join(src, dirname(file), spec))
 
 test.each(files)('%s', (file) => {

@@ -7,9 +7,9 @@
  *
  * - `question.ts` what a door asks, `ask.ts` how it is answered
  * - `facts.ts`    what is known, as the policy language sees it
- * - `receipts.ts` one row for each decision         - `live.ts`     the policies in force, reloaded, never half
+ * - `numbering.ts` a row's number as a reference        - `receipts.ts` one row for each decision         - `live.ts`     the policies in force, reloaded, never half
  */
 export { type Access, type AccessOptions, openAccess, type Verdict } from './ask.ts'
 export { type LivePolicies, openLivePolicies, PoliciesInvalid } from './live.ts'
 export type { Question, Wanted } from './question.ts'
-export { accessMigrations, createReceipts, type Receipt, type Receipts } from './receipts.ts'
+export { accessMigrations, createReceipts, RECEIPT_KEY, type Receipt, type Receipts } from './receipts.ts'

@@ -3,13 +3,14 @@ import type { Clock, Instant } from '#core/clock'
 import { parseDuration } from '#core/duration'
 import type { Log } from '#core/log'
 import type { People, Person } from '#directory'
+import type { Keys } from '#keys'
 import { type Decision, decide, type Facts } from '#policy'
 import type { Limits, Session, Sessions } from '#sessions'
 import type { Storage } from '#storage'
 import { gatherFacts } from './facts.ts'
 import type { LivePolicies } from './live.ts'
 import type { Question } from './question.ts'
-import { createReceipts, type Receipts } from './receipts.ts'
+import { createReceipts, RECEIPT_KEY, type Receipts } from './receipts.ts'
 
 export interface Verdict {
   readonly outcome: Decision['outcome']
@@ -42,6 +43,7 @@ export interface Access {
 
 export interface AccessOptions {
   readonly storage: Storage
+  readonly keys: Pick<Keys, 'derive'>
   readonly clock: Clock
   readonly log: Log
   readonly people: Pick<People, 'byId'>
@@ -49,8 +51,8 @@ export interface AccessOptions {
   readonly policies: LivePolicies
 }
 
-export function openAccess({ storage, clock, log, people, sessions, policies }: AccessOptions): Access {
-  const receipts = createReceipts(storage, clock)
+export function openAccess({ storage, keys, clock, log, people, sessions, policies }: AccessOptions): Access {
+  const receipts = createReceipts(storage, clock, keys.derive(RECEIPT_KEY))
 
   async function judge(question: Question): Promise<Omit<Verdict, 'reference'>> {
     const person = question.person ?? (question.session ? await people.byId(question.session.personId) : undefined)

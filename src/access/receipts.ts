@@ -2,12 +2,12 @@
  * Receipts: every decision with its facts, under a reference that a person can read out over the phone. Deciding a
  * receipt's facts again with the same policies gives the same result.
  */
-import { type CompiledQuery, type Kysely, sql } from 'kysely'
+import { type CompiledQuery, type Generated, type Kysely, type Selectable, sql } from 'kysely'
 import type { Clock, Instant } from '#core/clock'
-import { randomInt } from '#core/random'
-import { formatReference, parseReference, REFERENCE_LIMIT } from '#core/reference'
+import { formatReference, parseReference } from '#core/reference'
 import type { Decision, Facts } from '#policy'
 import type { Migration, Records, Storage } from '#storage'
+import { createNumbering } from './numbering.ts'
 
 export interface Receipt {
   /** `7K4Q-92MD` */
@@ -33,8 +33,7 @@ export interface Receipts {
 
 type Tables = {
   receipts: {
-    id: number
-    reference: number
+    id: Generated<number>
     at: number
     person: string | null
     app: string | null
@@ -53,7 +52,6 @@ export const accessMigrations: readonly Migration[] = [
       await records.schema
         .createTable('receipts')
         .addColumn('id', 'integer', (c) => c.primaryKey())
-        .addColumn('reference', 'bigint', (c) => c.notNull())
         .addColumn('at', 'bigint', (c) => c.notNull())
         .addColumn('person', 'text')
         .addColumn('app', 'text')
@@ -63,8 +61,6 @@ export const accessMigrations: readonly Migration[] = [
         .addColumn('policies', 'text', (c) => c.notNull())
         .addColumn('facts', 'text', (c) => c.notNull())
         .execute()
-      // rows are only ever appended; the random reference lives in a small index of its own
-      await records.schema.createIndex('receipts_reference').on('receipts').column('reference').unique().execute()
       await records.schema
         .createIndex('receipts_person')
         .on('receipts')
@@ -75,46 +71,54 @@ export const accessMigrations: readonly Migration[] = [
   },
 ]
 
-const MOST_COLLISIONS = 5
+/** The label under which the key of the references is derived from the master key. */
+export const RECEIPT_KEY = 'receipt references'
 
-export function createReceipts(storage: Storage, clock: Clock): Receipts {
+/** `key` shuffles the references. */
+export function createReceipts(storage: Storage, clock: Clock, key: Buffer): Receipts {
   const db: Kysely<Tables> = storage.records.withTables<Tables>()
-  const columns = ['reference', 'at', 'person', 'app', 'outcome', 'policy', 'rule', 'policies', 'facts'] as const
+  const { shuffle, restore } = createNumbering(key)
+  const referenceOf = (id: number) => formatReference(shuffle(id))
+  const columns = ['at', 'person', 'app', 'outcome', 'policy', 'rule', 'policies', 'facts'] as const
   // compiled once: this is the one row that every silent sign-on writes
   const insert: CompiledQuery = db
     .insertInto('receipts')
     .columns([...columns])
     .expression(db.selectNoFrom(columns.map((name) => sql`${0}`.as(name)) as never))
+    .returning('id')
     .compile()
+  const fromRow = (row: Selectable<Tables['receipts']>): Receipt => ({
+    reference: referenceOf(row.id),
+    at: row.at,
+    person: row.person ?? undefined,
+    app: row.app ?? undefined,
+    outcome: row.outcome as Receipt['outcome'],
+    policy: row.policy ?? undefined,
+    rule: row.rule ?? undefined,
+    policies: row.policies,
+    facts: JSON.parse(row.facts),
+  })
 
   return {
     async add(facts, decision, person, app) {
-      const fixed = [
+      const parameters = [
         clock.now(),
         person ?? null,
         app ?? null,
         decision.outcome,
-        decision.policy ?? null,
-        decision.rule ?? null,
+        decision.policy,
+        decision.rule,
         decision.versions.policies,
         JSON.stringify(facts),
       ]
-      for (let tries = 0; ; tries++) {
-        const reference = randomInt(REFERENCE_LIMIT)
-        try {
-          await db.executeQuery({ ...insert, parameters: [reference, ...fixed] })
-          return formatReference(reference)
-        } catch (error) {
-          // two of 2^40 may meet; anything that keeps failing is not a collision
-          if (tries >= MOST_COLLISIONS) throw error
-        }
-      }
+      const { rows } = await db.executeQuery<{ id: number }>({ ...insert, parameters })
+      return referenceOf(rows[0]!.id)
     },
 
     async find(reference) {
       const number = parseReference(reference)
       if (number === undefined) return undefined
-      const row = await db.selectFrom('receipts').selectAll().where('reference', '=', number).executeTakeFirst()
+      const row = await db.selectFrom('receipts').selectAll().where('id', '=', restore(number)).executeTakeFirst()
       return row && fromRow(row)
     },
 
@@ -130,15 +134,3 @@ export function createReceipts(storage: Storage, clock: Clock): Receipts {
     },
   }
 }
-
-const fromRow = (row: Tables['receipts']): Receipt => ({
-  reference: formatReference(row.reference),
-  at: row.at,
-  person: row.person ?? undefined,
-  app: row.app ?? undefined,
-  outcome: row.outcome as Receipt['outcome'],
-  policy: row.policy ?? undefined,
-  rule: row.rule ?? undefined,
-  policies: row.policies,
-  facts: JSON.parse(row.facts),
-})

@@ -200,7 +200,7 @@ export function createConversation(rooms: SigninRooms) {
         changes = { enrolling: outcome.factor }
         break
       case 'ended':
-        changes = { outcome: outcome.outcome }
+        changes = { outcome: outcome.outcome, by: place.session?.personId }
         break
       case 'enrolled':
       case 'proved': {

@@ -49,6 +49,8 @@ export interface Errand extends NewErrand {
   /** A second factor was given in this conversation. */
   readonly raised?: boolean
   readonly outcome?: 'done' | 'consented' | 'declined' | 'refused'
+  /** Who said so. */
+  readonly by?: string
 }
 
 /** `undefined` takes something back. */

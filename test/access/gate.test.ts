@@ -13,6 +13,7 @@ import type { Person } from '#directory'
 import { type Decision, decide } from '#policy'
 import { openSessions, type Session, sessionsMigrations } from '#sessions'
 import { openStorage, type Storage } from '#storage'
+import { createNumbering } from '../../src/access/numbering.ts'
 
 const POLICIES = join(import.meta.dirname, '../../policies')
 const NOW = Date.parse('2026-11-23T09:00:00Z')
@@ -41,6 +42,7 @@ beforeAll(async () => {
   const people = { byId: async () => undefined }
   access = openAccess({
     storage,
+    keys: { derive: () => Buffer.alloc(32, 7) },
     clock,
     log: silentLog,
     people,
@@ -128,6 +130,23 @@ const question: fc.Arbitrary<Question> = fc
   )
 
 const verdictsOf = (questions: readonly Question[]) => Promise.all(questions.map((one) => access.preview(one)))
+
+test('a reference is a number that is never given twice, and tells nothing about its place', () => {
+  const { shuffle, restore } = createNumbering(Buffer.from('a key of at least 24 bytes'))
+  fc.assert(
+    fc.property(
+      fc.maxSafeInteger().map((n) => Math.abs(n) % 2 ** 40),
+      (n) => restore(shuffle(n)) === n && shuffle(n) < 2 ** 40,
+    ),
+    { numRuns: 5000 },
+  )
+  const first = Array.from({ length: 1000 }, (_, i) => shuffle(i + 1))
+  expect(new Set(first).size).toBe(1000)
+  // neighbours are far apart: half of all steps go down, and hardly any is small
+  const steps = first.slice(1).map((n, i) => n - first[i]!)
+  expect(steps.filter((step) => step < 0).length).toBeGreaterThan(400)
+  expect(steps.filter((step) => Math.abs(step) < 2 ** 24).length).toBeLessThan(10)
+})
 
 describe('the gate', () => {
   test('and `policy explain` agree on 10,000 random situations', async () => {

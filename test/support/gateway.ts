@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { createLog } from '#audit'
 import type { Manifest } from '#catalog'
 import { loadSettings } from '#config'
+import type { Clock } from '#core/clock'
 import type { NewPerson } from '#directory'
 import { type Server, startServer } from '../../src/server.ts'
 import { freePort } from './ports.ts'
@@ -21,6 +22,7 @@ export interface GatewayOptions {
   readonly apps?: readonly Manifest[]
   /** `sqlite:portico.db` in the folder unless given. */
   readonly storage?: string
+  readonly clock?: Clock
 }
 
 export interface Gateway {
@@ -63,7 +65,8 @@ export async function startGateway(options: GatewayOptions = {}): Promise<Gatewa
   if (!loaded.settings) throw new Error(JSON.stringify(loaded.problems))
   const lines: string[] = []
   const log = createLog({ level: 'info', stream: { write: (line: string) => lines.push(line) } })
-  const server = await startServer({ settings: loaded.settings, folder, log })
+  const { clock } = options
+  const server = await startServer({ settings: loaded.settings, folder, log, ...(clock ? { clock } : {}) })
   const ids = new Map<string, string>()
   for (const person of options.people ?? []) {
     const { id } = await server.house.people.add({ password: PASSWORD, ...person }, 'test')

@@ -63,6 +63,7 @@ export function openOidc(options: OidcOptions): OidcDoor {
     sessions,
     cookieName: `${secure ? '__Secure-' : ''}${ENGINE_COOKIES.session}`,
   })
+  const resumeCookie = `${secure ? '__Secure-' : ''}${ENGINE_COOKIES.resume}`
   const questioning = createQuestioning({ access, catalog, clock, bridge })
   const consents = createConsents(storage, clock)
 
@@ -176,6 +177,8 @@ export function openOidc(options: OidcOptions): OidcDoor {
     const { lastSubmission } = interaction
     if (errand.outcome === 'done' || errand.outcome === 'consented') {
       if (!visitor.session) return
+      // somebody else has signed in since, in another tab
+      if (errand.outcome === 'consented' && errand.by !== visitor.session.personId) return
       if (errand.outcome === 'consented' && errand.app) {
         await consents.add(visitor.session.personId, errand.app, errand.consent ?? [])
         await audit.record('consent-given', {
@@ -226,7 +229,9 @@ export function openOidc(options: OidcOptions): OidcDoor {
     if (session) await sessions.touch(session)
     const visitor = { session, device, address }
     const uid = RESUME.exec(path)?.[1]
-    if (uid) await takeOutcome(uid, visitor)
+    // ATTACK: a link to an errand that somebody else has finished, so that their consent becomes the visitor's
+    const began = request.headers.cookie?.split(/;\s*/).includes(`${resumeCookie}=${uid}`)
+    if (uid && began) await takeOutcome(uid, visitor)
     await bridge.during(request, visitor, () => current.handle(request, response))
   }
 
