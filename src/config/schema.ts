@@ -80,80 +80,92 @@ const ldapDirectory = z.strictObject({
 
 const directory = z.discriminatedUnion('kind', [localDirectory, ldapDirectory])
 
-export const settingsSchema = z.strictObject({
-  issuer: issuer.default('http://localhost:3000').describe('Public URL of the gateway'),
-  listen: address.default('127.0.0.1:3000').describe('Address to listen on'),
-  management: z
-    .strictObject({ listen: address.default('127.0.0.1:9090').describe('Serves /healthz, /readyz and /metrics') })
-    .prefault({}),
-  proxies: z.array(network).default([]).describe('Networks whose X-Forwarded-* and Forwarded headers are believed'),
-  storage: z
-    .strictObject({
-      url: z
-        .string()
-        .regex(/^sqlite:.+/, 'expected `sqlite:FILE`')
-        .default('sqlite:data/portico.db'),
-    })
-    .prefault({}),
-  state: z
-    .strictObject({
-      url: z
-        .string()
-        .regex(/^sqlite:.+/, 'expected `sqlite:FILE`')
-        .optional()
-        .describe('The same as storage unless given'),
-    })
-    .prefault({}),
-  outbound: z
-    .strictObject({
-      allow: z
-        .array(network)
-        .default([])
-        .describe('Special-use networks that outbound requests may reach; all of them are refused otherwise'),
-    })
-    .prefault({}),
-  secrets: z
-    .strictObject({
-      key: secret.optional().describe('The master key: 32 bytes as base64url'),
-      key_file: z
-        .string()
-        .default('data/master.key')
-        .describe('File with the master key; created on first start with mode 0600'),
-    })
-    .prefault({}),
-  policies: z.string().default('policies').describe('Folder of policy files'),
-  catalog: z.string().default('apps-catalog').describe('Folder of app templates'),
-  directories: z
-    .array(directory)
-    .min(1)
-    .superRefine((list, ctx) => {
-      for (const [index, one] of list.entries())
-        if (list.findIndex((other) => other.id === one.id) < index)
-          ctx.addIssue({
-            code: 'custom',
-            path: [index, 'id'],
-            message: 'is the id of another directory too',
-            params: { code: 'duplicate' },
-          })
-    })
-    .default([{ id: 'local', kind: 'local' }])
-    .describe('Asked in this order'),
-  organisation: z.string().default('Portico').describe('Shown to people on every page'),
-  support: z.string().optional().describe('Where people get help: one sentence, like `Call the helpdesk: 4711`'),
-  workers: z.union([z.literal('auto'), z.int().min(1).max(64)]).default('auto'),
-  languages: z
-    .array(z.enum(['en', 'nl', 'de', 'ru']))
-    .min(1)
-    .default(['en', 'nl', 'de', 'ru'])
-    .describe('Of the pages for people; the first is the fall-back'),
-  sessions: z
-    .strictObject({
-      idle: duration.default('2h').describe('A session unused for so long ends, unless the policy says less'),
-      max: duration.default('12h').describe('A session ends after so long at the latest, unless the policy says less'),
-    })
-    .prefault({}),
-  log: z.strictObject({ level: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info') }).prefault({}),
-})
+export const settingsSchema = z
+  .strictObject({
+    issuer: issuer.default('http://localhost:3000').describe('Public URL of the gateway'),
+    listen: address.default('127.0.0.1:3000').describe('Address to listen on'),
+    management: z
+      .strictObject({ listen: address.default('127.0.0.1:9090').describe('Serves /healthz, /readyz and /metrics') })
+      .prefault({}),
+    proxies: z.array(network).default([]).describe('Networks whose X-Forwarded-* and Forwarded headers are believed'),
+    storage: z
+      .strictObject({
+        url: z
+          .string()
+          .regex(/^sqlite:.+/, 'expected `sqlite:FILE`')
+          .default('sqlite:data/portico.db'),
+      })
+      .prefault({}),
+    state: z
+      .strictObject({
+        url: z
+          .string()
+          .regex(/^sqlite:.+/, 'expected `sqlite:FILE`')
+          .optional()
+          .describe('The same as storage unless given'),
+      })
+      .prefault({}),
+    outbound: z
+      .strictObject({
+        allow: z
+          .array(network)
+          .default([])
+          .describe('Special-use networks that outbound requests may reach; all of them are refused otherwise'),
+      })
+      .prefault({}),
+    secrets: z
+      .strictObject({
+        key: secret.optional().describe('The master key: 32 bytes as base64url'),
+        key_file: z
+          .string()
+          .default('data/master.key')
+          .describe('File with the master key; created on first start with mode 0600'),
+      })
+      .prefault({}),
+    policies: z.string().default('policies').describe('Folder of policy files'),
+    catalog: z.string().default('apps-catalog').describe('Folder of app templates'),
+    directories: z
+      .array(directory)
+      .min(1)
+      .superRefine((list, ctx) => {
+        for (const [index, one] of list.entries())
+          if (list.findIndex((other) => other.id === one.id) < index)
+            ctx.addIssue({
+              code: 'custom',
+              path: [index, 'id'],
+              message: 'is the id of another directory too',
+              params: { code: 'duplicate' },
+            })
+      })
+      .default([{ id: 'local', kind: 'local' }])
+      .describe('Asked in this order'),
+    organisation: z.string().default('Portico').describe('Shown to people on every page'),
+    support: z.string().optional().describe('Where people get help: one sentence, like `Call the helpdesk: 4711`'),
+    workers: z
+      .union([z.literal('auto'), z.literal(1)])
+      .default('auto')
+      .describe('Processes; this version runs one'),
+    languages: z
+      .array(z.enum(['en', 'nl', 'de', 'ru']))
+      .min(1)
+      .default(['en', 'nl', 'de', 'ru'])
+      .describe('Of the pages for people; the first is the fall-back'),
+    sessions: z
+      .strictObject({
+        idle: duration.default('2h').describe('A session unused for so long ends, unless the policy says less'),
+        max: duration
+          .default('12h')
+          .describe('A session ends after so long at the latest, unless the policy says less'),
+      })
+      .prefault({}),
+    log: z.strictObject({ level: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info') }).prefault({}),
+  })
+  .superRefine(({ state, storage }, ctx) => {
+    // a setting without effect would be believed
+    if (state.url === undefined || state.url === storage.url) return
+    const message = 'short-lived state is kept in the file of `storage.url` in this version; leave it out'
+    ctx.addIssue({ code: 'custom', path: ['state', 'url'], message, params: { code: 'not-supported' } })
+  })
 
 export type Settings = z.infer<typeof settingsSchema>
 export type Directory = z.infer<typeof directory>

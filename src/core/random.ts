@@ -1,5 +1,5 @@
 /** Randomness enters the house here and nowhere else. */
-import { randomBytes as nodeRandomBytes, randomInt as nodeRandomInt, randomFillSync } from 'node:crypto'
+import { randomBytes as nodeRandomBytes, randomFillSync } from 'node:crypto'
 
 export const randomBytes = (length: number): Buffer => nodeRandomBytes(length)
 
@@ -7,16 +7,22 @@ export const randomBytes = (length: number): Buffer => nodeRandomBytes(length)
 const pool = Buffer.allocUnsafe(8192)
 let used = pool.length
 
-/** An unguessable identifier: `bytes` random bytes, at most 64, as base64url (16 bytes, 22 characters, by default). */
-export function randomId(bytes = 16): string {
-  if (bytes > 64) throw new RangeError('an identifier of more than 64 bytes')
+/** Where the next `bytes` of the pool begin. */
+function take(bytes: number): number {
   if (used + bytes > pool.length) {
     randomFillSync(pool)
     used = 0
   }
   used += bytes
-  return pool.toString('base64url', used - bytes, used)
+  return used - bytes
 }
 
-/** A uniformly distributed integer, 0 ≤ n < below. */
-export const randomInt = (below: number): number => nodeRandomInt(below)
+/** An unguessable identifier: `bytes` random bytes, at most 64, as base64url (16 bytes, 22 characters, by default). */
+export function randomId(bytes = 16): string {
+  if (bytes > 64) throw new RangeError('an identifier of more than 64 bytes')
+  const from = take(bytes)
+  return pool.toString('base64url', from, from + bytes)
+}
+
+/** 0 ≤ n < 2^40, uniformly: what a reference holds (`core/reference.ts`). */
+export const randomNumber = (): number => pool.readUIntBE(take(5), 5)

@@ -16,7 +16,6 @@ export const REFUSALS = Object.freeze({
   },
   'directory-unknown': { status: 404, say: 'There is no such directory.' },
   'enrolment-expired': { status: 400, say: 'This took too long. Please start adding it again.' },
-  'factor-not-enrolled': { status: 400, say: 'This way of signing in is not set up.' },
   'factor-unknown': { status: 404, say: 'There is no such way of signing in.' },
   'factors-full': { status: 409, say: 'There are already as many of these as one person can have.' },
   'input-invalid': { status: 400, say: 'Something that was sent could not be understood.' },

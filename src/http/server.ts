@@ -2,7 +2,8 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import type { Log } from '#core/log'
-import { randomId } from '#core/random'
+import { randomId, randomNumber } from '#core/random'
+import { formatReference } from '#core/reference'
 import { Refusal } from '#core/refusal'
 import { clientAddress } from './address.ts'
 import { cookieHeader, parseCookies } from './cookies.ts'
@@ -105,7 +106,7 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
     const url = request.url ?? '/'
     const context: RequestContext = {
       address: clientAddress(request, proxies),
-      id: randomId(9),
+      id: `E-${formatReference(randomNumber())}`,
       cookies: parseCookies(request.headers.cookie, secure),
     }
     contexts.set(request, context)

@@ -53,7 +53,7 @@ test('`config schema` prints that schema, and it takes the settings of the demo 
       { id: 'staff', kind: 'local' },
       { id: 'office', kind: 'ldap', url: 'ldaps://ldap.example.com', base_dn: 'dc=example' },
     ],
-    workers: 4,
+    workers: 1,
     sessions: { idle: '1h' },
   }
   expect(schema.safeParse(demo).error).toBeUndefined()

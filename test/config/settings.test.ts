@@ -114,7 +114,7 @@ test('the environment wins over the file', () => {
     PORTICO_ORGANISATION: 'Kestrel Mobile',
     PORTICO_STORAGE__URL: 'sqlite:/var/lib/portico.db',
     PORTICO_PROXIES: '[10.0.0.0/8, "::1"]',
-    PORTICO_WORKERS: '4',
+    PORTICO_WORKERS: '1',
     PORTICO_SUPPORT: 'Call 4711',
     HOME: '/root',
   })
@@ -123,7 +123,7 @@ test('the environment wins over the file', () => {
     listen: '127.0.0.1:3001',
     storage: { url: 'sqlite:/var/lib/portico.db' },
     proxies: ['10.0.0.0/8', '::1'],
-    workers: 4,
+    workers: 1,
     support: 'Call 4711',
   })
   expect(origins.get('organisation')).toBe('PORTICO_ORGANISATION')

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { constantTimeEqual, sha256, sha256Version } from '#core/digest'
-import { randomBytes, randomId, randomInt } from '#core/random'
+import { randomBytes, randomId, randomNumber } from '#core/random'
 
 test('SHA-256 of "abc" is the one of FIPS 180-4', () => {
   const hex = 'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad'
@@ -28,7 +28,11 @@ test('ids are base64url of as many bytes as asked for, and never the same', () =
   expect(new Set(Array.from({ length: 1000 }, () => randomId(9))).size).toBe(1000)
 })
 
-test('random numbers stay below the limit and reach every value', () => {
-  const seen = new Set(Array.from({ length: 2000 }, () => randomInt(10)))
-  expect([...seen].sort((a, b) => a - b)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
+test('random numbers and identifiers come out of the pool once, also where it is filled again', () => {
+  const numbers = Array.from({ length: 5000 }, randomNumber)
+  expect(numbers.every((n) => Number.isInteger(n) && n >= 0 && n < 2 ** 40)).toBe(true)
+  expect(Math.max(...numbers)).toBeGreaterThan(2 ** 39)
+  const ids = Array.from({ length: 5000 }, (_, i) => randomId((i % 64) + 1)).filter((id) => id.length > 12)
+  expect(new Set([...ids, ...numbers]).size).toBe(ids.length + new Set(numbers).size)
+  expect(() => randomId(65)).toThrow(RangeError)
 })

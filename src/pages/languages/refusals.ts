@@ -71,11 +71,6 @@ const TRANSLATED: Readonly<Record<RefusalCode, Readonly<Record<Exclude<Language,
     de: 'Das hat zu lange gedauert. Bitte beginnen Sie mit dem Hinzufügen von vorn.',
     ru: 'Прошло слишком много времени. Начните добавление сначала.',
   },
-  'factor-not-enrolled': {
-    nl: 'Deze manier van inloggen is niet ingesteld.',
-    de: 'Dieser Anmeldeweg ist nicht eingerichtet.',
-    ru: 'Этот способ входа не настроен.',
-  },
   'factor-unknown': {
     nl: 'Die manier van inloggen bestaat niet.',
     de: 'Diesen Anmeldeweg gibt es nicht.',

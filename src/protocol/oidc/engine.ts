@@ -86,7 +86,7 @@ export function createEngine(options: EngineOptions): Provider {
       clientCredentials: { enabled: true },
       claimsParameter: { enabled: true },
       introspection: { enabled: true, allowedPolicy: mayIntrospect(catalog) },
-      revocation: { enabled: true },
+      revocation: { enabled: true, allowedPolicy: async (_ctx, client, token) => token.clientId === client.clientId },
       pushedAuthorizationRequests: { enabled: true },
       resourceIndicators: { enabled: false },
       backchannelLogout: { enabled: true },

@@ -176,23 +176,20 @@ export function openOidc(options: OidcOptions): OidcDoor {
     delete interaction.session
     const { lastSubmission } = interaction
     if (errand.outcome === 'done' || errand.outcome === 'consented') {
-      if (!visitor.session) return
-      // somebody else has signed in since, in another tab
-      if (errand.outcome === 'consented' && errand.by !== visitor.session.personId) return
-      if (errand.outcome === 'consented' && errand.app) {
-        await consents.add(visitor.session.personId, errand.app, errand.consent ?? [])
-        await audit.record('consent-given', {
-          actor: visitor.session.personId,
-          subject: visitor.session.personId,
-          app: errand.app,
-        })
+      const consented = errand.outcome === 'consented'
+      const personId = visitor.session?.personId
+      // without a result the question is put again: the session is over, or somebody else has signed in in another tab
+      if (personId !== undefined && (!consented || errand.by === personId)) {
+        if (consented && errand.app) {
+          await consents.add(personId, errand.app, errand.consent ?? [])
+          await audit.record('consent-given', { actor: personId, subject: personId, app: errand.app })
+        }
+        const proved: Proved = {
+          accountId: personId,
+          ...(errand.session === undefined ? {} : { session: errand.session, since: errand.startedAt }),
+        }
+        interaction.result = { ...lastSubmission, login: proved, ...(consented ? { consent: {} } : {}) }
       }
-      const proved: Proved = {
-        accountId: visitor.session.personId,
-        ...(errand.session === undefined ? {} : { session: errand.session, since: errand.startedAt }),
-      }
-      const consent = errand.outcome === 'consented' ? { consent: {} } : {}
-      interaction.result = { ...lastSubmission, login: proved, ...consent }
     } else {
       const error = errand.wanted?.strength ? 'unmet_authentication_requirements' : 'access_denied'
       interaction.result = {
