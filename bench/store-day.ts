@@ -40,7 +40,7 @@ const HOUR = 3_600_000
 const MORNING = Date.parse('2026-11-23T09:00:00Z')
 const RISKY = 'sim-swap'
 const ORDINARY = ['crm', 'tills', 'stock', 'rota', 'orders', 'repairs', 'knowledge']
-/** The risky app is opened six times, from the middle of the morning to the end of the day. */
+/** The risky app is opened seven times, from the middle of the morning to the end of the day. */
 const isRisky = (opening: number) => opening % 10 === 9 || opening === OPENINGS - 1
 const MOST_PAGES = 6
 

@@ -4,6 +4,7 @@ import { minutes } from '#core/clock'
 import { sha256 } from '#core/digest'
 import { randomId } from '#core/random'
 import { Refusal } from '#core/refusal'
+import type { RefusalCode } from '#core/refusals'
 import { ADMINISTRATORS, type People } from '#directory'
 import { type PageRequest, type Route, redirect } from '#http'
 import { claimView, type Presenter } from '#pages'
@@ -11,8 +12,13 @@ import type { Storage } from '#storage'
 
 export interface Claim {
   readonly url: string | undefined
+  /** Nobody is there, and the one link was made at an earlier start: only the command line can add somebody. */
+  readonly tooLate: boolean
   readonly routes: readonly Route[]
 }
+
+/** What the directory says about a field, for which there is a sentence of its own. */
+const FIELDS = ['username-invalid', 'name-invalid', 'mail-invalid'] as const satisfies readonly RefusalCode[]
 
 const key = (token: string) => `claim:${sha256(token)}`
 
@@ -27,28 +33,30 @@ export async function openClaim(options: {
   const { state } = storage
   let token: string | undefined
   // INVARIANT: of several first starts one makes the claim, and a database that lost its people never makes another
-  if ((await people.list({ limit: 1 })).length === 0 && (await state.add('claim-made', 'yes'))) {
+  const nobody = (await people.list({ limit: 1 })).length === 0
+  if (nobody && (await state.add('claim-made', 'yes'))) {
     token = randomId(32)
     await state.set(key(token), 'open', { ttl: minutes(30) })
   }
 
-  const show = (request: PageRequest, token: string, given: Record<string, string> = {}, refusal?: Refusal) =>
+  const show = (request: PageRequest, token: string, given: Record<string, string> = {}, wrong?: Refusal) =>
     presenter.page(
       request,
       (messages) =>
-        claimView({ action: `/claim/${token}`, ...given, ...(refusal ? { refusal: refusal.code } : {}) }, messages),
-      { status: refusal?.status ?? 200 },
+        claimView({ action: `/claim/${token}`, ...given, ...(wrong ? { refusal: codeOf(wrong) } : {}) }, messages),
+      { status: wrong?.status ?? 200 },
     )
 
   return {
     url: token && `${issuer}/claim/${token}`,
+    tooLate: nobody && token === undefined,
     routes: [
       {
         method: 'GET',
         path: '/claim/:token',
         async handle(request) {
           const given = request.params['token'] ?? ''
-          if ((await state.get(key(given))) === undefined) throw new Refusal('not-found')
+          if ((await state.get(key(given))) === undefined) throw new Refusal('claim-used')
           return show(request, given)
         },
       },
@@ -58,17 +66,18 @@ export async function openClaim(options: {
         async handle(request) {
           const given = request.params['token'] ?? ''
           const form = await request.form()
-          if ((await state.take(key(given))) === undefined) throw new Refusal('not-found')
-          const [username = '', name = '', mail = '', password = ''] = ['username', 'name', 'mail', 'password'].map(
-            (field) => form.get(field)?.trim(),
+          if ((await state.take(key(given))) === undefined) throw new Refusal('claim-used')
+          const [username = '', name = '', mail = ''] = ['username', 'name', 'mail'].map((field) =>
+            form.get(field)?.trim(),
           )
+          const password = form.get('password') ?? ''
           try {
             const person = await people.add(
               { username, name, ...(mail ? { mail } : {}), groups: [ADMINISTRATORS, 'staff'], password },
               'claim',
             )
             await audit.record('administrator-claimed', { actor: person.id, subject: person.id })
-            return redirect('/account')
+            return redirect('/signin?return=/account')
           } catch (error) {
             if (!(error instanceof Refusal)) throw error
             // what was typed can be mended: the claim is open again
@@ -80,3 +89,6 @@ export async function openClaim(options: {
     ],
   }
 }
+
+const codeOf = ({ code, detail }: Refusal): RefusalCode =>
+  (code === 'input-invalid' && FIELDS.find((field) => detail?.startsWith(`${field}:`))) || code

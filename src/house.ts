@@ -75,6 +75,11 @@ export async function openHouse({
 
     const outbox = openOutbox({ storage, clock, log, audit })
     const endings = attachEndings({ state: storage.state, audit, sessions, people, outbox, catalog })
+    people.onPasswordSet(async (personId, by) => {
+      await sessions.endAll(personId, 'password-changed', by)
+      // ATTACK: an app opened with the old password may have got a token that outlives its session
+      await endings.revoke(personId)
+    })
     people.onRemoved(async (personId) => {
       await factors.removeAll(personId, 'system')
       await devices.forgetAll(personId, 'system')

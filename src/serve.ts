@@ -15,14 +15,20 @@ export const serveVerbs: readonly Verb[] = [
 
 async function serve({ settings, folder, out, err }: Context): Promise<number> {
   const log = createLog({ level: settings.log.level })
+  // listened for from the beginning: whoever waits for "ready" may send one in the next instant
+  const told = new Promise<void>((resolve) => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve())
+  })
   try {
     const server = await startServer({ settings, folder, log, follow: true })
-    if (server.claimUrl) out(`make the first administrator within 30 minutes: ${server.claimUrl}`)
-    out(`ready ${settings.issuer}`)
     process.on('SIGHUP', () => void server.reload())
-    await new Promise<void>((resolve) => {
-      for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve())
-    })
+    if (server.claimUrl) out(`make the first administrator within 30 minutes: ${server.claimUrl}`)
+    if (server.claimTooLate)
+      out(
+        'nobody is here yet, and the link for the first administrator was made before; without it: portico people add USERNAME --name NAME --group administrators --group staff --password-stdin',
+      )
+    out(`ready ${settings.issuer}`)
+    await told
     await server.close()
     return 0
   } catch (error) {

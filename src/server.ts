@@ -30,6 +30,8 @@ export interface Server {
   readonly house: House
   /** Single use, 30 minutes: makes the first administrator. Only on the very first start. */
   readonly claimUrl: string | undefined
+  /** Nobody is there, and the link was made at an earlier start. */
+  readonly claimTooLate: boolean
   /** Policies and catalog anew; a bad file is refused and the old stays. */
   reload(): Promise<void>
   /** Does now what the clockwork does every minute: expired sessions, key rotation, sign-outs that are due. */
@@ -137,6 +139,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     managementPort: management.port,
     house,
     claimUrl: claim.url,
+    claimTooLate: claim.tooLate,
     async reload() {
       await early.reload()
     },

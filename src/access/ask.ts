@@ -17,7 +17,7 @@ export interface Verdict {
   readonly decision: Decision
   readonly facts: Facts
   readonly person: Person | undefined
-  /** Absent for a preview. */
+  /** Absent for a preview, and where somebody unknown is asked to sign in. */
   readonly reference: string | undefined
   /** Name of the strength that was met. */
   readonly acr: string | undefined
@@ -32,9 +32,9 @@ export interface Access {
   ask(question: Question): Promise<Verdict>
   /**
    * The same for a door that writes something of its own at once, so that both share a commit. INVARIANT: nothing is
-   * answered before `recorded` has resolved; its value is the reference.
+   * answered before `recorded` has resolved; its value is the reference, which a stranger's challenge has none of.
    */
-  begin(question: Question): Promise<{ readonly verdict: Verdict; readonly recorded: Promise<string> }>
+  begin(question: Question): Promise<{ readonly verdict: Verdict; readonly recorded: Promise<string | undefined> }>
   /** Decides without recording: for showing what would happen, never for letting in. */
   preview(question: Question): Promise<Verdict>
   readonly receipts: Receipts
@@ -50,6 +50,8 @@ export interface AccessOptions {
   readonly sessions: Pick<Sessions, 'limit'>
   readonly policies: LivePolicies
 }
+
+const NOTHING = Promise.resolve(undefined)
 
 export function openAccess({ storage, keys, clock, log, people, sessions, policies }: AccessOptions): Access {
   const receipts = createReceipts(storage, clock, keys.derive(RECEIPT_KEY))
@@ -80,8 +82,11 @@ export function openAccess({ storage, keys, clock, log, people, sessions, polici
     }
   }
 
-  async function begin(question: Question): Promise<{ verdict: Verdict; recorded: Promise<string> }> {
+  async function begin(question: Question): Promise<{ verdict: Verdict; recorded: Promise<string | undefined> }> {
     const verdict = await judge(question)
+    // asking a stranger who they are decides about nobody; kept, it would let strangers fill the disk
+    const stranger = verdict.outcome === 'challenge' && !verdict.person
+    if (stranger) return { verdict: { ...verdict, reference: undefined }, recorded: NOTHING }
     const recorded = receipts.add(verdict.facts, verdict.decision, verdict.person?.id, question.app?.id)
     // whoever awaits it hears of a failure; until then it is nobody's unhandled rejection
     recorded.catch(() => {})

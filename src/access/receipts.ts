@@ -84,8 +84,7 @@ export function createReceipts(storage: Storage, clock: Clock, key: Buffer): Rec
   const insert: CompiledQuery = db
     .insertInto('receipts')
     .columns([...columns])
-    .expression(db.selectNoFrom(columns.map((name) => sql`${0}`.as(name)) as never))
-    .returning('id')
+    .values(Object.fromEntries(columns.map((name) => [name, sql`${0}`])) as never)
     .compile()
   const fromRow = (row: Selectable<Tables['receipts']>): Receipt => ({
     reference: referenceOf(row.id),
@@ -111,8 +110,7 @@ export function createReceipts(storage: Storage, clock: Clock, key: Buffer): Rec
         decision.versions.policies,
         JSON.stringify(facts),
       ]
-      const { rows } = await db.executeQuery<{ id: number }>({ ...insert, parameters })
-      return referenceOf(rows[0]!.id)
+      return referenceOf(await storage.append(insert, parameters))
     },
 
     async find(reference) {

@@ -27,6 +27,7 @@ export function createEndings(options: AccountOptions, overview: Overview) {
       }
       // whoever got in with it, on a phone that is lost, is out
       await sessions.endAll(person.id, 'factor-removed', person.id, session.id)
+      await revoke?.(person.id)
       return visit.done('factor-removed')
     },
 

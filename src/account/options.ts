@@ -29,6 +29,6 @@ export interface AccountOptions {
     ofPerson(person: string): Promise<readonly { readonly app: string; readonly scopes: readonly string[] }[]>
     withdraw(person: string, app: string): Promise<boolean>
   }
-  /** Ends what an app was given for this person. */
-  readonly revoke?: (personId: string, app: string) => Promise<void>
+  /** Ends what an app was given for this person, or what all of them were. */
+  readonly revoke?: (personId: string, app?: string) => Promise<void>
 }

@@ -11,7 +11,7 @@ const PATH = '/account/password'
 /** More than any password may have: the directory says what is too long. */
 const LONGEST = 1024
 
-export function createPasswordChange({ factors, localDirectories, people, sessions }: AccountOptions) {
+export function createPasswordChange({ factors, localDirectories, people, revoke, sessions }: AccountOptions) {
   /** @throws Refusal `directory-read-only` for people whose password is kept elsewhere */
   async function hasPassword({ person }: Visit): Promise<boolean> {
     if (!localDirectories.includes(person.directory)) throw new Refusal('directory-read-only', 'password')
@@ -69,6 +69,8 @@ export function createPasswordChange({ factors, localDirectories, people, sessio
         return show(visit, error)
       }
       await sessions.endAll(person.id, 'password-changed', person.id, session.id)
+      // ATTACK: an app opened with the old password may have got a token that outlives its session
+      await revoke?.(person.id)
       if (!proof) return visit.done('password-changed')
       // a copy of this session's own cookie dies as well
       const raised = await sessions.raise(session, [proof])

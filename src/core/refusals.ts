@@ -5,6 +5,7 @@ export const REFUSALS = Object.freeze({
   'app-unknown': { status: 404, say: 'This app is not registered here.' },
   'app-without-secret': { status: 409, say: 'This app has no secret.' },
   'body-too-large': { status: 413, say: 'What was sent is too large.' },
+  'claim-used': { status: 404, say: 'This link was used already, or it is too old.' },
   'code-invalid': { status: 400, say: 'This code is not right.' },
   'conversation-expired': { status: 400, say: 'This sign-in took too long. Please start again.' },
   'cross-origin': { status: 403, say: 'This form was sent from another site.' },
@@ -21,7 +22,9 @@ export const REFUSALS = Object.freeze({
   'input-invalid': { status: 400, say: 'Something that was sent could not be understood.' },
   internal: { status: 500, say: 'Something went wrong on our side.' },
   'last-factor': { status: 409, say: 'This is the only way left to sign in, so it stays.' },
+  'mail-invalid': { status: 400, say: 'This is not a mail address.' },
   'method-not-allowed': { status: 405, say: 'This address does not take that kind of request.' },
+  'name-invalid': { status: 400, say: 'A name is one line of 1 to 200 characters.' },
   'not-found': { status: 404, say: 'There is nothing at this address.' },
   'outbound-failed': { status: 502, say: 'Another server could not be reached.' },
   'outbound-refused': { status: 502, say: 'Another server could not be reached.' },
@@ -43,6 +46,10 @@ export const REFUSALS = Object.freeze({
   'template-unknown': { status: 404, say: 'The catalog has no such app.' },
   throttled: { status: 429, say: 'Too many tries. Please wait a moment.' },
   'type-not-supported': { status: 415, say: 'What was sent has a form that is not understood here.' },
+  'username-invalid': {
+    status: 400,
+    say: 'A user name has letters, digits and . _ @ + - and no blanks, and starts with a letter or a digit.',
+  },
 } as const satisfies Record<string, { status: number; say: string }>)
 
 export type RefusalCode = keyof typeof REFUSALS

@@ -12,6 +12,7 @@ import type { Store } from './store.ts'
 import { LOCAL_SOURCE } from './tables.ts'
 
 export type PersonListener = (personId: string) => Promise<void>
+export type PasswordListener = (personId: string, by: string) => Promise<void>
 
 export interface Changes {
   add(input: NewPerson, by: string): Promise<Person>
@@ -23,8 +24,11 @@ export interface Changes {
   remove(id: string, by: string): Promise<void>
   onDisabled(listener: PersonListener): void
   onRemoved(listener: PersonListener): void
+  onPasswordSet(listener: PasswordListener): void
   /** Calls everybody who wants to know that this person may do nothing any more. */
   tellDisabled(id: string): Promise<void>
+  /** Calls everybody who wants to know that the password is another one, unless the person set it. */
+  tellPasswordSet(id: string, by: string): Promise<void>
   /** The local directory of this id, or the first one. */
   localDirectory(id: string | undefined): OpenDirectory
 }
@@ -42,6 +46,7 @@ export function createChanges({ store, hashing, directories, clock, log, audit }
   const { db } = store
   const disabledListeners: PersonListener[] = []
   const removedListeners: PersonListener[] = []
+  const passwordListeners: PasswordListener[] = []
 
   async function known(id: string): Promise<Person> {
     const person = await store.byId(id)
@@ -64,11 +69,16 @@ export function createChanges({ store, hashing, directories, clock, log, audit }
   }
 
   /** All are called, whatever one of them does; then the first failure is thrown, so that nobody believes it is done. */
-  async function tell(listeners: readonly PersonListener[], id: string): Promise<void> {
-    const results = await Promise.allSettled(listeners.map(async (listener) => listener(id)))
+  async function tell(listeners: readonly PasswordListener[], id: string, by: string): Promise<void> {
+    const results = await Promise.allSettled(listeners.map(async (listener) => listener(id, by)))
     const failed = results.filter((result) => result.status === 'rejected')
     for (const { reason } of failed) log.error('person-listener-failed', { person: id }, reason)
     if (failed.length > 0) throw failed[0]!.reason
+  }
+
+  /** Whoever changes their own stays where they did it; the page that they did it on ends the rest. */
+  const tellPasswordSet = async (id: string, by: string): Promise<void> => {
+    if (by !== id) await tell(passwordListeners, id, by)
   }
 
   async function setDisabled(id: string, disabled: boolean, by: string): Promise<void> {
@@ -80,7 +90,7 @@ export function createChanges({ store, hashing, directories, clock, log, audit }
       .execute()
     // INVARIANT: the row is committed first, so whoever asks while the listeners work is refused already
     await audit.record(disabled ? 'person-disabled' : 'person-enabled', { actor: by, subject: id })
-    if (disabled) await tell(disabledListeners, id)
+    if (disabled) await tell(disabledListeners, id, by)
   }
 
   const putPassword = (on: typeof db, id: string, phc: string) =>
@@ -92,7 +102,9 @@ export function createChanges({ store, hashing, directories, clock, log, audit }
 
   const self: Changes = {
     localDirectory,
-    tellDisabled: (id) => tell(disabledListeners, id),
+    tellDisabled: (id) => tell(disabledListeners, id, 'system'),
+    tellPasswordSet,
+    onPasswordSet: (listener) => void passwordListeners.push(listener),
     onDisabled: (listener) => void disabledListeners.push(listener),
     onRemoved: (listener) => void removedListeners.push(listener),
 
@@ -148,6 +160,7 @@ export function createChanges({ store, hashing, directories, clock, log, audit }
           await putPassword(trx, id, phc)
       })
       await audit.record('person-changed', { actor: by, subject: id, factor: 'password' })
+      await tellPasswordSet(id, by)
     },
 
     async hasPassword(id) {
@@ -164,8 +177,8 @@ export function createChanges({ store, hashing, directories, clock, log, audit }
       await known(id)
       // disabled first: if this process dies half-way, nobody is left who can sign in without being known
       await db.updateTable('people').set({ disabled: 1, changed_at: clock.now() }).where('id', '=', id).execute()
-      await tell(disabledListeners, id)
-      await tell(removedListeners, id)
+      await tell(disabledListeners, id, by)
+      await tell(removedListeners, id, by)
       await db.transaction().execute(async (trx) => {
         for (const table of ['passwords', 'memberships'] as const)
           await trx.deleteFrom(table).where('person_id', '=', id).execute()

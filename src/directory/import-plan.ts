@@ -164,18 +164,28 @@ export function planner({
   }
 
   /** As many at once as the queue has places: who signs in meanwhile waits behind these few, not behind the whole file. */
-  async function hashed(plans: readonly Writing[]): Promise<(Writing & { phc?: string })[]> {
-    const done: (Writing & { phc?: string })[] = []
-    const waiting = [...plans.keys()]
+  async function inTurns<A, B>(all: readonly A[], work: (one: A) => Promise<B>): Promise<B[]> {
+    const done: B[] = []
+    const waiting = all.entries()
     const worker = async () => {
-      for (let i = waiting.shift(); i !== undefined; i = waiting.shift()) {
-        const plan = plans[i]!
-        done[i] = plan.password === undefined ? plan : { ...plan, phc: await hashing.hash(plan.password) }
-      }
+      for (const [i, one] of waiting) done[i] = await work(one)
     }
     await Promise.all(Array.from({ length: hashing.places }, worker))
     return done
   }
+
+  /** The password that a person has already is no change: the same file again ends nobody's session. */
+  async function settled(plan: Plan): Promise<Plan> {
+    if (plan.result !== 'changed' || plan.password === undefined) return plan
+    const phc = await store.password(plan.id)
+    if (phc === undefined || !(await hashing.verify(phc, plan.password))) return plan
+    // `changed_at` is always there
+    const nothing = Object.keys(plan.update!.set).length === 1
+    return nothing ? { result: 'unchanged', id: plan.id } : { ...plan, password: undefined }
+  }
+
+  const hashed = async (plan: Writing): Promise<Writing & { phc?: string }> =>
+    plan.password === undefined ? plan : { ...plan, phc: await hashing.hash(plan.password) }
 
   return Object.freeze({
     async plan(drafts: readonly Draft[]) {
@@ -183,12 +193,14 @@ export function planner({
       const rows =
         keys.length === 0 ? [] : await db.selectFrom('people').selectAll().where('username_key', 'in', keys).execute()
       const byKey = Map.groupBy(rows, (row) => row.username_key)
-      return drafts.map((draft) => planOne(draft, byKey.get(draft.key) ?? []))
+      const plans = drafts.map((draft) => planOne(draft, byKey.get(draft.key) ?? []))
+      return inTurns(plans, settled)
     },
 
     async write(plans: Plan[], by: string) {
-      const ready = await hashed(
+      const ready = await inTurns(
         plans.filter((plan): plan is Writing => plan.result === 'added' || plan.result === 'changed'),
+        hashed,
       )
       if (ready.length === 0) return 0
       let written = ready
@@ -218,6 +230,9 @@ export function planner({
           }),
         ),
       )
+      for (const { id, result, password } of written) {
+        if (result === 'changed' && password !== undefined) await changes.tellPasswordSet(id, by)
+      }
       for (const { id, becomesDisabled } of written) {
         if (!becomesDisabled) continue
         await audit.record('person-disabled', { actor: by, subject: id, reason: 'import' })

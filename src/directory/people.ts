@@ -5,7 +5,7 @@ import type { Clock } from '#core/clock'
 import type { Log } from '#core/log'
 import { Refusal } from '#core/refusal'
 import type { Storage } from '#storage'
-import { createChanges, type PersonListener } from './changes.ts'
+import { createChanges, type PasswordListener, type PersonListener } from './changes.ts'
 import type { Chunks } from './csv.ts'
 import { createGroups } from './groups.ts'
 import { createHashing, type Hashing } from './hashing.ts'
@@ -59,6 +59,8 @@ export interface People {
   onDisabled(listener: PersonListener): void
   /** Awaited by `remove`, after `onDisabled`: what other rooms keep about the person goes here. */
   onRemoved(listener: PersonListener): void
+  /** Awaited by `setPassword` and `import` when somebody else than the person set another password: whoever knew the old one is out. */
+  onPasswordSet(listener: PasswordListener): void
   /** Step by step; the last one is the one that failed, if any did. Throws `directory-unknown`. */
   test(directoryId: string, username?: string): Promise<TestStep[]>
   /** Password hashing, for metrics. */
@@ -90,25 +92,15 @@ export async function openDirectory(options: DirectoryOptions): Promise<People> 
     directories.push(await openOne(settings, tools))
   }
   const signIn = createSignIn({ store, hashing, directories, clock, audit })
-  const {
-    tellDisabled: _tell,
-    localDirectory: _local,
-    ...changes
-  } = createChanges({ store, hashing, directories, clock, log, audit })
+  const all = createChanges({ store, hashing, directories, clock, log, audit })
+  const { tellDisabled: _tellDisabled, tellPasswordSet: _tellPasswordSet, localDirectory: _local, ...changes } = all
   return Object.freeze({
     ...signIn,
     ...changes,
     ...createGroups({ store, clock, audit }),
     byId: store.byId,
     list: (filter: PeopleFilter = {}) => store.list(filter),
-    import: createImport({
-      store,
-      hashing,
-      changes: { ...changes, tellDisabled: _tell, localDirectory: _local },
-      clock,
-      log,
-      audit,
-    }),
+    import: createImport({ store, hashing, changes: all, clock, log, audit }),
     load: hashing.load,
     async test(directoryId: string, username?: string) {
       const directory = directories.find(({ id }) => id === directoryId)

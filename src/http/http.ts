@@ -13,6 +13,7 @@
 export { cookieHeader, type SetCookie } from './cookies.ts'
 export { type Answer, json, type PageRequest, redirect, text } from './exchange.ts'
 export { createNetworks, isSpecialUse, type Networks, normaliseAddress } from './networks.ts'
+export { isCrossOrigin } from './origin.ts'
 export { createOutbound, type Outbound, type OutboundAnswer, type OutboundRequest } from './outbound.ts'
 export type { Route } from './router.ts'
 export {

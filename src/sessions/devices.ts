@@ -164,8 +164,8 @@ export function openDevices({
       // something the person is known or trusted by, so the secret changes with every such step.
       const news = !own || about.until !== undefined
       const held = news ? await renew(cookie, now, label) : { id: own.id, cookie: cookie! }
-      await db.updateTable('devices').set({ last_seen: now, label }).where('id', '=', held.id).execute()
-      await db
+      const seen = db.updateTable('devices').set({ last_seen: now, label }).where('id', '=', held.id).execute()
+      const known = db
         .insertInto('device_people')
         .values({
           device_id: held.id,
@@ -179,7 +179,8 @@ export function openDevices({
         .onConflict((c) => c.columns(['device_id', 'person_id']).doUpdateSet({ last_seen: now, ...trust }))
         .execute()
       // each visit calls this: only what is new belongs in the trail
-      if (news) await audit.record('device-remembered', { actor: personId, subject: personId })
+      const noted = news ? audit.record('device-remembered', { actor: personId, subject: personId }) : undefined
+      await Promise.all([seen, known, noted])
       const row = await rows().where('id', '=', held.id).where('person_id', '=', personId).executeTakeFirstOrThrow()
       return { device: toDevice(row), cookie: held.cookie }
     },

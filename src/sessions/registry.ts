@@ -132,8 +132,10 @@ export function openSessions({ storage, clock, log, audit, defaults, cookieName 
         ...(about.userAgent === undefined ? {} : { userAgent: about.userAgent.slice(0, LONGEST_USER_AGENT) }),
         apps: [],
       }
-      await shelf.put({ session, secretHash, idle })
-      await audit.record('session-started', { actor: about.personId, subject: about.personId, session: id })
+      await Promise.all([
+        shelf.put({ session, secretHash, idle }),
+        audit.record('session-started', { actor: about.personId, subject: about.personId, session: id }),
+      ])
       return { session, cookie }
     },
 
@@ -151,6 +153,9 @@ export function openSessions({ storage, clock, log, audit, defaults, cookieName 
     },
 
     async limit(session: Session, limits: Limits) {
+      // each silent sign-on asks: where the session in hand tells its idle length and keeps the limits, nothing is read
+      const idle = session.idleEndsAt - session.lastSeenAt
+      if (session.idleEndsAt < session.endsAt && !limited({ session, secretHash: '', idle }, limits)) return session
       const row = await shelf.change(session.id, (last) => limited(last, limits))
       if (!row) throw new Refusal('session-unknown', 'limited after its end')
       return row.session

@@ -131,6 +131,8 @@ export function createConversation(rooms: SigninRooms) {
   async function knowsDevice(request: PageRequest, { session, errand }: Place): Promise<boolean> {
     const cookie = request.cookies.get(devices.cookieName)
     if (session || cookie === undefined || errand.username === undefined) return false
+    // ATTACK: any text for a cookie would have directories asked for any name, as often as somebody likes
+    if (!(await devices.find(cookie))) return false
     const person = await people.find(errand.username).catch(() => undefined)
     return person !== undefined && (await devices.find(cookie, person.id)) !== undefined
   }
@@ -171,15 +173,20 @@ export function createConversation(rooms: SigninRooms) {
   /** Back to where the errand came from; that door asks again. */
   async function leave(request: PageRequest, place: Place, cookies: readonly SetCookie[]): Promise<Answer> {
     const { errand, session, verdict, device } = place
-    if (!session || verdict.outcome !== 'allow') return redirect(errand.returnTo, cookies)
-    if (!errand.outcome) await errands.change(errand, { outcome: 'done' })
+    if (!session || verdict.outcome !== 'allow') {
+      await errands.save(errand)
+      return redirect(errand.returnTo, cookies)
+    }
     const trustDays = errand.remember && errand.raised ? rememberDays(verdict) : undefined
     const label = browserName(presenter.messages(request), request.headers['user-agent']) ?? ''
-    const known = await rememberDevice(rooms, { request, device, personId: session.personId, label, trustDays })
+    const [known] = await Promise.all([
+      rememberDevice(rooms, { request, device, personId: session.personId, label, trustDays }),
+      errands.save(errand.outcome ? errand : errands.changed(errand, { outcome: 'done' })),
+    ])
     return redirect(errand.returnTo, [...cookies, ...known])
   }
 
-  /** What a form amounted to, carried out. Answers where somebody then stands. */
+  /** What a form amounted to, carried out. Answers where somebody then stands; the errand is still to be saved. */
   async function carryOut(
     request: PageRequest,
     place: Place,
@@ -188,6 +195,7 @@ export function createConversation(rooms: SigninRooms) {
     const { errand } = place
     let session: Session | undefined
     let cookies: readonly SetCookie[] = []
+    let noted: Promise<void> | undefined
     let changes: Changes
     switch (outcome.kind) {
       case 'identified':
@@ -209,19 +217,22 @@ export function createConversation(rooms: SigninRooms) {
         if (proof) {
           await mayBegin(personId, proof)
           const device = await devices.find(request.cookies.get(devices.cookieName), personId)
-          ;({ session, cookies } = await establish(rooms, { request, current: place.current, device, personId, proof }))
+          const about = { request, current: place.current, device, personId, proof }
+          ;({ session, cookies, noted } = await establish(rooms, about))
         }
         const remember = outcome.kind === 'proved' && outcome.remember
         changes = {
           somebodyElse: false,
-          raised: place.session !== undefined,
+          // ATTACK: a password with the box of another page must not prolong what a second factor was given for
+          raised: place.session !== undefined && (errand.raised || proof?.factor !== 'password'),
           ...(session ? { session: session.id } : {}),
           ...(remember ? { remember } : {}),
         }
       }
     }
-    const changed = await errands.change(errand, changes)
-    return { place: await placeOf(request, changed, access.preview, session && { session }), cookies }
+    const changed = errands.changed(errand, changes)
+    const [next] = await Promise.all([placeOf(request, changed, access.preview, session && { session }), noted])
+    return { place: next, cookies }
   }
 
   /** A password was checked by the person's directory; for everything else that directory is asked now. */
@@ -266,7 +277,13 @@ export function createConversation(rooms: SigninRooms) {
       const { cookies } = opened
       let { errand } = opened
       if (request.query.has('somebody-else'))
-        errand = await errands.change(errand, { somebodyElse: true, username: undefined, way: undefined })
+        errand = await errands.change(errand, {
+          somebodyElse: true,
+          username: undefined,
+          way: undefined,
+          remember: undefined,
+          raised: undefined,
+        })
       if (request.query.has('enrol')) errand = await errands.change(errand, { enrolling: undefined })
       if (request.query.has('back')) errand = await errands.change(errand, { outcome: 'refused' })
       return show(request, await placeOf(request, errand, access.ask), cookies)
@@ -279,7 +296,8 @@ export function createConversation(rooms: SigninRooms) {
       const place = await placeOf(request, opened.errand, access.preview)
       const expected = nextStep(place)
       const answered = form.get('step')
-      const scene = sceneOf(request, place, undefined, await knowsDevice(request, place))
+      const known = answered === 'password' && (await knowsDevice(request, place))
+      const scene = sceneOf(request, place, undefined, known)
       let outcome: Outcome | undefined
       try {
         if (answered === 'choice') outcome = { kind: 'way', way: wayOf(scene, form.get('way')) }
@@ -293,9 +311,9 @@ export function createConversation(rooms: SigninRooms) {
       if (!outcome) return redirect(pathOf(place.errand), opened.cookies)
       const next = await carryOut(request, place, outcome)
       const cookies = [...opened.cookies, ...next.cookies]
-      return nextStep(next.place) === 'leave'
-        ? leave(request, next.place, cookies)
-        : redirect(pathOf(place.errand), cookies)
+      if (nextStep(next.place) === 'leave') return leave(request, next.place, cookies)
+      await errands.save(next.place.errand)
+      return redirect(pathOf(place.errand), cookies)
     },
   }
 

@@ -24,6 +24,8 @@ export interface NewErrand {
   readonly session?: string
   /** Scopes that this person has to agree to before the app gets them. */
   readonly consent?: readonly string[]
+  /** Somebody else shall sign in, or wants to: the session that exists does not count. */
+  readonly somebodyElse?: boolean
 }
 
 export interface Errand extends NewErrand {
@@ -42,8 +44,6 @@ export interface Errand extends NewErrand {
   readonly way?: FactorKind
   /** What is being added on the way. */
   readonly enrolling?: FactorKind
-  /** Somebody else wants to sign in: the session that exists does not count. */
-  readonly somebodyElse?: boolean
   /** Days were agreed for not asking again on this device. */
   readonly remember?: boolean
   /** A second factor was given in this conversation. */
@@ -59,6 +59,9 @@ export type Changes = { readonly [K in keyof Errand]?: Errand[K] | undefined }
 export interface Errands {
   begin(errand: NewErrand): Promise<Errand>
   find(id: string): Promise<Errand | undefined>
+  /** The errand with the changes, not yet written. */
+  changed(errand: Errand, changes: Changes): Errand
+  save(errand: Errand): Promise<void>
   /** Writes the changes and answers the errand as it is now. */
   change(errand: Errand, changes: Changes): Promise<Errand>
   end(id: string): Promise<void>
@@ -71,6 +74,7 @@ const ID = /^[A-Za-z0-9_-]{16,64}$/
 export function createErrands(state: State, clock: Clock): Errands {
   const key = (id: string) => `errand:${id}`
   const write = (errand: Errand) => state.set(key(errand.id), JSON.stringify(errand), { ttl: ERRAND_LIFE })
+  const changed = (errand: Errand, changes: Changes) => ({ ...errand, ...changes }) as Errand
   return {
     async begin(wanted) {
       const errand: Errand = { ...wanted, id: wanted.id ?? randomId(), startedAt: wanted.startedAt ?? clock.now() }
@@ -81,10 +85,12 @@ export function createErrands(state: State, clock: Clock): Errands {
       const stored = ID.test(id) ? await state.get(key(id)) : undefined
       return stored === undefined ? undefined : JSON.parse(stored)
     },
+    changed,
+    save: write,
     async change(errand, changes) {
-      const changed = { ...errand, ...changes } as Errand
-      await write(changed)
-      return changed
+      const next = changed(errand, changes)
+      await write(next)
+      return next
     },
     async end(id) {
       await state.delete(key(id))

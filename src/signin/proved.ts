@@ -5,6 +5,8 @@ import type { PageRequest, SetCookie } from '#http'
 import type { Device, Devices, Proof, Session, Sessions } from '#sessions'
 
 export interface Established {
+  /** What the trail says of it; to be awaited before anything is answered. */
+  readonly noted?: Promise<void>
   readonly session: Session
   readonly cookies: readonly SetCookie[]
 }
@@ -36,13 +38,13 @@ export async function establish(
     ...(device ? { deviceId: device.id } : {}),
     ...(userAgent ? { userAgent } : {}),
   })
-  await audit.record('person-signed-in', {
+  const noted = audit.record('person-signed-in', {
     actor: personId,
     subject: personId,
     session: started.session.id,
     factor: proof.factor,
   })
-  return { session: started.session, cookies: [{ name: sessions.cookieName, value: started.cookie }] }
+  return { session: started.session, cookies: [{ name: sessions.cookieName, value: started.cookie }], noted }
 }
 
 const DEVICE_COOKIE_AGE = 400 * 86_400 // the longest that browsers keep one (RFC 6265bis §5.5)

@@ -1,4 +1,5 @@
 /** What a storage driver is: one member of `drivers/list.ts`, chosen by the scheme of `storage.url`. */
+import type { CompiledQuery } from 'kysely'
 import type { Clock } from '#core/clock'
 import type { Log } from '#core/log'
 import type { Records } from './records.ts'
@@ -12,6 +13,7 @@ export interface DriverOptions {
 export interface OpenedStorage {
   readonly records: Records
   readonly state: State
+  append(insert: CompiledQuery, parameters: readonly unknown[]): Promise<number>
   /** Waits for what is being written, then closes. */
   close(): Promise<void>
 }

@@ -1,4 +1,5 @@
 /** Opening the storage: the driver by the url's scheme, then migrations, then the purge. */
+import type { CompiledQuery } from 'kysely'
 import type { Clock, Millis } from '#core/clock'
 import type { Log } from '#core/log'
 import { Refusal } from '#core/refusal'
@@ -21,6 +22,11 @@ export interface StorageOptions {
 export interface Storage {
   readonly records: Records
   readonly state: State
+  /**
+   * Runs an `insert` compiled once by `records` with these parameters, and answers the number of the new row: the short
+   * way for the one row that every sign-on writes. Durable when it resolves, like everything here.
+   */
+  append(insert: CompiledQuery, parameters: readonly unknown[]): Promise<number>
   /** Waits for what is being written, stops the purge, closes the file. */
   close(): Promise<void>
 }
@@ -60,6 +66,7 @@ export async function openStorage({ url, clock, log, migrations }: StorageOption
   return Object.freeze({
     records: opened.records,
     state: opened.state,
+    append: opened.append,
     close: async () => {
       await stopPurge()
       await opened.close()

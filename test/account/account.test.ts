@@ -299,7 +299,7 @@ describe('ending', () => {
     house.agreed.set(person.id, [{ app: 'partner', scopes: ['openid'] }])
     expect((await browser.post('/account/consents/crm/withdraw')).status).toBe(404)
     expect((await browser.post('/account/consents/partner/withdraw')).location).toBe('/account?done=consent-withdrawn')
-    expect(house.revoked).toEqual([`${person.id} partner`])
+    expect(house.revoked).toContain(`${person.id} partner`)
     expect(await house.events()).toContain('consent-withdrawn')
   })
 

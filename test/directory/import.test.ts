@@ -313,3 +313,32 @@ test('what was imported is listed as it was, whatever stands in the cells', asyn
     { numRuns: 25 },
   )
 })
+
+test('a password that somebody has already changes nothing; another one is told, so that sessions can end', async () => {
+  const { people } = await openHouse()
+  const heard: string[] = []
+  people.onPasswordSet(async (id, by) => void heard.push(`${id} ${by}`))
+  const file = (password: string, name = 'Sam') => `username,name,password\nsam,${name},${password}\n`
+  expect(told(await importing(people, file('correct horse')))).toEqual(['added'])
+  expect(told(await importing(people, file('correct horse'), { dryRun: true }))).toEqual(['unchanged'])
+  expect(told(await importing(people, file('correct horse')))).toEqual(['unchanged'])
+  expect(told(await importing(people, file('correct horse', 'Sam Two')))).toEqual(['changed'])
+  expect(heard).toEqual([])
+  expect(told(await importing(people, file('another horse'), { dryRun: true }))).toEqual(['changed'])
+  expect(heard).toEqual([])
+  expect(told(await importing(people, file('another horse')))).toEqual(['changed'])
+  const sam = (await people.find('sam'))!
+  expect(heard).toEqual([`${sam.id} cli`])
+  expect(await people.verifyPassword('sam', 'another horse')).not.toBe('wrong')
+})
+
+test('a password set by somebody else is told; who sets their own stays where they did it', async () => {
+  const { people } = await openHouse()
+  const sam = await people.add({ username: 'sam', name: 'Sam', password: 'correct horse' }, 'cli')
+  const heard: string[] = []
+  people.onPasswordSet(async (id, by) => void heard.push(`${id} ${by}`))
+  await people.setPassword(sam.id, 'another horse', sam.id)
+  expect(heard).toEqual([])
+  await people.setPassword(sam.id, 'a third horse', 'cli')
+  expect(heard).toEqual([`${sam.id} cli`])
+})

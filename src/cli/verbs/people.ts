@@ -167,7 +167,7 @@ const act = (
 const setPassword: Verb = {
   words: ['people', 'password'],
   usage: 'people password USERNAME (--password-file F | --password-stdin)',
-  summary: 'set the password of a local person',
+  summary: 'set the password of a local person; their sessions and tokens end before this returns',
   options: ['password-file'],
   switches: ['password-stdin'],
   async run(args, context) {
@@ -180,8 +180,6 @@ const setPassword: Verb = {
     const house = await context.open()
     const person = await personOf(named, house)
     await house.people.setPassword(person.id, password, BY)
-    // whoever knew the old one is out
-    await house.sessions.endAll(person.id, 'password-changed', BY)
     context.print(
       { id: person.id, username: person.username, result: 'changed' },
       () => `changed the password of ${person.username}`,

@@ -33,6 +33,9 @@ export const local = Object.freeze<DirectoryKind<'local'>>({
       async verify({ person, password, hash }: Attempt) {
         const phc = person && (await store.password(person.id))
         if (!(await hash.verify(phc, password)) || !person || !phc) return 'wrong'
+        // ATTACK: a password that was changed while its hash waited must not let anybody in any more
+        const now = await store.password(person.id)
+        if (now !== phc && !(await hash.verify(now, password))) return 'wrong'
         if (hashing.outdated(phc)) await rehash(person.id, phc, password)
         return 'right'
       },

@@ -31,6 +31,11 @@ const TRANSLATED: Readonly<Record<RefusalCode, Readonly<Record<Exclude<Language,
     de: 'Was gesendet wurde, ist zu groß.',
     ru: 'Отправлено слишком много данных.',
   },
+  'claim-used': {
+    nl: 'Deze link is al gebruikt of te oud.',
+    de: 'Dieser Link wurde schon benutzt oder ist zu alt.',
+    ru: 'Эта ссылка уже использована или устарела.',
+  },
   'code-invalid': {
     nl: 'Deze code klopt niet.',
     de: 'Dieser Code stimmt nicht.',
@@ -96,10 +101,20 @@ const TRANSLATED: Readonly<Record<RefusalCode, Readonly<Record<Exclude<Language,
     de: 'Das ist der letzte Weg, sich anzumelden. Deshalb bleibt er.',
     ru: 'Это единственный оставшийся способ входа, поэтому он остаётся.',
   },
+  'mail-invalid': {
+    nl: 'Dit is geen mailadres.',
+    de: 'Das ist keine Mailadresse.',
+    ru: 'Это не адрес почты.',
+  },
   'method-not-allowed': {
     nl: 'Dit adres neemt zo’n verzoek niet aan.',
     de: 'Diese Adresse nimmt eine solche Anfrage nicht an.',
     ru: 'Этот адрес не принимает такие запросы.',
+  },
+  'name-invalid': {
+    nl: 'Een naam is één regel van 1 tot 200 tekens.',
+    de: 'Ein Name ist eine Zeile mit 1 bis 200 Zeichen.',
+    ru: 'Имя занимает одну строку длиной от 1 до 200 знаков.',
   },
   'not-found': {
     nl: 'Op dit adres staat niets.',
@@ -205,6 +220,11 @@ const TRANSLATED: Readonly<Record<RefusalCode, Readonly<Record<Exclude<Language,
     nl: 'Wat er is gestuurd, heeft een vorm die hier niet wordt begrepen.',
     de: 'Was gesendet wurde, hat eine Form, die hier nicht verstanden wird.',
     ru: 'Данные отправлены в формате, который здесь не поддерживается.',
+  },
+  'username-invalid': {
+    nl: 'Een gebruikersnaam heeft letters, cijfers en . _ @ + - en geen spaties, en begint met een letter of een cijfer.',
+    de: 'Ein Benutzername hat Buchstaben, Ziffern und . _ @ + - und keine Leerzeichen und beginnt mit einem Buchstaben oder einer Ziffer.',
+    ru: 'В имени пользователя могут быть буквы, цифры и . _ @ + - без пробелов, первой стоит буква или цифра.',
   },
 })
 

@@ -105,14 +105,16 @@ export function claimView(data: ClaimData, messages: Messages): View {
   const { title, lead, name, mail, submit: button } = messages.claim
   const { show, hide } = messages.password
   const weak = data.refusal === 'password-weak'
-  const wrong = data.refusal !== undefined && !weak
+  const wrongName = data.refusal === 'name-invalid'
+  const wrongMail = data.refusal === 'mail-invalid'
+  const wrong = data.refusal !== undefined && !weak && !wrongName && !wrongMail
   const body = html`<h1>${title}</h1><p>${lead}</p>${problem(data, messages)}
 ${form(
   data,
   'claim',
-  html`${field({ name: 'username', label: messages.identifier.username, autocomplete: 'username', value: data.username, kind: 'word', wrong, focus: !weak, longest: 256 })}
-${field({ name: 'name', label: name, autocomplete: 'name', value: data.name, longest: 256 })}
-${field({ name: 'mail', label: mail, type: 'email', autocomplete: 'email', value: data.mail, optional: true, longest: 254 })}
+  html`${field({ name: 'username', label: messages.identifier.username, autocomplete: 'username', value: data.username, kind: 'word', wrong, focus: wrong || data.refusal === undefined, longest: 256 })}
+${field({ name: 'name', label: name, autocomplete: 'name', value: data.name, wrong: wrongName, focus: wrongName, longest: 256 })}
+${field({ name: 'mail', label: mail, type: 'email', autocomplete: 'email', value: data.mail, optional: true, wrong: wrongMail, focus: wrongMail, longest: 254 })}
 ${field({ name: 'password', label: messages.password.label, type: 'password', autocomplete: 'new-password', hint: messages.changePassword.lead, wrong: weak, focus: weak, longest: 256, reveal: { show, hide } })}${submit(button)}`,
 )}`
   return { title, body, problem: data.refusal !== undefined }

@@ -11,18 +11,25 @@ export const CLAIMS = Object.freeze({
   groups: ['groups'],
 })
 
+/** The engine hands the account on; the question about it need not read the person again. */
+export interface KnownAccount extends Account {
+  readonly person: Person
+}
+
 export function createFindAccount(people: Pick<People, 'byId'>, catalog: Pick<Catalog, 'apps'>) {
   return async (ctx: KoaContextWithOIDC, sub: string): Promise<Account | undefined> => {
     const person = await people.byId(sub)
     // INVARIANT: somebody switched off gets no code, no token and no refreshed token
     if (!person || person.disabled) return undefined
-    return {
+    const account: KnownAccount = {
       accountId: person.id,
+      person,
       async claims() {
         const clientId = ctx.oidc?.client?.clientId
         return claimsOf(person, clientId ? await catalog.apps.find(clientId) : undefined)
       },
     }
+    return account
   }
 }
 

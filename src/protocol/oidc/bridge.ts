@@ -43,14 +43,24 @@ interface Memory {
   state?: unknown
 }
 
+const textOf = (authorizations: Memory['authorizations'] = {}, state: unknown): string =>
+  JSON.stringify({
+    ...(Object.keys(authorizations).length > 0 ? { authorizations } : {}),
+    ...(state === undefined ? {} : { state }),
+  } satisfies Memory)
+
 export function createBridge({ state, clock, sessions, cookieName }: BridgeOptions): Bridge {
   const visitors = new WeakMap<IncomingMessage, Visitor>()
-  const handles = new Map<string, Session>()
+  /** With what was handed out under the handle, so that nothing is looked up again where nothing has changed. */
+  const handles = new Map<string, { readonly session: Session; memory?: string }>()
   const memoryKey = (sessionId: string) => `engine-session:${sessionId}`
   const anonymousKey = (id: string) => `engine-anonymous:${id}`
 
   async function asEngineSession(session: Session, handle: string): Promise<AdapterPayload> {
-    const memory: Memory = JSON.parse((await state.get(memoryKey(session.id))) ?? '{}')
+    const stored = (await state.get(memoryKey(session.id))) ?? '{}'
+    const held = handles.get(handle)
+    if (held) held.memory = stored
+    const memory: Memory = JSON.parse(stored)
     return {
       kind: 'Session',
       jti: handle,
@@ -65,18 +75,16 @@ export function createBridge({ state, clock, sessions, cookieName }: BridgeOptio
 
   /** Adds what is new; another tab may have added its own app in the meantime. */
   async function remember(payload: AdapterPayload): Promise<void> {
-    const session = handles.get(payload.jti!) ?? (await sessions.byId(payload.uid!))
+    const held = handles.get(payload.jti!)
+    if (held?.memory === textOf(payload.authorizations as Memory['authorizations'], payload.state)) return
+    const session = held?.session ?? (await sessions.byId(payload.uid!))
     if (!session || session.personId !== payload.accountId) return
     const key = memoryKey(session.id)
     for (;;) {
       const stored = await state.get(key)
       const before: Memory = JSON.parse(stored ?? '{}')
       const authorizations = { ...before.authorizations, ...(payload.authorizations as Memory['authorizations']) }
-      const after: Memory = {
-        ...(Object.keys(authorizations).length > 0 ? { authorizations } : {}),
-        ...(payload.state === undefined ? {} : { state: payload.state }),
-      }
-      const text = JSON.stringify(after)
+      const text = textOf(authorizations, payload.state)
       if (text === (stored ?? '{}')) return
       const options = { ttl: Math.max(session.endsAt - clock.now(), 1000), group: `with-session:${session.id}` }
       const written =
@@ -97,8 +105,8 @@ export function createBridge({ state, clock, sessions, cookieName }: BridgeOptio
       else await state.set(anonymousKey(id), JSON.stringify(payload), { ttl: Math.min(expiresIn * 1000, 3_600_000) })
     },
     async find(id) {
-      const session = handles.get(id)
-      if (session) return asEngineSession(session, id)
+      const held = handles.get(id)
+      if (held) return asEngineSession(held.session, id)
       const stored = await state.get(anonymousKey(id))
       return stored === undefined ? undefined : JSON.parse(stored)
     },
@@ -129,7 +137,7 @@ export function createBridge({ state, clock, sessions, cookieName }: BridgeOptio
           .split(';')
           .filter((part) => !part.trim().startsWith(`${cookieName}=`))
         request.headers.cookie = [...others, ` ${cookieName}=${handle}`].join(';').trim()
-        handles.set(handle, visitor.session!)
+        handles.set(handle, { session: visitor.session! })
       }
       try {
         await work()

@@ -39,10 +39,11 @@ export function useCatalogClients(engine: Provider, catalog: Catalog): void {
   const known = new WeakMap<App, Client>()
   engine.Client.find = async (id: string) => {
     const app = typeof id === 'string' && id.length <= 64 ? await catalog.apps.find(id) : undefined
-    const metadata = app && clientMetadata(app)
-    if (!app || !metadata) return undefined
+    if (!app) return undefined
     let client = known.get(app)
     if (!client) {
+      const metadata = clientMetadata(app)
+      if (!metadata) return undefined
       client = new (engine.Client as unknown as new (metadata: ClientMetadata) => Client)(metadata)
       known.set(app, client)
     }

@@ -1,8 +1,8 @@
 /** The engine's configuration: what it offers, how long things live, and what it may never do. */
-import Provider, { type Configuration, type KoaContextWithOIDC } from 'oidc-provider'
+import Provider, { type AdapterPayload, type Configuration, errors, type KoaContextWithOIDC } from 'oidc-provider'
 import type { Log } from '#core/log'
 import type { People } from '#directory'
-import { type Outbound, pageRequestOf } from '#http'
+import { type Outbound, pageRequestOf, requestContext } from '#http'
 import type { Keys } from '#keys'
 import { errorView, type Presenter } from '#pages'
 import { CLAIMS, createFindAccount } from './account.ts'
@@ -39,6 +39,8 @@ export interface EngineOptions extends QuestionRooms, AdapterOptions {
 const MINUTE = 60
 const HOUR = 3600
 const DAY = 86_400
+/** 9999-12-31T23:59:59Z */
+const LAST_SECOND = 253_402_300_799
 
 export function createEngine(options: EngineOptions): Provider {
   const { issuer, catalog, questioning } = options
@@ -108,6 +110,27 @@ export function createEngine(options: EngineOptions): Provider {
     },
     pkce: { required: (_ctx, client) => client.tokenEndpointAuthMethod === 'none' || client['pkce'] !== 'optional' },
     extraClientMetadata: { properties: ['pkce'] },
+    // ATTACK: forgiving readers take one assertion in many spellings; and a mark of use cannot be kept for ever
+    assertJwtClientAuthClaimsAndHeader({ oidc }, { exp }) {
+      const parts = String(oidc.params?.['client_assertion']).split('.')
+      if (!parts.every((part) => Buffer.from(part, 'base64url').toString('base64url') === part))
+        throw new errors.InvalidClientAuth('client assertion is not canonical base64url')
+      if (!Number.isSafeInteger(exp) || Number(exp) > LAST_SECOND)
+        throw new errors.InvalidClientAuth('client assertion has no end that is a time')
+    },
+    async revokeGrantPolicy({ oidc }) {
+      const { AccessToken, RefreshToken } = oidc.entities
+      if (oidc.route !== 'token') return !(oidc.route === 'revocation' && AccessToken)
+      // the token endpoint revokes for one reason: something came a second time, and not at the same moment (`adapter.ts`)
+      const { provider } = oidc
+      const { code, device_code } = oidc.params as Record<string, string | undefined>
+      const again =
+        RefreshToken ??
+        (code ? await provider.AuthorizationCode.find(code, { ignoreExpiration: true }) : undefined) ??
+        (device_code ? await provider.DeviceCode.find(device_code, { ignoreExpiration: true }) : undefined)
+      if (again) await options.onReuse(again.kind, again as unknown as AdapterPayload)
+      return true
+    },
     issueRefreshToken: async (_ctx, client) => client.grantTypeAllowed('refresh_token'),
     rotateRefreshToken: true,
     allowOmittingSingleRegisteredRedirectUri: false,
@@ -124,8 +147,12 @@ export function createEngine(options: EngineOptions): Provider {
     clientBasedCORS: (_ctx, origin, client) =>
       (client.redirectUris ?? []).some((uri) => URL.parse(uri)?.origin === origin),
     async renderError(ctx, out, error) {
+      const { id } = requestContext(ctx.req)
+      // a client that was found; what the request said besides is anybody's text
+      const about = { request: id, error: out.error, client: ctx.oidc?.client?.clientId }
       if (error && !('statusCode' in error && Number(error.statusCode) < 500))
-        options.log.error('oidc-error', { error: out.error }, error)
+        options.log.error('oidc-error', about, error)
+      else options.log.warn('oidc-error-page', about)
       const code =
         out.error === 'server_error'
           ? 'internal'
@@ -135,9 +162,11 @@ export function createEngine(options: EngineOptions): Provider {
       const { status } = ctx
       answer(
         ctx,
-        options.presenter.page(pageRequestOf(ctx.req, issuer), (messages) => errorView({ code, home: '/' }, messages), {
-          status,
-        }),
+        options.presenter.page(
+          pageRequestOf(ctx.req, issuer),
+          (messages) => errorView({ code, reference: id, home: '/' }, messages),
+          { status },
+        ),
       )
     },
     fetch: async (url, init) => {

@@ -8,7 +8,7 @@ import type { Clock } from '#core/clock'
 import type { Log } from '#core/log'
 import { Refusal } from '#core/refusal'
 import type { People } from '#directory'
-import { type Outbound, pageRequestOf, type RawHandler, requestContext } from '#http'
+import { isCrossOrigin, type Outbound, pageRequestOf, type RawHandler, requestContext } from '#http'
 import type { Keys } from '#keys'
 import type { Presenter } from '#pages'
 import type { Devices, Outbox, Sessions } from '#sessions'
@@ -20,7 +20,7 @@ import type { Endings } from './endings.ts'
 import { createEngine, ENGINE_COOKIES } from './engine.ts'
 import { type Consents, createConsents } from './grants.ts'
 import { takeOverLogout } from './logout.ts'
-import { createQuestioning, type Proved, wantedBy } from './question.ts'
+import { ANOTHER_PERSON, createQuestioning, type Proved, wantedBy } from './question.ts'
 
 export interface OidcOptions {
   readonly issuer: string
@@ -95,6 +95,7 @@ export function openOidc(options: OidcOptions): OidcDoor {
         const wanted = wantedBy(ctx)
         const proved = ctx.oidc.result?.['login'] as Proved | undefined
         const hint = interaction.params['login_hint']
+        const another = interaction.prompt.reasons.includes(ANOTHER_PERSON)
         return signin.begin({
           id: interaction.uid,
           kind: 'app',
@@ -104,6 +105,7 @@ export function openOidc(options: OidcOptions): OidcDoor {
           ...(wanted ? { wanted } : {}),
           ...(proved?.session === undefined ? {} : { session: proved.session, startedAt: proved.since! }),
           ...(typeof hint === 'string' ? { loginHint: hint } : {}),
+          ...(another ? { somebodyElse: true } : {}),
           ...(asksConsent ? { consent: missing ?? [...ctx.oidc.requestParamOIDCScopes] } : {}),
         })
       },
@@ -111,9 +113,11 @@ export function openOidc(options: OidcOptions): OidcDoor {
     })
     const send = takeOverLogout(engine)
     engine.use(async (ctx, next) => {
-      // for the few pages that are the engine's own; it adds the hash of its script (`form_post`, sign-out)
-      ctx.set('content-security-policy', "default-src 'none'; script-src; base-uri 'none'; frame-ancestors 'none'")
-      if (addressOf(ctx.method, ctx.path).browser) ctx.set('cache-control', 'no-store')
+      if (addressOf(ctx.method, ctx.path).browser) {
+        // for the few pages that are the engine's own; it adds the hash of its script (`form_post`, sign-out)
+        ctx.set('content-security-policy', "default-src 'none'; script-src; base-uri 'none'; frame-ancestors 'none'")
+        ctx.set('cache-control', 'no-store')
+      }
       await next()
       await questioning.settled(ctx)
       await afterwards(ctx as KoaContextWithOIDC)
@@ -220,6 +224,9 @@ export function openOidc(options: OidcOptions): OidcDoor {
       await current.handle(request, response)
       return
     }
+    // ATTACK: a sibling host can plant the engine's cookie, and then knows the secret that its forms carry
+    if (request.method === 'POST' && isCrossOrigin(request.headers, new URL(issuer).origin))
+      throw new Refusal('cross-origin')
     const { cookies, address } = requestContext(request)
     const session = await sessions.find(cookies.get(sessions.cookieName))
     const device = session ? await devices.find(cookies.get(devices.cookieName), session.personId) : undefined

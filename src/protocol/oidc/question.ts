@@ -6,6 +6,7 @@ import { errors, interactionPolicy, type KoaContextWithOIDC } from 'oidc-provide
 import type { Access, Question, Verdict, Wanted } from '#access'
 import type { Catalog } from '#catalog'
 import type { Clock } from '#core/clock'
+import type { KnownAccount } from './account.ts'
 import type { Bridge } from './bridge.ts'
 
 export interface QuestionRooms {
@@ -27,8 +28,10 @@ export type Proved = {
   readonly since?: number
 }
 
-/** Checks of the engine's own that stay: they compare the request with who is signed in. */
-const KEPT = new Set(['login_prompt', 'id_token_hint', 'claims_id_token_sub_value'])
+/** The engine's own check that stays. */
+const KEPT = new Set(['login_prompt'])
+/** Why somebody is asked: the request names another person than the one signed in. */
+export const ANOTHER_PERSON = 'another_person'
 
 export function createQuestioning({ access, catalog, clock, bridge }: QuestionRooms) {
   const asked = new WeakMap<object, Promise<Asked>>()
@@ -62,10 +65,12 @@ export function createQuestioning({ access, catalog, clock, bridge }: QuestionRo
     const proved = oidc.result?.['login'] as Proved | undefined
     const begun = session && proved?.session === session.id ? proved.since : undefined
     const wanted = wantedBy(ctx)
+    const person = (oidc.account as KnownAccount | undefined)?.person
     const question: Question = {
       kind: 'app',
       app,
       session: oidc.session?.accountId === session?.personId ? session : undefined,
+      ...(person && person.id === session?.personId ? { person } : {}),
       device,
       address,
       startedAt: begun ?? clock.now(),
@@ -92,6 +97,7 @@ export function createQuestioning({ access, catalog, clock, bridge }: QuestionRo
           throw new errors.UnmetAuthenticationRequirements('requested authentication cannot be performed')
         return applies(answer)
       })
+    login.checks.add(new Check(ANOTHER_PERSON, 'the request is about another person', 'login_required', namesAnother))
     login.checks.add(
       check('refused', 'access_denied', 'access is refused by policy', ({ verdict }) => verdict.outcome === 'deny'),
     )
@@ -130,6 +136,26 @@ export function wantedBy(ctx: KoaContextWithOIDC): Wanted | undefined {
     ...(fresh ? { fresh: true } : {}),
   }
 }
+
+/**
+ * True when the request names another person than the one signed in (OIDC Core §3.1.2.1 id_token_hint, §5.5.1 sub).
+ * ATTACK: the engine forgets the hint on the way through a conversation, and asks in circles for a `sub`. Whoever was
+ * asked and is still somebody else gets no code: the app would take them for the person that it named.
+ */
+function namesAnother({ oidc }: KoaContextWithOIDC): boolean {
+  const { session, params, claims, result } = oidc
+  if (!session?.accountId) return false
+  const sub = (claims?.id_token as { sub?: { value?: unknown } | null } | undefined)?.sub
+  const hint = params?.['id_token_hint']
+  const named = [...(sub && 'value' in sub ? [sub.value] : []), ...(typeof hint === 'string' ? [subjectOf(hint)] : [])]
+  if (named.every((one) => one === session.accountId)) return false
+  if (result?.['login']) throw new errors.LoginRequired('the person whom the request names did not sign in')
+  return true
+}
+
+/** Of an ID token that the engine has verified when the request came. */
+const subjectOf = (idToken: string): unknown =>
+  JSON.parse(Buffer.from(idToken.split('.')[1] ?? '', 'base64url').toString('utf8')).sub
 
 function requestedStrengths(acrValues: unknown, claim: unknown): string[] {
   const asked = claim as { value?: unknown; values?: unknown } | null | undefined

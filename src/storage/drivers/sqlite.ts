@@ -6,12 +6,12 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { Kysely } from 'kysely'
+import { type CompiledQuery, Kysely } from 'kysely'
 import type { StorageDriver } from '../driver.ts'
 import { type SqliteConnections, sqliteDialect } from './sqlite-dialect.ts'
 import { openFile, peekFile } from './sqlite-file.ts'
 import { createSqliteState } from './sqlite-state.ts'
-import { Statements } from './sqlite-statements.ts'
+import { bound, Statements } from './sqlite-statements.ts'
 import { Writer } from './sqlite-writer.ts'
 
 export const sqliteDriver: StorageDriver = Object.freeze({
@@ -41,6 +41,10 @@ export const sqliteDriver: StorageDriver = Object.freeze({
     return {
       records: new Kysely({ dialect: sqliteDialect(connections) }),
       state: createSqliteState({ reader, writer, clock }),
+      append: ({ sql }: CompiledQuery, parameters: readonly unknown[]) =>
+        writer.write((statements) =>
+          Number(statements.prepare(sql).statement.run(...bound(parameters)).lastInsertRowid),
+        ),
       close: () => (closing ??= close()),
     }
   },
