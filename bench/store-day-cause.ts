@@ -1,4 +1,7 @@
-/** Why somebody was asked: the newest challenge among the receipts, decided again. */
+/**
+ * Why somebody was asked: the newest receipt of its kind, decided again. A step-up leaves a challenge; somebody unknown
+ * leaves none when asked to sign in, so there the rule is the one that then let them in.
+ */
 import { join } from 'node:path'
 import { decide, type Facts, loadPolicies } from '#policy'
 import type { Gateway } from '../test/support/gateway.ts'
@@ -12,13 +15,13 @@ export interface Cause {
 
 type Tables = { receipts: { id: number; outcome: string; facts: string } }
 
-export async function latestCause({ server, folder }: Gateway): Promise<Cause> {
+export async function latestCause({ server, folder }: Gateway, outcome: 'challenge' | 'allow'): Promise<Cause> {
   const { policies } = loadPolicies(join(folder, 'policies'))
   const receipt = await server.house.storage.records
     .withTables<Tables>()
     .selectFrom('receipts')
     .select('facts')
-    .where('outcome', '=', 'challenge')
+    .where('outcome', '=', outcome)
     .orderBy('id', 'desc')
     .limit(1)
     .executeTakeFirst()

@@ -114,7 +114,7 @@ export async function storeDay(): Promise<StoreDay> {
       const { url, verifier } = authorize(gateway.issuer, app, landing.callback)
       let page = await browser.open(url)
       if (!arrived(page, landing.callback)) {
-        const cause = await latestCause(gateway)
+        const challenge = await latestCause(gateway, 'challenge')
         const asked: string[] = []
         while (!arrived(page, landing.callback)) {
           if (asked.length >= MOST_PAGES) throw new Error(`${app} never opened: ${asked.join(', ')}`)
@@ -125,6 +125,7 @@ export async function storeDay(): Promise<StoreDay> {
           page = next
         }
         const kind = prompts.length === 0 || asked.includes('identifier') ? 'sign-in' : 'step-up'
+        const cause = kind === 'sign-in' ? await latestCause(gateway, 'allow') : challenge
         prompts.push({ at: new Date(at).toISOString().slice(11, 16), app, kind, asked, ...cause })
       }
       await exchange(gateway, app, page.url, landing.callback, verifier)

@@ -1,6 +1,7 @@
 /** Opens the rooms on the configured storage, in the order of their floors. The server and the command line share it. */
+import { existsSync } from 'node:fs'
 import { isAbsolute, resolve } from 'node:path'
-import { accessMigrations } from '#access'
+import { accessMigrations, createReceipts, RECEIPT_KEY } from '#access'
 import { auditMigrations, createAudit } from '#audit'
 import { catalogMigrations, openCatalog } from '#catalog'
 import type { House } from '#cli'
@@ -11,7 +12,7 @@ import type { Log } from '#core/log'
 import { directoryMigrations, openDirectory } from '#directory'
 import { factorsMigrations, openFactors } from '#factors'
 import { keysMigrations, openKeys, readMasterKey } from '#keys'
-import { attachEndings, consentMigrations } from '#protocol/oidc'
+import { attachEndings, consentMigrations, createConsents } from '#protocol/oidc'
 import { openDevices, openOutbox, openSessions, sessionsMigrations } from '#sessions'
 import { type Migration, openStorage } from '#storage'
 
@@ -83,6 +84,8 @@ export async function openHouse({
     people.onRemoved(async (personId) => {
       await factors.removeAll(personId, 'system')
       await devices.forgetAll(personId, 'system')
+      await createConsents(storage, clock).forget(personId)
+      await createReceipts(storage, clock, keys.derive(RECEIPT_KEY)).forget(personId)
     })
     return {
       storage,
@@ -103,6 +106,14 @@ export async function openHouse({
     await storage.close()
     throw error
   }
+}
+
+/** What `openHouse` would make anew; undefined where it finds everything. */
+export function missingFile({ settings, folder }: Pick<HouseOptions, 'settings' | 'folder'>): string | undefined {
+  const database = inFolder(settings.storage.url, folder).replace(/^sqlite:/, '')
+  if (database !== ':memory:' && !existsSync(database)) return `database at \`${database}\``
+  const key = resolve(folder, settings.secrets.key_file)
+  return settings.secrets.key === undefined && !existsSync(key) ? `master key at \`${key}\`` : undefined
 }
 
 function inFolder(url: string, folder: string): string {

@@ -2,12 +2,13 @@
 /** The command line's entrance. */
 import { createLog } from '#audit'
 import { runCommand, VERBS } from '#cli'
-import { openHouse } from './house.ts'
+import { missingFile, openHouse } from './house.ts'
 import { serveVerbs } from './serve.ts'
 
 process.exitCode = await runCommand({
   words: process.argv.slice(2),
   verbs: [...serveVerbs, ...VERBS],
+  missing: missingFile,
   // what programs read goes to standard output, what operators read to standard error
   openHouse: ({ settings, folder, clock }) =>
     openHouse({

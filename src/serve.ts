@@ -32,11 +32,27 @@ async function serve({ settings, folder, out, err }: Context): Promise<number> {
     await server.close()
     return 0
   } catch (error) {
-    const { syscall } = error as NodeJS.ErrnoException
-    if (error instanceof PoliciesInvalid || syscall === 'listen' || syscall === 'getaddrinfo') {
-      err((error as Error).message)
-      return 2
-    }
-    throw error
+    const said = whyNot(error, settings)
+    if (said === undefined) throw error
+    err(said)
+    return 2
   }
+}
+
+const LISTENING: Readonly<Record<string, string>> = {
+  EADDRINUSE: 'another program, or another Portico, listens on this address',
+  EADDRNOTAVAIL: 'this machine does not have this address',
+  EACCES: 'only a privileged user may listen on this port',
+}
+
+/** For what an operator can mend: one sentence that names the setting. */
+function whyNot(error: unknown, settings: Context['settings']): string | undefined {
+  if (error instanceof PoliciesInvalid) return error.message
+  const { syscall, code = '', port } = error as NodeJS.ErrnoException & { port?: number }
+  if (syscall === 'getaddrinfo') return (error as Error).message
+  if (syscall !== 'listen') return undefined
+  const addresses = { listen: settings.listen, 'management.listen': settings.management.listen }
+  const found = Object.entries(addresses).find(([, address]) => address.endsWith(`:${port}`))
+  const [name, address] = found ?? ['listen', String(port)]
+  return `\`${name}: ${address}\`: ${LISTENING[code] ?? 'cannot be listened on'} (${code})`
 }

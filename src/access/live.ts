@@ -23,7 +23,7 @@ const LOOK_EVERY: Millis = seconds(1)
 /** Throws with every problem in the message when there are no good policies to start with. */
 export function openLivePolicies({ folder, log }: { folder: string; log: Log }): LivePolicies {
   let seen = stampOf(folder)
-  const first = loadPolicies(folder)
+  const first = read(folder)
   if (!first.policies) throw new PoliciesInvalid(first.problems)
   let policies = first.policies
   let audit: Audit | undefined
@@ -31,12 +31,10 @@ export function openLivePolicies({ folder, log }: { folder: string; log: Log }):
 
   async function reload(): Promise<readonly Problem[]> {
     seen = stampOf(folder)
-    const next = loadPolicies(folder)
-    const failed = next.policies ? runPolicyTests(next.policies).filter((test) => !test.ok) : []
-    if (!next.policies || failed.length > 0) {
+    const next = read(folder)
+    if (!next.policies) {
       for (const problem of next.problems) log.warn('policies-refused', { problem: formatProblem(problem) })
-      for (const test of failed) log.warn('policies-refused', { problem: `${test.line} test-failed` })
-      await audit?.record('policies-refused', { actor: 'system', count: next.problems.length + failed.length })
+      await audit?.record('policies-refused', { actor: 'system', count: next.problems.length })
       return next.problems
     }
     if (next.policies.version === policies.version) return []
@@ -62,6 +60,29 @@ export function openLivePolicies({ folder, log }: { folder: string; log: Log }):
     close() {
       clearInterval(timer)
     },
+  }
+}
+
+/** Good policies are those whose own tests pass, at the start as much as later. */
+function read(folder: string): { readonly policies?: Policies; readonly problems: readonly Problem[] } {
+  const { policies, problems } = loadPolicies(folder)
+  const failed = policies ? runPolicyTests(policies).filter((test) => !test.ok) : []
+  if (policies && failed.length === 0) return { policies, problems }
+  const message = 'a test in the file fails: `portico policy test` tells what came instead'
+  return {
+    problems: [
+      ...problems,
+      ...failed.map(({ line }): Problem => {
+        const colon = line.lastIndexOf(':')
+        return {
+          file: line.slice(0, colon),
+          line: Number(line.slice(colon + 1)),
+          column: 1,
+          code: 'test-failed',
+          message,
+        }
+      }),
+    ],
   }
 }
 

@@ -27,6 +27,8 @@ export interface Receipts {
   /** Answers the reference. */
   add(facts: Facts, decision: Decision, person: string | undefined, app: string | undefined): Promise<string>
   find(reference: string): Promise<Receipt | undefined>
+  /** Of somebody who was removed: what was decided stays, what was known about them goes. */
+  forget(person: string): Promise<void>
   /** Newest first. */
   ofPerson(person: string, limit: number): Promise<Receipt[]>
 }
@@ -118,6 +120,10 @@ export function createReceipts(storage: Storage, clock: Clock, key: Buffer): Rec
       if (number === undefined) return undefined
       const row = await db.selectFrom('receipts').selectAll().where('id', '=', restore(number)).executeTakeFirst()
       return row && fromRow(row)
+    },
+
+    async forget(person) {
+      await db.updateTable('receipts').set({ facts: '{}' }).where('person', '=', person).execute()
     },
 
     async ofPerson(person, limit) {

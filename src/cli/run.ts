@@ -10,6 +10,8 @@ export interface RunOptions {
   readonly verbs: readonly Verb[]
   /** Opens the rooms on the configured storage. */
   openHouse(context: Omit<Context, 'open'>): Promise<House & { close(): Promise<void> }>
+  /** The first file without which the rooms would be opened on nothing. */
+  missing?(context: Omit<Context, 'open'>): string | undefined
   readonly out?: (line: string) => void
   readonly err?: (line: string) => void
   readonly clock?: Clock
@@ -53,8 +55,19 @@ export async function runCommand(options: RunOptions): Promise<number> {
     },
   }
   let house: (House & { close(): Promise<void> }) | undefined
+  const open = async () => {
+    // who looks in the wrong place must not leave an empty database there
+    const missing = verb.creates || house ? undefined : options.missing?.(context)
+    if (missing !== undefined)
+      throw new Refusal(
+        'database-missing',
+        `there is no ${missing}; start the gateway with \`portico serve\`, or name another settings file with --config`,
+      )
+    house ??= await options.openHouse(context)
+    return house
+  }
   try {
-    return await verb.run(args, { ...context, open: async () => (house ??= await options.openHouse(context)) })
+    return await verb.run(args, { ...context, open })
   } catch (error) {
     if (!(error instanceof Refusal)) throw error
     err(`${error.code}: ${error.say}${error.detail ? ` (${error.detail})` : ''}`)

@@ -62,6 +62,8 @@ export interface Verb {
   readonly options?: readonly string[]
   /** Flags without a value. */
   readonly switches?: readonly string[]
+  /** May be the first to open the storage: makes the database and the master key where there are none. */
+  readonly creates?: true
   /** 0 done, 1 the answer is no, 2 wrong use or cannot run. Refusals thrown become exit code 2 with their sentence. */
   run(args: Arguments, context: Context): Promise<number>
 }

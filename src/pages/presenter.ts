@@ -18,7 +18,17 @@ export interface Presenter {
 
 const A_YEAR = 31_536_000
 
-export function createPresenter(porch: { organisation: string; languages: readonly Language[] }): Presenter {
+/** `support` is the operator's own sentence on where to get help, in whatever language they wrote it. */
+export function createPresenter(porch: {
+  organisation: string
+  languages: readonly Language[]
+  support?: string | undefined
+}): Presenter {
+  const messagesIn = (language: Language): Messages => {
+    const messages = messagesFor(language)
+    if (porch.support === undefined) return messages
+    return { ...messages, error: { ...messages.error, next: `${messages.error.next} ${porch.support}` } }
+  }
   const languageOf = (request: PageRequest): Language =>
     chooseLanguage(
       request.headers['accept-language'],
@@ -27,10 +37,10 @@ export function createPresenter(porch: { organisation: string; languages: readon
     )
 
   return {
-    messages: (request) => messagesFor(languageOf(request)),
+    messages: (request) => messagesIn(languageOf(request)),
     page(request, view, options = {}) {
       const lang = languageOf(request)
-      const messages = messagesFor(lang)
+      const messages = messagesIn(lang)
       const chosen = request.query.get('lang')
       const { path = request.path, ...rest } = options
       const answer = document({

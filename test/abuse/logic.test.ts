@@ -1,6 +1,7 @@
 /** Flaws of logic: steps of two people, two browsers or two moments put together in a way nobody meant. */
 import { createServer } from 'node:net'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { REFUSALS } from '#core/refusals'
 import { formOf } from '../../demo/browser.ts'
 import { type Gateway, PASSWORD, startGateway } from '../support/gateway.ts'
 import { POLICIES } from '../support/policies.ts'
@@ -305,6 +306,16 @@ describe('the very first start', () => {
           body: new URLSearchParams({ username, name: username, password }),
         }).then(({ status }) => status)
       expect(await claim('root', 'short')).toBe(400)
+      const said = async (fields: Record<string, string>) =>
+        (await fetch(fresh.server.claimUrl!, { method: 'POST', body: new URLSearchParams(fields) })).text()
+      expect(await said({ username: 'root admin', name: 'Root', password: PASSWORD })).toContain(
+        REFUSALS['username-invalid'].say,
+      )
+      expect(await said({ username: 'root', name: '', password: PASSWORD })).toContain(REFUSALS['name-invalid'].say)
+      expect(await said({ username: 'root', name: 'Root', mail: 'root', password: PASSWORD })).toContain(
+        REFUSALS['mail-invalid'].say,
+      )
+      expect(await said({ username: 'root', name: 'Root', password: 'short' })).toContain(REFUSALS['password-weak'].say)
       // blanks at the ends belong to a password
       const typed = ` ${PASSWORD} `
       const all = await Promise.all(Array.from({ length: 20 }, (_, i) => claim(`root${i}`, typed)))
@@ -314,6 +325,7 @@ describe('the very first start', () => {
       expect(others).toEqual([])
       expect(await people.verifyPassword(one!.username, typed)).not.toBe('wrong')
       expect(await claim('late', typed)).toBe(404)
+      expect(await (await fetch(fresh.server.claimUrl!)).text()).toContain(REFUSALS['claim-used'].say)
     } finally {
       await fresh.close()
     }

@@ -7,6 +7,7 @@ import { auditMigrations, createAudit } from '#audit'
 import { type Catalog, catalogMigrations, openCatalog } from '#catalog'
 import { systemClock } from '#core/clock'
 import { silentLog } from '#core/log'
+import { createHashing, directoryMigrations, openDirectory, type People } from '#directory'
 import { keysMigrations, openKeys } from '#keys'
 import { openStorage, type Storage } from '#storage'
 
@@ -27,6 +28,8 @@ const sealing = (async () => {
   return keys
 })()
 
+const hashes = createHashing({ clock: systemClock })
+
 export function folder(files: Record<string, string> = {}): string {
   const path = mkdtempSync(join(tmpdir(), 'portico-catalog-'))
   afterAll(() => rmSync(path, { recursive: true, force: true }))
@@ -39,6 +42,7 @@ export function folder(files: Record<string, string> = {}): string {
 
 export interface TestHouse {
   readonly catalog: Catalog
+  readonly people: People
   readonly storage: Storage
   readonly audit: ReturnType<typeof createAudit>
   readonly clock: { now(): number; advance(ms: number): void }
@@ -60,7 +64,7 @@ export async function openHouse(
     url: options.url ?? 'sqlite::memory:',
     clock,
     log,
-    migrations: [...auditMigrations, ...keysMigrations, ...catalogMigrations],
+    migrations: [...auditMigrations, ...keysMigrations, ...directoryMigrations, ...catalogMigrations],
   })
   const audit = createAudit({ storage, clock, log })
   const keys = await sealing
@@ -73,5 +77,8 @@ export async function openHouse(
     templates: options.templates ?? SHIPPED,
     ...(policyNames && { policyNames }),
   })
-  return { catalog, storage, audit, clock, close: () => storage.close() }
+  const directories = [{ id: 'local', kind: 'local' as const }]
+  const hashing = await hashes
+  const people = await openDirectory({ storage, clock, log, audit, directories, folder: tmpdir(), hashing })
+  return { catalog, people, storage, audit, clock, close: () => storage.close() }
 }

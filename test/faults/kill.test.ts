@@ -75,7 +75,10 @@ async function signIn(visit: Visit, part: number): Promise<void> {
   try {
     let page = await browser.open(authorize(visit))
     page = await browser.submit(formOf(page, 'identifier'), { username: visit.username })
-    page = await browser.submit(formOf(page, 'password'), { password: PASSWORD })
+    const form = formOf(page, 'password')
+    // on a busy machine many are turned away at first, as all of them come at once
+    do page = await browser.submit(form, { password: PASSWORD })
+    while (page.status === 503)
     const code = page.url.searchParams.get('code')
     if (!code) return
     if (part === 0) {

@@ -351,6 +351,31 @@ describe('who gets in', () => {
   })
 })
 
+describe('somebody who is removed', () => {
+  test('leaves decisions behind, but nothing that was known about them', async () => {
+    const { people, storage } = gateway.server.house
+    const { id } = await people.add(
+      {
+        username: 'gone',
+        name: 'Gone',
+        groups: ['staff'],
+        attributes: { team: ['canaries'] },
+        password: 'a lamp post in the rain',
+      },
+      'test',
+    )
+    const browser = browserOf()
+    const party = await relyingParty(gateway, 'theirs')
+    const asked = await typePassword(browser, await browser.open((await party.begin()).url.href), 'gone')
+    await browser.submit(formOf(asked, 'consent'), { answer: 'allow' })
+    await people.remove(id, 'test')
+    const rows = await storage.records.selectFrom('receipts').selectAll().where('person', '=', id).execute()
+    expect(rows.length).toBeGreaterThan(0)
+    expect(JSON.stringify(rows)).not.toMatch(/canaries|"gone"/)
+    expect(await storage.records.selectFrom('consents').selectAll().where('person', '=', id).execute()).toEqual([])
+  })
+})
+
 describe('consent', () => {
   test('an app that is not ours asks once what it may know, and not again in the next session', async () => {
     const party = await relyingParty(gateway, 'theirs')
@@ -423,6 +448,26 @@ describe('machines and tools', () => {
       }),
     })
     expect(response.status).toBe(200)
+  })
+
+  test('a page that refuses a request has a reference, and the log says under it which app and why', async () => {
+    const wrong = new URLSearchParams({
+      client_id: 'web',
+      response_type: 'code',
+      redirect_uri: 'https://wrong.example',
+    })
+    const page = await (await fetch(`${gateway.issuer}/oauth2/auth?${wrong}`)).text()
+    const [reference] = /E-[0-9A-Z-]{4,}/.exec(page) ?? []
+    const lines = gateway.log().trim().split('\n')
+    const line = lines.map((one) => JSON.parse(one)).find(({ request }) => request === reference)
+    expect(line).toMatchObject({ kind: 'InvalidRedirectUri', client: 'web' })
+    expect(JSON.stringify(line)).not.toContain('wrong.example')
+
+    const unknown = new URLSearchParams({ client_id: 'sam@kestrel.example', response_type: 'code' })
+    expect((await fetch(`${gateway.issuer}/oauth2/auth?${unknown}`)).status).toBe(400)
+    const last = gateway.log().trim().split('\n').at(-1)!
+    expect(JSON.parse(last)).toMatchObject({ error: 'invalid_client' })
+    expect(last).not.toContain('kestrel')
   })
 
   test('sub is opaque', () => {

@@ -1,4 +1,5 @@
 /** What the `apps` and `catalog` verbs share: where templates are, and how an app is printed. */
+import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { type App, type Endpoints, openTemplates, type Snippet, type Template, type Templates } from '#catalog'
 import { Refusal } from '#core/refusal'
@@ -7,6 +8,13 @@ import type { Context } from '../verb.ts'
 /** The templates need no storage, so a verb that only looks them up opens none. */
 export const templatesOf = (context: Context): Templates =>
   openTemplates(resolve(context.folder, context.settings.catalog), context.settings.catalog)
+
+/** For verbs that can do nothing without the catalog. Throws `settings-invalid` where its folder is not there. */
+export function catalogOf(context: Context): Templates {
+  const folder = resolve(context.folder, context.settings.catalog)
+  if (!existsSync(folder)) throw new Refusal('settings-invalid', `catalog: there is no folder \`${folder}\``)
+  return templatesOf(context)
+}
 
 export const endpointsOf = (issuer: string): Endpoints => {
   const base = issuer.replace(/\/$/, '')

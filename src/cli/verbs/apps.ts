@@ -2,7 +2,7 @@
 import { type App, isRequired, type Manifest, renderSettings, type Template } from '#catalog'
 import { Refusal } from '#core/refusal'
 import type { Arguments, Context, Verb } from '../verb.ts'
-import { endpointsOf, rows, shown, snippetLines, templateFor, templatesOf, written } from './app-lines.ts'
+import { catalogOf, endpointsOf, rows, shown, snippetLines, templateFor, templatesOf, written } from './app-lines.ts'
 import { manifestVerbs } from './manifests.ts'
 
 const BY = 'cli'
@@ -12,7 +12,7 @@ const searchApps: Verb = {
   usage: 'apps search WORD',
   summary: 'templates of the catalog by name, vendor or category',
   async run(args, context) {
-    const found = await templatesOf(context).search(args.positional.join(' '))
+    const found = await catalogOf(context).search(args.positional.join(' '))
     const width = Math.max(0, ...found.map(({ slug }) => slug.length))
     context.print(found, () =>
       found.length > 0
@@ -40,6 +40,7 @@ const addApp: Verb = {
   words: ['apps', 'add'],
   usage: 'apps add SLUG [--set KEY=VALUE]… [--id ID] [--policy P] [--audience GROUP]…',
   summary: "register an app from the catalog; --audience '*' is everybody who has signed in",
+  creates: true,
   options: ['set', 'id', 'policy', 'audience'],
   async run(args, context) {
     const [slug, ...more] = args.positional
@@ -48,7 +49,7 @@ const addApp: Verb = {
       context.err(typeof inputs === 'string' ? inputs : `usage: portico ${addApp.usage}`)
       return 2
     }
-    const template = await templateFor(slug, templatesOf(context), context)
+    const template = await templateFor(slug, catalogOf(context), context)
     if (!template) return 2
     const missing = Object.entries(template.inputs).filter(
       ([name, input]) => isRequired(input) && !Object.hasOwn(inputs, name),
@@ -64,11 +65,14 @@ const addApp: Verb = {
       ...(policy !== undefined && { policy }),
       ...(audience.length > 0 && { audience: [...audience] }),
     }
-    const { catalog } = await context.open()
+    const { catalog, people } = await context.open()
     const issues = await catalog.apps.check(manifest)
     for (const { code, message } of issues) context.err(`${code}: ${message}${HINTS[code] ?? ''}`)
     if (issues.length > 0) return 2
     const { app, clientSecret } = await catalog.apps.register(manifest, BY)
+    const known = new Set((await people.groups()).map(({ name }) => name))
+    for (const group of app.audience.filter((one) => one !== '*' && !known.has(one)))
+      context.err(`warning: nobody known here is in the group \`${group}\`, so it lets nobody in yet`)
     const endpoints = endpointsOf(context.settings.issuer)
     const settings = renderSettings(app, template, endpoints, clientSecret)
     const made = {

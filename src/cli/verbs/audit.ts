@@ -3,6 +3,7 @@ import { type AuditEntry, type AuditEvent, EVENTS } from '#audit'
 import type { Clock, Instant } from '#core/clock'
 import { parseDuration } from '#core/duration'
 import { nearest } from '#core/nearest'
+import type { People, Person } from '#directory'
 import type { Arguments, Context, Verb } from '../verb.ts'
 
 const MOST = 1000
@@ -48,7 +49,7 @@ const tail: Verb = {
 const search: Verb = {
   words: ['audit', 'search'],
   usage:
-    'audit search [--subject ID] [--actor ID] [--event E] [--app A] [--receipt REF] [--since 7d] [--until T] [--before N] [--limit N]',
+    'audit search [--subject USERNAME|ID] [--actor ID] [--event E] [--app A] [--receipt REF] [--since 7d] [--until T] [--before N] [--limit N]',
   summary: 'what happened to a person, an app or a decision, the newest first',
   options: ['subject', 'actor', 'event', 'app', 'receipt', 'since', 'until', 'before', 'limit'],
   async run(args, context) {
@@ -76,9 +77,11 @@ const search: Verb = {
       context.err('--before: expected the id of an entry')
       return 2
     }
-    const { audit } = await context.open()
+    const { audit, people } = await context.open()
+    const subject = args.flag('subject')
     const found = await audit.search({
-      subject: args.flag('subject'),
+      // whoever was removed is in the trail under an id that is nobody's any more
+      subject: subject === undefined ? undefined : ((await personNamed(subject, people))?.id ?? subject),
       actor: args.flag('actor'),
       app: args.flag('app'),
       receipt: args.flag('receipt'),
@@ -91,5 +94,9 @@ const search: Verb = {
     return found.length > 0 ? 0 : 1
   },
 }
+
+/** By id, else by user name. A directory that cannot be asked keeps nobody from reading the trail. */
+const personNamed = async (named: string, people: People): Promise<Person | undefined> =>
+  (await people.byId(named)) ?? people.find(named).catch(() => undefined)
 
 export const auditVerbs: Verb[] = [tail, search]

@@ -4,7 +4,7 @@ import { stringify } from 'yaml'
 import { openTemplates } from '#catalog'
 import { formatProblem } from '#config'
 import type { Verb } from '../verb.ts'
-import { templateFor, templatesOf } from './app-lines.ts'
+import { catalogOf, templateFor } from './app-lines.ts'
 
 const checkCatalog: Verb = {
   words: ['catalog', 'check'],
@@ -16,7 +16,7 @@ const checkCatalog: Verb = {
       context.err(`usage: portico ${checkCatalog.usage}`)
       return 2
     }
-    const templates = folder === undefined ? templatesOf(context) : openTemplates(resolve(folder), folder)
+    const templates = folder === undefined ? catalogOf(context) : openTemplates(resolve(folder), folder)
     const { count, problems } = await templates.check()
     if (count + problems.length === 0) {
       context.err(`there is no template in \`${folder ?? context.settings.catalog}\``)
@@ -40,7 +40,7 @@ const showTemplate: Verb = {
       context.err(`usage: portico ${showTemplate.usage}`)
       return 2
     }
-    const template = await templateFor(slug, templatesOf(context), context)
+    const template = await templateFor(slug, catalogOf(context), context)
     if (!template) return 2
     context.print(template, () => stringify(template, { lineWidth: 0 }).trimEnd())
     return 0

@@ -1,16 +1,30 @@
-import { formatProblem, settingsJsonSchema, showSettings } from '#config'
+import { existsSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { formatProblem, type LoadedSettings, type Problem, settingsJsonSchema, showSettings } from '#config'
 import type { Verb } from '../verb.ts'
+
+/** Folders that the settings name and that are not there, at the place where each was named. */
+function missingFolders({ settings, folder, origins }: LoadedSettings, file: string): Problem[] {
+  if (!settings) return []
+  return (['policies', 'catalog'] as const)
+    .filter((name) => !existsSync(resolve(folder, settings[name])))
+    .map((name) => {
+      const origin = origins.get(name)
+      const [, place = origin ?? file, line = 1] = /^(.*):(\d+)$/.exec(origin ?? '') ?? []
+      const message = `\`${name}\`: there is no folder \`${resolve(folder, settings[name])}\``
+      return { file: place, line: Number(line), column: 1, code: 'folder-missing', message }
+    })
+}
 
 export const configVerbs: readonly Verb[] = [
   {
     words: ['config', 'check'],
     usage: 'config check',
     summary: 'check the settings; prints all problems as file:line:column code message',
-    async run(_args, { loaded, print }) {
-      print(loaded.problems, () =>
-        loaded.problems.length === 0 ? 'settings are fine' : loaded.problems.map(formatProblem),
-      )
-      return loaded.problems.length === 0 ? 0 : 1
+    async run(args, { loaded, print }) {
+      const problems = [...loaded.problems, ...missingFolders(loaded, args.flag('config') ?? 'portico.yaml')]
+      print(problems, () => (problems.length === 0 ? 'settings are fine' : problems.map(formatProblem)))
+      return problems.length === 0 ? 0 : 1
     },
   },
   {

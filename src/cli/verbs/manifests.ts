@@ -55,6 +55,7 @@ const applyManifests: Verb = {
   words: ['apps', 'apply'],
   usage: 'apps apply FILE|DIR [--dry-run] [--prune]',
   summary: 'make the registered apps what the manifests say: all of them, or nothing',
+  creates: true,
   switches: ['dry-run', 'prune'],
   async run(args, context) {
     const [path, ...more] = args.positional

@@ -31,7 +31,8 @@ const FORMATS: Readonly<Record<string, 'csv' | 'jsonl'>> = Object.freeze({
 export const importPeople: Verb = {
   words: ['people', 'import'],
   usage: 'people import FILE [--format csv|jsonl] [--directory ID] [--dry-run] [--allow-administrators]',
-  summary: `add and change local people from CSV or JSON Lines (${IMPORT_COLUMNS.join(', ')})`,
+  summary: `add and change local people from CSV or JSON Lines (${IMPORT_COLUMNS.join(', ')}); several groups are separated by ;`,
+  creates: true,
   options: ['format', 'directory'],
   switches: ['dry-run', 'allow-administrators'],
   async run(args, context) {

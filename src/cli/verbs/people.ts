@@ -9,6 +9,7 @@ const addPerson: Verb = {
   usage:
     'people add USERNAME --name NAME [--group G]… [--mail M] [--given-name N] [--family-name N] [--organisation O] [--language L] [--directory ID] [--password-file F | --password-stdin]',
   summary: 'add a person to a local directory',
+  creates: true,
   options: [
     'name',
     'group',

@@ -1,6 +1,8 @@
 /** What the verbs on people share: whom a name means, and how a person is printed. */
 import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
+import { createInterface } from 'node:readline'
+import { Writable } from 'node:stream'
 import { Refusal } from '#core/refusal'
 import type { Person } from '#directory'
 import type { Arguments, Context, House, Verb } from '../verb.ts'
@@ -53,7 +55,11 @@ export async function passwordFrom(args: Arguments): Promise<string | undefined>
   if (file !== undefined && args.has('password-stdin'))
     throw new Refusal('input-invalid', '--password-file or --password-stdin, not both')
   const text =
-    file !== undefined ? await readSecret(resolve(file)) : args.has('password-stdin') ? await readStdin() : undefined
+    file !== undefined
+      ? await readSecret(resolve(file))
+      : args.has('password-stdin')
+        ? await (process.stdin.isTTY ? askUnseen() : readStdin())
+        : undefined
   return text?.replace(/\r?\n$/, '')
 }
 
@@ -63,6 +69,22 @@ async function readSecret(file: string): Promise<string> {
   } catch (error) {
     throw new Refusal('input-invalid', `--password-file cannot be read: ${(error as NodeJS.ErrnoException).code}`)
   }
+}
+
+/** One line from the terminal, which does not show it. */
+function askUnseen(): Promise<string> {
+  const silent = new Writable({ write: (_chunk, _encoding, done) => done() })
+  const lines = createInterface({ input: process.stdin, output: silent, terminal: true })
+  process.stderr.write('Password: ')
+  return new Promise((resolve, reject) => {
+    lines.once('line', resolve)
+    lines.once('close', () => {
+      process.stderr.write('\n')
+      reject(new Refusal('input-invalid', 'no password was typed'))
+    })
+    lines.once('line', () => lines.close())
+    lines.once('SIGINT', () => lines.close())
+  })
 }
 
 async function readStdin(): Promise<string> {

@@ -73,6 +73,8 @@ function checkFlags(args: Arguments): string | undefined {
   if (sources.length === 0) return 'policy explain takes --user and --app, or --facts FILE, or --receipt REF'
   if (sources.length > 1)
     return 'policy explain takes either --facts or --receipt or --user, --app, --ip, --device and --at'
+  if (sources[0] === 'places' && args.flag('app') === undefined && args.flag('policy') === undefined)
+    return 'say which --app or --policy: without one there is nothing to decide'
   const wanted = args.flag('assert')
   if (wanted !== undefined && !OUTCOMES.includes(wanted)) return '`--assert` takes allow, deny or challenge'
   return undefined
@@ -107,7 +109,10 @@ async function gatherFacts(args: Arguments, context: Context): Promise<Facts | u
   const person = username === undefined ? undefined : await house!.people.find(username)
   const app = appId === undefined ? undefined : await house!.catalog.apps.find(appId)
   if ((username !== undefined && !person) || (appId !== undefined && !app)) {
-    context.err(person || username === undefined ? 'there is no such app' : 'there is no such person')
+    if (username !== undefined && !person)
+      context.err(`there is no such person: \`${username}\`; \`people list\` shows who is there`)
+    if (appId !== undefined && !app)
+      context.err(`there is no such app: \`${appId}\`; \`apps list\` shows what there is`)
     return undefined
   }
   const session = person && (await house!.sessions.ofPerson(person.id)).sort((a, b) => b.startedAt - a.startedAt)[0]

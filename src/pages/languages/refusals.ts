@@ -51,6 +51,11 @@ const TRANSLATED: Readonly<Record<RefusalCode, Readonly<Record<Exclude<Language,
     de: 'Dieses Formular wurde von einer anderen Website gesendet.',
     ru: 'Эта форма отправлена с другого сайта.',
   },
+  'database-missing': {
+    nl: 'Hier is nog geen database.',
+    de: 'Hier gibt es noch keine Datenbank.',
+    ru: 'Здесь пока нет базы данных.',
+  },
   'device-unknown': {
     nl: 'Dit apparaat is niet bekend.',
     de: 'Dieses Gerät ist nicht bekannt.',

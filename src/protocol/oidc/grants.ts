@@ -31,6 +31,8 @@ export interface Consents {
   add(person: string, app: string, scopes: readonly string[]): Promise<void>
   ofPerson(person: string): Promise<{ app: string; scopes: readonly string[] }[]>
   withdraw(person: string, app: string): Promise<boolean>
+  /** Of somebody who was removed. */
+  forget(person: string): Promise<void>
 }
 
 export function createConsents(storage: Storage, clock: Clock): Consents {
@@ -58,6 +60,9 @@ export function createConsents(storage: Storage, clock: Clock): Consents {
     async ofPerson(person) {
       const rows = await db.selectFrom('consents').selectAll().where('person', '=', person).execute()
       return rows.map((row) => ({ app: row.app, scopes: row.scopes.split(' ') }))
+    },
+    async forget(person) {
+      await db.deleteFrom('consents').where('person', '=', person).execute()
     },
     async withdraw(person, app) {
       const gone = await db

@@ -16,7 +16,7 @@
 import type { OidcDoor, OidcOptions } from './open.ts'
 
 export { attachEndings, type Endings } from './endings.ts'
-export { consentMigrations } from './grants.ts'
+export { consentMigrations, createConsents } from './grants.ts'
 export type { OidcDoor, OidcOptions } from './open.ts'
 
 /** Loads the engine only now: the command line opens the rooms without it. */

@@ -50,6 +50,9 @@ export interface OidcDoor {
   deliverLogouts(): Promise<number>
 }
 
+/** A user name at its longest. */
+const LONGEST_HINT = 256
+const DOCUMENTS = /^\/(?:oauth2\/jwks|\.well-known\/.*)$/
 const RESUME = /^\/oauth2\/(?:auth|device)\/([A-Za-z0-9_-]{10,64})$/
 
 export function openOidc(options: OidcOptions): OidcDoor {
@@ -104,7 +107,7 @@ export function openOidc(options: OidcOptions): OidcDoor {
           formTargets: redirectUri ? [redirectUri] : [],
           ...(wanted ? { wanted } : {}),
           ...(proved?.session === undefined ? {} : { session: proved.session, startedAt: proved.since! }),
-          ...(typeof hint === 'string' ? { loginHint: hint } : {}),
+          ...(typeof hint === 'string' ? { loginHint: hint.slice(0, LONGEST_HINT) } : {}),
           ...(another ? { somebodyElse: true } : {}),
           ...(asksConsent ? { consent: missing ?? [...ctx.oidc.requestParamOIDCScopes] } : {}),
         })
@@ -118,6 +121,8 @@ export function openOidc(options: OidcOptions): OidcDoor {
         ctx.set('content-security-policy', "default-src 'none'; script-src; base-uri 'none'; frame-ancestors 'none'")
         ctx.set('cache-control', 'no-store')
       }
+      // a new key is published one hour before it signs (`#keys`): nobody may keep the old list for longer
+      else if (DOCUMENTS.test(ctx.path)) ctx.set('cache-control', 'public, max-age=1800')
       await next()
       await questioning.settled(ctx)
       await afterwards(ctx as KoaContextWithOIDC)
