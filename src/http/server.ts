@@ -195,8 +195,9 @@ function send(response: ServerResponse, answer: Answer, secure: boolean, headOnl
       'set-cookie',
       answer.cookies.map((c) => cookieHeader(c, secure)),
     )
-  const body = answer.body ?? ''
-  response.setHeader('content-length', Buffer.byteLength(body))
+  // made bytes once: a page is a long chain of pieces, and both its length and its sending would walk it
+  const body = Buffer.from(answer.body ?? '')
+  response.setHeader('content-length', body.length)
   response.end(headOnly ? '' : body)
 }
 

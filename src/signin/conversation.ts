@@ -232,6 +232,8 @@ export function createConversation(rooms: SigninRooms) {
     }
     const changed = errands.changed(errand, changes)
     const [next] = await Promise.all([placeOf(request, changed, access.preview, session && { session }), noted])
+    // ATTACK: switched off between the check and the start, the session must not wait for the day they come back
+    if (session && !next.session) await sessions.end(session.id, 'person-disabled', 'system')
     return { place: next, cookies }
   }
 

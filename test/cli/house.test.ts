@@ -127,6 +127,6 @@ test('`audit search --subject` takes a user name, or the id of somebody who is g
   expect(line).toContain('person-added')
   const id = /subject=(\S+)/.exec(line!)![1]!
   await run('people', 'remove', 'sam')
-  expect((await run('audit', 'search', '--subject', id)).out).toHaveLength(2)
+  expect((await run('audit', 'search', '--subject', id)).out[0]).toContain('person-removed')
   expect((await run('audit', 'search', '--subject', 'sam')).code).toBe(1)
 })

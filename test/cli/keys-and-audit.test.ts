@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { type Audit, auditMigrations, createAudit } from '#audit'
 import { silentLog } from '#core/log'
+import { directoryMigrations, openDirectory, type People } from '#directory'
 import { type Keys, keysMigrations, openKeys } from '#keys'
 import { openStorage, type Storage } from '#storage'
 import type { Arguments, Context } from '../../src/cli/verb.ts'
@@ -12,11 +13,13 @@ const clock = { now: () => Date.UTC(2026, 10, 22, 12) }
 let storage: Storage
 let audit: Audit
 let keys: Keys
+let people: People
 beforeEach(async () => {
-  const migrations = [...auditMigrations, ...keysMigrations]
+  const migrations = [...auditMigrations, ...keysMigrations, ...directoryMigrations]
   storage = await openStorage({ url: 'sqlite::memory:', clock, log: silentLog, migrations })
   audit = createAudit({ storage, clock, log: silentLog })
   keys = await openKeys({ storage, clock, log: silentLog, audit, masterKey: randomBytes(32) })
+  people = await openDirectory({ storage, clock, log: silentLog, audit, directories: [], folder: '.' })
 })
 afterEach(() => storage.close())
 
@@ -39,7 +42,7 @@ async function run(words: string, flags: Record<string, string> = {}) {
       values.push(value)
       said.push(...[human()].flat())
     },
-    open: async () => ({ storage, audit, keys, clock, log: silentLog }),
+    open: async () => ({ storage, audit, keys, people, clock, log: silentLog }),
   } as unknown as Context
   const verb = [...keysVerbs, ...auditVerbs].find((one) => one.words.join(' ') === words)!
   for (const name of Object.keys(flags)) expect(verb.options).toContain(name)
