@@ -262,6 +262,7 @@ test('of two first starts at once one makes the claim, the master key and the si
     database.close()
     const later = await started(place.config)
     expect(later.out()).not.toContain('/claim/')
+    expect(later.out()).toContain('portico people add')
   } finally {
     for (const serving of open.splice(0)) await serving.stop()
     place.remove()

@@ -39,6 +39,7 @@ const browserOf = () => createBrowser({ stopAt: CALLBACK })
 beforeAll(async () => {
   gateway = await startGateway({
     policies: POLICIES,
+    settings: { support: 'Call the helpdesk: 4711' },
     people: [
       {
         username: 'sam',
@@ -458,6 +459,8 @@ describe('machines and tools', () => {
     })
     const page = await (await fetch(`${gateway.issuer}/oauth2/auth?${wrong}`)).text()
     const [reference] = /E-[0-9A-Z-]{4,}/.exec(page) ?? []
+    expect(page).toContain('Call the helpdesk: 4711')
+    expect(await (await fetch(`${gateway.issuer}/nowhere`)).text()).toContain('Call the helpdesk: 4711')
     const lines = gateway.log().trim().split('\n')
     const line = lines.map((one) => JSON.parse(one)).find(({ request }) => request === reference)
     expect(line).toMatchObject({ kind: 'InvalidRedirectUri', client: 'web' })
@@ -466,7 +469,7 @@ describe('machines and tools', () => {
     const unknown = new URLSearchParams({ client_id: 'sam@kestrel.example', response_type: 'code' })
     expect((await fetch(`${gateway.issuer}/oauth2/auth?${unknown}`)).status).toBe(400)
     const last = gateway.log().trim().split('\n').at(-1)!
-    expect(JSON.parse(last)).toMatchObject({ error: 'invalid_client' })
+    expect(JSON.parse(last)).toMatchObject({ code: 'invalid_client' })
     expect(last).not.toContain('kestrel')
   })
 

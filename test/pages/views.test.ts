@@ -2,7 +2,7 @@
 import { gzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { contentSecurityPolicy, document, identifierView, LANGUAGES, messagesFor, safeHref } from '#pages'
+import { browserName, contentSecurityPolicy, document, identifierView, LANGUAGES, messagesFor, safeHref } from '#pages'
 import { NONCE, page, samples } from './samples.ts'
 
 const names = Object.keys(samples(messagesFor('en')))
@@ -199,4 +199,10 @@ test('the language switch keeps the page and never leaves this host', () => {
   expect(body('/signin/abc?app=crm&lang=ru')).toContain('href="/signin/abc?app=crm&amp;lang=nl"')
   for (const path of ['//evil.example/x', '/\\evil.example', 'https://evil.example/', '/\t/evil.example'])
     expect(body(path)).toContain('href="/?lang=nl"')
+})
+
+test('a browser without a window has the name of the browser that it is', () => {
+  const agent =
+    'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) HeadlessChrome/141.0 Safari/537.36'
+  expect(browserName(messagesFor('en'), agent)).toBe('Chrome on Linux')
 })

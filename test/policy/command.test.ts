@@ -296,6 +296,17 @@ describe('policy explain --user --app', () => {
   })
 
   test.each(['--user nobody --app crm', '--user sam --app none'])('%s says that there is none', async (words) => {
-    expect(await explain(words)).toMatchObject({ code: 2, err: [expect.stringMatching(/^there is no such/)] })
+    expect(await explain(words)).toMatchObject({
+      code: 2,
+      err: [expect.stringMatching(/^there is no such (person: `nobody`|app: `none`)/)],
+    })
+  })
+
+  test('without an app or a policy there is nothing to decide', async () => {
+    expect(await explain('--user sam --ip 192.0.2.1')).toMatchObject({
+      code: 2,
+      err: [expect.stringContaining('say which --app or --policy')],
+    })
+    expect((await explain('--user sam --ip 192.0.2.1 --policy p')).code).toBe(0)
   })
 })

@@ -149,7 +149,7 @@ export function createEngine(options: EngineOptions): Provider {
     async renderError(ctx, out, error) {
       const { id } = requestContext(ctx.req)
       // a client that was found; what the request said besides is anybody's text
-      const about = { request: id, error: out.error, kind: error?.name, client: ctx.oidc?.client?.clientId }
+      const about = { request: id, code: out.error, kind: error?.name, client: ctx.oidc?.client?.clientId }
       if (error && !('statusCode' in error && Number(error.statusCode) < 500))
         options.log.error('oidc-error', about, error)
       else options.log.warn('oidc-error-page', about)
