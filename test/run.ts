@@ -1,6 +1,6 @@
 /** `npm test`: packages, lint, types, then every test. Ends with `N passed, N failed`. */
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
@@ -48,10 +48,15 @@ if (missing.length > 0) {
 count(run(bin('biome'), ['ci', '--error-on-warnings', '.']))
 count(run(bin('tsc'), []))
 
+// whatever a test leaves behind goes with this folder; servers that run as somebody else look into it
 const folder = mkdtempSync(join(tmpdir(), 'portico-test-'))
+chmodSync(folder, 0o755)
 const report = join(folder, 'report.json')
 const filters = process.argv.slice(2)
-run(bin('vitest'), ['run', '--reporter=default', '--reporter=json', `--outputFile.json=${report}`, ...filters])
+run(bin('vitest'), ['run', '--reporter=default', '--reporter=json', `--outputFile.json=${report}`, ...filters], {
+  ...process.env,
+  TMPDIR: folder,
+})
 try {
   const result = JSON.parse(readFileSync(report, 'utf8')) as {
     numPassedTests: number

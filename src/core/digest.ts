@@ -12,6 +12,6 @@ export const sha256Version = (text: string | Buffer): string =>
 export function constantTimeEqual(a: string, b: string): boolean {
   // both sides are hashed first: timingSafeEqual needs equal lengths, and a length must not tell either; as UTF-16,
   // because UTF-8 writes every half of a surrogate pair as the same U+FFFD
-  const digest = (text: string) => createHash('sha256').update(text, 'utf16le').digest()
+  const digest = (text: string) => hash('sha256', Buffer.from(text, 'utf16le'), 'buffer')
   return timingSafeEqual(digest(a), digest(b))
 }

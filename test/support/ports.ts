@@ -1,15 +1,25 @@
-/** Free ports on the loopback address. */
-
-import type { AddressInfo } from 'node:net'
+/**
+ * Free ports on the loopback address. Each test worker has a range of its own, below the ports that the system gives to
+ * outgoing connections: nobody else takes a port between its being found free and the server's listening on it.
+ */
 import { createServer } from 'node:net'
 
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
+const RANGE = 400
+const WORKERS = 30
+const first = 20_000 + (Number(process.env['VITEST_POOL_ID'] ?? process.pid) % WORKERS) * RANGE
+let given = 0
+
+const isFree = (port: number): Promise<boolean> =>
+  new Promise((resolve) => {
     const server = createServer()
-    server.once('error', reject)
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as AddressInfo
-      server.close(() => resolve(port))
-    })
+    server.once('error', () => resolve(false))
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)))
   })
+
+export async function freePort(): Promise<number> {
+  for (let tries = 0; tries < RANGE; tries++) {
+    const port = first + (given++ % RANGE)
+    if (await isFree(port)) return port
+  }
+  throw new Error('no free port')
 }
