@@ -1,11 +1,12 @@
 /** A real OpenLDAP server on free loopback ports, with TLS, in a folder of its own; ended by its pid. */
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { createConnection, createServer } from 'node:net'
+import { createConnection } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import type { Directory } from '#config'
+import { freePort } from './ports.ts'
 
 const run = promisify(execFile)
 const SLAPD = '/usr/sbin/slapd'
@@ -223,14 +224,6 @@ const escapeDn = (value: string) =>
   value.replace(/[,+"\\<>;=#]|^ | $/g, (character) => `\\${character.charCodeAt(0).toString(16).padStart(2, '0')}`)
 
 const b64 = (attribute: string, value: string) => `${attribute}:: ${Buffer.from(value).toString('base64')}`
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as { port: number }
-  await new Promise((resolve) => server.close(resolve))
-  return port
-}
 
 /** Resolves when somebody listens there. */
 async function accepting(port: number): Promise<void> {
