@@ -136,6 +136,8 @@ test('a passkey is added, then used by the button, then by autofill', async () =
   })
   expect(used.get('remember')).toBe('yes')
 
+  // the form of before leads somewhere: going on at the same moment would race with it
+  await tab.waitForURL('**/signin/**')
   // the user-name field with `webauthn` in autocomplete offers it; the virtual authenticator takes the offer
   await tab.goto(`${site.origin}/identifier`)
   await expect.poll(() => site.posted.length).toBe(3)
