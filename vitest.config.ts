@@ -6,7 +6,5 @@ export default defineConfig({
     testTimeout: 30_000,
     hookTimeout: 60_000,
     maxWorkers: 2,
-    // real browsers and servers on two shared cores: once more before it counts; the report shows what was tried again
-    retry: 1,
   },
 })
