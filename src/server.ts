@@ -45,10 +45,10 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   // policies come first: without good ones nothing is opened at all
   const early = openLivePolicies({ folder: resolve(folder, settings.policies), log })
   const house = await openHouse({ settings, folder, clock, log, policyNames: () => early.current().names })
-  const { storage, audit, keys, people, factors, sessions, devices, outbox, endings, catalog } = house
+  const { storage, audit, keys, people, factors, sessions, devices, outbox, endings, catalog, places, history } = house
   early.report(audit)
   const presenter = createPresenter(settings)
-  const access = openAccess({ storage, keys, clock, log, people, sessions, policies: early })
+  const access = openAccess({ storage, keys, clock, log, people, sessions, policies: early, places, history })
   const signin = openSignin({
     storage,
     clock,

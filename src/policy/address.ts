@@ -15,3 +15,22 @@ export function plainAddress(ip: string): string | undefined {
   const [high, low] = [Number.parseInt(mapped[1]!, 16), Number.parseInt(mapped[2]!, 16)]
   return `${high >> 8}.${high & 255}.${low >> 8}.${low & 255}`
 }
+
+/** The address, in plain form, as something that sorts: a number for IPv4, 32 hexadecimal digits for IPv6. */
+export function addressKey(address: string): number | string {
+  if (!address.includes(':')) {
+    let key = 0
+    for (const part of address.split('.')) key = key * 256 + Number(part)
+    return key
+  }
+  const dot = address.lastIndexOf('.')
+  const colon = address.lastIndexOf(':')
+  // the last 32 bits may be written as IPv4
+  const tail = dot < 0 ? '' : (addressKey(address.slice(colon + 1)) as number).toString(16).padStart(8, '0')
+  const text = dot < 0 ? address : `${address.slice(0, colon)}:${tail.slice(0, 4)}:${tail.slice(4)}`
+  const [front = '', back] = text.split('::')
+  const groups = (part: string) => (part === '' ? [] : part.split(':').map((group) => group.padStart(4, '0')))
+  const [left, right] = [groups(front), groups(back ?? '')]
+  const zeros = back === undefined ? 0 : 8 - left.length - right.length
+  return [...left, ...Array<string>(zeros).fill('0000'), ...right].join('').toLowerCase()
+}

@@ -1,6 +1,8 @@
 /** Policies ready to decide: what `loadPolicies` builds and `decide` reads. Immutable. */
 import type { Expectation, Words } from './documents.ts'
 import type { Facts } from './facts.ts'
+import type { Needs } from './signals.ts'
+import type { Sites } from './sites.ts'
 import type { Strengths } from './strengths.ts'
 import type { Verdict } from './terms.ts'
 import type { Judge } from './when.ts'
@@ -30,6 +32,8 @@ export interface Policy {
   readonly owner?: string
   readonly line: string
   readonly baseline: boolean
+  /** What its own rules need to know. */
+  readonly needs: Needs
   readonly rules: readonly Rule[]
   readonly tests: readonly PolicyTest[]
 }
@@ -45,4 +49,9 @@ export interface Policies {
   /** Names of all strengths, the built-in ones first: what `acr_values` may name. */
   readonly strengths: readonly string[]
   readonly strengthTable: Strengths
+  readonly sites: Sites
+  /** What the rules of all policies together need to know: what nobody needs is neither looked up nor kept. */
+  readonly needs: Needs
+  /** What judging that policy takes, and the baseline with it. */
+  needsOf(policy: string | undefined): Needs
 }

@@ -10,6 +10,7 @@ import { browserName, choiceView, expiredView } from '#pages'
 import type { Device, Proof, Session } from '#sessions'
 import { nextStep, possibleWays, rememberDays, type Situation, type StepName } from './dispatch.ts'
 import { browserHash, type Changes, type Errand, pathOf } from './errand.ts'
+import { countFailure, countPrompt, keepSignIn } from './past.ts'
 import { establish, rememberDevice } from './proved.ts'
 import type { SigninRooms } from './rooms.ts'
 import { around, who } from './steps/common.ts'
@@ -181,6 +182,7 @@ export function createConversation(rooms: SigninRooms) {
     const label = browserName(presenter.messages(request), request.headers['user-agent']) ?? ''
     const [known] = await Promise.all([
       rememberDevice(rooms, { request, device, personId: session.personId, label, trustDays }),
+      keepSignIn(rooms, place, request.address),
       errands.save(errand.outcome ? errand : errands.changed(errand, { outcome: 'done' })),
     ])
     return redirect(errand.returnTo, [...cookies, ...known])
@@ -288,7 +290,9 @@ export function createConversation(rooms: SigninRooms) {
         })
       if (request.query.has('enrol')) errand = await errands.change(errand, { enrolling: undefined })
       if (request.query.has('back')) errand = await errands.change(errand, { outcome: 'refused' })
-      return show(request, await placeOf(request, errand, access.ask), cookies)
+      const place = await placeOf(request, errand, access.ask)
+      await countPrompt(rooms, place)
+      return show(request, place, cookies)
     },
 
     async post(request: PageRequest): Promise<Answer> {
@@ -307,6 +311,7 @@ export function createConversation(rooms: SigninRooms) {
           outcome = await STEPS[answered].take(scene, form)
       } catch (error) {
         if (!(error instanceof Refusal) || error.status >= 500) throw error
+        await countFailure(rooms, place, error)
         return show(request, place, opened.cookies, error)
       }
       // a form of another tab, or of a page reached with the Back button: show where things stand now

@@ -1,4 +1,5 @@
 /** From a proof to a session: start, raise, or replace the one of somebody else; and what the device then knows. */
+import type { Access } from '#access'
 import type { Audit } from '#audit'
 import { type Clock, days } from '#core/clock'
 import type { PageRequest, SetCookie } from '#http'
@@ -13,7 +14,7 @@ export interface Established {
 
 /** `current` is the session of this browser, whoever it belongs to. */
 export async function establish(
-  rooms: { sessions: Sessions; audit: Audit },
+  rooms: { sessions: Sessions; audit: Audit; access: Pick<Access, 'memory'> },
   about: {
     request: PageRequest
     current: Session | undefined
@@ -38,6 +39,8 @@ export async function establish(
     ...(device ? { deviceId: device.id } : {}),
     ...(userAgent ? { userAgent } : {}),
   })
+  // before anything is decided: a rule on frequent sign-ins looks at this one as well
+  await rooms.access.memory.count('sign_ins', personId)
   const noted = audit.record('person-signed-in', {
     actor: personId,
     subject: personId,

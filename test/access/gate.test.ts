@@ -8,6 +8,7 @@ import { accessMigrations, openAccess, openLivePolicies, type Question } from '#
 import { auditMigrations, createAudit } from '#audit'
 import type { App } from '#catalog'
 import { runCommand, VERBS } from '#cli'
+import { openHistory, openPlaces } from '#context'
 import { silentLog } from '#core/log'
 import type { Person } from '#directory'
 import { type Decision, decide } from '#policy'
@@ -48,6 +49,8 @@ beforeAll(async () => {
     people,
     sessions,
     policies: openLivePolicies({ folder: POLICIES, log: silentLog }),
+    places: openPlaces({ log: silentLog }),
+    history: openHistory({ state: storage.state, clock }),
   })
 })
 afterAll(async () => {

@@ -74,6 +74,8 @@ export function createQuestioning({ access, catalog, clock, bridge }: QuestionRo
       device,
       address,
       startedAt: begun ?? clock.now(),
+      // before somebody agreed, the same opening was counted already
+      opens: oidc.result?.['consent'] === undefined,
       ...(wanted ? { wanted } : {}),
     }
     const { verdict } = await begin(ctx, question)
