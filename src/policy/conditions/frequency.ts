@@ -35,7 +35,10 @@ export function counted(name: string, counter: Counter): Condition<Wanted, reado
     prepare: (wanted) => ({
       why: 'it is not known how often',
       see: ({ facts: { history } }) => history?.[counter] ?? (history?.previous === null ? [] : undefined),
-      holds: (counts) => moreThan(wanted.over, wanted.within.ms, counts),
+      holds(counts, { facts: { history } }) {
+        const truth = moreThan(wanted.over, wanted.within.ms, counts)
+        return truth === 'unknown' && history?.previous === null ? false : truth
+      },
       show: (counts) => counts.map(({ within: length, count }) => `${count} in ${length}`),
     }),
   }

@@ -41,10 +41,13 @@ export const travelNewCountry: Condition<{ over: Millis }, Visit | null> = {
   }),
 }
 
-/** The sign-ins before tell of their own countries only: another one may have been seen or not. */
+/**
+ * Without the countries, the earliest of the sign-ins before tells of its own only: another one may have been seen or
+ * not. A later one was perhaps let in without a look at the country.
+ */
 function seenIn(country: string, longest: Millis, { facts, at }: Scene): Truth {
   const told = facts.history?.countries
-  const visits = told ?? previousOf(facts.history) ?? []
+  const visits = told ?? previousOf(facts.history)?.slice(-1) ?? []
   let result: Truth = told ? false : 'unknown'
   for (const visit of visits) {
     if (visit.country !== country) continue
