@@ -28,9 +28,17 @@ export function addressKey(address: string): number | string {
   // the last 32 bits may be written as IPv4
   const tail = dot < 0 ? '' : (addressKey(address.slice(colon + 1)) as number).toString(16).padStart(8, '0')
   const text = dot < 0 ? address : `${address.slice(0, colon)}:${tail.slice(0, 4)}:${tail.slice(4)}`
-  const [front = '', back] = text.split('::')
-  const groups = (part: string) => (part === '' ? [] : part.split(':').map((group) => group.padStart(4, '0')))
-  const [left, right] = [groups(front), groups(back ?? '')]
-  const zeros = back === undefined ? 0 : 8 - left.length - right.length
-  return [...left, ...Array<string>(zeros).fill('0000'), ...right].join('').toLowerCase()
+  const gap = text.indexOf('::')
+  if (gap < 0) return digits(text)
+  const [front, back] = [digits(text.slice(0, gap)), digits(text.slice(gap + 2))]
+  return front + ZEROS.slice(front.length + back.length) + back
+}
+
+const ZEROS = '0'.repeat(32)
+
+/** Four for each group. */
+function digits(groups: string): string {
+  let key = ''
+  if (groups !== '') for (const group of groups.split(':')) key += ZEROS.slice(0, 4 - group.length) + group
+  return key.toLowerCase()
 }

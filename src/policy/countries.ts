@@ -6,12 +6,18 @@ import { nearest } from '#core/nearest'
 const NO_COUNTRY = new Set(['EU', 'EZ', 'QO', 'UN', 'XA', 'XB', 'ZZ'])
 const names = new Intl.DisplayNames('en', { type: 'region', fallback: 'none' })
 
-/** True for the one code of a country: not for `nl`, not for `UK`, which is `GB`. */
-export const isCountry = (code: string): boolean =>
-  /^[A-Z]{2}$/.test(code) && !NO_COUNTRY.has(code) && names.of(code) !== undefined && inForce(code) === code
-
 /** Codes that were given up or never were lead to the one in force: `UK` to `GB`, `DD` to `DE`. */
 const inForce = (code: string): string | undefined => new Intl.Locale('und', { region: code }).region
+
+const LETTERS = [...'ABCDEFGHIJKLMNOPQRSTUVWXYZ']
+const COUNTRIES: ReadonlySet<string> = new Set(
+  LETTERS.flatMap((first) => LETTERS.map((second) => first + second)).filter(
+    (code) => !NO_COUNTRY.has(code) && names.of(code) !== undefined && inForce(code) === code,
+  ),
+)
+
+/** True for the one code of a country: not for `nl`, not for `UK`, which is `GB`. */
+export const isCountry = (code: string): boolean => COUNTRIES.has(code)
 
 /** A sentence on a text that is no country, with what may have been meant. `also` are words that may stand there too. */
 export function notACountry(text: string, also: readonly string[] = []): string {

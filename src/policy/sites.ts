@@ -34,18 +34,25 @@ interface Interval {
 }
 
 /**
- * Built once, when policies are loaded: a binary search then finds the site among thousands in less than a microsecond.
- * Of the same range in several lines the first counts.
+ * A binary search finds the site among thousands in about a microsecond. What it searches is built when somebody asks
+ * for the first time: policies that look at no place do without. Of the same range in several lines the first counts.
  */
 export function createSites(rows: readonly SiteRow[]): Sites {
   const named = new Map<string, Site>()
   for (const { site } of rows) if (saysSomething(site) && !named.has(site.name)) named.set(site.name, site)
   // without any place or zone there is nothing to find
   const known = named.size > 0 ? rows : []
-  const four = intervals(known.filter(({ range }) => !range.address.includes(':')))
-  const six = intervals(known.filter(({ range }) => range.address.includes(':')))
+  let built: { four: readonly Interval[]; six: readonly Interval[] } | undefined
+  const build = () => ({
+    four: intervals(known.filter(({ range }) => !range.address.includes(':'))),
+    six: intervals(known.filter(({ range }) => range.address.includes(':'))),
+  })
   return Object.freeze({
-    at: (address: string) => (known.length === 0 ? undefined : find(address.includes(':') ? six : four, address)),
+    at(address: string) {
+      if (known.length === 0) return undefined
+      built ??= build()
+      return find(address.includes(':') ? built.six : built.four, address)
+    },
     named: (name: string) => named.get(name),
   })
 }
