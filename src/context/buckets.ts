@@ -29,8 +29,7 @@ export function addOne(buckets: readonly Bucket[], now: Instant, keep: Millis): 
   const current = Math.floor(now / UNIT) + 1
   const counts = new Map<number, number>()
   for (const [end, count] of [...buckets, [current, 1] as const]) {
-    // what a clock that ran ahead has written happened just now, or it would count for as long as that clock was wrong
-    const joined = end > current ? current : widened(end, current)
+    const joined = widened(end, current)
     if (joined * UNIT > now - keep) counts.set(joined, Math.min(MOST, (counts.get(joined) ?? 0) + count))
   }
   return [...counts].sort(([a], [b]) => a - b)
@@ -44,5 +43,6 @@ export const countWithin = (buckets: readonly Bucket[], now: Instant, length: Mi
 function widened(end: number, current: number): number {
   const age = (current - end) * UNIT
   const width = STEPS.find(([most]) => age <= most)![1] / UNIT
+  // what a clock that ran ahead has written happened just now, or it would count for as long as that clock was wrong
   return Math.min(current, Math.ceil(end / width) * width)
 }

@@ -182,7 +182,7 @@ export function createConversation(rooms: SigninRooms) {
     const label = browserName(presenter.messages(request), request.headers['user-agent']) ?? ''
     const [known] = await Promise.all([
       rememberDevice(rooms, { request, device, personId: session.personId, label, trustDays }),
-      keepSignIn(rooms, place, request.address),
+      keepSignIn(rooms, place, session, request.address),
       errands.save(errand.outcome ? errand : errands.changed(errand, { outcome: 'done' })),
     ])
     return redirect(errand.returnTo, [...cookies, ...known])

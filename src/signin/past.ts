@@ -2,6 +2,7 @@
 import { sha256 } from '#core/digest'
 import type { Refusal } from '#core/refusal'
 import type { RefusalCode } from '#core/refusals'
+import type { Session } from '#sessions'
 import { nextStep, type Situation } from './dispatch.ts'
 import { ERRAND_LIFE } from './errand.ts'
 import type { SigninRooms } from './rooms.ts'
@@ -34,9 +35,12 @@ export async function countFailure({ access, people }: Rooms, place: Situation, 
   await access.memory.count('failures', person?.id ?? `nobody:${sha256(username!)}`)
 }
 
-/** All that was asked has been met, and something was given for it. */
-export async function keepSignIn({ access }: Rooms, place: Situation, address: string): Promise<void> {
-  const { session, errand, verdict } = place
-  if (!session || errand.session !== session.id || verdict.outcome !== 'allow') return
-  await access.memory.signedIn(session.personId, address, verdict.decision)
+/** All that was asked has been met, and something was given for it here: who merely passes by has not signed in. */
+export async function keepSignIn(
+  { access }: Pick<Rooms, 'access'>,
+  { errand, verdict }: Situation,
+  session: Session,
+  address: string,
+): Promise<void> {
+  if (errand.session === session.id) await access.memory.signedIn(session.personId, address, verdict.decision)
 }

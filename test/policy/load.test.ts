@@ -233,6 +233,23 @@ describe('a file', () => {
     ])
   })
 
+  test('whose test gives facts that are none is refused, at their line', () => {
+    const text = `policy: p
+rules: [{ name: r, when: { travel.speed: { over: 900 } }, deny: {} }]
+tests:
+  - name: t
+    given:
+      history:
+        previous: { country: NL, lattitude: 52 }
+        sign_ins: [{ within: 5m, count: many }]
+    expect: { outcome: deny }
+`
+    expect(problemsOf({ 'p.yaml': text })).toEqual([
+      expect.stringMatching(/^p\.yaml:7:\d+ unknown-key$/),
+      expect.stringMatching(/^p\.yaml:8:\d+ invalid$/),
+    ])
+  })
+
   test('whose test expects a rule or strength that is not there is refused', () => {
     const tests = [{ name: 't', given: {}, expect: { outcome: 'deny', rule: 'rr' } }]
     expect(problemsOf({ 'a.yaml': { ...GOOD, tests } })).toEqual([expect.stringMatching(/ unknown-rule$/)])
