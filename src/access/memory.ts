@@ -63,9 +63,9 @@ function passedOnJourney({ trace }: Decision): boolean {
   return looked.length > 0 && held
 }
 
-/** What conditions on journeys said, however deep they stand. */
+/** What conditions on journeys said, however deep they stand. What a rule takes for no (`unknown: false`) is not known. */
 const journeysIn = (conditions: readonly ConditionTrace[]): ConditionTrace['result'][] =>
-  conditions.flatMap(({ condition, result, conditions: inner = [] }) => [
-    ...(condition.startsWith('travel.') ? [result] : []),
+  conditions.flatMap(({ condition, result, why, conditions: inner = [] }) => [
+    ...(condition.startsWith('travel.') ? [why === undefined ? result : 'unknown'] : []),
     ...journeysIn(inner),
   ])

@@ -67,7 +67,7 @@ export function previousOf(history: History | undefined): readonly PastSignIn[] 
   return previous === null ? [] : Array.isArray(previous) ? previous : [previous as PastSignIn]
 }
 
-/** By how much the clocks of two processes may differ (docs/operations.md). */
+/** The clocks of several processes are never quite the same. */
 const CLOCKS: number = minutes(5)
 
 /** How long ago, in milliseconds; undefined for what is said to be still to come: some clock was set. */

@@ -32,6 +32,13 @@ rules:
     deny: {}
   - { name: everybody, allow: {} }
 `
+const LENIENT = `policy: lenient
+rules:
+  - name: impossible journey
+    when: { travel.speed: { over: 900, unknown: false } }
+    allow: { strength: two-factors, within: 0s }
+  - { name: everybody, allow: {} }
+`
 const OFTEN = `policy: often
 rules:
   - { name: signs in too often, when: { frequency.sign_ins: { over: 2, within: 5m } }, deny: { say: Too many sign-ins. } }
@@ -74,6 +81,7 @@ const policies = {
   'plain.yaml': PLAIN,
   'travel.yaml': TRAVEL,
   'low.yaml': LOW,
+  'lenient.yaml': LENIENT,
   'often.yaml': OFTEN,
   'absent.yaml': ABSENT,
   'strong.yaml': STRONG,
@@ -84,6 +92,7 @@ const apps = [
   anApp('safe', 'travel'),
   anApp('weak', 'plain'),
   anApp('low', 'low'),
+  anApp('lenient', 'lenient'),
   anApp('busy', 'often'),
   anApp('theirs', 'often', { first_party: false }),
   anApp('rare', 'absent'),
@@ -223,6 +232,14 @@ describe('a rule on journeys', () => {
     expect(stepOf(await open(browserAt(HOME), 'safe', sam))).toBe('totp')
     expect(atCallback(await giveCode(thief, asked, sam))).toBe(true)
     expect(atCallback(await open(thief, 'safe', sam))).toBe(true)
+  })
+
+  test('that takes an unknown place for no journey still knows where somebody was before it', async () => {
+    const sam = await hire()
+    await open(browserAt(HOME), 'lenient', sam)
+    clock.at += minutes(10)
+    expect(atCallback(await open(browserAt(NOWHERE), 'lenient', sam))).toBe(true)
+    expect(stepOf(await open(browserAt(FAR), 'lenient', sam))).toBe('totp')
   })
 
   test('knows only the place where something was given: a page left open somewhere else is no sign-in', async () => {
