@@ -13,6 +13,7 @@ import { deviceFlow } from './device.ts'
 import { type Consents, grantFor } from './grants.ts'
 import { rpInitiatedLogout } from './logout.ts'
 import type { createQuestioning, QuestionRooms } from './question.ts'
+import { EngineKey } from './signing-key.ts'
 
 export const ENGINE_COOKIES = Object.freeze({
   session: 'portico-engine',
@@ -50,7 +51,7 @@ export function createEngine(options: EngineOptions): Provider {
 
   const configuration: Configuration = {
     adapter: createAdapterFactory(options),
-    jwks: options.keys.signing.privateJwks() as NonNullable<Configuration['jwks']>,
+    jwks: { keys: options.keys.signing.signers().map((signer) => new EngineKey(signer)) },
     findAccount: createFindAccount(options.people, catalog),
     claims: CLAIMS as unknown as NonNullable<Configuration['claims']>,
     scopes: ['openid', 'offline_access'],
@@ -92,6 +93,7 @@ export function createEngine(options: EngineOptions): Provider {
       pushedAuthorizationRequests: { enabled: true },
       resourceIndicators: { enabled: false },
       backchannelLogout: { enabled: true },
+      externalSigningSupport: { enabled: true, ack: 'experimental-01' },
       deviceFlow: deviceFlow(options.presenter, issuer),
       rpInitiatedLogout: rpInitiatedLogout(options.presenter, issuer),
     },

@@ -3,6 +3,7 @@
  * oidc-provider; nothing of it is known outside this room.
  *
  * - `engine.ts`    the engine's configuration: features, lifetimes, what it may never do
+ * - `signing-key.ts` our keys as its own: it never holds a private one
  * - `addresses.ts` which paths and methods reach it
  * - `adapter.ts`   its storage on our state contract; spending a code or token is one compare-and-swap
  * - `bridge.ts`    its browser session: a view of ours that exists only for the length of a request

@@ -13,6 +13,7 @@ import {
   SqliteQueryCompiler,
 } from 'kysely'
 import { Refusal } from '#core/refusal'
+import { settled } from '../unit.ts'
 import { translated } from './sqlite-errors.ts'
 import { bound, type Statements } from './sqlite-statements.ts'
 import { LOST, type Writer } from './sqlite-writer.ts'
@@ -25,7 +26,8 @@ class ManyConnectionsAdapter extends SqliteAdapter {
 }
 
 export interface SqliteConnections {
-  readonly reader: Statements
+  /** Committed data, or what the unit of work that asks has just written. */
+  readsFrom(): Statements
   /** Absent where the file was opened for looking only. */
   readonly writer?: Writer
   /** A connection of its own for one stream: an unfinished read would hold the shared reader at an old moment. */
@@ -76,7 +78,7 @@ class Connection implements DatabaseConnection {
     }
     try {
       if (this.ownsTransaction) return execute<R>(this.writer.statements, query)
-      if (isRead(query)) return execute<R>(this.#connections.reader, query)
+      if (isRead(query)) return execute<R>(this.#connections.readsFrom(), query)
     } catch (error) {
       throw translated(error)
     }
@@ -88,6 +90,7 @@ class Connection implements DatabaseConnection {
       yield await this.executeQuery<R>(query)
       return
     }
+    await settled()
     const database = this.#connections.openReader()
     try {
       for (const row of database.prepare(query.sql).iterate(...bound(query.parameters))) yield { rows: [row as R] }

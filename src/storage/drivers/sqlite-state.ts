@@ -71,8 +71,9 @@ export function createSqliteState({
       return statement
     }
   }
-  const read = keep(reader)
+  const onReader = keep(reader)
   const on = keep(writer.statements)
+  const read = (name: Name): StatementSync => (writer.holdsOwnWrites ? on(name) : onReader(name))
   const now = () => clock.now()
 
   const one = (name: Name, ...values: SQLInputValue[]): Row | undefined => {

@@ -24,7 +24,7 @@ export const sqliteDriver: StorageDriver = Object.freeze({
     const reader = new Statements(file.reader)
     let closing: Promise<void> | undefined
     const connections: SqliteConnections = {
-      reader,
+      readsFrom: () => (writer.holdsOwnWrites ? writer.statements : reader),
       writer,
       openReader: file.openReader,
       close: async () => {},
@@ -52,8 +52,9 @@ export const sqliteDriver: StorageDriver = Object.freeze({
   async peek(place: string) {
     const database = place === ':memory:' ? undefined : peekFile(place)
     if (!database) return undefined
+    const reader = new Statements(database)
     const connections: SqliteConnections = {
-      reader: new Statements(database),
+      readsFrom: () => reader,
       openReader: () => peekFile(place)!,
       close: async () => {},
     }
