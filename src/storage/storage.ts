@@ -16,6 +16,6 @@
 export { isConflict } from './conflict.ts'
 export type { MigrationState } from './migrations.ts'
 export { migrationStatus, openStorage, type Storage, type StorageOptions } from './open.ts'
-export type { Migration, Records } from './records.ts'
+export type { Migration, Prepared, Records } from './records.ts'
 export type { State, StateEntry, StateOptions } from './state.ts'
 export { settled, together } from './unit.ts'

@@ -15,7 +15,7 @@ import {
 import { Refusal } from '#core/refusal'
 import { settled } from '../unit.ts'
 import { translated } from './sqlite-errors.ts'
-import { bound, type Statements } from './sqlite-statements.ts'
+import { bound, isRead, type Statements } from './sqlite-statements.ts'
 import { LOST, type Writer } from './sqlite-writer.ts'
 
 /** Kysely would otherwise let only one query run at a time, and a group could never form. */
@@ -42,20 +42,9 @@ export const sqliteDialect = (connections: SqliteConnections): Dialect => ({
   createQueryCompiler: () => new SqliteQueryCompiler(),
 })
 
-/** A select without `returning` cannot write; a raw statement is judged by its first word. */
-const isRead = (query: CompiledQuery): boolean =>
-  query.query.kind === 'SelectQueryNode' ||
-  (query.query.kind === 'RawNode' && /^\s*(select|explain)\b/i.test(query.sql))
-
 function execute<R>(statements: Statements, query: CompiledQuery): QueryResult<R> {
-  const { statement, yieldsRows } = statements.prepare(query.sql)
-  const parameters = bound(query.parameters)
-  if (yieldsRows) {
-    const rows = statement.all(...parameters) as R[]
-    return { rows, numAffectedRows: BigInt(rows.length) }
-  }
-  const { changes, lastInsertRowid } = statement.run(...parameters)
-  return { rows: [], numAffectedRows: BigInt(changes), insertId: BigInt(lastInsertRowid) }
+  const { rows, changes, insertId } = statements.execute<R>(query.sql, query.parameters)
+  return { rows, numAffectedRows: BigInt(changes), insertId: BigInt(insertId) }
 }
 
 class Connection implements DatabaseConnection {

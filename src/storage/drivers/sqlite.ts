@@ -8,10 +8,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type CompiledQuery, Kysely } from 'kysely'
 import type { StorageDriver } from '../driver.ts'
+import type { Prepare } from '../records.ts'
 import { type SqliteConnections, sqliteDialect } from './sqlite-dialect.ts'
+import { translated } from './sqlite-errors.ts'
 import { openFile, peekFile } from './sqlite-file.ts'
 import { createSqliteState } from './sqlite-state.ts'
-import { bound, Statements } from './sqlite-statements.ts'
+import { isRead, Statements } from './sqlite-statements.ts'
 import { Writer } from './sqlite-writer.ts'
 
 export const sqliteDriver: StorageDriver = Object.freeze({
@@ -41,10 +43,7 @@ export const sqliteDriver: StorageDriver = Object.freeze({
     return {
       records: new Kysely({ dialect: sqliteDialect(connections) }),
       state: createSqliteState({ reader, writer, clock }),
-      append: ({ sql }: CompiledQuery, parameters: readonly unknown[]) =>
-        writer.write((statements) =>
-          Number(statements.prepare(sql).statement.run(...bound(parameters)).lastInsertRowid),
-        ),
+      prepare: createPrepare(connections, writer),
       close: () => (closing ??= close()),
     }
   },
@@ -66,3 +65,17 @@ export const sqliteDriver: StorageDriver = Object.freeze({
     }
   },
 })
+
+const createPrepare =
+  (connections: SqliteConnections, writer: Writer): Prepare =>
+  <R>(query: CompiledQuery<R>) => {
+    const { sql } = query
+    if (!isRead(query)) return (parameters) => writer.write((statements) => statements.execute<R>(sql, parameters))
+    return async (parameters) => {
+      try {
+        return connections.readsFrom().execute<R>(sql, parameters)
+      } catch (error) {
+        throw translated(error)
+      }
+    }
+  }
