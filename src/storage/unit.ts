@@ -1,8 +1,8 @@
 /**
- * A unit of work: everything that one request reads and writes. Its writes resolve once they are executed, and only its
- * end waits for the disk, so that a request of ten writes costs one commit instead of ten.
+ * A unit of work: everything that one request reads and writes. Its writes resolve once they are executed, it sees what
+ * others have executed, and only its end waits for the disk: a request of ten writes costs one commit instead of ten.
  *
- * INVARIANT: a unit resolves after the last commit that carries a write of its own, or rejects when one of them failed.
+ * INVARIANT: a unit resolves after the last commit that carries what it wrote or saw, or rejects when one of them failed.
  * Whoever opens one lets nothing out that was learned inside before that: no answer, no message to another system.
  */
 import { AsyncLocalStorage } from 'node:async_hooks'
@@ -10,10 +10,8 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 export interface Unit {
   /** Why a commit failed: nothing more is written for this unit, for what it builds on is gone. */
   readonly failure: unknown
-  /** Of the writes of this unit, those of one commit are noted once; answers how that commit tells its end. */
+  /** Of what this unit rests on, each commit is noted once; answers how that commit tells its end. */
   carriedBy(commit: object): { readonly settle: () => void; readonly reject: (error: unknown) => void } | undefined
-  /** Whether `commit`, which is still open, carries a write of this unit: only there can the unit see it. */
-  isCarriedBy(commit: object): boolean
   settled(): Promise<void>
   /** Waits for the last commit; what is written after that, by work that nobody waited for, is no part of the unit. */
   end(): Promise<void>
@@ -61,7 +59,6 @@ function createUnit(): Unit {
         },
       }
     },
-    isCarriedBy: (commit) => commit === newest,
     settled,
     async end() {
       try {

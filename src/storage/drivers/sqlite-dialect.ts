@@ -15,6 +15,7 @@ import {
 import { Refusal } from '#core/refusal'
 import { settled } from '../unit.ts'
 import { translated } from './sqlite-errors.ts'
+import type { Read } from './sqlite-reader.ts'
 import { bound, isRead, type Statements } from './sqlite-statements.ts'
 import { LOST, type Writer } from './sqlite-writer.ts'
 
@@ -26,8 +27,7 @@ class ManyConnectionsAdapter extends SqliteAdapter {
 }
 
 export interface SqliteConnections {
-  /** Committed data, or what the unit of work that asks has just written. */
-  readsFrom(): Statements
+  readonly read: Read
   /** Absent where the file was opened for looking only. */
   readonly writer?: Writer
   /** A connection of its own for one stream: an unfinished read would hold the shared reader at an old moment. */
@@ -67,7 +67,7 @@ class Connection implements DatabaseConnection {
     }
     try {
       if (this.ownsTransaction) return execute<R>(this.writer.statements, query)
-      if (isRead(query)) return execute<R>(this.#connections.readsFrom(), query)
+      if (isRead(query)) return this.#connections.read((statements) => execute<R>(statements, query))
     } catch (error) {
       throw translated(error)
     }

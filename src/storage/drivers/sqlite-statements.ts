@@ -13,6 +13,7 @@ export interface Prepared {
 export class Statements {
   readonly database: DatabaseSync
   readonly #kept = new Map<string, Prepared>()
+  readonly #own = new Map<string, StatementSync>()
 
   constructor(database: DatabaseSync) {
     this.database = database
@@ -30,6 +31,16 @@ export class Statements {
     this.#kept.set(sql, prepared)
     if (this.#kept.size > MOST_KEPT) this.#kept.delete(this.#kept.keys().next().value!)
     return prepared
+  }
+
+  /** A statement of our own code: there are few of them, and they stay. */
+  keep(sql: string): StatementSync {
+    let statement = this.#own.get(sql)
+    if (!statement) {
+      statement = this.database.prepare(sql)
+      this.#own.set(sql, statement)
+    }
+    return statement
   }
 
   /** `insertId` is that of the last row that was inserted on this connection. */

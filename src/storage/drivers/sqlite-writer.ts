@@ -12,7 +12,7 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { type Millis, stopwatch } from '#core/clock'
 import { Refusal } from '#core/refusal'
-import { currentUnit } from '../unit.ts'
+import { currentUnit, type Unit } from '../unit.ts'
 import { isBusy, translated } from './sqlite-errors.ts'
 import { Statements } from './sqlite-statements.ts'
 
@@ -69,8 +69,7 @@ export class Writer {
           const result = run(this.statements)
           if (!unit) this.#answers.push({ settle: () => resolve(result), reject })
           else {
-            const answer = unit.carriedBy(this.#group)
-            if (answer) this.#answers.push(answer)
+            this.#carry(unit)
             resolve(result)
           }
         } catch (error) {
@@ -90,11 +89,20 @@ export class Writer {
   }
 
   /**
-   * True where the caller's unit of work has written something that is not committed yet: only this connection sees it,
-   * together with what others wrote in the same group. Whoever looks waits for that group's COMMIT as well.
+   * This connection's statements where the caller may read by them: what is committed while nothing is open; and within a
+   * unit of work also what the open group has written so far, for whose COMMIT the unit then waits.
    */
-  get holdsOwnWrites(): boolean {
-    return this.#mode === 'group' && (currentUnit()?.isCarriedBy(this.#group) ?? false)
+  get readable(): Statements | undefined {
+    if (this.#mode === 'idle') return this.statements
+    const unit = this.#mode === 'group' ? currentUnit() : undefined
+    if (!unit) return undefined
+    this.#carry(unit)
+    return this.statements
+  }
+
+  #carry(unit: Unit): void {
+    const answer = unit.carriedBy(this.#group)
+    if (answer) this.#answers.push(answer)
   }
 
   /** Resolves when this connection is inside a transaction that belongs to the caller alone. */

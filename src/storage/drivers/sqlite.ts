@@ -12,6 +12,7 @@ import type { Prepare } from '../records.ts'
 import { type SqliteConnections, sqliteDialect } from './sqlite-dialect.ts'
 import { translated } from './sqlite-errors.ts'
 import { openFile, peekFile } from './sqlite-file.ts'
+import { createRead, type Read } from './sqlite-reader.ts'
 import { createSqliteState } from './sqlite-state.ts'
 import { isRead, Statements } from './sqlite-statements.ts'
 import { Writer } from './sqlite-writer.ts'
@@ -23,10 +24,10 @@ export const sqliteDriver: StorageDriver = Object.freeze({
     const temporary = place === ':memory:' ? mkdtempSync(join(tmpdir(), 'portico-')) : undefined
     const file = openFile(temporary ? join(temporary, 'memory.db') : place, { durable: temporary === undefined })
     const writer = new Writer(file.writer)
-    const reader = new Statements(file.reader)
+    const read = createRead(writer, new Statements(file.reader))
     let closing: Promise<void> | undefined
     const connections: SqliteConnections = {
-      readsFrom: () => (writer.holdsOwnWrites ? writer.statements : reader),
+      read,
       writer,
       openReader: file.openReader,
       close: async () => {},
@@ -42,8 +43,8 @@ export const sqliteDriver: StorageDriver = Object.freeze({
     }
     return {
       records: new Kysely({ dialect: sqliteDialect(connections) }),
-      state: createSqliteState({ reader, writer, clock }),
-      prepare: createPrepare(connections, writer),
+      state: createSqliteState({ read, writer, clock }),
+      prepare: createPrepare(read, writer),
       close: () => (closing ??= close()),
     }
   },
@@ -53,7 +54,7 @@ export const sqliteDriver: StorageDriver = Object.freeze({
     if (!database) return undefined
     const reader = new Statements(database)
     const connections: SqliteConnections = {
-      readsFrom: () => reader,
+      read: (run) => run(reader),
       openReader: () => peekFile(place)!,
       close: async () => {},
     }
@@ -67,13 +68,13 @@ export const sqliteDriver: StorageDriver = Object.freeze({
 })
 
 const createPrepare =
-  (connections: SqliteConnections, writer: Writer): Prepare =>
+  (read: Read, writer: Writer): Prepare =>
   <R>(query: CompiledQuery<R>) => {
     const { sql } = query
     if (!isRead(query)) return (parameters) => writer.write((statements) => statements.execute<R>(sql, parameters))
     return async (parameters) => {
       try {
-        return connections.readsFrom().execute<R>(sql, parameters)
+        return read((statements) => statements.execute<R>(sql, parameters))
       } catch (error) {
         throw translated(error)
       }
