@@ -7,6 +7,8 @@ interface Address {
   readonly browser?: true
   /** OIDC Core §3.1.2.1 and RP-Initiated Logout §2 want these as forms too. */
   readonly form?: true
+  /** Hands out tokens. */
+  readonly tokens?: true
   /** Published for everybody, the same for everybody. */
   readonly document?: true
 }
@@ -17,7 +19,7 @@ const DOCUMENT: Address = { methods: [...LOOK, 'OPTIONS'], document: true }
 
 const ADDRESSES: ReadonlyMap<string, Address> = new Map([
   ['/oauth2/auth', { methods: LOOK, browser: true, form: true }],
-  ['/oauth2/token', PROGRAM],
+  ['/oauth2/token', { ...PROGRAM, tokens: true }],
   ['/oauth2/userinfo', { methods: [...LOOK, 'POST', 'OPTIONS'] }],
   ['/oauth2/introspection', PROGRAM],
   ['/oauth2/revocation', PROGRAM],
@@ -35,7 +37,7 @@ const ADDRESSES: ReadonlyMap<string, Address> = new Map([
 const RESUMED: Address = { methods: LOOK, browser: true }
 const RESUME = /^\/oauth2\/(?:auth|device)\/([A-Za-z0-9_-]{10,64})$/
 
-export interface Reached extends Pick<Address, 'browser' | 'document'> {
+export interface Reached extends Pick<Address, 'browser' | 'document' | 'tokens'> {
   /** Of the errand that the browser comes back from. */
   readonly resumes?: string
   /** A form that asks the same as the address with its fields as query. */
@@ -53,12 +55,13 @@ export function addressOf(method: string, path: string): Reached {
   const exact = ADDRESSES.get(path)
   const resumes = exact ? undefined : RESUME.exec(path)?.[1]
   if (!exact && resumes === undefined) throw new Refusal('not-found')
-  const { browser, document, form, methods } = exact ?? RESUMED
+  const { browser, document, tokens, form, methods } = exact ?? RESUMED
   const asForm = method === 'POST' && form === true
   const wrong = !asForm && !methods.includes(method)
   return {
     ...(browser ? { browser } : {}),
     ...(document ? { document } : {}),
+    ...(tokens ? { tokens } : {}),
     ...(resumes === undefined ? {} : { resumes }),
     form: asForm,
     ...(wrong ? { allow: methods } : {}),

@@ -14,6 +14,7 @@ import { type Consents, grantFor } from './grants.ts'
 import { rpInitiatedLogout } from './logout.ts'
 import type { createQuestioning, QuestionRooms } from './question.ts'
 import { EngineKey } from './signing-key.ts'
+import type { TokenJudge } from './token-judge.ts'
 
 export const ENGINE_COOKIES = Object.freeze({
   session: 'portico-engine',
@@ -33,8 +34,7 @@ export interface EngineOptions extends QuestionRooms, AdapterOptions {
   readonly strengths: readonly string[]
   /** Where the browser goes when somebody has to be asked. */
   interactionPath(ctx: KoaContextWithOIDC, interaction: InstanceType<Provider['Interaction']>): Promise<string>
-  /** Throws the protocol's refusal where a client may not have this token. */
-  judgeToken(ctx: KoaContextWithOIDC, token: { readonly kind: string }): Promise<void>
+  readonly judge: TokenJudge
 }
 
 const MINUTE = 60
@@ -143,7 +143,7 @@ export function createEngine(options: EngineOptions): Provider {
       return app && grantFor(ctx, app, options.consents)
     },
     async extraTokenClaims(ctx, token) {
-      await options.judgeToken(ctx, token)
+      await options.judge.judge(ctx, token)
       return undefined
     },
     clientBasedCORS: (_ctx, origin, client) =>

@@ -1,6 +1,6 @@
 /** Puts the door together, and puts the house's rules around the engine. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { errors, type KoaContextWithOIDC, type Provider } from 'oidc-provider'
+import type { KoaContextWithOIDC, Provider } from 'oidc-provider'
 import type { Access } from '#access'
 import type { Audit } from '#audit'
 import type { Catalog } from '#catalog'
@@ -21,6 +21,8 @@ import { createEngine, ENGINE_COOKIES } from './engine.ts'
 import { type Consents, createConsents } from './grants.ts'
 import { takeOverLogout } from './logout.ts'
 import { ANOTHER_PERSON, createQuestioning, type Proved, wantedBy } from './question.ts'
+import { createShortWay, type ShortWay } from './short-way.ts'
+import { createTokenJudge } from './token-judge.ts'
 
 export interface OidcOptions {
   readonly issuer: string
@@ -67,11 +69,13 @@ export function openOidc(options: OidcOptions): OidcDoor {
   const resumeCookie = `${secure ? '__Secure-' : ''}${ENGINE_COOKIES.resume}`
   const questioning = createQuestioning({ access, catalog, clock, bridge })
   const consents = createConsents(storage, clock)
+  const judge = createTokenJudge(options)
 
   function build(): {
     engine: Provider
     handle: ReturnType<Provider['callback']>
     send: ReturnType<typeof takeOverLogout>
+    shortWay: ShortWay
   } {
     const engine = createEngine({
       ...options,
@@ -110,7 +114,7 @@ export function openOidc(options: OidcOptions): OidcDoor {
           ...(asksConsent ? { consent: missing ?? [...ctx.oidc.requestParamOIDCScopes] } : {}),
         })
       },
-      judgeToken: (ctx, token) => judgeToken(ctx, token),
+      judge,
     })
     const send = takeOverLogout(engine)
     engine.use(async (ctx, next) => {
@@ -124,36 +128,7 @@ export function openOidc(options: OidcOptions): OidcDoor {
       if (visitor) await afterwards(ctx as KoaContextWithOIDC, visitor)
       await durable(ctx)
     })
-    return { engine, handle: engine.callback(), send }
-  }
-
-  /** Machines ask for themselves; people were judged when the code was issued and are looked at again at each refresh. */
-  async function judgeToken(ctx: KoaContextWithOIDC, token: { readonly kind: string }): Promise<void> {
-    const { client, account, entities } = ctx.oidc
-    const app = await catalog.apps.find(client!.clientId)
-    if (token.kind === 'ClientCredentials') {
-      const method = client!.tokenEndpointAuthMethod
-      const { address } = requestContext(ctx.req)
-      const verdict = await access.ask({
-        kind: 'api',
-        app,
-        client: { id: client!.clientId, authentication: String(method) },
-        address,
-        startedAt: clock.now(),
-      })
-      if (verdict.outcome !== 'allow')
-        throw new errors.AccessDenied(undefined, `refused by policy, reference ${verdict.reference}`)
-    } else if (entities.RefreshToken && account) {
-      const person = await options.people.byId(account.accountId)
-      const { address } = requestContext(ctx.req)
-      const session = entities.RefreshToken.sessionUid
-        ? await sessions.byId(entities.RefreshToken.sessionUid)
-        : undefined
-      // the address is the app's, not the person's: only what holds for the person wherever they are can refuse here
-      const verdict = await access.preview({ kind: 'app', app, person, session, address, startedAt: clock.now() })
-      if (!verdict.person || verdict.decision.rule === 'audience')
-        throw new errors.InvalidGrant('person may no longer use this app')
-    }
+    return { engine, handle: engine.callback(), send, shortWay: createShortWay({ engine, catalog, judge }) }
   }
 
   /** What the engine has done to its own session is carried over to ours, the authority. */
@@ -221,7 +196,7 @@ export function openOidc(options: OidcOptions): OidcDoor {
   async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     speakAsIssuer(request)
     const path = request.url!.split('?', 1)[0]!
-    const { browser, document, form, resumes, allow } = addressOf(request.method!, path)
+    const { browser, document, tokens, form, resumes, allow } = addressOf(request.method!, path)
     if (allow) {
       response.setHeader('allow', allow.join(', '))
       throw new Refusal('method-not-allowed')
@@ -236,7 +211,8 @@ export function openOidc(options: OidcOptions): OidcDoor {
     // a new key is published one hour before it signs (`#keys`): nobody may keep the old list for longer
     if (document) response.setHeader('cache-control', 'public, max-age=1800')
     if (!browser) {
-      await current.handle(request, response)
+      const answered = tokens && request.method === 'POST' && (await current.shortWay(request, response))
+      if (!answered) await current.handle(request, response)
       return
     }
     // ATTACK: a sibling host can plant the engine's cookie, and then knows the secret that its forms carry
