@@ -11,6 +11,7 @@ import { answer } from './answer.ts'
 import { useCatalogClients } from './clients.ts'
 import { deviceFlow } from './device.ts'
 import { type Consents, grantFor } from './grants.ts'
+import { LIFETIMES } from './lifetimes.ts'
 import { rpInitiatedLogout } from './logout.ts'
 import type { createQuestioning, QuestionRooms } from './question.ts'
 import { EngineKey } from './signing-key.ts'
@@ -37,9 +38,6 @@ export interface EngineOptions extends QuestionRooms, AdapterOptions {
   readonly judge: TokenJudge
 }
 
-const MINUTE = 60
-const HOUR = 3600
-const DAY = 86_400
 /** 9999-12-31T23:59:59Z */
 const LAST_SECOND = 253_402_300_799
 
@@ -98,18 +96,7 @@ export function createEngine(options: EngineOptions): Provider {
       rpInitiatedLogout: rpInitiatedLogout(options.presenter, issuer),
     },
     interactions: { policy: questioning.policy(), url: options.interactionPath },
-    // a code is exchanged at once; refresh tokens of a session end with it unless the app asked to stay (offline_access)
-    ttl: {
-      AccessToken: HOUR,
-      AuthorizationCode: MINUTE,
-      ClientCredentials: 10 * MINUTE,
-      DeviceCode: 10 * MINUTE,
-      Grant: 30 * DAY,
-      IdToken: HOUR,
-      Interaction: HOUR,
-      RefreshToken: 14 * DAY,
-      Session: DAY,
-    },
+    ttl: LIFETIMES,
     pkce: { required: (_ctx, client) => client.tokenEndpointAuthMethod === 'none' || client['pkce'] !== 'optional' },
     extraClientMetadata: { properties: ['pkce'] },
     // ATTACK: forgiving readers take one assertion in many spellings; and a mark of use cannot be kept for ever

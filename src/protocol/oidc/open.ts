@@ -21,7 +21,7 @@ import { createEngine, ENGINE_COOKIES } from './engine.ts'
 import { type Consents, createConsents } from './grants.ts'
 import { takeOverLogout } from './logout.ts'
 import { ANOTHER_PERSON, createQuestioning, type Proved, wantedBy } from './question.ts'
-import { createShortWay, type ShortWay } from './short-way.ts'
+import { createShortWays, type ShortWays } from './short-ways/open.ts'
 import { createTokenJudge } from './token-judge.ts'
 
 export interface OidcOptions {
@@ -75,7 +75,7 @@ export function openOidc(options: OidcOptions): OidcDoor {
     engine: Provider
     handle: ReturnType<Provider['callback']>
     send: ReturnType<typeof takeOverLogout>
-    shortWay: ShortWay
+    shortWays: ShortWays
   } {
     const engine = createEngine({
       ...options,
@@ -128,7 +128,7 @@ export function openOidc(options: OidcOptions): OidcDoor {
       if (visitor) await afterwards(ctx as KoaContextWithOIDC, visitor)
       await durable(ctx)
     })
-    return { engine, handle: engine.callback(), send, shortWay: createShortWay({ engine, catalog, judge }) }
+    return { engine, handle: engine.callback(), send, shortWays: createShortWays({ ...options, engine, judge }) }
   }
 
   /** What the engine has done to its own session is carried over to ours, the authority. */
@@ -211,7 +211,7 @@ export function openOidc(options: OidcOptions): OidcDoor {
     // a new key is published one hour before it signs (`#keys`): nobody may keep the old list for longer
     if (document) response.setHeader('cache-control', 'public, max-age=1800')
     if (!browser) {
-      const answered = tokens && request.method === 'POST' && (await current.shortWay(request, response))
+      const answered = tokens && request.method === 'POST' && (await current.shortWays(request, response))
       if (!answered) await current.handle(request, response)
       return
     }
