@@ -5,8 +5,6 @@ import type { PageRequest, SetCookie } from '#http'
 import type { Device, Devices, Proof, Session, Sessions } from '#sessions'
 
 export interface Established {
-  /** What the trail says of it; to be awaited before anything is answered. */
-  readonly noted?: Promise<void>
   readonly session: Session
   readonly cookies: readonly SetCookie[]
 }
@@ -38,13 +36,13 @@ export async function establish(
     ...(device ? { deviceId: device.id } : {}),
     ...(userAgent ? { userAgent } : {}),
   })
-  const noted = audit.record('person-signed-in', {
+  await audit.record('person-signed-in', {
     actor: personId,
     subject: personId,
     session: started.session.id,
     factor: proof.factor,
   })
-  return { session: started.session, cookies: [{ name: sessions.cookieName, value: started.cookie }], noted }
+  return { session: started.session, cookies: [{ name: sessions.cookieName, value: started.cookie }] }
 }
 
 const DEVICE_COOKIE_AGE = 400 * 86_400 // the longest that browsers keep one (RFC 6265bis §5.5)
