@@ -11,6 +11,7 @@ import { type Answer, createHttpServer, createOutbound, type HttpServer, json, t
 import { createPresenter, errorView, type Presenter } from '#pages'
 import { openOidc } from '#protocol/oidc'
 import { openSignin } from '#signin'
+import { together } from '#storage'
 import { openClaim } from './claim.ts'
 import { openHouse } from './house.ts'
 import { openManagement } from './management.ts'
@@ -120,6 +121,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       proxies: settings.proxies,
       routes: [...signin.routes, ...account.routes, ...claim.routes],
       raw: oidc.raw,
+      around: together,
       renderRefusal: (refusal, request) => renderRefusal(refusal, request, presenter),
       log,
     })

@@ -32,11 +32,6 @@ export interface Verdict {
 export interface Access {
   /** Decides and records. Never throws for what a person, an app or a directory did: an error denies. */
   ask(question: Question): Promise<Verdict>
-  /**
-   * The same for a door that writes something of its own at once, so that both share a commit. INVARIANT: nothing is
-   * answered before `recorded` has resolved; its value is the reference, which a stranger's challenge has none of.
-   */
-  begin(question: Question): Promise<{ readonly verdict: Verdict; readonly recorded: Promise<string | undefined> }>
   /** Decides without recording: for showing what would happen, never for letting in. */
   preview(question: Question): Promise<Verdict>
   readonly receipts: Receipts
@@ -55,8 +50,6 @@ export interface AccessOptions {
   readonly places: Places
   readonly history: History
 }
-
-const NOTHING = Promise.resolve(undefined)
 
 export function openAccess(options: AccessOptions): Access {
   const { storage, keys, clock, log, people, sessions, policies, places, history } = options
@@ -90,22 +83,6 @@ export function openAccess(options: AccessOptions): Access {
     }
   }
 
-  async function begin(question: Question): Promise<{ verdict: Verdict; recorded: Promise<string | undefined> }> {
-    const verdict = await judge(question)
-    // asking a stranger who they are decides about nobody; kept, it would let strangers fill the disk
-    const stranger = verdict.outcome === 'challenge' && !verdict.person
-    if (stranger) return { verdict: { ...verdict, reference: undefined }, recorded: NOTHING }
-    const recorded = receipts.add(verdict.facts, verdict.decision, verdict.person?.id, question.app?.id)
-    // whoever awaits it hears of a failure; until then it is nobody's unhandled rejection
-    recorded.catch(() => {})
-    // a rule's limits hold for the session from the first time that it opens something
-    const limits = verdict.outcome === 'allow' ? limitsOf(verdict.decision, question.session) : undefined
-    if (limits) await sessions.limit(question.session!, limits)
-    if (question.opens && verdict.outcome === 'allow' && verdict.person)
-      await memory.count('app_opens', verdict.person.id)
-    return { verdict: { ...verdict, reference: undefined }, recorded }
-  }
-
   return {
     receipts,
     policies,
@@ -113,10 +90,18 @@ export function openAccess(options: AccessOptions): Access {
     async preview(question) {
       return { ...(await judge(question)), reference: undefined }
     },
-    begin,
     async ask(question) {
-      const { verdict, recorded } = await begin(question)
-      return { ...verdict, reference: await recorded }
+      const verdict = await judge(question)
+      // asking a stranger who they are decides about nobody; kept, it would let strangers fill the disk
+      const stranger = verdict.outcome === 'challenge' && !verdict.person
+      if (stranger) return { ...verdict, reference: undefined }
+      const reference = await receipts.add(verdict.facts, verdict.decision, verdict.person?.id, question.app?.id)
+      // a rule's limits hold for the session from the first time that it opens something
+      const limits = verdict.outcome === 'allow' ? limitsOf(verdict.decision, question.session) : undefined
+      if (limits) await sessions.limit(question.session!, limits)
+      if (question.opens && verdict.outcome === 'allow' && verdict.person)
+        await memory.count('app_opens', verdict.person.id)
+      return { ...verdict, reference }
     },
   }
 }

@@ -180,11 +180,9 @@ export function createConversation(rooms: SigninRooms) {
     }
     const trustDays = errand.remember && errand.raised ? rememberDays(verdict) : undefined
     const label = browserName(presenter.messages(request), request.headers['user-agent']) ?? ''
-    const [known] = await Promise.all([
-      rememberDevice(rooms, { request, device, personId: session.personId, label, trustDays }),
-      keepSignIn(rooms, place, session, request.address),
-      errands.save(errand.outcome ? errand : errands.changed(errand, { outcome: 'done' })),
-    ])
+    const known = await rememberDevice(rooms, { request, device, personId: session.personId, label, trustDays })
+    await keepSignIn(rooms, place, session, request.address)
+    await errands.save(errand.outcome ? errand : errands.changed(errand, { outcome: 'done' }))
     return redirect(errand.returnTo, [...cookies, ...known])
   }
 
@@ -197,7 +195,6 @@ export function createConversation(rooms: SigninRooms) {
     const { errand } = place
     let session: Session | undefined
     let cookies: readonly SetCookie[] = []
-    let noted: Promise<void> | undefined
     let changes: Changes
     switch (outcome.kind) {
       case 'identified':
@@ -220,7 +217,7 @@ export function createConversation(rooms: SigninRooms) {
           await mayBegin(personId, proof)
           const device = await devices.find(request.cookies.get(devices.cookieName), personId)
           const about = { request, current: place.current, device, personId, proof }
-          ;({ session, cookies, noted } = await establish(rooms, about))
+          ;({ session, cookies } = await establish(rooms, about))
         }
         const remember = outcome.kind === 'proved' && outcome.remember
         changes = {
@@ -233,7 +230,7 @@ export function createConversation(rooms: SigninRooms) {
       }
     }
     const changed = errands.changed(errand, changes)
-    const [next] = await Promise.all([placeOf(request, changed, access.preview, session && { session }), noted])
+    const next = await placeOf(request, changed, access.preview, session && { session })
     // ATTACK: switched off between the check and the start, the session must not wait for the day they come back
     if (session && !next.session) await sessions.end(session.id, 'person-disabled', 'system')
     return { place: next, cookies }

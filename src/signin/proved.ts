@@ -6,8 +6,6 @@ import type { PageRequest, SetCookie } from '#http'
 import type { Device, Devices, Proof, Session, Sessions } from '#sessions'
 
 export interface Established {
-  /** What the trail says of it; to be awaited before anything is answered. */
-  readonly noted?: Promise<void>
   readonly session: Session
   readonly cookies: readonly SetCookie[]
 }
@@ -41,13 +39,13 @@ export async function establish(
   })
   // before anything is decided: a rule on frequent sign-ins looks at this one as well
   await rooms.access.memory.count('sign_ins', personId)
-  const noted = audit.record('person-signed-in', {
+  await audit.record('person-signed-in', {
     actor: personId,
     subject: personId,
     session: started.session.id,
     factor: proof.factor,
   })
-  return { session: started.session, cookies: [{ name: sessions.cookieName, value: started.cookie }], noted }
+  return { session: started.session, cookies: [{ name: sessions.cookieName, value: started.cookie }] }
 }
 
 const DEVICE_COOKIE_AGE = 400 * 86_400 // the longest that browsers keep one (RFC 6265bis §5.5)
