@@ -12,7 +12,7 @@ import { createPresenter, errorView, type Presenter } from '#pages'
 import { openOidc } from '#protocol/oidc'
 import { openSignin } from '#signin'
 import { together } from '#storage'
-import { openClaim } from './claim.ts'
+import { type Made, openClaim } from './claim.ts'
 import { openHouse } from './house.ts'
 import { openManagement } from './management.ts'
 
@@ -98,7 +98,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     consents: oidc.consents,
     revoke: endings.revoke,
   })
-  const claim = await openClaim({ storage, people, audit, presenter, issuer })
+  const claim = openClaim({ storage, people, audit, presenter, issuer })
 
   async function tick(): Promise<void> {
     await sessions.sweep()
@@ -107,14 +107,16 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   }
 
   let http: HttpServer | undefined
-  const management = await openManagement({
-    listen: settings.management.listen,
-    log,
-    ready: () => http !== undefined,
-    load: people.load,
-    storage,
-  })
+  let management: HttpServer | undefined
+  let made: Made
   try {
+    management = await openManagement({
+      listen: settings.management.listen,
+      log,
+      ready: () => http !== undefined,
+      load: people.load,
+      storage,
+    })
     http = await createHttpServer({
       listen: settings.listen,
       issuer,
@@ -125,8 +127,10 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       renderRefusal: (refusal, request) => renderRefusal(refusal, request, presenter),
       log,
     })
+    made = await claim.make()
   } catch (error) {
-    await management.close()
+    await http?.close()
+    await management?.close()
     early.close()
     await storage.close()
     throw error
@@ -140,8 +144,8 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     port: http.port,
     managementPort: management.port,
     house,
-    claimUrl: claim.url,
-    claimTooLate: claim.tooLate,
+    claimUrl: made.url,
+    claimTooLate: made.tooLate,
     async reload() {
       await early.reload()
     },
@@ -150,7 +154,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       for (const timer of timers) clearInterval(timer)
       early.close()
       await http?.close()
-      await management.close()
+      await management?.close()
       await audit.record('server-stopped', { actor: 'system' })
       await storage.close()
       log.info('server-stopped')

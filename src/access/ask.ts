@@ -32,7 +32,7 @@ export interface Verdict {
 export interface Access {
   /** Decides and records. Never throws for what a person, an app or a directory did: an error denies. */
   ask(question: Question): Promise<Verdict>
-  /** Decides without recording: for showing what would happen, never for letting in. */
+  /** Decides without recording: for showing what would happen, and for asking again about who was let in. Lets nobody in. */
   preview(question: Question): Promise<Verdict>
   readonly receipts: Receipts
   readonly policies: LivePolicies
