@@ -13,20 +13,13 @@ export interface Cause {
   readonly required: string
 }
 
-type Tables = { receipts: { id: number; outcome: string; facts: string } }
-
 export async function latestCause({ server, folder }: Gateway, outcome: 'challenge' | 'allow'): Promise<Cause> {
   const { policies } = loadPolicies(join(folder, 'policies'))
-  const receipt = await server.house.storage.records
-    .withTables<Tables>()
-    .selectFrom('receipts')
-    .select('facts')
-    .where('outcome', '=', outcome)
-    .orderBy('id', 'desc')
-    .limit(1)
-    .executeTakeFirst()
-  if (!receipt) return { policy: '', rule: 'no receipt', required: '' }
-  const { policy, rule, required } = decide(policies!, JSON.parse(receipt.facts) as Facts)
+  let facts: Facts | undefined
+  for await (const { receipts } of server.house.receipts.since(0))
+    facts = receipts.findLast((receipt) => receipt.outcome === outcome)?.facts ?? facts
+  if (!facts) return { policy: '', rule: 'no receipt', required: '' }
+  const { policy, rule, required } = decide(policies!, facts)
   const within = required?.within ? ` within ${required.within}` : ''
   return { policy: policy ?? '', rule: rule ?? '', required: `${required?.strength ?? ''}${within}` }
 }

@@ -1,7 +1,7 @@
 /** Opens the rooms on the configured storage, in the order of their floors. The server and the command line share it. */
 import { existsSync } from 'node:fs'
 import { isAbsolute, resolve } from 'node:path'
-import { accessMigrations, createReceipts, RECEIPT_KEY } from '#access'
+import { accessMigrations, createReceipts, openVersions, RECEIPT_KEY } from '#access'
 import { auditMigrations, createAudit } from '#audit'
 import { catalogMigrations, openCatalog } from '#catalog'
 import type { House } from '#cli'
@@ -74,6 +74,7 @@ export async function openHouse({
       ...(policyNames ? { policyNames } : {}),
     })
 
+    const receipts = createReceipts(storage, clock, keys.derive(RECEIPT_KEY))
     const outbox = openOutbox({ storage, clock, log, audit })
     const endings = attachEndings({ state: storage.state, audit, sessions, people, outbox, catalog })
     people.onPasswordSet(async (personId, by) => {
@@ -85,7 +86,7 @@ export async function openHouse({
       await factors.removeAll(personId, 'system')
       await devices.forgetAll(personId, 'system')
       await createConsents(storage, clock).forget(personId)
-      await createReceipts(storage, clock, keys.derive(RECEIPT_KEY)).forget(personId)
+      await receipts.forget(personId)
     })
     return {
       storage,
@@ -98,6 +99,8 @@ export async function openHouse({
       outbox,
       endings,
       catalog,
+      receipts,
+      versions: openVersions(storage, clock),
       clock,
       log,
       close: () => storage.close(),

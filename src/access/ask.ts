@@ -87,7 +87,7 @@ export function openAccess({ storage, keys, clock, log, people, sessions, polici
     // asking a stranger who they are decides about nobody; kept, it would let strangers fill the disk
     const stranger = verdict.outcome === 'challenge' && !verdict.person
     if (stranger) return { verdict: { ...verdict, reference: undefined }, recorded: NOTHING }
-    const recorded = receipts.add(verdict.facts, verdict.decision, verdict.person?.id, question.app?.id)
+    const recorded = receipts.add(verdict.facts, verdict.decision)
     // whoever awaits it hears of a failure; until then it is nobody's unhandled rejection
     recorded.catch(() => {})
     // a rule's limits hold for the session from the first time that it opens something

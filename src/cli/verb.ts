@@ -1,4 +1,5 @@
 /** What a command line verb is: one row of `verbs/list.ts`. */
+import type { Receipts, Versions } from '#access'
 import type { Audit } from '#audit'
 import type { Catalog } from '#catalog'
 import type { LoadedSettings, Settings } from '#config'
@@ -34,6 +35,9 @@ export interface House {
   readonly outbox: Outbox
   readonly endings: Endings
   readonly catalog: Catalog
+  readonly receipts: Receipts
+  /** Published policies. */
+  readonly versions: Versions
   readonly clock: Clock
   readonly log: Log
 }

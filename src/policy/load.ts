@@ -3,7 +3,7 @@ import type { Problem } from '#config'
 import { sha256Version } from '#core/digest'
 import { nearest } from '#core/nearest'
 import type { PolicyDocument } from './documents.ts'
-import { listFiles, readText } from './folder.ts'
+import { listFiles, type PolicyFiles, type PolicyFolder, readText } from './folder.ts'
 import type { Policies, Policy, Rule } from './policies.ts'
 import { type Reading, readDocument } from './reading.ts'
 import { BUILT_IN_NAMES, createStrengths, MOST_CUSTOM, type Strengths } from './strengths.ts'
@@ -13,16 +13,22 @@ import { createZone, parseRange, readSites, type Zone } from './zones.ts'
 
 /**
  * Every `*.yaml` below `dir`, sorted by path. All problems at once, in the order of files and lines; never throws for
- * what a person wrote. `policies` is absent when there is any problem.
+ * what a person wrote. `policies` is absent when there is any problem. `files` is everything that was read, whole or not.
  */
-export function loadPolicies(dir: string): { policies?: Policies; problems: Problem[] } {
+export function loadPolicies(dir: PolicyFolder): {
+  policies?: Policies
+  problems: Problem[]
+  files: PolicyFiles
+} {
   const { files, label, problems } = listFiles(dir)
+  const read = new Map<string, string>()
   const hashes: string[] = []
   const readings: Reading[] = []
   for (const name of files) {
     const { text, problem } = readText(dir, label, name)
     if (problem) problems.push(problem)
     if (text === undefined) continue
+    read.set(name, text)
     hashes.push(`${name} ${sha256Version(text)}`)
     readings.push(readDocument(`${label}/${name}`, text))
   }
@@ -41,6 +47,7 @@ export function loadPolicies(dir: string): { policies?: Policies; problems: Prob
         reading.problem(path, 'file-unreadable', `names \`${file.slice(0, 200)}\`: ${problem!.message}`),
       )
     }
+    read.set(name, text)
     hashes.push(`${name} ${sha256Version(text)}`)
     const sites = readSites(`${label}/${name}`, text)
     problems.push(...sites.problems)
@@ -69,7 +76,7 @@ export function loadPolicies(dir: string): { policies?: Policies; problems: Prob
     }
   }
   problems.push(...checkNames(readings))
-  if (problems.length > 0) return { problems: sorted(problems) }
+  if (problems.length > 0) return { problems: sorted(problems), files: { label, files: read } }
 
   const strengths = createStrengths(combinations)
   const list = readings.flatMap((reading) =>
@@ -84,9 +91,10 @@ export function loadPolicies(dir: string): { policies?: Policies; problems: Prob
     find: (name: string) => byName.get(name),
     strengths: strengths.names,
     strengthTable: strengths,
+    zones,
     ...(baseline && { baseline }),
   })
-  return { policies, problems }
+  return { policies, problems, files: { label, files: read } }
 }
 
 /** Names that are given twice, and names that nothing has. */

@@ -4,6 +4,7 @@ import type { Facts } from './facts.ts'
 import type { Strengths } from './strengths.ts'
 import type { Verdict } from './terms.ts'
 import type { Judge } from './when.ts'
+import type { Zone } from './zones.ts'
 
 export interface Rule {
   readonly name: string
@@ -45,4 +46,6 @@ export interface Policies {
   /** Names of all strengths, the built-in ones first: what `acr_values` may name. */
   readonly strengths: readonly string[]
   readonly strengthTable: Strengths
+  /** The named networks. */
+  readonly zones: ReadonlyMap<string, Zone>
 }

@@ -5,6 +5,8 @@ import { plainAddress } from './address.ts'
 
 export interface Zone {
   readonly name: string
+  /** An address that is in it. */
+  readonly sample: string
   /** The address must be in plain form. */
   contains(address: string): boolean
 }
@@ -34,7 +36,12 @@ export function parseRange(text: string): Range | undefined {
 export function createZone(name: string, ranges: readonly Range[]): Zone {
   const list = new BlockList()
   for (const { address, bits } of ranges) list.addSubnet(address, bits, isIPv4(address) ? 'ipv4' : 'ipv6')
-  return Object.freeze({ name, contains: (address: string) => list.check(address, isIPv4(address) ? 'ipv4' : 'ipv6') })
+  const sample = ranges[0]?.address ?? ''
+  return Object.freeze({
+    name,
+    sample,
+    contains: (address: string) => list.check(address, isIPv4(address) ? 'ipv4' : 'ipv6'),
+  })
 }
 
 /**

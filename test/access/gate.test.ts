@@ -47,7 +47,7 @@ beforeAll(async () => {
     log: silentLog,
     people,
     sessions,
-    policies: openLivePolicies({ folder: POLICIES, log: silentLog }),
+    policies: await openLivePolicies({ folder: POLICIES, log: silentLog }),
   })
 })
 afterAll(async () => {
@@ -194,7 +194,7 @@ describe('the gate', () => {
       if (verdict.reference === undefined) continue
       const receipt = (await access.receipts.find(verdict.reference.toLowerCase().replace('-', ' ')))!
       expect(receipt.outcome).toBe(verdict.outcome)
-      expect(decide(access.policies.current(), receipt.facts)).toEqual(verdict.decision)
+      expect(decide(access.policies.current(), receipt.facts!)).toEqual(verdict.decision)
     }
   })
 })

@@ -1,5 +1,4 @@
 /** Every verb there is, in the order in which `portico help` shows them. */
-import { createReceipts, RECEIPT_KEY } from '#access'
 import type { Verb } from '../verb.ts'
 import { appsVerbs } from './apps.ts'
 import { auditVerbs } from './audit.ts'
@@ -14,9 +13,7 @@ import { sessionsVerbs } from './sessions.ts'
 
 export const VERBS: readonly Verb[] = [
   ...configVerbs,
-  ...createPolicyVerbs(({ storage, clock, keys }, reference) =>
-    createReceipts(storage, clock, keys.derive(RECEIPT_KEY)).find(reference),
-  ),
+  ...createPolicyVerbs(({ receipts }, reference) => receipts.find(reference)),
   ...appsVerbs,
   ...catalogVerbs,
   ...peopleVerbs,
