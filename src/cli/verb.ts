@@ -53,6 +53,8 @@ export interface Context {
   err(line: string): void
   /** With `--json` the value on one line, else the lines for people. */
   print(value: unknown, human: () => string | readonly string[]): void
+  /** How much of the work is done, 0 to 1; shown on a terminal when it takes long. */
+  progress(done: number): void
   open(): Promise<House>
 }
 

@@ -9,11 +9,16 @@ import { groupsVerbs } from './groups.ts'
 import { keysVerbs } from './keys.ts'
 import { peopleVerbs } from './people.ts'
 import { createPolicyVerbs } from './policy.ts'
+import { policyDiffVerb } from './policy-diff.ts'
+import { policyVersionsVerbs } from './policy-versions.ts'
+import { reportVerbs } from './report.ts'
 import { sessionsVerbs } from './sessions.ts'
 
 export const VERBS: readonly Verb[] = [
   ...configVerbs,
   ...createPolicyVerbs(({ receipts }, reference) => receipts.find(reference)),
+  policyDiffVerb,
+  ...policyVersionsVerbs,
   ...appsVerbs,
   ...catalogVerbs,
   ...peopleVerbs,
@@ -22,4 +27,5 @@ export const VERBS: readonly Verb[] = [
   ...sessionsVerbs,
   ...keysVerbs,
   ...auditVerbs,
+  ...reportVerbs,
 ]

@@ -4,6 +4,7 @@ import { loadPolicies, type Policies, runPolicyTests, type TestReport } from '#p
 import type { Arguments, Context, Verb } from '../verb.ts'
 import { explainVerb, type FindReceipt } from './policy-explain.ts'
 import { folderOf } from './policy-folder.ts'
+import { replayVerb, reportVerb } from './policy-replay.ts'
 
 /** The policies, or undefined after every problem has been printed. */
 export function readPolicies(args: Arguments, context: Context): Policies | undefined {
@@ -71,4 +72,6 @@ export const createPolicyVerbs = (findReceipt: FindReceipt): readonly Verb[] => 
   check,
   test,
   explainVerb(readPolicies, findReceipt),
+  replayVerb(readPolicies),
+  reportVerb(readPolicies),
 ]
