@@ -55,6 +55,11 @@ describe('for random policies and random traffic', () => {
             not_comparable: 0,
           })
           expect(found.prompts.after).toEqual(found.prompts.before)
+          // wherever a page ends, a conversation stays one
+          const slowly = createReplay({ candidate: policies, since: 0 })
+          for await (const page of world.receipts.since(0))
+            for (const receipt of page.receipts) slowly.add({ receipts: [receipt], unreadable: 0, done: 0 })
+          expect(slowly.end()).toEqual(found)
           expect(found.prompts.before.total).toBe(asked.length)
 
           for (const by of ['day', 'shift'] as const) {
@@ -75,7 +80,7 @@ describe('for random policies and random traffic', () => {
           await world.storage.close()
         }
       }),
-      { numRuns: WORLDS, seed: 20261125 },
+      { numRuns: WORLDS, seed: 20261125, endOnFailure: true },
     )
     expect(receipts).toBeGreaterThan(WORLDS * STEPS)
     expect(prompts).toBeGreaterThan(500)

@@ -45,7 +45,7 @@ interface Known {
 
 /** So long a receipt may still come that waited for a factor. */
 const LATEST_CLAIM = minutes(60)
-/** A session that nobody has used for so long is over, or costs one prompt that is not told from an older one. */
+/** Nobody remembers a session that was not used for so long. */
 const FORGET_AFTER = minutes(36 * 60)
 
 /** Memory: the sessions of the last day and a half. `since`: what was given earlier was told earlier. */
@@ -78,14 +78,13 @@ export function createPrompts(since: Instant, tell: (prompt: Prompt) => void): P
       }
       known.last = Math.max(known.last, at)
       const given = (facts.session?.authenticated ?? []).filter((one): one is Given => typeof one.at === 'number')
-      const fresh = given.filter(
-        (one) => one.at >= since && !((known.proofs.get(one.factor)?.at ?? Number.NEGATIVE_INFINITY) >= one.at),
-      )
-      if (fresh.length === 0 && known.unclaimed.length === 0) return
+      const isNew = (one: Given) => one.at > (known.proofs.get(one.factor)?.at ?? Number.NEGATIVE_INFINITY)
+      // what is older was told before the session was forgotten
+      const oldest = Math.max(since, at - FORGET_AFTER)
+      const fresh = given.filter((one) => one.at >= oldest && isNew(one))
       const before = [...known.proofs.values()]
-      for (const one of given)
-        if (!((known.proofs.get(one.factor)?.at ?? Number.NEGATIVE_INFINITY) >= one.at))
-          known.proofs.set(one.factor, one)
+      for (const one of given) if (isNew(one)) known.proofs.set(one.factor, one)
+      if (fresh.length === 0 && known.unclaimed.length === 0) return
       const waitedFor = facts.request?.started
       const claims = (proof: Given) => typeof waitedFor === 'number' && proof.at >= waitedFor
       const claimed = [...known.unclaimed.map(({ proof }) => proof), ...fresh].filter(claims)

@@ -101,8 +101,8 @@ export function createReplay({ candidate, since, app, outcomeOf }: ReplayOptions
   }
 
   /** The candidate asked earlier in the session, for what would have been enough here. */
-  function wouldHaveGiven({ facts }: Decidable): boolean {
-    const known = withExtra(facts)
+  function wouldHaveGiven({ facts, at }: Decidable): boolean {
+    const known = withExtra(facts, at)
     return known !== facts && decide(candidate, known).outcome === 'allow'
   }
 
@@ -112,7 +112,7 @@ export function createReplay({ candidate, since, app, outcomeOf }: ReplayOptions
     if (outcome.outcome === 'allow') return { change: 'unchanged', prompted: 0 }
     if (outcome.outcome === 'deny') return { change: 'newly_denied', prompted: 0 }
     // asked by the candidate already, in the same session, and what was given then still counts
-    const known = withExtra(final.facts)
+    const known = withExtra(final.facts, final.at)
     const again = known === final.facts ? outcome.decision : decide(candidate, known)
     if (again.outcome === 'allow') return { change: 'unchanged', prompted: 0 }
     if (again.outcome === 'deny') return { change: 'newly_denied', prompted: 0 }
@@ -137,9 +137,9 @@ export function createReplay({ candidate, since, app, outcomeOf }: ReplayOptions
 
   const sessionOf = (facts: Facts) => `${facts.user?.id}\n${facts.session?.started}`
 
-  function withExtra(facts: Facts): Facts {
+  function withExtra(facts: Facts, at: Instant): Facts {
     const given = extra.get(sessionOf(facts))
-    if (!given) return facts
+    if (!given || at - given.last > FORGET_AFTER) return facts
     return {
       ...facts,
       session: { ...facts.session, authenticated: [...(facts.session?.authenticated ?? []), ...given.proofs] },
