@@ -39,7 +39,7 @@ export function createFriction({ since, by, policiesOf }: FrictionOptions): {
 } {
   const causes = new Map<string, { cause: Cause; prompts: number }>()
   const counting = createCounting()
-  const units = createUnits(by, counting.add)
+  const units = createUnits(by, ({ before }) => counting.add(before))
   let receipts = 0
   let unanswered = 0
   let looked = Number.NEGATIVE_INFINITY
@@ -50,7 +50,7 @@ export function createFriction({ since, by, policiesOf }: FrictionOptions): {
     const row = causes.get(key) ?? { cause, prompts: 0 }
     row.prompts++
     causes.set(key, row)
-    units.add(prompt.person, prompt.session, prompt.at, 1)
+    units.add(prompt.person, prompt.session, prompt.at, 1, 0)
   })
   const openings = createOpenings(({ asked, final }) => {
     if (asked && !final) unanswered++
@@ -61,8 +61,7 @@ export function createFriction({ since, by, policiesOf }: FrictionOptions): {
       receipts += page.receipts.length + page.unreadable
       for (const receipt of page.receipts) {
         if (!isDecidable(receipt)) continue
-        if (receipt.person !== undefined)
-          units.add(receipt.person, receipt.facts.session?.started as Instant | undefined, receipt.at, 0)
+        if (receipt.person !== undefined) units.add(receipt.person, receipt.facts.session?.started, receipt.at, 0, 0)
         prompts.add(receipt)
         openings.add(receipt)
       }

@@ -35,44 +35,56 @@ export interface Openings {
 
 /** `tell` hears of each opening when it is over. Memory: the conversations of the last hour that nobody has answered. */
 export function createOpenings(tell: (opening: Opening) => void): Openings {
-  const waiting = new Map<string, Waiting>()
+  /** By person, and there by session and what is opened. */
+  const waiting = new Map<string, Map<string, Waiting>>()
 
-  function giveUp(key: string): void {
-    const { asked } = waiting.get(key)!
-    waiting.delete(key)
+  function giveUp(own: Map<string, Waiting>, key: string): void {
+    const { asked } = own.get(key)!
+    own.delete(key)
     tell({ asked, interactive: false })
   }
 
   return {
     add(receipt) {
-      const key = receipt.person === undefined ? undefined : keyOf(receipt)
-      const before = key === undefined ? undefined : waiting.get(key)
-      if (key !== undefined && receipt.outcome === 'challenge') {
-        if (before && receipt.at - before.last > LONGEST_CONVERSATION) giveUp(key)
-        waiting.set(key, { asked: waiting.get(key)?.asked ?? receipt, last: receipt.at })
+      const { person, outcome, facts, at } = receipt
+      let own = person === undefined ? undefined : waiting.get(person)
+      if (outcome === 'challenge' && person !== undefined) {
+        const key = keyOf(facts)
+        if (!own) {
+          own = new Map()
+          waiting.set(person, own)
+        }
+        const before = own.get(key)
+        if (before && at - before.last > LONGEST_CONVERSATION) giveUp(own, key)
+        own.set(key, { asked: own.get(key)?.asked ?? receipt, last: at })
         return
       }
-      const interactive = wasGivenFor(receipt.facts)
-      const answers = before && interactive && receipt.at - before.last <= LONGEST_CONVERSATION
-      if (before && !answers) giveUp(key!)
-      if (before) waiting.delete(key!)
-      if (receipt.outcome === 'challenge') tell({ asked: receipt, interactive: false })
+      const interactive = wasGivenFor(facts)
+      const key = own && own.size > 0 ? keyOf(facts) : undefined
+      const before = key === undefined ? undefined : own!.get(key)
+      const answers = before && interactive && at - before.last <= LONGEST_CONVERSATION
+      if (before && !answers) giveUp(own!, key!)
+      if (before) own!.delete(key!)
+      if (outcome === 'challenge') tell({ asked: receipt, interactive: false })
       else tell({ ...(answers ? { asked: before.asked } : {}), final: receipt, interactive })
     },
 
     passed(at) {
-      for (const [key, { last }] of waiting) if (at - last > LONGEST_CONVERSATION) giveUp(key)
+      for (const [person, own] of waiting) {
+        for (const [key, { last }] of own) if (at - last > LONGEST_CONVERSATION) giveUp(own, key)
+        if (own.size === 0) waiting.delete(person)
+      }
     },
 
     end() {
-      for (const key of [...waiting.keys()]) giveUp(key)
+      for (const own of waiting.values()) for (const key of [...own.keys()]) giveUp(own, key)
     },
   }
 }
 
-/** Who, in which session, opens what. */
-const keyOf = ({ person, facts }: Decidable): string =>
-  [person, facts.session?.started, facts.app?.id ?? facts.app?.policy, facts.request?.kind].join('\n')
+/** In which session what is opened. */
+const keyOf = ({ session, app, request }: Facts): string =>
+  `${session?.started}\n${app?.id ?? app?.policy}\n${request?.kind}`
 
 /** Whether a factor was given since the request began: what `within: 0s` asks for. */
 export function wasGivenFor({ session, request }: Facts): boolean {

@@ -7,7 +7,7 @@
  * receipt is (somebody signed in and the app was never opened), it belongs to the first receipt that knows of it.
  */
 import { type Instant, minutes } from '#core/clock'
-import type { Authenticated } from '#policy'
+import type { Authenticated, Facts } from '#policy'
 import type { Decidable } from './openings.ts'
 
 export interface Prompt {
@@ -32,6 +32,8 @@ export interface Prompts {
 type Given = Authenticated & { readonly at: Instant }
 
 interface Known {
+  /** As the last receipt told it: receipts that share a part share the object. */
+  facts: Facts['session']
   readonly person: string
   readonly session: Instant
   last: Instant
@@ -50,7 +52,7 @@ const FORGET_AFTER = minutes(36 * 60)
 
 /** Memory: the sessions of the last day and a half. `since`: what was given earlier was told earlier. */
 export function createPrompts(since: Instant, tell: (prompt: Prompt) => void): Prompts {
-  const sessions = new Map<string, Known>()
+  const sessions = new Map<string, Map<Instant, Known>>()
 
   function giveUp(known: Known): void {
     const first = known.unclaimed[0]
@@ -70,13 +72,27 @@ export function createPrompts(since: Instant, tell: (prompt: Prompt) => void): P
       const { person, facts, at } = receipt
       const started = facts.session?.started
       if (person === undefined || typeof started !== 'number') return
-      const key = `${person}\n${started}`
-      let known = sessions.get(key)
+      let own = sessions.get(person)
+      if (!own) {
+        own = new Map()
+        sessions.set(person, own)
+      }
+      let known = own.get(started)
       if (!known) {
-        known = { person, session: started, last: at, proofs: new Map(), told: new Set(), unclaimed: [] }
-        sessions.set(key, known)
+        known = {
+          person,
+          session: started,
+          last: at,
+          facts: undefined,
+          proofs: new Map(),
+          told: new Set(),
+          unclaimed: [],
+        }
+        own.set(started, known)
       }
       known.last = Math.max(known.last, at)
+      if (known.facts === facts.session && known.unclaimed.length === 0) return
+      known.facts = facts.session
       const given = (facts.session?.authenticated ?? []).filter((one): one is Given => typeof one.at === 'number')
       const isNew = (one: Given) => one.at > (known.proofs.get(one.factor)?.at ?? Number.NEGATIVE_INFINITY)
       // what is older was told before the session was forgotten
@@ -100,15 +116,18 @@ export function createPrompts(since: Instant, tell: (prompt: Prompt) => void): P
     },
 
     passed(now) {
-      for (const [key, known] of sessions) {
-        const firstUnclaimed = known.unclaimed[0]?.proof.at
-        if (firstUnclaimed !== undefined && now - firstUnclaimed > LATEST_CLAIM) giveUp(known)
-        if (now - known.last > FORGET_AFTER) sessions.delete(key)
+      for (const [person, own] of sessions) {
+        for (const [started, known] of own) {
+          const first = known.unclaimed[0]?.proof.at
+          if (first !== undefined && now - first > LATEST_CLAIM) giveUp(known)
+          if (now - known.last > FORGET_AFTER) own.delete(started)
+        }
+        if (own.size === 0) sessions.delete(person)
       }
     },
 
     end() {
-      for (const known of sessions.values()) giveUp(known)
+      for (const own of sessions.values()) for (const known of own.values()) giveUp(known)
       sessions.clear()
     },
   }

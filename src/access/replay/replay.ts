@@ -53,20 +53,18 @@ export function createReplay({ candidate, since, app, outcomeOf }: ReplayOptions
   }
   const extra: Extra = new Map()
   const [before, after]: [Counting, Counting] = [createCounting(), createCounting()]
-  const unitsBefore = createUnits('day', before.add)
-  const unitsAfter = createUnits('day', after.add)
+  const units = createUnits('day', (times) => {
+    before.add(times.before)
+    after.add(times.after)
+  })
   let receipts = 0
   let askedForMore = 0
 
-  const count = (receipt: Decidable, times: { before: number; after: number }) => {
-    const { person, facts, at } = receipt
-    if (person === undefined) return
-    const session = facts.session?.started as Instant | undefined
-    unitsBefore.add(person, session, at, times.before)
-    unitsAfter.add(person, session, at, times.after)
+  const count = ({ person, facts, at }: Decidable, asked: number, wouldBe: number) => {
+    if (person !== undefined) units.add(person, facts.session?.started, at, asked, wouldBe)
   }
   const prompts = createPrompts(since, ({ receipt }) => {
-    if (app === undefined || receipt.app === app) count(receipt, { before: 1, after: 1 })
+    if (app === undefined || receipt.app === app) count(receipt, 1, 1)
   })
   const openings = createOpenings((opening) => {
     const told = (opening.final ?? opening.asked)!
@@ -75,7 +73,7 @@ export function createReplay({ candidate, since, app, outcomeOf }: ReplayOptions
     tallies.count(change, told)
     if (why) reasons[why]++
     if (more) askedForMore++
-    count(told, { before: 0, after: prompted })
+    count(told, 0, prompted)
   })
 
   interface Compared {
@@ -161,8 +159,7 @@ export function createReplay({ candidate, since, app, outcomeOf }: ReplayOptions
     looked = at
     openings.passed(at)
     prompts.passed(at)
-    unitsBefore.passed(at)
-    unitsAfter.passed(at)
+    units.passed(at)
     for (const [key, { last }] of extra) if (at - last > FORGET_AFTER) extra.delete(key)
   }
 
@@ -196,8 +193,7 @@ export function createReplay({ candidate, since, app, outcomeOf }: ReplayOptions
     end() {
       openings.end()
       prompts.end()
-      unitsBefore.end()
-      unitsAfter.end()
+      units.end()
       return {
         total: tallies.total,
         by: tallies.by,
