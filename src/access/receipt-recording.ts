@@ -60,16 +60,15 @@ export function createRecording(storage: Storage, clock: Clock): (facts: Facts, 
       if (fresh || knownWhat?.day !== day) parts.push(storage.append(insertPart, [whatHash, null, day, what]))
       whos.set(who, { hash: whoHash, day })
       whats.set(what, { hash: whatHash, day })
-      const row = write(whoHash, whatHash)
-      await Promise.all(parts)
-      return row
+      const [row] = await Promise.all([write(whoHash, whatHash), ...parts])
+      return row!
     }
 
-    if (!knownWho || knownWhat?.day !== day) return writeAll(false)
     try {
-      return await write(knownWho.hash, knownWhat.hash)
+      if (knownWho && knownWhat?.day === day) return await write(knownWho.hash, knownWhat.hash)
+      return await writeAll(false)
     } catch (error) {
-      if (error instanceof Refusal) throw error
+      if (error instanceof Refusal || !(knownWho || knownWhat)) throw error
       // the row was refused because a part is gone: a commit that failed took it along, or it was too old to be kept
       return writeAll(true)
     }

@@ -8,32 +8,38 @@ import { dayOf, type ReceiptTables } from './receipt-tables.ts'
  * write failed. There are few of them.
  */
 const SLACK = days(30)
+/** Of a row without its parts. */
+const NONE = 0
 
 export const createRetention =
   (db: Kysely<ReceiptTables>, firstSince: (at: Instant) => Promise<number>) =>
   async (before: Instant, limit: number): Promise<number> => {
-    // INVARIANT: the last row stays, or its number, and with it a reference, would be given a second time
-    const last = db.selectFrom('receipts').select('id').orderBy('id', 'desc').limit(1)
-    const old = await db
-      .selectFrom('receipts')
-      .select(['id', 'who'])
+    const rows = db.selectFrom('receipts').select(['id', 'who', 'at'])
+    const newest = await rows.orderBy('id', 'desc').limit(1).executeTakeFirst()
+    if (!newest) return 0
+    const old = await rows
       .where('id', '<', await firstSince(before))
       .where('at', '<', before)
-      .where('id', '<', last)
+      .where('id', '<', newest.id)
       .orderBy('id')
       .limit(limit)
       .execute()
-    if (old.length > 0) {
-      const ids = old.map(({ id }) => id)
-      await db.deleteFrom('receipts').where('id', 'in', ids).execute()
+    const whos = new Set(old.map(({ who }) => who))
+    const ids = old.map(({ id }) => id)
+    if (ids.length > 0) await db.deleteFrom('receipts').where('id', 'in', ids).execute()
+    // INVARIANT: the last row stays, emptied, or its number, and with it a reference, would be given a second time
+    if (newest.at < before && newest.who !== NONE) {
+      await db.updateTable('receipts').set({ who: NONE, what: NONE, own: null }).where('id', '=', newest.id).execute()
+      whos.add(newest.who)
+    }
+    if (whos.size > 0)
       await db
         .deleteFrom('receipt_parts')
-        .where('id', 'in', [...new Set(old.map(({ who }) => who))])
+        .where('id', 'in', [...whos])
         .where(({ not, exists, selectFrom }) =>
           not(exists(selectFrom('receipts').select('receipts.id').whereRef('receipts.who', '=', 'receipt_parts.id'))),
         )
         .execute()
-    }
     const unused = db
       .selectFrom('receipt_parts')
       .select('id')

@@ -101,6 +101,12 @@ describe('a silent sign-on', () => {
     const references = await Promise.all([1, 2, 3].map((minute) => store.receipts.add(silent(minute), allowed())))
     expect((await all()).map(({ facts }) => facts)).toEqual([silent(1), silent(2), silent(3)])
     expect(new Set(references).size).toBe(3)
+    // also when only one of them is gone, on another day
+    await sql`delete from receipt_parts where used is null`.execute(db)
+    await store.receipts.add(silent(2000), allowed())
+    await sql`delete from receipt_parts where used is not null`.execute(db)
+    await store.receipts.add(silent(2001), allowed())
+    expect((await all()).at(-1)!.facts).toEqual(silent(2001))
   })
 
   test('that was told what nobody else was keeps that with its own row', async () => {
@@ -212,10 +218,12 @@ describe('retention', () => {
     )
   })
 
-  test('never removes the last one, so that no reference is given twice', async () => {
+  test('empties the last one instead of removing it, so that no reference is given twice', async () => {
     const references = [await store.receipts.add(silent(1), allowed()), await store.receipts.add(silent(2), allowed())]
     expect(await store.receipts.purge(NINE + 400 * DAY, 100)).toBe(1)
     expect(await store.receipts.purge(NINE + 400 * DAY, 100)).toBe(0)
+    expect(await store.receipts.find(references[1]!)).toBeUndefined()
+    expect(await count('receipt_parts')).toBe(0)
     references.push(await store.receipts.add(silent(3), allowed()))
     expect(new Set(references).size).toBe(3)
   })

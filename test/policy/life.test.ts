@@ -1,5 +1,5 @@
 /** The life of a policy on the command line: diff, replay, publish, versions, rollback, report; and what people were asked. */
-import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -243,4 +243,16 @@ test('a receipt of somebody who was removed tells what was decided, and that the
   expect(code).toBe(1)
   expect(out).toEqual([expect.stringContaining('allow  crm › staff'), 'what was known then is gone'])
   expect((await portico('policy replay --json')).json()).toMatchObject({ not_comparable: { 'facts-gone': 8 } })
+})
+
+test('what docs/policy.md tells to type about the life of a policy can be typed, in that order', async () => {
+  const page = readFileSync(join(import.meta.dirname, '../../docs/policy.md'), 'utf8')
+  const block = /## The life of a policy\n+```sh\n([\s\S]*?)```/.exec(page)![1]!
+  const lines = block.split('\n').flatMap((line) => /^portico (.*?)(?: +#.*)?$/.exec(line)?.[1] ?? [])
+  expect(lines.length).toBeGreaterThan(8)
+  for (const line of lines) {
+    const typed = line.replace('candidate', join(folder, 'candidate')).replace(/'([^']*)'/, 'words')
+    const { code, err } = await portico(typed)
+    expect([typed, err, code]).toEqual([typed, [], 0])
+  }
 })
