@@ -1,4 +1,5 @@
 import fc from 'fast-check'
+import { sql } from 'kysely'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { createFriction, createReplay, createReported, type Receipts } from '#access'
 import { decide, type Facts, type Policies } from '#policy'
@@ -116,6 +117,54 @@ describe('for random policies and random traffic', () => {
     )
   }, 120_000)
 })
+
+test('flipped bytes, whichever, stop neither a replay nor a report, and are told as not comparable', async () => {
+  const policies = policiesOf([{ name: 'staff', allow: { strength: 'two-factors', within: '1h' } }])
+  const { asked } = await walk(policies, fc.sample(steps(150), { numRuns: 1, seed: 5 })[0]!, store.receipts)
+  expect(asked.length).toBeGreaterThan(5)
+  const db = store.storage.records
+  const flip = fc.tuple(
+    fc.constantFrom(
+      'receipts.own',
+      'receipts.at',
+      'receipts.started',
+      'receipts.who',
+      'receipts.what',
+      'receipt_parts.text',
+      'receipt_parts.hash',
+      'receipt_parts.person',
+      'receipt_parts.used',
+    ),
+    fc.nat(40),
+    fc.constantFrom<string | number | null>(
+      '{"request":7,"history":[]}',
+      '{"at":"x","started":{}}',
+      '[]',
+      '{',
+      '',
+      0,
+      -1,
+      3,
+      1e15,
+    ),
+  )
+  await fc.assert(
+    fc.asyncProperty(fc.array(flip, { minLength: 1, maxLength: 5 }), async (flips) => {
+      for (const [place, id, value] of flips) {
+        const [table, column] = place.split('.')
+        const text = /own|text|hash|person/.test(column!)
+        const set = text ? String(value) : typeof value === 'number' ? value : 1
+        await sql`update or ignore ${sql.table(table!)} set ${sql.ref(column!)} = ${set} where id = ${id}`.execute(db)
+      }
+      const { total, not_comparable: reasons } = await replayed(policies)
+      expect(Object.values(reasons).reduce((a, b) => a + b)).toBe(total.not_comparable)
+      const { prompts, causes } = await friction(policies)
+      expect(causes.reduce((sum, cause) => sum + cause.prompts, 0)).toBe(prompts.total)
+    }),
+    { numRuns: 60, seed: 3, endOnFailure: true },
+  )
+  expect((await replayed(policies)).total.not_comparable).toBeGreaterThan(0)
+}, 60_000)
 
 const staff = (allow: object, more: object[] = []) => policiesOf([...more, { name: 'staff', allow }])
 
