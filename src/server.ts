@@ -12,6 +12,7 @@ import { type Answer, createHttpServer, createOutbound, type HttpServer, json, t
 import { createPresenter, errorView, type Presenter } from '#pages'
 import { openOidc } from '#protocol/oidc'
 import { openSignin } from '#signin'
+import { together } from '#storage'
 import { openClaim } from './claim.ts'
 import { missingFile, openHouse } from './house.ts'
 import { openManagement } from './management.ts'
@@ -53,8 +54,22 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   if (early && !early.policies) throw new PoliciesInvalid(early.problems)
   let policies: LivePolicies | undefined
   const house = await openHouse({ settings, folder, clock, log, policyNames: () => policies?.current().names ?? [] })
-  const { storage, audit, keys, people, factors, sessions, devices, outbox, endings, catalog, receipts, versions } =
-    house
+  const {
+    storage,
+    audit,
+    keys,
+    people,
+    factors,
+    sessions,
+    devices,
+    outbox,
+    endings,
+    catalog,
+    receipts,
+    versions,
+    places,
+    history,
+  } = house
   try {
     policies = await openLivePolicies({ folder: policyFolder, log, versions, audit })
   } catch (error) {
@@ -62,7 +77,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     throw error
   }
   const presenter = createPresenter(settings)
-  const access = openAccess({ storage, keys, clock, log, people, sessions, policies })
+  const access = openAccess({ storage, keys, clock, log, people, sessions, policies, places, history })
   const signin = openSignin({
     storage,
     clock,
@@ -142,6 +157,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       proxies: settings.proxies,
       routes: [...signin.routes, ...account.routes, ...claim.routes],
       raw: oidc.raw,
+      around: together,
       renderRefusal: (refusal, request) => renderRefusal(refusal, request, presenter),
       log,
     })

@@ -6,7 +6,8 @@
  * Deny is the default, and an error while deciding denies.
  *
  * - `question.ts` what a door asks, `ask.ts` how it is answered
- * - `facts.ts`    what is known, as the policy language sees it
+ * - `facts.ts`    what is known, as the policy language sees it; `surroundings.ts` the part of it that has to be looked up
+ * - `memory.ts`   what is kept of what happened, for rules on journeys and frequency
  * - `live.ts`     the policies in force, never half; `versions.ts` what was published, `publish.ts` what may be
  * - `console-reach.ts` whether administrators could still get in
  * - `receipts.ts` one compact row for each decision: `receipt-parts.ts` what rows share, `receipt-recording.ts` writing,
@@ -18,7 +19,9 @@ import { versionMigrations } from './versions.ts'
 
 export const accessMigrations = [...receiptMigrations, ...versionMigrations]
 export { type Access, type AccessOptions, openAccess, type Verdict } from './ask.ts'
+export { gatherFacts } from './facts.ts'
 export { type LivePolicies, openLivePolicies, PoliciesInvalid, readGood } from './live.ts'
+export type { Memory } from './memory.ts'
 export { type Published, type PublishRooms, publish, rollBack } from './publish.ts'
 export type { Question, Wanted } from './question.ts'
 export type { Page, Receipt } from './receipt.ts'

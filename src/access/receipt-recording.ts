@@ -1,5 +1,5 @@
 /** Writing a receipt: the hot path of every silent sign-on. */
-import { type CompiledQuery, type Kysely, sql } from 'kysely'
+import { type Kysely, sql } from 'kysely'
 import type { Clock } from '#core/clock'
 import { Refusal } from '#core/refusal'
 import type { Decision, Facts } from '#policy'
@@ -26,42 +26,46 @@ export function createRecording(storage: Storage, clock: Clock): (facts: Facts, 
   const whats = createRecent<string, Known>(MOST_WHAT)
   // the parts are looked up by their hashes in the very statement that refers to them
   const partOf = db.selectFrom('receipt_parts').select('id').where('hash', '=', HERE)
-  const insertReceipt: CompiledQuery = db
-    .insertInto('receipts')
-    .columns(['at', 'started', 'who', 'what', 'own'])
-    .values({ at: HERE, started: HERE, who: partOf, what: partOf, own: HERE })
-    .compile()
-  const insertPart: CompiledQuery = db
-    .insertInto('receipt_parts')
-    .columns(['hash', 'person', 'used', 'text'])
-    .values({ hash: HERE, person: HERE, used: HERE, text: HERE })
-    .onConflict((conflict) =>
-      conflict
-        .column('hash')
-        .doUpdateSet({ used: sql`excluded.used` })
-        .whereRef('excluded.used', '>', 'receipt_parts.used'),
-    )
-    .compile()
+  const insertReceipt = storage.prepare(
+    db
+      .insertInto('receipts')
+      .columns(['at', 'started', 'who', 'what', 'own'])
+      .values({ at: HERE, started: HERE, who: partOf, what: partOf, own: HERE })
+      .compile(),
+  )
+  const insertPart = storage.prepare(
+    db
+      .insertInto('receipt_parts')
+      .columns(['hash', 'person', 'used', 'text'])
+      .values({ hash: HERE, person: HERE, used: HERE, text: HERE })
+      .onConflict((conflict) =>
+        conflict
+          .column('hash')
+          .doUpdateSet({ used: sql`excluded.used` })
+          .whereRef('excluded.used', '>', 'receipt_parts.used'),
+      )
+      .compile(),
+  )
 
   return async (facts, decision) => {
     const { at, started, own, who, what } = takeApart(facts, decision, clock.now())
     const day = dayOf(at)
     const knownWho = whos.get(who)
     const knownWhat = whats.get(what)
-    const write = (whoHash: string, whatHash: string) =>
-      storage.append(insertReceipt, [at, started, whoHash, whatHash, own])
+    const write = async (whoHash: string, whatHash: string) =>
+      (await insertReceipt([at, started, whoHash, whatHash, own])).insertId
 
     /** INVARIANT: written in one tick, parts first, so that they and the row that needs them share a commit. */
     const writeAll = async (fresh: boolean): Promise<number> => {
       const whoHash = knownWho?.hash ?? hashOf(who)
       const whatHash = knownWhat?.hash ?? hashOf(what)
-      const parts: Promise<number>[] = []
-      if (fresh || !knownWho) parts.push(storage.append(insertPart, [whoHash, facts.user?.id ?? null, null, who]))
-      if (fresh || knownWhat?.day !== day) parts.push(storage.append(insertPart, [whatHash, null, day, what]))
+      const parts: Promise<unknown>[] = []
+      if (fresh || !knownWho) parts.push(insertPart([whoHash, facts.user?.id ?? null, null, who]))
+      if (fresh || knownWhat?.day !== day) parts.push(insertPart([whatHash, null, day, what]))
       whos.set(who, { hash: whoHash, day })
       whats.set(what, { hash: whatHash, day })
       const [row] = await Promise.all([write(whoHash, whatHash), ...parts])
-      return row!
+      return row
     }
 
     try {

@@ -1,6 +1,9 @@
 /** What a condition is: one file in `conditions/`, one line in `conditions/list.ts`. */
 import type { z } from 'zod'
 import type { Scene } from './scene.ts'
+import type { Need } from './signals.ts'
+import type { Strengths } from './strengths.ts'
+import type { Truth } from './truth.ts'
 import type { Zone } from './zones.ts'
 
 /** A name in a rule that stands for something written elsewhere. */
@@ -11,6 +14,7 @@ export interface Reference {
 
 export interface Setting {
   readonly zones: ReadonlyMap<string, Zone>
+  readonly strengths: Strengths
   /** What stands behind the prefix, for a condition whose name ends in a dot. */
   readonly rest: string
 }
@@ -22,8 +26,8 @@ export interface Setting {
 export interface Test<Seen> {
   /** The fact. Undefined means that it cannot be established; known to be nothing is `null` or an empty list. */
   see(scene: Scene): Seen | undefined
-  /** Only asked when the fact is known. */
-  holds(seen: Seen, scene: Scene): boolean
+  /** Only asked when something is known; `unknown` where that is not enough to tell. */
+  holds(seen: Seen, scene: Scene): Truth
   /** Why it is unknown: lower case, no full stop. */
   readonly why: string
   /** The fact as the trace tells it, where that differs from what was seen. */
@@ -37,5 +41,7 @@ export interface Condition<Wanted = any, Seen = any> {
   /** What a rule may write, for the loader and for editors. `unknown: true|false` is the host's. */
   readonly wanted: z.ZodType<Wanted>
   refers?(wanted: Wanted): Reference[]
+  /** What `access/` has to gather for it, beyond what every request tells. */
+  needs?(wanted: Wanted, setting: Setting): readonly Need[]
   prepare(wanted: Wanted, setting: Setting): Test<Seen>
 }

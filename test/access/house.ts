@@ -86,8 +86,16 @@ export const anyFacts: fc.Arbitrary<Facts> = fc.record({
       trusted_since: maybe(time),
     }),
   ),
-  session: maybe(fc.record({ started: maybe(time), authenticated: maybe(fc.array(proof, { maxLength: 3 })) })),
-  history: maybe(fc.constantFrom({ previous: null }, { previous: { at: 1, country: 'NL' }, sign_ins: [1, 2] })),
+  session: maybe(
+    fc.record({
+      started: maybe(time),
+      authenticated: maybe(fc.array(proof, { maxLength: 3 })),
+      upstream: maybe(fc.constant(null)),
+    }),
+  ),
+  history: maybe(
+    fc.constantFrom({ previous: null }, { previous: { at: 1, country: 'NL' }, sign_ins: [{ within: '5m', count: 2 }] }),
+  ),
   client: maybe(
     fc.record({ id: maybe(fc.constant('robot')), authentication: maybe(fc.constantFrom('none', 'private_key_jwt')) }),
   ),

@@ -166,6 +166,9 @@ describe('is published:', () => {
     ['in working hours only', "time: { days: tue, between: '08:00-18:00', zone: Europe/Amsterdam }"],
     ['on a known device only', 'device.known: true'],
     ['on a new device only', 'device.known: false'],
+    ['in one country only', 'country: [NL]'],
+    ['after no journey', 'not: { travel.speed: { over: 900 } }'],
+    ['to whoever does not come often', 'not: { frequency.sign_ins: { over: 10, within: 5m } }'],
   ])('a console that opens %s', async (_what, when) => {
     await administrator('ada', 'password', 'totp')
     write({

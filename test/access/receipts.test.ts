@@ -110,7 +110,7 @@ describe('a silent sign-on', () => {
   })
 
   test('that was told what nobody else was keeps that with its own row', async () => {
-    const facts: Facts = { ...silent(5), history: { sign_ins: [3] } }
+    const facts: Facts = { ...silent(5), history: { sign_ins: [{ within: '5m', count: 3 }] } }
     const asked = { ...silent(6), request: { kind: 'app' as const, started: NINE, wanted: { max_age: 60 } } }
     await store.receipts.add(silent(1), allowed())
     const parts = await count('receipt_parts')

@@ -1,5 +1,6 @@
 /** What a replay counts, in total and by app, group, site and person. */
 
+import { normaliseAddress } from '#http'
 import type { Facts, Policies } from '#policy'
 import type { Receipt } from '../receipt.ts'
 import { createRecent } from '../recent.ts'
@@ -52,13 +53,17 @@ export function createTallies(policies: Policies): Tallies {
   /** A device's own site, else the named networks that its address is in. */
   function sitesOf(facts: Facts): readonly string[] {
     if (facts.device?.site) return [facts.device.site]
-    const ip = facts.network?.ip
-    if (ip === undefined) return ['unknown']
-    let found = sites.get(ip)
+    const { ip, country } = facts.network ?? {}
+    const address = ip === undefined ? undefined : normaliseAddress(ip)
+    if (address === undefined) return ['unknown']
+    const key = `${address} ${country}`
+    let found = sites.get(key)
     if (!found) {
-      const zones = [...policies.zones.values()].filter((zone) => zone.contains(ip)).map(({ name }) => name)
-      found = zones.length > 0 ? zones : ['elsewhere']
-      sites.set(ip, found)
+      const zones = [...policies.zones.values()].filter(
+        (zone) => zone.contains(address) || (country && zone.countries?.has(country)),
+      )
+      found = zones.length > 0 ? zones.map(({ name }) => name) : ['elsewhere']
+      sites.set(key, found)
     }
     return found
   }

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { Condition } from '../condition.ts'
+import { every, not, some } from '../truth.ts'
 import { atLeast, words } from './shapes.ts'
 
 interface Wanted {
@@ -7,7 +8,10 @@ interface Wanted {
   outside?: string[] | undefined
 }
 
-/** The client's address against the named zones. An address that cannot be read is unknown, not outside. */
+/**
+ * The client's address against the named zones. An address that cannot be read is unknown, not outside, and so is one
+ * without a known country for a zone of countries.
+ */
 export const network: Condition<Wanted, string> = {
   name: 'network',
   wanted: z.union([
@@ -17,14 +21,22 @@ export const network: Condition<Wanted, string> = {
       .refine((form) => form.in || form.outside, atLeast('a list, `in` or `outside`')),
   ]),
   refers: (wanted) => [...(wanted.in ?? []), ...(wanted.outside ?? [])].map((name) => ({ to: 'network', name })),
+  needs: (wanted, { zones }) =>
+    [...(wanted.in ?? []), ...(wanted.outside ?? [])].some((name) => zones.get(name)!.countries)
+      ? [{ signal: 'place' }]
+      : [],
   prepare(wanted, { zones }) {
     const inside = wanted.in?.map((name) => zones.get(name)!)
     const outside = wanted.outside?.map((name) => zones.get(name)!)
+    const byCountry = [...(inside ?? []), ...(outside ?? [])].some((zone) => zone.countries)
     return {
-      why: 'the address is not known',
-      see: (scene) => scene.address,
+      why: byCountry ? 'the address is not known, or not its country' : 'the address is not known',
+      see: (scene) => scene.address ?? (byCountry ? (scene.place.country ?? undefined) : undefined),
       holds: (_, scene) =>
-        (!inside || inside.some((zone) => scene.inside(zone))) && !outside?.some((zone) => scene.inside(zone)),
+        every([
+          !inside || some(inside, (zone) => scene.inside(zone)),
+          !outside || not(some(outside, (zone) => scene.inside(zone))),
+        ]),
     }
   },
 }

@@ -1,5 +1,6 @@
 /** The shapes in which most conditions are written, so that a member only says which fact it looks at. */
 import { z } from 'zod'
+import { parseDuration } from '#core/duration'
 import type { Condition } from '../condition.ts'
 import type { Facts } from '../facts.ts'
 
@@ -10,6 +11,10 @@ export const words = z.union([
   word.transform((one): string[] => [one]),
   z.array(word).min(1, 'expected at least one').max(5000),
 ])
+
+export const duration = z
+  .string()
+  .refine((text) => parseDuration(text) !== undefined, 'expected a duration like `90s`, `15m`, `12h` or `30d`')
 
 /** For a form that must have at least one of its keys: said only where nothing else is wrong with it. */
 export const atLeast = (expected: string) => ({

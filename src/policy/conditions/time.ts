@@ -7,7 +7,7 @@ import { atLeast } from './shapes.ts'
 interface Wanted {
   days?: ReadonlySet<number> | undefined
   between?: { from: number; to: number } | undefined
-  zone: TimeZone
+  zone: TimeZone | typeof SITE
 }
 
 /** `mon`, `mon-fri`, `sat-mon`, or a list of these. */
@@ -41,18 +41,15 @@ const between = z.string().transform((text, ctx) => {
   return { from, to }
 })
 
+/** As a rule names the zone of wherever somebody is. */
+const SITE = 'site'
+
 const zone = z.string('expected a time zone like `Europe/Amsterdam`').transform((name, ctx) => {
-  const open = name === 'site' ? undefined : openTimeZone(name)
+  const open = name === SITE ? SITE : openTimeZone(name)
   if (open) return open
-  if (name === 'site') {
-    const message =
-      'asks for the time zone of a site, which site files do not carry yet; name a zone like `Europe/Amsterdam`'
-    ctx.addIssue({ code: 'custom', message, params: { code: 'zone-site-unsupported' } })
-  } else {
-    const near = nearest(name, Intl.supportedValuesOf('timeZone'))
-    const message = `is no time zone${near ? `; did you mean \`${near}\`?` : ', expected one like `Europe/Amsterdam`'}`
-    ctx.addIssue({ code: 'custom', message, params: { code: 'unknown-time-zone' } })
-  }
+  const near = nearest(name, [...Intl.supportedValuesOf('timeZone'), SITE])
+  const message = `is no time zone${near ? `; did you mean \`${near}\`?` : ', expected one like `Europe/Amsterdam`'}`
+  ctx.addIssue({ code: 'custom', message, params: { code: 'unknown-time-zone' } })
   return z.NEVER
 })
 
@@ -66,8 +63,11 @@ export const time: Condition<Wanted, WallClock> = {
     .strictObject({ days: days.optional(), between: between.optional(), zone })
     .refine((form) => form.days || form.between, atLeast('`days` or `between`')) as unknown as z.ZodType<Wanted>,
   prepare: (wanted) => ({
-    why: 'the time is not known',
-    see: (scene) => (scene.at === undefined ? undefined : wallClock(wanted.zone, scene.at)),
+    why: wanted.zone === SITE ? 'the time zone of the site is not known' : 'the time is not known',
+    see(scene) {
+      const of = wanted.zone === SITE ? scene.site?.zone : wanted.zone
+      return scene.at === undefined || of === undefined ? undefined : wallClock(of, scene.at)
+    },
     holds({ day, minute }) {
       const on = (d: number) => !wanted.days || wanted.days.has(d)
       if (!wanted.between) return on(day)
