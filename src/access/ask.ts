@@ -95,7 +95,7 @@ export function openAccess(options: AccessOptions): Access {
       // asking a stranger who they are decides about nobody; kept, it would let strangers fill the disk
       const stranger = verdict.outcome === 'challenge' && !verdict.person
       if (stranger) return { ...verdict, reference: undefined }
-      const reference = await receipts.add(verdict.facts, verdict.decision, verdict.person?.id, question.app?.id)
+      const reference = await receipts.add(verdict.facts, verdict.decision)
       // a rule's limits hold for the session from the first time that it opens something
       const limits = verdict.outcome === 'allow' ? limitsOf(verdict.decision, question.session) : undefined
       if (limits) await sessions.limit(question.session!, limits)

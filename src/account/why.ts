@@ -17,7 +17,7 @@ export function createWhy({ access, catalog, factors }: AccountOptions) {
   /** The whole decision where the same policies are still in force; of older ones only what the receipt itself says. */
   function decisionOf({ facts, policies, outcome, policy, rule }: Receipt): Decision {
     const inForce = access.policies.current()
-    if (inForce.version === policies) return decide(inForce, facts)
+    if (facts && inForce.version === policies) return decide(inForce, facts)
     return {
       outcome,
       policy: policy ?? null,
@@ -51,7 +51,7 @@ export function createWhy({ access, catalog, factors }: AccountOptions) {
     if (receipt?.person !== person.id) throw new Refusal('not-found', 'no receipt of this person')
 
     const decision = decisionOf(receipt)
-    const { at, facts, outcome, rule } = receipt
+    const { at, facts = {}, outcome, rule } = receipt
     const app = receipt.app === undefined ? undefined : ((await catalog.apps.find(receipt.app))?.name ?? receipt.app)
     // INVARIANT: sentences of ours and the rule's name; never what a rule says, a network or anybody else
     const reasons = reasonsFor({ decision, outcome, facts }, app ?? messages.account.title, messages)

@@ -3,6 +3,7 @@ import { formatProblem, loadSettings } from '#config'
 import { type Clock, systemClock } from '#core/clock'
 import { Refusal } from '#core/refusal'
 import { parseArguments } from './arguments.ts'
+import { createProgress } from './progress.ts'
 import type { Context, House, Verb } from './verb.ts'
 
 export interface RunOptions {
@@ -15,6 +16,8 @@ export interface RunOptions {
   readonly out?: (line: string) => void
   readonly err?: (line: string) => void
   readonly clock?: Clock
+  /** Where progress is shown. */
+  readonly terminal?: { write(text: string): unknown } | undefined
 }
 
 export async function runCommand(options: RunOptions): Promise<number> {
@@ -41,6 +44,7 @@ export async function runCommand(options: RunOptions): Promise<number> {
     return 2
   }
   const json = args.has('json')
+  const progress = createProgress(options.terminal)
   const context = {
     settings: loaded.settings!,
     loaded,
@@ -49,7 +53,9 @@ export async function runCommand(options: RunOptions): Promise<number> {
     json,
     out,
     err,
+    progress: progress.show,
     print(value: unknown, human: () => string | readonly string[]) {
+      progress.clear()
       if (json) out(JSON.stringify(value))
       else for (const line of [human()].flat()) out(line)
     },
@@ -73,6 +79,7 @@ export async function runCommand(options: RunOptions): Promise<number> {
     err(`${error.code}: ${error.say}${error.detail ? ` (${error.detail})` : ''}`)
     return 2
   } finally {
+    progress.clear()
     await house?.close()
   }
 }

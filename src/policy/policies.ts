@@ -6,6 +6,7 @@ import type { Sites } from './sites.ts'
 import type { Strengths } from './strengths.ts'
 import type { Verdict } from './terms.ts'
 import type { Judge } from './when.ts'
+import type { Zone } from './zones.ts'
 
 export interface Rule {
   readonly name: string
@@ -49,6 +50,8 @@ export interface Policies {
   /** Names of all strengths, the built-in ones first: what `acr_values` may name. */
   readonly strengths: readonly string[]
   readonly strengthTable: Strengths
+  /** The named networks. */
+  readonly zones: ReadonlyMap<string, Zone>
   readonly sites: Sites
   /** What the rules of all policies together need to know: what nobody needs is neither looked up nor kept. */
   readonly needs: Needs

@@ -9,15 +9,20 @@
  * - `wall-clock.ts` local time    - `signals.ts` what conditions need to know; `history.ts` a person's past, in facts
  * - `factors.ts` `strengths.ts`   which factors make which strength, and what is missing; `proofs.ts` how old they may be
  * - `terms.ts` `wanted.ts`        what is asked, which of two is stricter, and what a request adds
+ * - `diff.ts` `enforcing.ts`     what two sets of files differ in; a set with a rule of mode `report` in force
  * - `facts.ts` `scene.ts`         the input; `decide.ts` `decision.ts` the output; `tests.ts` the tests in the files
  *
  * To add a condition: its file in `conditions/`, a line in `conditions/list.ts`, its facts in `facts.ts`.
  */
+export { COUNTRIES } from './countries.ts'
 export { decide } from './decide.ts'
 export type { Decision, Outcome, Reported, RuleTrace } from './decision.ts'
+export { type Detail, diffPolicies, type PolicyChange } from './diff.ts'
 export type { Words } from './documents.ts'
+export { enforcing } from './enforcing.ts'
 export { FACTOR_NAMES } from './factors.ts'
 export { type Authenticated, FACTS_VERSION, type Facts, parseFacts, readFacts } from './facts.ts'
+export type { PolicyFiles, PolicyFolder } from './folder.ts'
 export { loadPolicies } from './load.ts'
 export { mergePlaces } from './places.ts'
 export type { Policies, Policy, Rule } from './policies.ts'

@@ -4,6 +4,8 @@ import { plainAddress } from './address.ts'
 
 export interface Zone {
   readonly name: string
+  /** An address that is in it; empty for countries. */
+  readonly sample: string
   /** Whatever is in these countries; there is no range then. */
   readonly countries?: ReadonlySet<string>
   /** The address must be in plain form. */
@@ -33,8 +35,13 @@ export function parseRange(text: string): Range | undefined {
 export function createZone(name: string, ranges: readonly Range[]): Zone {
   const list = new BlockList()
   for (const { address, bits } of ranges) list.addSubnet(address, bits, isIPv4(address) ? 'ipv4' : 'ipv6')
-  return Object.freeze({ name, contains: (address: string) => list.check(address, isIPv4(address) ? 'ipv4' : 'ipv6') })
+  const sample = ranges[0]?.address ?? ''
+  return Object.freeze({
+    name,
+    sample,
+    contains: (address: string) => list.check(address, isIPv4(address) ? 'ipv4' : 'ipv6'),
+  })
 }
 
 export const createCountryZone = (name: string, countries: readonly string[]): Zone =>
-  Object.freeze({ name, countries: new Set(countries), contains: () => false })
+  Object.freeze({ name, sample: '', countries: new Set(countries), contains: () => false })
