@@ -95,6 +95,23 @@ export function openDevices({
   // compiled once: each authorization request of a known device reads it
   const knownDevice = storage.prepare(rows().where('id', '=', '').where('person_id', '=', '').compile())
 
+  const addDevice = storage.prepare(
+    db.insertInto('devices').values({ id: '', secret_hash: '', created_at: 0, label: '', last_seen: 0 }).compile(),
+  )
+  /** A person passes with a device: known from then on, trusted only where that is said. */
+  const pass = (trust: { trusted_since?: number; trusted_until?: number }) =>
+    storage.prepare(
+      db
+        .insertInto('device_people')
+        .values({
+          ...{ device_id: '', person_id: '', known_since: 0, last_seen: 0, trusted_since: 0, trusted_until: 0 },
+        })
+        .onConflict((c) => c.columns(['device_id', 'person_id']).doUpdateSet({ last_seen: 0, ...trust }))
+        .compile(),
+    )
+  const passKnown = pass({})
+  const passTrusted = pass({ trusted_since: 0, trusted_until: 0 })
+
   async function find(cookie: string | undefined, personId?: string): Promise<Device | undefined> {
     const handle = readHandle(cookie)
     if (!handle) return undefined
@@ -112,7 +129,7 @@ export function openDevices({
     cookie: string | undefined,
     now: Instant,
     label: string,
-  ): Promise<{ id: string; cookie: string }> {
+  ): Promise<{ id: string; cookie: string; made?: true }> {
     const handle = readHandle(cookie)
     if (handle) {
       const next = mint(handle.id)
@@ -127,9 +144,8 @@ export function openDevices({
     }
     const id = newId()
     const minted = mint(id)
-    const row = { id, secret_hash: minted.secretHash, created_at: now, label, last_seen: now }
-    await db.insertInto('devices').values(row).execute()
-    return { id, cookie: minted.cookie }
+    await addDevice([id, minted.secretHash, now, label, now])
+    return { id, cookie: minted.cookie, made: true }
   }
 
   /** A device that nobody is known on any more tells nothing and goes. */
@@ -164,30 +180,18 @@ export function openDevices({
     ) {
       const now = clock.now()
       const label = about.label.slice(0, LONGEST_LABEL)
-      const trust = about.until === undefined ? {} : { trusted_since: now, trusted_until: about.until }
       const own = await find(cookie, personId)
       // ATTACK: whoever had this browser before may have kept a copy of its cookie. It must not become a copy of
       // something the person is known or trusted by, so the secret changes with every such step.
       const news = !own || about.until !== undefined
-      const held = news ? await renew(cookie, now, label) : { id: own.id, cookie: cookie! }
-      const seen = db.updateTable('devices').set({ last_seen: now, label }).where('id', '=', held.id).execute()
-      const known = db
-        .insertInto('device_people')
-        .values({
-          device_id: held.id,
-          person_id: personId,
-          known_since: now,
-          last_seen: now,
-          trusted_since: null,
-          trusted_until: null,
-          ...trust,
-        })
-        .onConflict((c) => c.columns(['device_id', 'person_id']).doUpdateSet({ last_seen: now, ...trust }))
-        .execute()
+      const held = news ? await renew(cookie, now, label) : { id: own.id, cookie: cookie!, made: undefined }
+      if (!held.made) await db.updateTable('devices').set({ last_seen: now, label }).where('id', '=', held.id).execute()
+      const { until } = about
+      if (until === undefined) await passKnown([held.id, personId, now, now, null, null, now])
+      else await passTrusted([held.id, personId, now, now, now, until, now, now, until])
       // each visit calls this: only what is new belongs in the trail
-      const noted = news ? audit.record('device-remembered', { actor: personId, subject: personId }) : undefined
-      await Promise.all([seen, known, noted])
-      const row = await rows().where('id', '=', held.id).where('person_id', '=', personId).executeTakeFirstOrThrow()
+      if (news) await audit.record('device-remembered', { actor: personId, subject: personId })
+      const row = (await knownDevice([held.id, personId])).rows[0]!
       return { device: toDevice(row), cookie: held.cookie }
     },
 

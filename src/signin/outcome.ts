@@ -73,9 +73,11 @@ export function createOutcomes(rooms: SigninRooms, { placeOf }: Pick<Places, 'pl
       }
     }
     const changed = errands.changed(errand, changes)
-    const next = await placeOf(request, changed, access.preview, session && { session })
+    // nothing was given: policy says what it said before
+    if (!session) return { place: { ...place, errand: changed }, cookies }
+    const next = await placeOf(request, changed, access.preview, { session })
     // ATTACK: switched off between the check and the start, the session must not wait for the day they come back
-    if (session && !next.session) await sessions.end(session.id, 'person-disabled', 'system')
+    if (!next.session) await sessions.end(session.id, 'person-disabled', 'system')
     return { place: next, cookies }
   }
 

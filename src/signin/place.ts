@@ -50,7 +50,8 @@ export function createPlaces(rooms: SigninRooms) {
       startedAt: session && errand.session === session.id ? errand.startedAt : rooms.clock.now(),
     })
     const alive = verdict.person ? session : undefined
-    const own = alive ? await factors.enrolled(alive.personId) : []
+    // who is let in need not be asked what else they have
+    const own = alive && verdict.outcome !== 'allow' ? await factors.enrolled(alive.personId) : []
     const enrolled = [...new Set(own.filter(({ left }) => left !== 0).map(({ kind }) => kind))]
     const enrollable =
       alive && verdict.outcome === 'challenge'
