@@ -15,3 +15,24 @@ export function plainAddress(ip: string): string | undefined {
   const [high, low] = [Number.parseInt(mapped[1]!, 16), Number.parseInt(mapped[2]!, 16)]
   return `${high >> 8}.${high & 255}.${low >> 8}.${low & 255}`
 }
+
+/** An address in plain form as a number of 32 or 128 bits. */
+export function toNumber(address: string): bigint {
+  if (isIPv4(address)) return address.split('.').reduce((sum, part) => sum * 256n + BigInt(part), 0n)
+  // the URL parser writes the last 32 bits in hexadecimal, where they were written as IPv4
+  const [front = '', back] = URL.parse(`http://[${address}]`)!.hostname.slice(1, -1).split('::')
+  const groups = (text: string) => (text === '' ? [] : text.split(':'))
+  const [head, tail] = [groups(front), groups(back ?? '')]
+  const all = [...head, ...Array(8 - head.length - tail.length).fill('0'), ...tail]
+  return all.reduce((sum, part) => sum * 65536n + BigInt(`0x${part}`), 0n)
+}
+
+/** The other way round, in plain form. */
+export function toAddress(number: bigint, bits: 32 | 128): string {
+  const [count, size] = bits === 32 ? [4, 8n] : [8, 16n]
+  const parts = Array.from(
+    { length: count },
+    (_, i) => (number >> (size * BigInt(count - 1 - i))) & ((1n << size) - 1n),
+  )
+  return bits === 32 ? parts.join('.') : plainAddress(parts.map((part) => part.toString(16)).join(':'))!
+}

@@ -4,7 +4,7 @@ import { sha256Version } from '#core/digest'
 import { nearest } from '#core/nearest'
 import type { PolicyDocument } from './documents.ts'
 import { listFiles, readText } from './folder.ts'
-import type { Policies, Policy, Rule } from './policies.ts'
+import type { Mention, Policies, Policy, Rule } from './policies.ts'
 import { type Reading, readDocument } from './reading.ts'
 import { BUILT_IN_NAMES, createStrengths, MOST_CUSTOM, type Strengths } from './strengths.ts'
 import type { Verdict } from './terms.ts'
@@ -78,16 +78,25 @@ export function loadPolicies(dir: string): { policies?: Policies; problems: Prob
   const byName = new Map(list.map((policy) => [policy.name, policy]))
   const baseline = list.find((policy) => policy.baseline)
   const policies: Policies = Object.freeze({
+    folder: label,
     version: sha256Version(hashes.sort().join('\n')),
     list,
     names: list.map((policy) => policy.name),
     find: (name: string) => byName.get(name),
     strengths: strengths.names,
     strengthTable: strengths,
+    zones,
+    mentions: readings.flatMap(mentionsOf),
     ...(baseline && { baseline }),
   })
   return { policies, problems }
 }
+
+/** Groups and apps are not in any file: whether they exist is for the check to say. */
+const mentionsOf = (reading: Reading): Mention[] =>
+  reading.references.flatMap(({ to, name, path }) =>
+    to === 'group' || to === 'app' ? [{ to, name, file: reading.file, ...reading.position(path) }] : [],
+  )
 
 /** Names that are given twice, and names that nothing has. */
 function checkNames(readings: readonly Reading[]): Problem[] {
@@ -113,7 +122,7 @@ function checkNames(readings: readonly Reading[]): Problem[] {
   const sets = { network: new Set(known.network), strength: new Set(known.strength) }
   for (const reading of readings) {
     for (const { to, name, path } of reading.references) {
-      if (sets[to].has(name)) continue
+      if (to === 'group' || to === 'app' || sets[to].has(name)) continue
       const near = nearest(name, known[to])
       problems.push(
         reading.problem(
@@ -161,7 +170,10 @@ function compile(
   zones: ReadonlyMap<string, Zone>,
   strengths: Strengths,
 ): Policy {
-  const at = (path: Path) => `${reading.file}:${reading.line(path)}`
+  const at = (path: Path) => {
+    const { line, column } = reading.position(path)
+    return { line: `${reading.file}:${line}`, column }
+  }
   const rules = document.rules.map((rule, index): Rule => {
     const draft = reading.drafts[index]
     const { strength = 'any', within, remember_device: remember, session } = rule.allow ?? {}
@@ -177,10 +189,10 @@ function compile(
         }
     return Object.freeze({
       name: rule.name,
-      line: at(['rules', index]),
+      ...at(['rules', index]),
       mode: rule.mode,
       verdict,
-      ...(draft && { when: prepareWhen(draft, zones) }),
+      ...(draft && { when: prepareWhen(draft, zones), draft }),
       ...(rule.deny && {
         deny: { ...(rule.deny.say && { say: rule.deny.say }), ...(rule.deny.do && { do: rule.deny.do }) },
       }),
@@ -188,14 +200,14 @@ function compile(
   })
   return Object.freeze({
     name: document.policy,
-    line: at(['policy']),
+    ...at(['policy']),
     baseline: document.baseline,
     rules,
     tests: document.tests.map(({ name, given, expect }, index) => ({
       name,
       given,
       expect,
-      line: at(['tests', index]),
+      line: at(['tests', index]).line,
     })),
     ...(document.title && { title: document.title }),
     ...(document.owner && { owner: document.owner }),

@@ -12,6 +12,9 @@
  *
  * To add a condition: its file in `conditions/`, a line in `conditions/list.ts`, its facts in `facts.ts`.
  */
+export { checkPolicies } from './check/check.ts'
+export type { Finding, Severity } from './check/finding.ts'
+export type { HouseFacts } from './check/house.ts'
 export { decide } from './decide.ts'
 export type { Decision, Outcome, Reported, RuleTrace } from './decision.ts'
 export type { Words } from './documents.ts'

@@ -1,10 +1,11 @@
 /** Named networks: ranges, or a CSV of sites. */
 import { BlockList, isIP, isIPv4 } from 'node:net'
 import type { Problem } from '#config'
-import { plainAddress } from './address.ts'
+import { plainAddress, toAddress, toNumber } from './address.ts'
 
 export interface Zone {
   readonly name: string
+  readonly ranges: readonly Range[]
   /** The address must be in plain form. */
   contains(address: string): boolean
 }
@@ -34,7 +35,19 @@ export function parseRange(text: string): Range | undefined {
 export function createZone(name: string, ranges: readonly Range[]): Zone {
   const list = new BlockList()
   for (const { address, bits } of ranges) list.addSubnet(address, bits, isIPv4(address) ? 'ipv4' : 'ipv6')
-  return Object.freeze({ name, contains: (address: string) => list.check(address, isIPv4(address) ? 'ipv4' : 'ipv6') })
+  const contains = (address: string) => list.check(address, isIPv4(address) ? 'ipv4' : 'ipv6')
+  return Object.freeze({ name, ranges, contains })
+}
+
+/** The first address of each range and the one behind its last: between two of these nothing changes. */
+export function edgesOf({ ranges }: Zone): string[] {
+  return ranges.flatMap(({ address, bits }) => {
+    const most = isIPv4(address) ? 32 : 128
+    const size = 1n << BigInt(most - bits)
+    const first = (toNumber(address) / size) * size
+    const behind = first + size
+    return behind < 1n << BigInt(most) ? [toAddress(first, most), toAddress(behind, most)] : [toAddress(first, most)]
+  })
 }
 
 /**

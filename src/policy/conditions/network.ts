@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import type { Condition } from '../condition.ts'
-import { atLeast, words } from './shapes.ts'
+import { edgesOf } from '../zones.ts'
+import { atLeast, distinct, words } from './shapes.ts'
 
 interface Wanted {
   in?: string[] | undefined
@@ -26,5 +27,13 @@ export const network: Condition<Wanted, string> = {
       holds: (_, scene) =>
         (!inside || inside.some((zone) => scene.inside(zone))) && !outside?.some((zone) => scene.inside(zone)),
     }
+  },
+  samples(all, { zones }) {
+    const named = [...new Set(all.flatMap((wanted) => [...(wanted.in ?? []), ...(wanted.outside ?? [])]))]
+    const chosen = named.map((name) => zones.get(name)!)
+    const addresses = distinct(['0.0.0.0', '::', ...chosen.flatMap(edgesOf)], (address) =>
+      chosen.map((zone) => +zone.contains(address)).join(''),
+    )
+    return [{ fact: 'network.ip', values: () => addresses }]
   },
 }

@@ -1,0 +1,183 @@
+/** `policy check` against brute force: every situation of small worlds, judged one by one. */
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { decide, type Facts, type Policies, parseFacts, type Rule } from '#policy'
+import { gapOf } from '../../src/policy/check/gaps.ts'
+import { letsIn } from '../../src/policy/check/lockout.ts'
+import { type Reach, reachOf } from '../../src/policy/check/reach.ts'
+import { search } from '../../src/policy/check/search.ts'
+import { createWorld } from '../../src/policy/check/world.ts'
+import { createScene } from '../../src/policy/scene.ts'
+import type { Truth } from '../../src/policy/truth.ts'
+import { load } from './house.ts'
+import { FILES, isKnown, type SmallWorld, smallWorld, universeOf } from './small-worlds.ts'
+
+const budget = () => ({ left: 1_000_000 })
+
+/** Loads many small policies at once; `more` are further documents. */
+function loaded(worlds: readonly SmallWorld[], more: Readonly<Record<string, unknown>> = {}): Policies {
+  const documents = worlds.map(({ rules }, index) => [`p${index}.yaml`, { policy: `p${index}`, rules }] as const)
+  const { policies, problems } = load({ ...FILES, ...Object.fromEntries(documents), ...more })
+  expect(problems).toEqual([])
+  return policies!
+}
+
+/** 50 policies a run; `check` gets each with its world. */
+const each = (runs: number, check: (policies: Policies, index: number, world: SmallWorld) => void) =>
+  fc.assert(
+    fc.property(fc.array(smallWorld, { minLength: 50, maxLength: 50 }), (worlds) => {
+      const policies = loaded(worlds)
+      for (const [index, world] of worlds.entries()) check(policies, index, world)
+    }),
+    { numRuns: runs },
+  )
+
+/** What every rule answers. */
+function rowOf(rules: readonly Rule[], facts: Facts): Truth[] {
+  const scene = createScene(facts)
+  return rules.map(({ when }) => (when ? when(scene, []) : true))
+}
+
+describe('rules that never decide', () => {
+  test('are found, and no others, and the rules that are named are the reason', () => {
+    const kinds = { decides: 0, 'never-matches': 0, shadowed: 0, unsure: 0 }
+    each(60, (policies, index, small) => {
+      const policy = policies.find(`p${index}`)!
+      const reach = reachOf(policy, createWorld(policies, policy.rules), budget())
+      const all = universeOf(small.names).map((facts) => rowOf(policy.rules, facts))
+      for (const [at, rule] of policy.rules.entries()) {
+        const earlier = policy.rules.flatMap(({ mode }, i) => (mode === 'enforce' && i < at ? [i] : []))
+        const open = (row: Truth[], by: readonly number[]) => by.every((i) => row[i] !== true)
+        const matching = all.filter((row) => row[at] === true)
+        const counts = all.some((row) => row[at] !== false && open(row, earlier))
+        const found = reach[at]!
+        kinds[found.kind]++
+        if (matching.some((row) => open(row, earlier)))
+          expect(found, `${rule.name} of ${JSON.stringify(small.rules)}`).toEqual({ kind: 'decides' })
+        else if (matching.length === 0)
+          expect(found, `${rule.name} of ${JSON.stringify(small.rules)}`).toEqual({ kind: 'never-matches', counts })
+        else {
+          const { by, ...rest } = found as Extract<Reach, { kind: 'shadowed' }>
+          expect(rest, `${rule.name} of ${JSON.stringify(small.rules)}`).toEqual({ kind: 'shadowed', counts })
+          const named = by.map((one) => policy.rules.indexOf(one))
+          expect(matching.some((row) => open(row, named))).toBe(false)
+          for (const one of named) {
+            const fewer = named.filter((other) => other !== one)
+            expect(matching.some((row) => open(row, fewer))).toBe(true)
+          }
+        }
+      }
+    })
+    // a check that never meets anything dead would prove nothing
+    expect(kinds).toMatchObject({ unsure: 0, decides: expect.any(Number) })
+    expect(Math.min(kinds['never-matches'], kinds.shadowed)).toBeGreaterThan(100)
+  }, 120_000)
+})
+
+describe('gaps', () => {
+  test('are found wherever somebody who is let in is refused elsewhere without a rule, and nowhere else', () => {
+    const seen = { gap: 0, none: 0 }
+    each(40, (policies, index, small) => {
+      const policy = policies.find(`p${index}`)!
+      const world = createWorld(policies, policy.rules)
+      const known = universeOf(small.names)
+        .filter((facts) => isKnown(facts, small.names))
+        .map((facts) => ({ facts, row: rowOf(policy.rules, facts) }))
+      const people = Map.groupBy(known, ({ facts: { user, app, request } }) => JSON.stringify([user, app, request]))
+      const enforced = policy.rules.flatMap(({ mode }, i) => (mode === 'enforce' ? [i] : []))
+      for (const [at, rule] of policy.rules.entries()) {
+        if (rule.mode === 'report' || rule.verdict === 'deny') continue
+        const gap = gapOf(rule, policy, world, budget())
+        const real = [...people.values()].some(
+          (places) =>
+            places.some(({ row }) => enforced.every((i) => i > at || (row[i] === true) === (i === at))) &&
+            places.some(({ row }) => enforced.every((i) => row[i] !== true)),
+        )
+        expect(gap !== undefined, `${rule.name} of ${JSON.stringify(small.rules)}`).toBe(real)
+        seen[real ? 'gap' : 'none']++
+        if (!gap) continue
+        const judged = (facts: Facts) => decide(policies, facts, { policy: policy.name })
+        expect(judged(gap.inside).trace.at(-1)).toMatchObject({ rule: rule.name, matched: true })
+        expect(judged(gap.elsewhere)).toMatchObject({ outcome: 'deny', rule: null })
+        expect(gap.elsewhere.user).toEqual(gap.inside.user)
+      }
+    })
+    expect(Math.min(seen.gap, seen.none)).toBeGreaterThan(100)
+  }, 120_000)
+})
+
+describe('an entrance that no administrator can pass', () => {
+  /** Every situation of an administrator at the console who has just given everything there is. */
+  const administrators = (names: readonly string[]): Facts[] =>
+    universeOf(names)
+      .filter(({ user, request }) => {
+        const right = !names.includes('groups') || user?.groups?.includes('administrators')
+        return right && (!names.includes('request') || request?.kind === 'admin')
+      })
+      .map((facts) => {
+        const at = names.includes('time') || names.includes('age') ? facts.at : Date.UTC(2026, 0, 19)
+        const factors = ['passkey', 'password', 'totp', 'recovery-code']
+        const authenticated = factors.map((factor) => ({ factor, at, user_verified: true, hardware: true }))
+        return {
+          ...facts,
+          at,
+          user: { groups: ['administrators'], ...facts.user },
+          request: { kind: 'admin' },
+          session: { ...facts.session, authenticated },
+        }
+      })
+
+  test('is found, and no other', () => {
+    const seen = { open: 0, closed: 0 }
+    each(40, (policies, index, small) => {
+      const policy = policies.find(`p${index}`)!
+      const found = letsIn(policies, policy, 'admin', budget())
+      const open = administrators(small.names).some(
+        (facts) => decide(policies, facts, { policy: policy.name }).outcome === 'allow',
+      )
+      expect(typeof found === 'object' ? 'open' : found, JSON.stringify(small.rules)).toBe(open ? 'open' : 'none')
+      seen[open ? 'open' : 'closed']++
+    })
+    expect(Math.min(seen.open, seen.closed)).toBeGreaterThan(200)
+  }, 120_000)
+
+  test('is found where the baseline closes it', () => {
+    fc.assert(
+      fc.property(smallWorld, fc.nat(3), ({ rules, names }, at) => {
+        const split = Math.min(at, rules.length - 1)
+        const base = { policy: 'base', baseline: true, rules: rules.slice(split) }
+        const policies = loaded([{ names, rules: [...rules.slice(0, split), ...rules.slice(0, 1)].map(named) }], {
+          'base.yaml': base,
+        })
+        const found = letsIn(policies, policies.find('p0')!, 'admin', budget())
+        const open = administrators(names).some(
+          (facts) => decide(policies, facts, { policy: 'p0' }).outcome === 'allow',
+        )
+        expect(typeof found === 'object' ? 'open' : found).toBe(open ? 'open' : 'none')
+      }),
+      { numRuns: 500 },
+    )
+  }, 120_000)
+
+  const named = (rule: object, index: number) => ({ ...rule, name: `own ${index}` })
+})
+
+test('whatever conditions answer in some situation, they answer to facts that the check makes, and these are facts', () => {
+  each(40, (policies, index, small) => {
+    const { rules } = policies.find(`p${index}`)!
+    const world = createWorld(policies, rules)
+    const universe = universeOf(small.names)
+    for (const facts of universe.filter((_, i) => i % Math.ceil(universe.length / 5) === index % 3)) {
+      const row = rowOf(rules, facts)
+      const requirements = rules.map((rule, i) => ({
+        needs: world.needs(rule),
+        holds: (situation: Facts) => world.judge(rule, situation) === row[i],
+      }))
+      const found = search({ variables: world.variables, requirements, budget: budget() })
+      expect(found, `${JSON.stringify(facts)} of ${JSON.stringify(small.rules)}`).toBeTypeOf('object')
+      const { situation } = found as { situation: Facts }
+      expect(rowOf(rules, situation)).toEqual(row)
+      expect(parseFacts(situation, 'made').problems).toEqual([])
+    }
+  })
+}, 120_000)
