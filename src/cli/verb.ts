@@ -50,6 +50,8 @@ export interface Context {
   /** With `--json` the value on one line, else the lines for people. */
   print(value: unknown, human: () => string | readonly string[]): void
   open(): Promise<House>
+  /** The same where there is a database already; undefined where opening would make one. */
+  openExisting(): Promise<House | undefined>
 }
 
 export interface Verb {

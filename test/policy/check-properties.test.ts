@@ -2,13 +2,16 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { decide, type Facts, type Policies, parseFacts, type Rule } from '#policy'
+import { plainAddress } from '../../src/policy/address.ts'
 import { gapOf } from '../../src/policy/check/gaps.ts'
 import { letsIn } from '../../src/policy/check/lockout.ts'
 import { type Reach, reachOf } from '../../src/policy/check/reach.ts'
 import { search } from '../../src/policy/check/search.ts'
 import { createWorld } from '../../src/policy/check/world.ts'
+import { time } from '../../src/policy/conditions/time.ts'
 import { createScene } from '../../src/policy/scene.ts'
 import type { Truth } from '../../src/policy/truth.ts'
+import { createZone, edgesOf, parseRange } from '../../src/policy/zones.ts'
 import { load } from './house.ts'
 import { FILES, isKnown, type SmallWorld, smallWorld, universeOf } from './small-worlds.ts'
 
@@ -181,3 +184,72 @@ test('whatever conditions answer in some situation, they answer to facts that th
     }
   })
 }, 120_000)
+
+describe('what is tried instead of everything', () => {
+  const byte = fc.constantFrom(0, 1, 127, 128, 255)
+  const v4 = fc.tuple(byte, byte, byte, byte).map((parts) => parts.join('.'))
+  const v6 = fc
+    .array(fc.constantFrom('0', '1', 'ffff', '8000', 'db8'), { minLength: 8, maxLength: 8 })
+    .map((parts) => parts.join(':'))
+  const ranges = fc.array(
+    fc.oneof(fc.tuple(v4, fc.integer({ min: 0, max: 32 })), fc.tuple(v6, fc.integer({ min: 0, max: 128 }))),
+    { minLength: 1, maxLength: 4 },
+  )
+
+  test('every address lies in the same networks as one of the edges', () => {
+    fc.assert(
+      fc.property(
+        fc.array(ranges, { minLength: 1, maxLength: 3 }),
+        fc.array(fc.oneof(v4, v6), { minLength: 20, maxLength: 20 }),
+        (lists, addresses) => {
+          const zones = lists.map((list, index) =>
+            createZone(
+              `z${index}`,
+              list.flatMap(([address, bits]) => parseRange(`${address}/${bits}`) ?? []),
+            ),
+          )
+          const inside = (address: string) => zones.map((zone) => zone.contains(plainAddress(address)!)).join()
+          const tried = new Set(['0.0.0.0', '::', ...zones.flatMap(edgesOf)].map(inside))
+          for (const address of addresses) expect(tried).toContain(inside(address))
+        },
+      ),
+      { numRuns: 600 },
+    )
+  })
+
+  const hour = fc.integer({ min: 0, max: 95 }).map((quarter) => {
+    const two = (n: number) => String(n).padStart(2, '0')
+    return `${two(Math.floor(quarter / 4))}:${two((quarter % 4) * 15)}`
+  })
+  const window = fc
+    .record({
+      days: fc.constantFrom('mon-fri', 'sat', 'sun-tue', ['wed', 'fri']),
+      between: fc.tuple(hour, hour).filter(([from, to]) => from !== to),
+      zone: fc.constantFrom('Europe/Amsterdam', 'America/New_York', 'Asia/Kathmandu', 'Australia/Lord_Howe', 'UTC'),
+    })
+    .map(({ between, ...rest }) => ({ ...rest, between: between.join('-') }))
+
+  test('at every instant the clocks on the walls answer as at one of those that are tried', () => {
+    fc.assert(
+      fc.property(
+        fc.array(window, { minLength: 1, maxLength: 3 }),
+        fc.array(fc.integer({ min: Date.UTC(2026, 1, 1), max: Date.UTC(2029, 11, 1) }), {
+          minLength: 100,
+          maxLength: 100,
+        }),
+        (windows, instants) => {
+          const wanted = windows.map((one) => time.wanted.parse(one))
+          const tests = wanted.map((one) => time.prepare(one, { zones: new Map(), rest: '' }))
+          const answer = (at: number) => {
+            const scene = createScene({ at })
+            return tests.map((one) => one.holds(one.see(scene)!, scene)).join()
+          }
+          const [sample] = time.samples!(wanted, { zones: new Map(), rest: '' })!
+          const tried = new Set(('values' in sample! ? sample.values(0) : []).map((at) => answer(at as number)))
+          for (const at of instants) expect(tried, new Date(at).toISOString()).toContain(answer(at))
+        },
+      ),
+      { numRuns: 100 },
+    )
+  }, 60_000)
+})

@@ -3,6 +3,7 @@ import { resolve } from 'node:path'
 import { formatProblem } from '#config'
 import { loadPolicies, type Policies, runPolicyTests, type TestReport } from '#policy'
 import type { Arguments, Context, Verb } from '../verb.ts'
+import { checkVerb } from './policy-check.ts'
 import { explainVerb, type FindReceipt } from './policy-explain.ts'
 
 /** `--policies DIR` as it is written, so that problems name files the way the operator does; else the settings' folder. */
@@ -14,25 +15,6 @@ export function readPolicies(args: Arguments, context: Context): Policies | unde
   const { policies, problems } = loadPolicies(folderOf(args, context))
   for (const problem of problems) context.err(formatProblem(problem))
   return policies
-}
-
-const check: Verb = {
-  words: ['policy', 'check'],
-  usage: 'policy check [--policies DIR]',
-  summary: 'check the policy files; prints all problems as file:line:column code message',
-  options: ['policies'],
-  async run(args, context) {
-    const { policies, problems } = loadPolicies(folderOf(args, context))
-    const rules = policies?.list.reduce((sum, policy) => sum + policy.rules.length, 0) ?? 0
-    context.print(
-      { ok: problems.length === 0, version: policies?.version ?? null, policies: policies?.names ?? [], problems },
-      () =>
-        problems.length > 0
-          ? problems.map(formatProblem)
-          : `policies are fine: ${policies!.list.length} with ${rules} rules, ${policies!.version}`,
-    )
-    return problems.length > 0 ? 1 : 0
-  },
 }
 
 const test: Verb = {
@@ -72,7 +54,7 @@ function failure({ line, policy, name, expected, got }: TestReport): string[] {
 
 /** `findReceipt` reads a stored decision. */
 export const createPolicyVerbs = (findReceipt: FindReceipt): readonly Verb[] => [
-  check,
+  checkVerb((args, context) => loadPolicies(folderOf(args, context))),
   test,
   explainVerb(readPolicies, findReceipt),
 ]

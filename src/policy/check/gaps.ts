@@ -79,7 +79,7 @@ export function findGaps(policies: Policies, policy: Policy, world: World, budge
       facts.filter((fact) => !isWho(fact)),
       policies,
     )
-    const message = `\`${rule.name}\` lets in ${who}, but ${where} no rule decides about them: they are refused without a word; if that is meant, add a rule that denies and says so`
+    const message = `\`${rule.name}\` lets in ${who}, but no rule decides about them ${where}: they are refused without a word; if that is meant, add a rule that denies and says so`
     if (!told.has(who + where)) told.set(who + where, finding('gap', rule, message))
   }
   return [...told.values()]

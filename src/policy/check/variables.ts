@@ -36,7 +36,7 @@ export function createVariables(samples: readonly Sample[]): Variables {
   const all = new Map<string, Variable>()
   const standIns = new Map<string, string>()
   for (const [fact, own] of Map.groupBy(samples, ({ fact }) => fact)) {
-    for (const variable of own.some((one) => 'values' in one) ? [valueOf(fact, own)] : listOf(fact, own, standIns))
+    for (const variable of own.some((one) => 'values' in one) ? [variableOf(fact, own)] : listOf(fact, own, standIns))
       all.set(variable.key, variable)
   }
   // of a list it depends on its own words only, of an entry on whatever else may be in it
@@ -53,7 +53,7 @@ export function createVariables(samples: readonly Sample[]): Variables {
 /** How the keys of one entry's words begin. */
 const entryOf = (fact: string, name: string): string => `${fact}:${encodeURIComponent(name)}:`
 
-function valueOf(fact: string, samples: readonly Sample[]): Variable {
+function variableOf(fact: string, samples: readonly Sample[]): Variable {
   const valuesAt = (at: Instant) => samples.flatMap((sample) => ('values' in sample ? sample.values(at) : []))
   return {
     key: fact,
@@ -122,7 +122,10 @@ function place(situation: Situation, path: string, make: (old: unknown) => unkno
   const names = path.split('.')
   const last = names.pop()!
   let at = situation as Record<string, unknown>
-  for (const name of names) at = (at[name] ??= {}) as Record<string, unknown>
+  for (const name of names) {
+    at[name] ??= {}
+    at = at[name] as Record<string, unknown>
+  }
   const value = make(at[last])
   if (value !== undefined) at[last] = value
 }

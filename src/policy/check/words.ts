@@ -32,7 +32,7 @@ const PHRASES: Readonly<Record<string, (situation: Situation, policies: Policies
     `with a session that is ${formatDuration(Number(at) - Number(session?.started))} old`,
   at: ({ at }) => {
     const date = new Date(Number(at))
-    return `on a ${DAYS[(date.getUTCDay() + 6) % 7]} at ${date.toISOString().slice(11, 16)} UTC`
+    return `on ${DAYS[(date.getUTCDay() + 6) % 7]} ${date.toISOString().slice(11, 16)} UTC`
   },
 }
 

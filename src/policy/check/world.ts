@@ -22,18 +22,21 @@ export function createWorld(policies: Policies, rules: readonly Rule[]): World {
   const leaves = rules.flatMap(leavesOf)
   const samplesOf = ({ condition, rest }: Leaf, wanted: readonly unknown[]) =>
     condition.samples?.(wanted, { zones, rest })
-  const samples: Sample[] = []
-  const free = new Map<string, Map<string, Sample>>()
+  const samples = new Map<string, readonly Sample[]>()
+  const free = new Map<string, ReadonlyMap<string, Sample>>()
   for (const [written, alike] of Map.groupBy(leaves, (leaf) => leaf.written)) {
     const wanted = alike.map((leaf) => leaf.wanted)
     const found = samplesOf(alike[0]!, wanted)
     if (!found) free.set(written, freeSamples(written, alike))
-    samples.push(...(found ?? free.get(written)!.values()))
+    samples.set(written, found ?? [...free.get(written)!.values()])
   }
-  const { all, keysOf } = createVariables(samples)
+  const { all, keysOf } = createVariables([...samples.values()].flat())
   const needsOf = (leaf: Leaf): string[] => {
     const own = free.get(leaf.written)?.get(formOf(leaf))
-    return keysOf(own ? [own] : samplesOf(leaf, [leaf.wanted])!)
+    const together = samples.get(leaf.written)!
+    // only of lists does it matter which words are its own
+    const whole = together.every((sample) => 'values' in sample)
+    return keysOf(own ? [own] : whole ? together : samplesOf(leaf, [leaf.wanted])!)
   }
   const isFree = (rule: Rule) => leavesOf(rule).some(({ written }) => free.has(written))
   const tried = new Map(
