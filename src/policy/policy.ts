@@ -8,6 +8,8 @@
  * - `zones.ts` `address.ts`       named networks; `wall-clock.ts` local time
  * - `factors.ts` `strengths.ts`   which factors make which strength, and what is missing; `proofs.ts` how old they may be
  * - `terms.ts` `wanted.ts`        what is asked, which of two is stricter, and what a request adds
+ * - `check/`                      what would hurt in policies that are sound as files: tried out, never guessed
+ * - `suggest/`                    the smallest change with which a request would pass
  * - `facts.ts` `scene.ts`         the input; `decide.ts` `decision.ts` the output; `tests.ts` the tests in the files
  *
  * To add a condition: its file in `conditions/`, a line in `conditions/list.ts`, its facts in `facts.ts`.
@@ -23,5 +25,8 @@ export { type Authenticated, FACTS_VERSION, type Facts, parseFacts, readFacts, t
 export { loadPolicies } from './load.ts'
 export type { Policies, Policy, Rule } from './policies.ts'
 export { BUILT_IN_NAMES } from './strengths.ts'
+export type { Asking } from './suggest/candidates.ts'
+export type { Change, ChangeCode } from './suggest/change.ts'
+export { type Suggestion, suggest } from './suggest/suggest.ts'
 export { runPolicyTests, type TestReport } from './tests.ts'
 export type { ConditionTrace } from './when.ts'

@@ -3,7 +3,7 @@ import type { Condition, Sample } from '../condition.ts'
 import type { Policies, Rule } from '../policies.ts'
 import { createScene } from '../scene.ts'
 import type { Truth } from '../truth.ts'
-import { type Draft, type Judge, prepareWhen } from '../when.ts'
+import { type Draft, type Judge, type Leaf, leavesOf, prepareWhen } from '../when.ts'
 import { createVariables, type Situation, type Variable } from './variables.ts'
 
 export interface World {
@@ -15,11 +15,9 @@ export interface World {
   readonly free: readonly string[]
 }
 
-type Leaf = Extract<Draft, { join: 'condition' }>
-
 export function createWorld(policies: Policies, rules: readonly Rule[]): World {
   const { zones } = policies
-  const leaves = rules.flatMap(leavesOf)
+  const leaves = rules.flatMap(({ draft }) => leavesOf(draft))
   const samplesOf = ({ condition, rest }: Leaf, wanted: readonly unknown[]) =>
     condition.samples?.(wanted, { zones, rest })
   const samples = new Map<string, readonly Sample[]>()
@@ -38,12 +36,12 @@ export function createWorld(policies: Policies, rules: readonly Rule[]): World {
     const whole = together.every((sample) => 'values' in sample)
     return keysOf(own ? [own] : whole ? together : samplesOf(leaf, [leaf.wanted])!)
   }
-  const isFree = (rule: Rule) => leavesOf(rule).some(({ written }) => free.has(written))
+  const isFree = (rule: Rule) => leavesOf(rule.draft).some(({ written }) => free.has(written))
   const tried = new Map(
     rules.map((rule) => [
       rule,
       {
-        needs: [...new Set(leavesOf(rule).flatMap(needsOf))],
+        needs: [...new Set(leavesOf(rule.draft).flatMap(needsOf))],
         when: isFree(rule) ? prepareWhen(freed(rule.draft!, free), zones) : rule.when,
       },
     ]),
@@ -59,11 +57,6 @@ export function createWorld(policies: Policies, rules: readonly Rule[]): World {
 function judge(when: Judge | undefined, situation: Situation): Truth {
   return when ? when(createScene(situation), []) : true
 }
-
-const leavesOf = ({ draft }: Pick<Rule, 'draft'>): Leaf[] => (draft ? within(draft) : [])
-
-const within = (draft: Draft): Leaf[] =>
-  draft.join === 'condition' ? [draft] : (draft.join === 'not' ? [draft.part] : draft.parts).flatMap(within)
 
 /** What tells two uses of a condition apart. */
 const formOf = ({ raw }: Leaf): string => JSON.stringify(raw)
