@@ -4,7 +4,7 @@ import { parseDuration } from '#core/duration'
 import type { Log } from '#core/log'
 import type { People, Person } from '#directory'
 import type { Keys } from '#keys'
-import { type Decision, decide, type Facts } from '#policy'
+import { type Decision, decide, type Facts, type Suggestion, suggest } from '#policy'
 import type { Limits, Session, Sessions } from '#sessions'
 import type { Storage } from '#storage'
 import { gatherFacts } from './facts.ts'
@@ -37,6 +37,8 @@ export interface Access {
   begin(question: Question): Promise<{ readonly verdict: Verdict; readonly recorded: Promise<string | undefined> }>
   /** Decides without recording: for showing what would happen, never for letting in. */
   preview(question: Question): Promise<Verdict>
+  /** The smallest change with which that would pass, by the policies in force. For showing: it costs many decisions. */
+  suggest(verdict: Pick<Verdict, 'facts'>, enrolled: readonly string[]): Suggestion | undefined
   readonly receipts: Receipts
   readonly policies: LivePolicies
 }
@@ -102,6 +104,7 @@ export function openAccess({ storage, keys, clock, log, people, sessions, polici
     async preview(question) {
       return { ...(await judge(question)), reference: undefined }
     },
+    suggest: ({ facts }, enrolled) => suggest(policies.current(), facts, { enrolled }),
     begin,
     async ask(question) {
       const { verdict, recorded } = await begin(question)

@@ -9,8 +9,10 @@
  * - `errand.ts`       what was wanted, and how far it has come      - `dispatch.ts` the one place that chooses the next step
  * - `conversation.ts` the requests                                  - `proved.ts`   from a proof to a session
  * - `steps/list.ts`   the steps, a file each                        - `reasons.ts`  why somebody is asked
+ * - `help.ts`         what would help them
  */
 export type { Errand, NewErrand } from './errand.ts'
+export { helpWith } from './help.ts'
 export { openSignin, type Signin } from './open.ts'
 export { reasonsFor } from './reasons.ts'
 export type { SigninOptions } from './rooms.ts'

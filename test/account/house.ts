@@ -113,6 +113,7 @@ export async function openHouse(policies: Partial<typeof POLICIES> = {}) {
   return {
     ...rooms,
     time,
+    signin,
     account,
     agreed,
     revoked,

@@ -187,6 +187,7 @@ describe('policy explain', () => {
         '  required   two-factors, within 12h',
         '  given      password',
         '  missing    passkey, or totp, or recovery-code',
+        '  helps      give passkey; or give totp; or give recovery-code',
         '',
         'no       closed  (p.yaml:1)',
         '  no       network { outside: [stores] } ← 192.0.2.1',
@@ -201,6 +202,25 @@ describe('policy explain', () => {
     const text = out.join('\n')
     expect(text).toContain('says       Only in a store.')
     expect(text).toContain('unknown  network { outside: [stores] } (the address is not known)')
+  })
+
+  test('tells the smallest change that would pass, to people and as JSON, for one set of facts', async () => {
+    const outside = { ...inStore, network: { ip: '203.0.113.1' } }
+    const { out } = await run(GOOD, 'explain --policies DIR --policy p --facts FACTS', outside)
+    expect(out.join('\n')).toContain('  helps      be in stores, and give passkey; or be in stores, and give totp; or')
+    const json = async (facts: unknown) =>
+      JSON.parse((await run(GOOD, 'explain --policies DIR --policy p --facts FACTS --json', facts)).out[0]!)
+    expect((await json(outside)).suggestion).toMatchObject({
+      changes: [
+        { code: 'use-network', networks: ['stores'] },
+        { code: 'give-factor', factor: 'passkey' },
+      ],
+      outcome: 'allow',
+    })
+    expect(await json({ ...given(['password', 5], ['totp', 5]), network: inStore.network })).not.toHaveProperty(
+      'suggestion',
+    )
+    expect((await json([outside]))[0]).not.toHaveProperty('suggestion')
   })
 
   test.each([

@@ -18,6 +18,7 @@ export interface Suggestion {
 /** Single changes are all tried; pairs until so many have been. */
 const MOST_PAIRS = 1000
 const MOST_INSTEAD = 10
+const MOST_COMPARED = 200
 
 /** Undefined where it passes already, and where neither one change of the list nor two of them help. */
 export function suggest(policies: Policies, facts: Facts, asking: Asking = {}): Suggestion | undefined {
@@ -54,21 +55,35 @@ function kindOf({ code }: Change): string {
   return code === 'use-network' || code === 'leave-network' ? 'network' : code
 }
 
-/** Networks of which each alone would do are told together, and so are groups. */
+/** Networks of which each alone would do are told together, and so are groups; of several times the first. */
 function suggestion(found: readonly (readonly Change[])[], outcome: Outcome): Suggestion {
-  const alike = Map.groupBy(found, (changes) => {
+  // a few are enough to choose from
+  const some = found.slice(0, MOST_COMPARED)
+  const least = some.filter((changes) => !some.some((other) => other !== changes && asksLess(other, changes)))
+  const alike = Map.groupBy(least, (changes) => {
     const joined = changes.find(({ code }) => code === 'use-network' || code === 'ask-group')
-    return JSON.stringify(changes.map((change) => (change === joined ? change.code : change)))
+    const isTold = (change: Change) => change !== joined && change.code !== 'come-back-later'
+    return JSON.stringify(changes.map((change) => (isTold(change) ? change : change.code)))
   })
-  const [first, ...instead] = [...alike.values()].map((sets) =>
-    sets[0]!.map((change, at): Change => {
-      const names = [...new Set(sets.flatMap((set) => listOf(set[at]!)))]
+  const [first, ...instead] = [...alike.values()].map((sets) => {
+    const same = sets.filter((set) => timeOf(set) === timeOf(sets[0]!))
+    return sets[0]!.map((change, at): Change => {
+      const names = [...new Set(same.flatMap((set) => listOf(set[at]!)))]
       if (change.code === 'use-network') return { ...change, networks: names }
       return change.code === 'ask-group' ? { ...change, groups: names } : change
-    }),
-  )
+    })
+  })
   return { changes: first!, outcome, instead: instead.slice(0, MOST_INSTEAD) }
 }
+
+/** The same changes with less said about one of them: an enrolled device, and not an enrolled one that is shared. */
+const asksLess = (a: readonly Change[], b: readonly Change[]): boolean =>
+  a.every((change, index) =>
+    Object.entries(change).every(([key, value]) => String(value) === String(b[index]![key as keyof Change])),
+  )
+
+const timeOf = (changes: readonly Change[]): string | undefined =>
+  changes.flatMap((change) => (change.code === 'come-back-later' ? [change.time] : []))[0]
 
 const listOf = (change: Change): readonly string[] =>
   change.code === 'use-network' ? change.networks : change.code === 'ask-group' ? change.groups : []
