@@ -63,7 +63,7 @@ test('the time is told as an instant, which browsers put into the own zone, unti
   const rules = "  - { name: at ten, when: { time: { between: '10:00-11:00', zone: UTC } }, allow: {} }\n"
   const { refused, why } = await refusedBy(rules)
   for (const page of [refused, why])
-    expect(page).toContain('Come back later: it opens at <time datetime="2026-11-22T10:00:00.000Z">')
+    expect(page).toContain('Come back later: it opens on <time datetime="2026-11-22T10:00:00.000Z">')
   expect((await refusedBy(rules, { later: 1.5 * HOUR })).why).not.toContain('Come back later')
 })
 

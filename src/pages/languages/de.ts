@@ -256,7 +256,7 @@ export const de: Messages = Object.freeze({
     'use-known-device': 'Benutzen Sie ein Gerät, auf dem Sie sich schon einmal angemeldet haben.',
     'use-enrolled-device': 'Benutzen Sie ein Gerät, das Ihre Organisation eingerichtet hat, etwa ein Filial-Tablet.',
     'use-network': 'Öffnen Sie es in einem dieser Netze: {networks}.',
-    'come-back-later': 'Kommen Sie später wieder: Es öffnet um {time}.',
+    'come-back-later': 'Kommen Sie später wieder: Es öffnet am {time}.',
     'ask-group': 'Bitten Sie darum, in eine dieser Gruppen aufgenommen zu werden: {groups}.',
     'ask-help-desk': 'Fragen Sie Ihre Führungskraft oder den Helpdesk und nennen Sie die Vorgangsnummer.',
     'other-person': 'Melden Sie sich mit einem anderen Konto an.',

@@ -250,7 +250,7 @@ const sentences = {
     'use-known-device': 'Use a device on which you signed in before.',
     'use-enrolled-device': 'Use a device that your organisation set up, such as a store tablet.',
     'use-network': 'Open it from one of these networks: {networks}.',
-    'come-back-later': 'Come back later: it opens at {time}.',
+    'come-back-later': 'Come back later: it opens on {time}.',
     'ask-group': 'Ask to be added to one of these groups: {groups}.',
     'ask-help-desk': 'Ask your manager or the help desk, and give them the reference.',
     'other-person': 'Sign in with another account.',

@@ -251,7 +251,7 @@ export const nl: Messages = Object.freeze({
     'use-known-device': 'Gebruik een apparaat waarop u al eerder hebt ingelogd.',
     'use-enrolled-device': 'Gebruik een apparaat dat uw organisatie heeft ingericht, zoals een winkeltablet.',
     'use-network': 'Open het vanaf een van deze netwerken: {networks}.',
-    'come-back-later': 'Kom later terug: het gaat open om {time}.',
+    'come-back-later': 'Kom later terug: het gaat open op {time}.',
     'ask-group': 'Vraag of u bij een van deze groepen mag: {groups}.',
     'ask-help-desk': 'Vraag het uw leidinggevende of de helpdesk en noem het kenmerk.',
     'other-person': 'Log in met een ander account.',
