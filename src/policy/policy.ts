@@ -3,6 +3,7 @@
  * come in from `access/`, nothing is fetched, nothing is remembered.
  *
  * - `folder.ts` `reading.ts` `documents.ts` `load.ts`  files to policies, all problems at once with their positions
+ * - `schema.ts`                   the same for editors, as JSON Schema
  * - `condition.ts` `conditions/`  the contract, the list, one file per condition
  * - `when.ts` `truth.ts`          `any`, `all`, `not`, and what is unknown
  * - `zones.ts` `address.ts`       named networks; `wall-clock.ts` local time
@@ -12,7 +13,7 @@
  * - `suggest/`                    the smallest change with which a request would pass
  * - `facts.ts` `scene.ts`         the input; `decide.ts` `decision.ts` the output; `tests.ts` the tests in the files
  *
- * To add a condition: its file in `conditions/`, a line in `conditions/list.ts`, its facts in `facts.ts`.
+ * To add a condition: its file in `conditions/` with its samples, a line in `conditions/list.ts`, its facts in `facts.ts`.
  */
 export { checkPolicies } from './check/check.ts'
 export type { Finding, Severity } from './check/finding.ts'
@@ -24,6 +25,7 @@ export { FACTOR_NAMES } from './factors.ts'
 export { type Authenticated, FACTS_VERSION, type Facts, parseFacts, readFacts, type Time } from './facts.ts'
 export { loadPolicies } from './load.ts'
 export type { Policies, Policy, Rule } from './policies.ts'
+export { policyJsonSchema } from './schema.ts'
 export { BUILT_IN_NAMES } from './strengths.ts'
 export type { Asking } from './suggest/candidates.ts'
 export type { Change, ChangeCode } from './suggest/change.ts'

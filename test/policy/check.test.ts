@@ -1,13 +1,16 @@
 /** What `policy check` says of policies that are sound as files. */
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import type { FactorKind } from '#factors'
 import { checkPolicies, FACTOR_NAMES, type HouseFacts, loadPolicies, type Policies } from '#policy'
 import { FACTORS } from '../../src/factors/kinds/list.ts'
+import { FINDINGS } from '../../src/policy/check/finding.ts'
 import { findLockouts } from '../../src/policy/check/lockout.ts'
 import { reachOf } from '../../src/policy/check/reach.ts'
 import { createWorld } from '../../src/policy/check/world.ts'
 import { givable } from '../../src/policy/factors.ts'
+import { CHANGES } from '../../src/policy/suggest/change.ts'
 import type { Draft } from '../../src/policy/when.ts'
 import { policiesOf } from './house.ts'
 
@@ -341,4 +344,17 @@ test('two hundred rules over fifty groups and seven thousand sites are not too m
   const last = rule('last again', { 'user.groups': groups(199), 'app.tags': ['t199'], network: ['sites'] })
   const found = check([...rules, rule('rest', undefined, { deny: {} }), last], files)
   expect(found.map((line) => line.slice(0, 50))).toEqual(['rule-unreachable `last again` never decides: whene'])
+})
+
+test('docs/policy.md has every finding with its severity, and every change, and no other', () => {
+  const page = readFileSync(join(root, 'docs/policy.md'), 'utf8')
+  const rowsOf = (heading: string) =>
+    [
+      ...page
+        .split(`## ${heading}`)[1]!
+        .split('\n## ')[0]!
+        .matchAll(/^\| `([a-z-]+)` \| (\w+)/gm),
+    ].map(([, code, first]) => [code, first])
+  expect(rowsOf('What check finds').sort()).toEqual(Object.entries(FINDINGS).sort())
+  expect(rowsOf('The smallest change that would pass').map(([code]) => code)).toEqual(CHANGES)
 })

@@ -1,7 +1,7 @@
 /** `policy check | test | explain`: the same loader and the same `decide` as the gate. */
 import { resolve } from 'node:path'
 import { formatProblem } from '#config'
-import { loadPolicies, type Policies, runPolicyTests, type TestReport } from '#policy'
+import { loadPolicies, type Policies, policyJsonSchema, runPolicyTests, type TestReport } from '#policy'
 import type { Arguments, Context, Verb } from '../verb.ts'
 import { checkVerb } from './policy-check.ts'
 import { explainVerb, type FindReceipt } from './policy-explain.ts'
@@ -52,9 +52,20 @@ function failure({ line, policy, name, expected, got }: TestReport): string[] {
   ]
 }
 
+const schema: Verb = {
+  words: ['policy', 'schema'],
+  usage: 'policy schema',
+  summary: 'print the JSON Schema of policy files, for editors',
+  async run(_args, { out }) {
+    out(JSON.stringify(policyJsonSchema(), null, 2))
+    return 0
+  },
+}
+
 /** `findReceipt` reads a stored decision. */
 export const createPolicyVerbs = (findReceipt: FindReceipt): readonly Verb[] => [
   checkVerb((args, context) => loadPolicies(folderOf(args, context))),
   test,
+  schema,
   explainVerb(readPolicies, findReceipt),
 ]
