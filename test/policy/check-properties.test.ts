@@ -1,8 +1,9 @@
 /** `policy check` against brute force: every situation of small worlds, judged one by one. */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { decide, type Facts, type Policies, parseFacts, type Rule } from '#policy'
+import { checkPolicies, decide, type Facts, type Policies, parseFacts, type Rule } from '#policy'
 import { plainAddress } from '../../src/policy/address.ts'
+import { FINDINGS } from '../../src/policy/check/finding.ts'
 import { gapOf } from '../../src/policy/check/gaps.ts'
 import { letsIn } from '../../src/policy/check/lockout.ts'
 import { type Reach, reachOf } from '../../src/policy/check/reach.ts'
@@ -184,6 +185,39 @@ test('whatever conditions answer in some situation, they answer to facts that th
     }
   })
 }, 120_000)
+
+test('every finding stands at a rule or a policy, with a code of the list, whatever the policies are', () => {
+  const odd = ['__proto__', 'constructor', 'a:b', 'a', 'a%3Ab', ' ', 'é']
+  const attribute = fc.constantFrom(...odd)
+  const house = {
+    groups: ['staff'],
+    apps: [
+      { id: 'a', policy: 'p0' },
+      { id: 'b', policy: 'gone' },
+    ],
+  }
+  const strange = fc.tuple(attribute, attribute, attribute).map(([name, word, other]) => ({
+    names: [],
+    rules: [
+      { name: 'one', when: { [`user.attribute.${name}`]: [word, other], 'user.groups': [word] }, allow: {} },
+      { name: 'two', when: { [`user.attribute.${other}`]: { in: [word], exists: true }, 'app.id': [name] }, deny: {} },
+      { name: 'three', when: { [`user.attribute.${name}`]: [word] }, allow: {} },
+    ],
+  }))
+  fc.assert(
+    fc.property(fc.array(fc.oneof(smallWorld, strange), { minLength: 10, maxLength: 10 }), (worlds) => {
+      const policies = loaded(worlds)
+      for (const { severity, code, message, file, line, column } of checkPolicies(policies, house)) {
+        expect(FINDINGS).toHaveProperty(code)
+        expect(['error', 'warning', 'notice']).toContain(severity)
+        expect(message).toMatch(/^\S.*[^.]$/)
+        expect([file.startsWith(policies.folder), line, column > 0]).toEqual([true, 1, true])
+      }
+      expect(checkPolicies(policies, house)).toEqual(checkPolicies(policies, house))
+    }),
+    { numRuns: 40 },
+  )
+}, 60_000)
 
 describe('what is tried instead of everything', () => {
   const byte = fc.constantFrom(0, 1, 127, 128, 255)

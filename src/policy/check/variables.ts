@@ -110,7 +110,7 @@ function partsOf(sample: Sample): Part[][] {
         add: (situation: Situation) =>
           place(situation, fact, (known) => {
             const record = known as Record<string, string[]> | undefined
-            return record && { ...record, [name]: [...(record[name] ?? []), word] }
+            return record && { ...record, [name]: [...(Object.hasOwn(record, name) ? record[name]! : []), word] }
           }),
       },
     ]),
