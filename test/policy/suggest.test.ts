@@ -105,6 +105,19 @@ describe('the smallest change', () => {
     ])
   })
 
+  test('names with a time only the networks that are open then', () => {
+    const open = (name: string, network: string, between: string) => ({
+      name,
+      when: { network: [network], time: { between, zone: 'UTC' } },
+      allow: {},
+    })
+    const shifts = [open('early', 'stores', '10:00-11:00'), open('late', 'office', '11:00-12:00')]
+    expect(suggested({ ...given(['password', 5]), network: { ip: '203.0.113.1' } }, shifts)!.changes).toEqual([
+      { code: 'come-back-later', time: '2026-11-23T10:00:00.000Z' },
+      { code: 'use-network', networks: ['stores'] },
+    ])
+  })
+
   test('is a hardware key only where nothing easier does', () => {
     const key = [{ name: 'key', allow: { strength: 'hardware' } }]
     expect(suggested(given(['passkey', 5]), key)!.changes).toEqual([
