@@ -6,6 +6,7 @@ import { auditMigrations, createAudit } from '#audit'
 import { catalogMigrations, openCatalog } from '#catalog'
 import type { House } from '#cli'
 import type { Settings } from '#config'
+import { openHistory, openPlaces } from '#context'
 import type { Clock } from '#core/clock'
 import { parseDuration } from '#core/duration'
 import type { Log } from '#core/log'
@@ -64,6 +65,8 @@ export async function openHouse({
     const defaults = { idle: parseDuration(settings.sessions.idle)!, max: parseDuration(settings.sessions.max)! }
     const sessions = openSessions({ storage, clock, log, audit, defaults })
     const devices = openDevices({ storage, clock, audit })
+    const places = openPlaces({ file: geoFile(settings, folder), log })
+    const history = openHistory({ state: storage.state, clock })
     const templates = resolve(folder, settings.catalog)
     const catalog = await openCatalog({
       storage,
@@ -86,6 +89,7 @@ export async function openHouse({
       await devices.forgetAll(personId, 'system')
       await createConsents(storage, clock).forget(personId)
       await createReceipts(storage, clock, keys.derive(RECEIPT_KEY)).forget(personId)
+      await history.forget(personId)
     })
     return {
       storage,
@@ -97,6 +101,8 @@ export async function openHouse({
       devices,
       outbox,
       endings,
+      places,
+      history,
       catalog,
       clock,
       log,
@@ -115,6 +121,9 @@ export function missingFile({ settings, folder }: Pick<HouseOptions, 'settings' 
   const key = resolve(folder, settings.secrets.key_file)
   return settings.secrets.key === undefined && !existsSync(key) ? `master key at \`${key}\`` : undefined
 }
+
+const geoFile = ({ geo }: Settings, folder: string): string | undefined =>
+  geo.file === undefined ? undefined : resolve(folder, geo.file)
 
 function inFolder(url: string, folder: string): string {
   const path = url.replace(/^sqlite:/, '')

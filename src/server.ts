@@ -11,6 +11,7 @@ import { type Answer, createHttpServer, createOutbound, type HttpServer, json, t
 import { createPresenter, errorView, type Presenter } from '#pages'
 import { openOidc } from '#protocol/oidc'
 import { openSignin } from '#signin'
+import { together } from '#storage'
 import { openClaim } from './claim.ts'
 import { openHouse } from './house.ts'
 import { openManagement } from './management.ts'
@@ -45,10 +46,10 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   // policies come first: without good ones nothing is opened at all
   const early = openLivePolicies({ folder: resolve(folder, settings.policies), log })
   const house = await openHouse({ settings, folder, clock, log, policyNames: () => early.current().names })
-  const { storage, audit, keys, people, factors, sessions, devices, outbox, endings, catalog } = house
+  const { storage, audit, keys, people, factors, sessions, devices, outbox, endings, catalog, places, history } = house
   early.report(audit)
   const presenter = createPresenter(settings)
-  const access = openAccess({ storage, keys, clock, log, people, sessions, policies: early })
+  const access = openAccess({ storage, keys, clock, log, people, sessions, policies: early, places, history })
   const signin = openSignin({
     storage,
     clock,
@@ -120,6 +121,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       proxies: settings.proxies,
       routes: [...signin.routes, ...account.routes, ...claim.routes],
       raw: oidc.raw,
+      around: together,
       renderRefusal: (refusal, request) => renderRefusal(refusal, request, presenter),
       log,
     })

@@ -1,14 +1,16 @@
 /** Putting the question: gather facts, decide, record. */
+import type { History, Places } from '#context'
 import type { Clock, Instant } from '#core/clock'
 import { parseDuration } from '#core/duration'
 import type { Log } from '#core/log'
 import type { People, Person } from '#directory'
 import type { Keys } from '#keys'
-import { type Decision, decide, type Facts, type Suggestion, suggest } from '#policy'
+import { type Decision, decide, type Facts, type Policies, type Suggestion, suggest } from '#policy'
 import type { Limits, Session, Sessions } from '#sessions'
 import type { Storage } from '#storage'
 import { gatherFacts } from './facts.ts'
 import type { LivePolicies } from './live.ts'
+import { createMemory, type Memory } from './memory.ts'
 import type { Question } from './question.ts'
 import { createReceipts, RECEIPT_KEY, type Receipts } from './receipts.ts'
 
@@ -30,17 +32,13 @@ export interface Verdict {
 export interface Access {
   /** Decides and records. Never throws for what a person, an app or a directory did: an error denies. */
   ask(question: Question): Promise<Verdict>
-  /**
-   * The same for a door that writes something of its own at once, so that both share a commit. INVARIANT: nothing is
-   * answered before `recorded` has resolved; its value is the reference, which a stranger's challenge has none of.
-   */
-  begin(question: Question): Promise<{ readonly verdict: Verdict; readonly recorded: Promise<string | undefined> }>
   /** Decides without recording: for showing what would happen, never for letting in. */
   preview(question: Question): Promise<Verdict>
   /** The smallest change with which that would pass, by the policies in force. For showing: it costs many decisions. */
   suggest(verdict: Pick<Verdict, 'facts'>, enrolled: readonly string[]): Suggestion | undefined
   readonly receipts: Receipts
   readonly policies: LivePolicies
+  readonly memory: Memory
 }
 
 export interface AccessOptions {
@@ -51,24 +49,27 @@ export interface AccessOptions {
   readonly people: Pick<People, 'byId'>
   readonly sessions: Pick<Sessions, 'limit'>
   readonly policies: LivePolicies
+  readonly places: Places
+  readonly history: History
 }
 
-const NOTHING = Promise.resolve(undefined)
-
-export function openAccess({ storage, keys, clock, log, people, sessions, policies }: AccessOptions): Access {
+export function openAccess(options: AccessOptions): Access {
+  const { storage, keys, clock, log, people, sessions, policies, places, history } = options
+  const memory = createMemory(options)
   const receipts = createReceipts(storage, clock, keys.derive(RECEIPT_KEY))
 
   async function judge(question: Question): Promise<Omit<Verdict, 'reference'>> {
     const person = question.person ?? (question.session ? await people.byId(question.session.personId) : undefined)
     // INVARIANT: a person switched off is nobody, whatever session still exists
     const known = person && !person.disabled ? person : undefined
-    const facts = gatherFacts(known ? question : { ...question, session: undefined }, known, clock.now())
-    const decision = decideClosed(facts)
+    const inForce = policies.current()
+    const sources = { policies: inForce, places, history }
+    const facts = await gatherFacts(known ? question : { ...question, session: undefined }, known, clock.now(), sources)
+    const decision = decideClosed(inForce, facts)
     return { outcome: decision.outcome, decision, facts, person: known, ...assurance(decision, question.session) }
   }
 
-  function decideClosed(facts: Facts): Decision {
-    const inForce = policies.current()
+  function decideClosed(inForce: Policies, facts: Facts): Decision {
     try {
       return decide(inForce, facts)
     } catch (cause) {
@@ -84,31 +85,26 @@ export function openAccess({ storage, keys, clock, log, people, sessions, polici
     }
   }
 
-  async function begin(question: Question): Promise<{ verdict: Verdict; recorded: Promise<string | undefined> }> {
-    const verdict = await judge(question)
-    // asking a stranger who they are decides about nobody; kept, it would let strangers fill the disk
-    const stranger = verdict.outcome === 'challenge' && !verdict.person
-    if (stranger) return { verdict: { ...verdict, reference: undefined }, recorded: NOTHING }
-    const recorded = receipts.add(verdict.facts, verdict.decision, verdict.person?.id, question.app?.id)
-    // whoever awaits it hears of a failure; until then it is nobody's unhandled rejection
-    recorded.catch(() => {})
-    // a rule's limits hold for the session from the first time that it opens something
-    const limits = verdict.outcome === 'allow' ? limitsOf(verdict.decision, question.session) : undefined
-    if (limits) await sessions.limit(question.session!, limits)
-    return { verdict: { ...verdict, reference: undefined }, recorded }
-  }
-
   return {
     receipts,
     policies,
+    memory,
     async preview(question) {
       return { ...(await judge(question)), reference: undefined }
     },
     suggest: ({ facts }, enrolled) => suggest(policies.current(), facts, { enrolled }),
-    begin,
     async ask(question) {
-      const { verdict, recorded } = await begin(question)
-      return { ...verdict, reference: await recorded }
+      const verdict = await judge(question)
+      // asking a stranger who they are decides about nobody; kept, it would let strangers fill the disk
+      const stranger = verdict.outcome === 'challenge' && !verdict.person
+      if (stranger) return { ...verdict, reference: undefined }
+      const reference = await receipts.add(verdict.facts, verdict.decision, verdict.person?.id, question.app?.id)
+      // a rule's limits hold for the session from the first time that it opens something
+      const limits = verdict.outcome === 'allow' ? limitsOf(verdict.decision, question.session) : undefined
+      if (limits) await sessions.limit(question.session!, limits)
+      if (question.opens && verdict.outcome === 'allow' && verdict.person)
+        await memory.count('app_opens', verdict.person.id)
+      return { ...verdict, reference }
     },
   }
 }

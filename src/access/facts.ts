@@ -4,8 +4,22 @@ import type { Person } from '#directory'
 import type { Facts } from '#policy'
 import type { Proof, Session } from '#sessions'
 import type { Question } from './question.ts'
+import { lookAround, type Sources, type Surroundings } from './surroundings.ts'
 
-export function gatherFacts(question: Question, person: Person | undefined, now: Instant): Facts {
+/** Everything that the policy which decides, and the baseline with it, can look at. */
+export async function gatherFacts(
+  question: Question,
+  person: Person | undefined,
+  now: Instant,
+  sources: Sources,
+  policy = question.app?.policy ?? question.policy,
+): Promise<Facts> {
+  const needs = sources.policies.needsOf(policy)
+  const around = needs.size === 0 ? {} : await lookAround(needs, question, { person, now, ...sources })
+  return factsOf(question, person, now, around)
+}
+
+function factsOf(question: Question, person: Person | undefined, now: Instant, around: Surroundings): Facts {
   const { app, session, device, client, wanted } = question
   return {
     at: now,
@@ -20,10 +34,15 @@ export function gatherFacts(question: Question, person: Person | undefined, now:
       : question.policy
         ? { app: { policy: question.policy } }
         : {}),
-    network: { ip: question.address },
-    // only an administrator makes a device a shared one
-    device: { kind: 'personal', ...(device ? { id: device.id, known: true, ...trust(device) } : { known: false }) },
-    ...(session ? { session: sessionFacts(session) } : {}),
+    network: { ip: question.address, ...around.place },
+    device: {
+      // only an administrator makes a device a shared one
+      kind: 'personal',
+      ...(device ? { id: device.id, known: true, ...trust(device) } : { known: false }),
+      ...(around.platform ? { platform: around.platform } : {}),
+    },
+    ...(session ? { session: { ...sessionFacts(session), ...upstream(around) } } : {}),
+    ...(around.history ? { history: around.history } : {}),
     ...(client ? { client } : {}),
   } as Facts
 }
@@ -40,6 +59,8 @@ const userFacts = (person: Person) => ({
 
 const trust = (device: NonNullable<Question['device']>) =>
   device.trustedSince === undefined ? {} : { trusted_since: device.trustedSince }
+
+const upstream = (around: Surroundings) => (around.upstream === undefined ? {} : { upstream: around.upstream })
 
 const sessionFacts = (session: Session) => ({
   started: session.startedAt,

@@ -22,6 +22,8 @@ export interface Question {
   readonly startedAt: Instant
   /** What the app adds: never less than the policy (OIDC Core §3.1.2.1 acr_values, max_age, prompt=login). */
   readonly wanted?: Wanted
+  /** An allow opens the app here and now, and is the first to do so: it counts as one opening. */
+  readonly opens?: boolean
   /** A client that asks for itself. */
   readonly client?: { readonly id: string; readonly authentication: string; readonly scopes?: readonly string[] }
 }

@@ -2,7 +2,7 @@
  * Receipts: every decision with its facts, under a reference that a person can read out over the phone. Deciding a
  * receipt's facts again with the same policies gives the same result.
  */
-import { type CompiledQuery, type Generated, type Kysely, type Selectable, sql } from 'kysely'
+import { type Generated, type Kysely, type Selectable, sql } from 'kysely'
 import type { Clock, Instant } from '#core/clock'
 import { formatReference, parseReference } from '#core/reference'
 import type { Decision, Facts } from '#policy'
@@ -83,11 +83,13 @@ export function createReceipts(storage: Storage, clock: Clock, key: Buffer): Rec
   const referenceOf = (id: number) => formatReference(shuffle(id))
   const columns = ['at', 'person', 'app', 'outcome', 'policy', 'rule', 'policies', 'facts'] as const
   // compiled once: this is the one row that every silent sign-on writes
-  const insert: CompiledQuery = db
-    .insertInto('receipts')
-    .columns([...columns])
-    .values(Object.fromEntries(columns.map((name) => [name, sql`${0}`])) as never)
-    .compile()
+  const insert = storage.prepare(
+    db
+      .insertInto('receipts')
+      .columns([...columns])
+      .values(Object.fromEntries(columns.map((name) => [name, sql`${0}`])) as never)
+      .compile(),
+  )
   const fromRow = (row: Selectable<Tables['receipts']>): Receipt => ({
     reference: referenceOf(row.id),
     at: row.at,
@@ -112,7 +114,7 @@ export function createReceipts(storage: Storage, clock: Clock, key: Buffer): Rec
         decision.versions.policies,
         JSON.stringify(facts),
       ]
-      return referenceOf(await storage.append(insert, parameters))
+      return referenceOf((await insert(parameters)).insertId)
     },
 
     async find(reference) {

@@ -68,17 +68,19 @@ export function createAudit({ storage, clock, log }: { storage: Storage; clock: 
     count,
   })
   // compiled once; the parameters follow in the order of `values`
-  const insert = db
-    .insertInto('audit_events')
-    .values(values('', 0, [], null))
-    .compile()
+  const insert = storage.prepare(
+    db
+      .insertInto('audit_events')
+      .values(values('', 0, [], null))
+      .compile(),
+  )
   return Object.freeze({
     async record(event: AuditEvent, fields: AuditFields) {
       if (!Object.hasOwn(EVENTS, event)) throw new Error(`${event} is no audit event`)
       const texts = TEXTS.map((name) => (fields[name] === undefined ? null : idOnly(fields[name])))
       const count = fields.count ?? null
-      const { insertId } = await db.executeQuery({ ...insert, parameters: [clock.now(), event, ...texts, count] })
-      const said: Record<string, string | number> = { audit: Number(insertId) }
+      const { insertId } = await insert([clock.now(), event, ...texts, count])
+      const said: Record<string, string | number> = { audit: insertId }
       TEXTS.forEach((name, at) => {
         if (texts[at] !== null) said[name] = texts[at]!
       })

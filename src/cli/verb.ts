@@ -2,6 +2,7 @@
 import type { Audit } from '#audit'
 import type { Catalog } from '#catalog'
 import type { LoadedSettings, Settings } from '#config'
+import type { History, Places } from '#context'
 import type { Clock } from '#core/clock'
 import type { Log } from '#core/log'
 import type { People } from '#directory'
@@ -33,6 +34,8 @@ export interface House {
   /** Sign-outs on their way to apps; a running server sends them. */
   readonly outbox: Outbox
   readonly endings: Endings
+  readonly places: Places
+  readonly history: History
   readonly catalog: Catalog
   readonly clock: Clock
   readonly log: Log

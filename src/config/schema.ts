@@ -122,6 +122,14 @@ export const settingsSchema = z
           .describe('File with the master key; created on first start with mode 0600'),
       })
       .prefault({}),
+    geo: z
+      .strictObject({
+        file: z
+          .string()
+          .optional()
+          .describe('MMDB file that tells where addresses are; without it the data of the geoip-lite package serve'),
+      })
+      .prefault({}),
     policies: z.string().default('policies').describe('Folder of policy files'),
     catalog: z.string().default('apps-catalog').describe('Folder of app templates'),
     directories: z

@@ -82,7 +82,7 @@ export interface DirectoryOptions {
 /** Throws `settings-invalid` where a directory's settings cannot be used. Asks no directory anything. */
 export async function openDirectory(options: DirectoryOptions): Promise<People> {
   const { storage, clock, log, audit, folder } = options
-  const store = createStore(storage.records, new Set(options.directories.map(({ id }) => id)))
+  const store = createStore(storage, new Set(options.directories.map(({ id }) => id)))
   const hashing = options.hashing ?? (await createHashing({ clock }))
   const tools: Tools = { clock, log, store, hashing, folder }
   const directories: OpenDirectory[] = []

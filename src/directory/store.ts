@@ -1,7 +1,7 @@
 /** People in our tables: the one place that turns rows into persons, and the reads. */
-import { type CompiledQuery, type ExpressionBuilder, type Kysely, sql } from 'kysely'
+import { type ExpressionBuilder, type Kysely, sql } from 'kysely'
 import { Refusal } from '#core/refusal'
-import type { Records } from '#storage'
+import type { Storage } from '#storage'
 import { type Language, type Person, usernameKey } from './person.ts'
 import type { PeopleTable, Tables } from './tables.ts'
 
@@ -33,14 +33,13 @@ export interface Store {
 const NOTHING: Readonly<Record<string, readonly string[]>> = Object.freeze({})
 
 /** @param directories ids that the settings name; people of any other are shown as disabled. */
-export function createStore(records: Records, directories: ReadonlySet<string>): Store {
+export function createStore({ records, prepare }: Storage, directories: ReadonlySet<string>): Store {
   const db: Database = records.withTables<Tables>()
-  // on the path of every question: compiled once, executed with the parameter only
-  const person = db.selectFrom('people').selectAll().where('id', '=', '').compile()
-  const people = db.selectFrom('people').selectAll().where('username_key', '=', '').compile()
-  const phc = db.selectFrom('passwords').select('phc').where('person_id', '=', '').compile()
-  const run = async <R>(compiled: CompiledQuery<R>, parameter: string): Promise<R[]> =>
-    (await db.executeQuery<R>({ ...compiled, parameters: [parameter] })).rows
+  // on the path of every question: compiled once, run with the parameter only
+  const person = prepare(db.selectFrom('people').selectAll().where('id', '=', '').compile())
+  const people = prepare(db.selectFrom('people').selectAll().where('username_key', '=', '').compile())
+  const phc = prepare(db.selectFrom('passwords').select('phc').where('person_id', '=', '').compile())
+  const row = async (id: string): Promise<PeopleTable | undefined> => (await person([id])).rows[0]
 
   const toPerson = (row: PeopleTable): Person => ({
     id: row.id,
@@ -64,17 +63,15 @@ export function createStore(records: Records, directories: ReadonlySet<string>):
     db,
     toPerson,
     async byId(id: string) {
-      const row = (await run(person, id))[0]
-      return row && toPerson(row)
+      const found = await row(id)
+      return found && toPerson(found)
     },
-    async row(id: string) {
-      return (await run(person, id))[0]
-    },
+    row,
     async byKey(key: string) {
-      return (await run(people, key)).map(toPerson)
+      return (await people([key])).rows.map(toPerson)
     },
     async password(id: string) {
-      return (await run(phc, id))[0]?.phc
+      return (await phc([id])).rows[0]?.phc
     },
     async list(filter: PeopleFilter) {
       let query = db
@@ -93,7 +90,7 @@ export function createStore(records: Records, directories: ReadonlySet<string>):
       if (disabled !== undefined) query = query.where((eb) => disabledIs(eb, disabled, directories))
       if (search !== undefined) query = query.where((eb) => contains(eb, search))
       if (after !== undefined) {
-        const last = (await run(person, after))[0]
+        const last = await row(after)
         if (!last) throw new Refusal('person-unknown', 'directory: the person a page starts after is gone')
         query = query.where((eb) =>
           eb.or([

@@ -11,6 +11,7 @@ export interface Networks {
  */
 export function normaliseAddress(address: string | undefined): string | undefined {
   if (!address) return undefined
+  if (isIP(address) === 4) return address
   const plain = address.replace(/^\[(.*)\]$/, '$1').replace(/%.*$/, '')
   const version = isIP(plain)
   if (version !== 6) return version === 4 ? plain : undefined
@@ -32,6 +33,7 @@ export function createNetworks(list: readonly string[]): Networks {
   }
   return {
     has(address) {
+      if (list.length === 0) return false
       const version = isIP(address)
       return version !== 0 && block.check(address, version === 6 ? 'ipv6' : 'ipv4')
     },

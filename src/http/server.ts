@@ -8,7 +8,7 @@ import { Refusal } from '#core/refusal'
 import { clientAddress } from './address.ts'
 import { cookieHeader, parseCookies } from './cookies.ts'
 import { type Answer, type PageRequest, readForm, readJson } from './exchange.ts'
-import { createNetworks } from './networks.ts'
+import { createNetworks, type Networks } from './networks.ts'
 import { isCrossOrigin } from './origin.ts'
 import { createRouter, type Route } from './router.ts'
 
@@ -27,6 +27,11 @@ export interface HttpServerOptions {
   readonly proxies: readonly string[]
   readonly routes: readonly Route[]
   readonly raw?: readonly RawHandler[]
+  /**
+   * Runs the handling of one request, and resolves when its answer may be sent. A raw handler answers by itself and has
+   * to see to that by itself.
+   */
+  around?<T>(work: () => Promise<T>): Promise<T>
   /** The page or problem document for a refusal. Must not throw. */
   renderRefusal(refusal: Refusal, request: PageRequest): Answer | Promise<Answer>
   readonly log: Log
@@ -48,7 +53,7 @@ const contexts = new WeakMap<IncomingMessage, RequestContext>()
 
 /** A raw handler's request as pages see it. */
 export const pageRequestOf = (request: IncomingMessage, issuer: string): PageRequest =>
-  pageRequest(request, requestContext(request), issuer, {})
+  pageRequest(request, requestContext(request), issuer)
 
 /** What the server found out about a request, for raw handlers. */
 export function requestContext(request: IncomingMessage): RequestContext {
@@ -71,10 +76,10 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
   const raw = options.raw ?? []
   const proxies = createNetworks(options.proxies)
   const secure = options.issuer.startsWith('https:')
-  const { log } = options
+  const { log, around = (work) => work() } = options
 
   async function answer(request: IncomingMessage, context: RequestContext): Promise<Answer> {
-    let page = pageRequest(request, context, options.issuer, {})
+    const page = pageRequest(request, context, options.issuer)
     try {
       const found = find(page.method, page.path)
       if (found.kind === 'nothing') throw new Refusal('not-found')
@@ -82,10 +87,9 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
         const refused = await options.renderRefusal(new Refusal('method-not-allowed'), page)
         return { ...refused, headers: { ...refused.headers, allow: found.allow.join(', ') } }
       }
-      page = pageRequest(request, context, options.issuer, found.params)
       if (found.route.method !== 'GET' && isCrossOrigin(request.headers, options.issuer))
         throw new Refusal('cross-origin')
-      return await found.route.handle(page)
+      return await around(async () => found.route.handle({ ...page, params: found.params }))
     } catch (error) {
       return refused(error, page)
     }
@@ -104,11 +108,7 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
 
   async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const url = request.url ?? '/'
-    const context: RequestContext = {
-      address: clientAddress(request, proxies),
-      id: `E-${formatReference(randomNumber())}`,
-      cookies: parseCookies(request.headers.cookie, secure),
-    }
+    const context = contextOf(request, proxies, secure)
     contexts.set(request, context)
     // ATTACK: `//host` and `/\host` are read as another host's address when they are resolved against ours
     if (url.length > LONGEST_URL || !/^\/(?![/\\])/.test(url)) {
@@ -120,7 +120,7 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
     if (rawHandler) {
       protect(response, secure)
       try {
-        await rawHandler.handle(request, response)
+        await around(async () => rawHandler.handle(request, response))
       } catch (error) {
         if (response.headersSent) throw error
         send(response, await refused(error, pageRequestOf(request, options.issuer)), secure, request.method === 'HEAD')
@@ -155,19 +155,31 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
   }
 }
 
-function pageRequest(
-  request: IncomingMessage,
-  context: RequestContext,
-  issuer: string,
-  params: Readonly<Record<string, string>>,
-): PageRequest {
+/** What most requests never ask for is made when it is asked for. */
+function contextOf(request: IncomingMessage, proxies: Networks, secure: boolean): RequestContext {
+  let id: string | undefined
+  let cookies: ReadonlyMap<string, string> | undefined
+  return {
+    address: clientAddress(request, proxies),
+    get id() {
+      id ??= `E-${formatReference(randomNumber())}`
+      return id
+    },
+    get cookies() {
+      cookies ??= parseCookies(request.headers.cookie, secure)
+      return cookies
+    },
+  }
+}
+
+function pageRequest(request: IncomingMessage, context: RequestContext, issuer: string): PageRequest {
   // ATTACK: put behind our origin, never resolved against it: `/\host` would be another host's address
   const url = URL.parse(new URL(issuer).origin + (request.url ?? '/')) ?? new URL(issuer)
   return {
     method: request.method ?? 'GET',
     url,
     path: url.pathname,
-    params,
+    params: {},
     query: url.searchParams,
     headers: request.headers,
     cookies: context.cookies,

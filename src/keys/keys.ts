@@ -4,6 +4,7 @@
  * - `master-key.ts` reading it, or making it on the first start
  * - `sealing.ts`    AES-256-GCM bound to a record's id, and derived keys
  * - `signing.ts`    the signing keys: published before use, kept until the last token has expired
+ * - `signer.ts`     what signs, and holds the private half
  * - `lifetime.ts`   which state a key has at a moment, computed and never stored
  * - `generate.ts`   making one
  * - `tables.ts`     where they are kept
@@ -13,5 +14,6 @@
 export { ALGS, type Alg, isAlg, type KeyState, type SigningKey } from './lifetime.ts'
 export { readMasterKey } from './master-key.ts'
 export { type Keys, type KeysOptions, openKeys } from './open.ts'
+export type { Signer } from './signer.ts'
 export type { Jwks, Signing } from './signing.ts'
 export { keysMigrations } from './tables.ts'

@@ -8,6 +8,7 @@ import type { Storage } from '#storage'
 import { makeSigningKey } from './generate.ts'
 import { ALGS, type Alg, isAlg, type Lifetime, published, type SigningKey } from './lifetime.ts'
 import type { Sealing } from './sealing.ts'
+import { createSigner, type Signer } from './signer.ts'
 import type { KeysTables } from './tables.ts'
 
 export interface Jwks {
@@ -19,15 +20,15 @@ export interface Signing {
   list(): SigningKey[]
   /** RFC 7517 §5; what relying parties fetch. */
   publicJwks(): Jwks
-  /** The same keys with their private halves; the one that signs comes first of its algorithm. */
-  privateJwks(): Jwks
+  /** What signs with them; the one in use comes first of its algorithm. */
+  signers(): readonly Signer[]
   /**
    * Gives each algorithm (or the one named) a successor, which signs after it has been published for `publishAhead`.
    * Where a successor is waiting already, none is made. Answers the successors. `by` is `system` unless given.
    */
   rotate(alg?: Alg, by?: string): Promise<SigningKey[]>
   /**
-   * Reads what other processes did, and erases keys that are gone. True when what `privateJwks` answers has changed
+   * Reads what other processes did, and erases keys that are gone. True when what `signers` answers has changed
    * since the last call, also by the mere passing of time: call it every minute or so.
    */
   refresh(): Promise<boolean>
@@ -55,7 +56,7 @@ interface HeldKey extends Lifetime {
   readonly kid: string
   readonly createdAt: Instant
   readonly publicJwk: JWK
-  readonly privateJwk: JWK
+  readonly signer: Signer
 }
 
 type Row = Selectable<KeysTables['signing_keys']>
@@ -78,9 +79,9 @@ export async function openSigning(options: SigningOptions): Promise<Signing> {
         retiresAt: row.retires_at,
         publicJwk: JSON.parse(row.public_jwk) as JWK,
         // a key held already is not opened again at every refresh
-        privateJwk:
-          held.find(({ kid }) => kid === row.kid)?.privateJwk ??
-          (JSON.parse(sealing.unseal(row.private_sealed, recordId(row.kid)).toString()) as JWK),
+        signer:
+          held.find(({ kid }) => kid === row.kid)?.signer ??
+          createSigner(row.alg, row.kid, JSON.parse(sealing.unseal(row.private_sealed, recordId(row.kid)).toString())),
       },
     ]
   }
@@ -169,7 +170,7 @@ export async function openSigning(options: SigningOptions): Promise<Signing> {
   return Object.freeze({
     list: () => now().map(describe),
     publicJwks: () => ({ keys: now().map(({ key }) => key.publicJwk) }),
-    privateJwks: () => ({ keys: now().map(({ key }) => key.privateJwk) }),
+    signers: () => now().map(({ key }) => key.signer),
 
     async rotate(alg?: Alg, by = 'system') {
       await load()

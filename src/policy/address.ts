@@ -16,15 +16,37 @@ export function plainAddress(ip: string): string | undefined {
   return `${high >> 8}.${high & 255}.${low >> 8}.${low & 255}`
 }
 
+/** The address, in plain form, as something that sorts: a number for IPv4, 32 hexadecimal digits for IPv6. */
+export function addressKey(address: string): number | string {
+  if (!address.includes(':')) {
+    let key = 0
+    for (const part of address.split('.')) key = key * 256 + Number(part)
+    return key
+  }
+  const dot = address.lastIndexOf('.')
+  const colon = address.lastIndexOf(':')
+  // the last 32 bits may be written as IPv4
+  const tail = dot < 0 ? '' : (addressKey(address.slice(colon + 1)) as number).toString(16).padStart(8, '0')
+  const text = dot < 0 ? address : `${address.slice(0, colon)}:${tail.slice(0, 4)}:${tail.slice(4)}`
+  const gap = text.indexOf('::')
+  if (gap < 0) return digits(text)
+  const [front, back] = [digits(text.slice(0, gap)), digits(text.slice(gap + 2))]
+  return front + ZEROS.slice(front.length + back.length) + back
+}
+
+const ZEROS = '0'.repeat(32)
+
+/** Four for each group. */
+function digits(groups: string): string {
+  let key = ''
+  if (groups !== '') for (const group of groups.split(':')) key += ZEROS.slice(0, 4 - group.length) + group
+  return key.toLowerCase()
+}
+
 /** An address in plain form as a number of 32 or 128 bits. */
 export function toNumber(address: string): bigint {
-  if (isIPv4(address)) return address.split('.').reduce((sum, part) => sum * 256n + BigInt(part), 0n)
-  // the URL parser writes the last 32 bits in hexadecimal, where they were written as IPv4
-  const [front = '', back] = URL.parse(`http://[${address}]`)!.hostname.slice(1, -1).split('::')
-  const groups = (text: string) => (text === '' ? [] : text.split(':'))
-  const [head, tail] = [groups(front), groups(back ?? '')]
-  const all = [...head, ...Array(8 - head.length - tail.length).fill('0'), ...tail]
-  return all.reduce((sum, part) => sum * 65536n + BigInt(`0x${part}`), 0n)
+  const key = addressKey(address)
+  return BigInt(typeof key === 'number' ? key : `0x${key}`)
 }
 
 /** The other way round, in plain form. */

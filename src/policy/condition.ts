@@ -2,6 +2,10 @@
 import type { z } from 'zod'
 import type { Instant } from '#core/clock'
 import type { Scene } from './scene.ts'
+import type { Need } from './signals.ts'
+import type { Sites } from './sites.ts'
+import type { Strengths } from './strengths.ts'
+import type { Truth } from './truth.ts'
 import type { Zone } from './zones.ts'
 
 /** A name in a rule that stands for something that is elsewhere: in other files, or (groups, apps) in the database. */
@@ -12,6 +16,7 @@ export interface Reference {
 
 export interface Setting {
   readonly zones: ReadonlyMap<string, Zone>
+  readonly strengths: Strengths
   /** What stands behind the prefix, for a condition whose name ends in a dot. */
   readonly rest: string
 }
@@ -23,8 +28,8 @@ export interface Setting {
 export interface Test<Seen> {
   /** The fact. Undefined means that it cannot be established; known to be nothing is `null` or an empty list. */
   see(scene: Scene): Seen | undefined
-  /** Only asked when the fact is known. */
-  holds(seen: Seen, scene: Scene): boolean
+  /** Only asked when something is known; `unknown` where that is not enough to tell. */
+  holds(seen: Seen, scene: Scene): Truth
   /** Why it is unknown: lower case, no full stop. */
   readonly why: string
   /** The fact as the trace tells it, where that differs from what was seen. */
@@ -44,6 +49,13 @@ export type Sample =
   /** A record in which each of these keys may be, with any of its words. */
   | { readonly fact: string; readonly entries: Readonly<Record<string, readonly string[]>> }
 
+/** What samples may depend on besides what rules want of the condition itself. */
+export interface Sampling extends Setting {
+  readonly sites: Sites
+  /** What rules want of another condition. */
+  wanted(condition: string): readonly unknown[]
+}
+
 // biome-ignore lint/suspicious/noExplicitAny: the list holds conditions on facts of every type
 export interface Condition<Wanted = any, Seen = any> {
   /** `device.known`; a name that ends in a dot takes whatever stands behind it. */
@@ -51,12 +63,14 @@ export interface Condition<Wanted = any, Seen = any> {
   /** What a rule may write, for the loader and for editors. `unknown: true|false` is the host's. */
   readonly wanted: z.ZodType<Wanted>
   refers?(wanted: Wanted): Reference[]
+  /** What `access/` has to gather for it, beyond what every request tells. */
+  needs?(wanted: Wanted, setting: Setting): readonly Need[]
   prepare(wanted: Wanted, setting: Setting): Test<Seen>
   /**
    * For `policy check`: which facts tell apart everything that rules want of this condition. Without it, or where it
    * answers undefined, the check takes the condition for yes, no and unknown as it pleases.
    */
-  samples?(wanted: readonly Wanted[], setting: Setting): readonly Sample[] | undefined
+  samples?(wanted: readonly Wanted[], sampling: Sampling): readonly Sample[] | undefined
   /** For the change that would help: instants after `at` at which the answer may turn by itself, earliest first. */
-  turns?(wanted: Wanted, at: Instant): readonly Instant[]
+  turns?(wanted: Wanted, at: Instant, scene: Scene): readonly Instant[]
 }

@@ -41,7 +41,7 @@ export function decide(policies: Policies, facts: Facts, options: { readonly pol
 
 function judge(policies: Policies, policy: Policy, facts: Facts, notes: Notes): Draft {
   const { strengthTable: strengths, baseline } = policies
-  const scene = createScene(facts)
+  const scene = createScene(facts, policies.sites)
   const wanted = wantedOf(strengths, facts.request?.wanted)
   const weigh = (terms: Terms) => answer(strengths, addWanted(terms, wanted), wanted, scene)
   const outsider = outsideAudience(policy, facts, notes)

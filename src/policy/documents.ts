@@ -5,6 +5,7 @@
 import { z } from 'zod'
 import { parseDuration } from '#core/duration'
 import { nearest } from '#core/nearest'
+import { checkCountries } from './countries.ts'
 import { FACTOR_NAMES } from './factors.ts'
 import { factsSchema } from './facts.ts'
 import { BUILT_IN_NAMES } from './strengths.ts'
@@ -38,14 +39,12 @@ const zone = z
   .strictObject({
     ranges: z.array(range).min(1).optional(),
     file: z.string().optional(),
-    countries: z.array(z.string()).optional(),
+    countries: z.array(z.string()).min(1, 'expected at least one').max(300).optional(),
   })
-  .superRefine((value, ctx) => {
-    const { ranges, file, countries } = value
-    if (countries !== undefined)
-      refuse(ctx, 'countries-unsupported', 'names countries, and this version cannot tell where an address is')
-    else if ((ranges === undefined) === (file === undefined))
-      refuse(ctx, 'zone-invalid', 'must have exactly one of `ranges` and `file`')
+  .superRefine(({ ranges, file, countries }, ctx) => {
+    checkCountries(countries ?? [], ctx, ['countries'])
+    if ([ranges, file, countries].filter((given) => given !== undefined).length !== 1)
+      refuse(ctx, 'zone-invalid', 'must have exactly one of `ranges`, `file` and `countries`')
   })
 
 export const networksSchema = z.strictObject({ networks: z.record(name, zone) })

@@ -37,6 +37,7 @@ export const PASSKEY = FACTORS['passkey']!.bit
 const KNOWLEDGE = bitsOf('knowledge')
 const POSSESSION = bitsOf('possession') | REMEMBERED
 const EVERY = KNOWLEDGE | POSSESSION
+const EVERY_FACTOR = EVERY & ~REMEMBERED
 
 function bitsOf(kind: Kind): number {
   return Object.values(FACTORS).reduce((bits, row) => (row.kind === kind ? bits | row.bit : bits), 0)
@@ -54,11 +55,19 @@ export const kindsOf = (bits: number): number =>
   (bits & KNOWLEDGE ? 1 : 0) + (bits & POSSESSION ? 1 : 0) + (bits & USER_VERIFIED ? 1 : 0)
 
 /** True when at least one factor was really given: a remembered device alone is none. */
-export const anyOf = (bits: number): boolean => (bits & EVERY & ~REMEMBERED) !== 0
+export const anyOf = (bits: number): boolean => (bits & EVERY_FACTOR) !== 0
 
 /** The factors that could be asked for: the common ones, and those in `listed`. */
 export function offered(listed: number): { name: string; bits: number }[] {
   return Object.entries(FACTORS)
     .filter(([, row]) => row.common || (listed & row.bit) !== 0)
     .map(([name, row]) => ({ name, bits: name === 'passkey' ? row.bit | USER_VERIFIED | HARDWARE : row.bit }))
+}
+
+/** Every set of factors that can be given, and of what a passkey adds. */
+export function everySet(): number[] {
+  const given = Array.from({ length: EVERY_FACTOR + 1 }, (_, bits) => bits)
+  return given.flatMap((bits) =>
+    bits & PASSKEY ? [bits, bits | USER_VERIFIED, bits | HARDWARE, bits | USER_VERIFIED | HARDWARE] : [bits],
+  )
 }

@@ -2,16 +2,15 @@
 import { isIP } from 'node:net'
 import { z } from 'zod'
 import { type Problem, readYaml } from '#config'
-import type { Instant } from '#core/clock'
 import { FACTOR_NAMES } from './factors.ts'
+import { type History, historySchema, placeFields } from './history.ts'
+import { type Time, time } from './instants.ts'
+import type { Place } from './places.ts'
 
 /** Version of the form below; decisions and receipts carry it. */
 export const FACTS_VERSION = 1
 
 export const REQUEST_KINDS = ['sign-in', 'app', 'api', 'admin', 'account', 'helpdesk'] as const
-
-/** ISO 8601 with offset, or milliseconds since 1970. */
-export type Time = string | number
 
 export interface Authenticated {
   readonly factor: string
@@ -65,14 +64,8 @@ export interface Facts {
         readonly tier?: string | null | undefined
       }
     | undefined
-  readonly network?:
-    | {
-        readonly ip?: string | undefined
-        readonly country?: string | null | undefined
-        readonly latitude?: number | undefined
-        readonly longitude?: number | undefined
-      }
-    | undefined
+  /** The place as a database knows it: where the address is in a site whose file says more, that counts instead. */
+  readonly network?: ({ readonly ip?: string | undefined } & Place) | undefined
   readonly device?:
     | {
         readonly id?: string | undefined
@@ -89,10 +82,14 @@ export interface Facts {
     | {
         readonly started?: Time | undefined
         readonly authenticated?: readonly Authenticated[] | undefined
-        readonly upstream?: { readonly assurance?: string | undefined; readonly at?: Time | undefined } | undefined
+        /** `null`: no other identity provider had a part in it. */
+        readonly upstream?:
+          | { readonly assurance?: string | undefined; readonly at?: Time | undefined }
+          | null
+          | undefined
       }
     | undefined
-  readonly history?: { readonly previous?: unknown; readonly sign_ins?: readonly unknown[] | undefined } | undefined
+  readonly history?: History | undefined
   readonly client?:
     | {
         readonly id?: string | undefined
@@ -103,18 +100,8 @@ export interface Facts {
     | undefined
 }
 
-/** Milliseconds since 1970, or undefined where the text or number is no instant. */
-export function instant(time: Time | undefined): Instant | undefined {
-  const at = typeof time === 'string' ? Date.parse(time) : time
-  return typeof at === 'number' && Math.abs(at) <= 8.64e15 ? at : undefined
-}
-
 const text = z.string().min(1).max(1000)
 const texts = z.array(text).max(5000)
-const time = z.union([
-  z.iso.datetime({ offset: true, error: 'expected an instant like `2026-11-22T09:00:00Z`' }),
-  z.number().min(-8.64e15).max(8.64e15),
-])
 
 export const factsSchema: z.ZodType<Facts> = z.strictObject({
   at: time.optional(),
@@ -156,13 +143,7 @@ export const factsSchema: z.ZodType<Facts> = z.strictObject({
         .string()
         .refine((ip) => isIP(ip) !== 0, 'expected an IPv4 or IPv6 address')
         .optional(),
-      country: z
-        .string()
-        .regex(/^[A-Z]{2}$/, 'expected two capital letters')
-        .nullable()
-        .optional(),
-      latitude: z.number().min(-90).max(90).optional(),
-      longitude: z.number().min(-180).max(180).optional(),
+      ...placeFields,
     })
     .optional(),
   device: z
@@ -190,10 +171,10 @@ export const factsSchema: z.ZodType<Facts> = z.strictObject({
         )
         .max(100)
         .optional(),
-      upstream: z.strictObject({ assurance: text.optional(), at: time.optional() }).optional(),
+      upstream: z.strictObject({ assurance: text.optional(), at: time.optional() }).nullable().optional(),
     })
     .optional(),
-  history: z.strictObject({ previous: z.unknown().optional(), sign_ins: z.array(z.unknown()).optional() }).optional(),
+  history: historySchema.optional(),
   client: z
     .strictObject({
       id: text.optional(),

@@ -6,10 +6,13 @@ import type { PolicyDocument } from './documents.ts'
 import { listFiles, readText } from './folder.ts'
 import type { Mention, Policies, Policy, Rule } from './policies.ts'
 import { type Reading, readDocument } from './reading.ts'
-import { BUILT_IN_NAMES, createStrengths, MOST_CUSTOM, type Strengths } from './strengths.ts'
+import { joinNeeds, type Need, type Needs } from './signals.ts'
+import { createZoneOpener, readSites } from './site-file.ts'
+import { createSites, type SiteRow } from './sites.ts'
+import { BUILT_IN_NAMES, createStrengths, MOST_CUSTOM } from './strengths.ts'
 import type { Verdict } from './terms.ts'
-import { type Path, prepareWhen } from './when.ts'
-import { createZone, parseRange, readSites, type Zone } from './zones.ts'
+import { type Names, needsOf, type Path, prepareWhen } from './when.ts'
+import { createCountryZone, createZone, parseRange, type Range, type Zone } from './zones.ts'
 
 /**
  * Every `*.yaml` below `dir`, sorted by path. All problems at once, in the order of files and lines; never throws for
@@ -19,6 +22,8 @@ export function loadPolicies(dir: string): { policies?: Policies; problems: Prob
   const { files, label, problems } = listFiles(dir)
   const hashes: string[] = []
   const readings: Reading[] = []
+  const siteRows: SiteRow[] = []
+  const openZone = createZoneOpener()
   for (const name of files) {
     const { text, problem } = readText(dir, label, name)
     if (problem) problems.push(problem)
@@ -42,9 +47,10 @@ export function loadPolicies(dir: string): { policies?: Policies; problems: Prob
       )
     }
     hashes.push(`${name} ${sha256Version(text)}`)
-    const sites = readSites(`${label}/${name}`, text)
+    const sites = readSites(`${label}/${name}`, text, openZone)
     problems.push(...sites.problems)
-    return sites.ranges
+    for (const row of sites.rows) siteRows.push(row)
+    return sites.rows.map((row) => row.range)
   }
   problems.push(...readings.flatMap((reading) => reading.problems))
   const zones = new Map<string, Zone>()
@@ -52,9 +58,9 @@ export function loadPolicies(dir: string): { policies?: Policies; problems: Prob
   for (const reading of readings) {
     for (const [name, zone] of Object.entries(reading.networks?.networks ?? {})) {
       const path = ['networks', name, 'file']
-      const ranges =
-        zone.file === undefined ? zone.ranges!.map((range) => parseRange(range)!) : siteFile(zone.file, reading, path)
-      if (ranges) zones.set(name, createZone(name, ranges))
+      const ranges = zone.file === undefined ? zone.ranges?.map(parseRange) : siteFile(zone.file, reading, path)
+      if (ranges) zones.set(name, createZone(name, ranges as Range[]))
+      else if (zone.countries) zones.set(name, createCountryZone(name, zone.countries))
     }
     for (const [name, lists] of Object.entries(reading.strengths?.strengths ?? {})) {
       if (combinations.size < MOST_CUSTOM || combinations.has(name)) combinations.set(name, lists)
@@ -73,10 +79,13 @@ export function loadPolicies(dir: string): { policies?: Policies; problems: Prob
 
   const strengths = createStrengths(combinations)
   const list = readings.flatMap((reading) =>
-    reading.policy ? [compile(reading, reading.policy, zones, strengths)] : [],
+    reading.policy ? [compile(reading, reading.policy, { zones, strengths })] : [],
   )
   const byName = new Map(list.map((policy) => [policy.name, policy]))
   const baseline = list.find((policy) => policy.baseline)
+  const judged = new Map(
+    list.map(({ name, needs }) => [name, joinNeeds([...needs, ...(baseline?.needs ?? [])])] as const),
+  )
   const policies: Policies = Object.freeze({
     folder: label,
     version: sha256Version(hashes.sort().join('\n')),
@@ -87,6 +96,9 @@ export function loadPolicies(dir: string): { policies?: Policies; problems: Prob
     strengthTable: strengths,
     zones,
     mentions: readings.flatMap(mentionsOf),
+    sites: createSites(siteRows),
+    needs: joinNeeds(list.flatMap((policy) => [...policy.needs])),
+    needsOf: (name: string | undefined) => judged.get(name ?? '') ?? NOTHING,
     ...(baseline && { baseline }),
   })
   return { policies, problems }
@@ -164,12 +176,10 @@ function checkPolicies(readings: readonly Reading[]): Problem[] {
   return problems
 }
 
-function compile(
-  reading: Reading,
-  document: PolicyDocument,
-  zones: ReadonlyMap<string, Zone>,
-  strengths: Strengths,
-): Policy {
+const NOTHING: Needs = new Map()
+
+function compile(reading: Reading, document: PolicyDocument, names: Names): Policy {
+  const { strengths } = names
   const at = (path: Path) => {
     const { line, column } = reading.position(path)
     return { line: `${reading.file}:${line}`, column }
@@ -192,16 +202,23 @@ function compile(
       ...at(['rules', index]),
       mode: rule.mode,
       verdict,
-      ...(draft && { when: prepareWhen(draft, zones), draft }),
+      ...(draft && { when: prepareWhen(draft, names), draft }),
       ...(rule.deny && {
         deny: { ...(rule.deny.say && { say: rule.deny.say }), ...(rule.deny.do && { do: rule.deny.do }) },
       }),
+    })
+  })
+  const needs = reading.drafts.flatMap((draft, index) => {
+    const enforced = document.rules[index]!.mode === 'enforce'
+    return (draft ? needsOf(draft, names) : []).map(({ signal, within }: Need) => {
+      return [signal, { windows: within ? [within] : [], enforced }] as const
     })
   })
   return Object.freeze({
     name: document.policy,
     ...at(['policy']),
     baseline: document.baseline,
+    needs: joinNeeds(needs),
     rules,
     tests: document.tests.map(({ name, given, expect }, index) => ({
       name,

@@ -1,6 +1,8 @@
 /** Policies ready to decide: what `loadPolicies` builds and `decide` reads. Immutable. */
 import type { Expectation, Words } from './documents.ts'
 import type { Facts } from './facts.ts'
+import type { Needs } from './signals.ts'
+import type { Sites } from './sites.ts'
 import type { Strengths } from './strengths.ts'
 import type { Verdict } from './terms.ts'
 import type { Draft, Judge } from './when.ts'
@@ -36,6 +38,8 @@ export interface Policy {
   readonly line: string
   readonly column: number
   readonly baseline: boolean
+  /** What its own rules need to know. */
+  readonly needs: Needs
   readonly rules: readonly Rule[]
   readonly tests: readonly PolicyTest[]
 }
@@ -64,4 +68,9 @@ export interface Policies {
   readonly strengthTable: Strengths
   readonly zones: ReadonlyMap<string, Zone>
   readonly mentions: readonly Mention[]
+  readonly sites: Sites
+  /** What the rules of all policies together need to know: what nobody needs is neither looked up nor kept. */
+  readonly needs: Needs
+  /** What judging that policy takes, and the baseline with it. */
+  needsOf(policy: string | undefined): Needs
 }

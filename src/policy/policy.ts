@@ -6,7 +6,8 @@
  * - `schema.ts`                   the same for editors, as JSON Schema
  * - `condition.ts` `conditions/`  the contract, the list, one file per condition
  * - `when.ts` `truth.ts`          `any`, `all`, `not`, and what is unknown
- * - `zones.ts` `address.ts`       named networks; `wall-clock.ts` local time
+ * - `zones.ts` `address.ts`       named networks; `sites.ts` `site-file.ts` `places.ts` `countries.ts` where they are
+ * - `wall-clock.ts` local time    - `signals.ts` what conditions need to know; `history.ts` a person's past, in facts
  * - `factors.ts` `strengths.ts`   which factors make which strength, and what is missing; `proofs.ts` how old they may be
  * - `terms.ts` `wanted.ts`        what is asked, which of two is stricter, and what a request adds
  * - `check/`                      what would hurt in policies that are sound as files: tried out, never guessed
@@ -22,10 +23,12 @@ export { decide } from './decide.ts'
 export type { Decision, Outcome, Reported, RuleTrace } from './decision.ts'
 export type { Words } from './documents.ts'
 export { FACTOR_NAMES } from './factors.ts'
-export { type Authenticated, FACTS_VERSION, type Facts, parseFacts, readFacts, type Time } from './facts.ts'
+export { type Authenticated, FACTS_VERSION, type Facts, parseFacts, readFacts } from './facts.ts'
 export { loadPolicies } from './load.ts'
+export { mergePlaces } from './places.ts'
 export type { Policies, Policy, Rule } from './policies.ts'
 export { policyJsonSchema } from './schema.ts'
+export { COUNTERS, type Needs, type Signal } from './signals.ts'
 export { BUILT_IN_NAMES } from './strengths.ts'
 export type { Asking } from './suggest/candidates.ts'
 export type { Change, ChangeCode } from './suggest/change.ts'

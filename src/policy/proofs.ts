@@ -1,7 +1,8 @@
 /** The factors a person has given, against what is required. */
 import type { Instant } from '#core/clock'
 import { bitOf, HARDWARE, REMEMBERED, USER_VERIFIED } from './factors.ts'
-import { type Facts, instant } from './facts.ts'
+import type { Facts } from './facts.ts'
+import { instant } from './instants.ts'
 import { type Demand, meets, type Strengths } from './strengths.ts'
 import type { Terms } from './terms.ts'
 import { around } from './wall-clock.ts'

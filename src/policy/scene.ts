@@ -1,7 +1,11 @@
 /** The facts of one decision, with what several conditions would otherwise work out twice. */
 import type { Instant } from '#core/clock'
 import { plainAddress } from './address.ts'
-import { type Facts, instant } from './facts.ts'
+import type { Facts } from './facts.ts'
+import { instant } from './instants.ts'
+import { mergePlaces, type Place } from './places.ts'
+import type { Site, Sites } from './sites.ts'
+import type { Truth } from './truth.ts'
 import type { Zone } from './zones.ts'
 
 export interface Scene {
@@ -12,11 +16,17 @@ export interface Scene {
   readonly at: Instant | undefined
   /** The client's address in plain form, or undefined where there is none or it is none. */
   readonly address: string | undefined
-  inside(zone: Zone): boolean
+  /** The site that the address is in; where it is in none, that of the device. */
+  readonly site: Site | undefined
+  /** Where the address is. What its site says counts before what a database says. */
+  readonly place: Place
+  inside(zone: Zone): Truth
 }
 
 /** What conditions on the person see where a client asks for itself: known to be nothing, not unknown. */
 const NO_PERSON = Object.freeze({ id: '', username: '', directory: '', organisation: null, groups: [], attributes: {} })
+const NO_HISTORY = Object.freeze({ previous: null })
+const NO_SESSION = Object.freeze({ upstream: null })
 
 /**
  * A client that asks for itself (OAuth client credentials). Where there is a session there is a person, who may just
@@ -29,24 +39,40 @@ const isClient = ({ user, session, request, client }: Facts): boolean =>
   client?.id !== undefined &&
   client.authentication !== 'none'
 
-export function createScene(facts: Facts): Scene {
+export function createScene(facts: Facts, sites: Sites): Scene {
   const subject = facts.user ? 'person' : isClient(facts) ? 'client' : 'nobody'
   const ip = facts.network?.ip
   const address = ip === undefined ? undefined : plainAddress(ip)
-  let known: Map<Zone, boolean> | undefined
-  return {
-    facts: subject === 'client' ? { ...facts, user: NO_PERSON } : facts,
+  let known: Map<Zone, Truth> | undefined
+  let place: Place | undefined
+  const scene: Scene = {
+    facts: subject === 'client' ? { ...facts, user: NO_PERSON, history: NO_HISTORY, session: NO_SESSION } : facts,
     subject,
     at: instant(facts.at),
     address,
+    get site() {
+      const device = facts.device?.site
+      return (address === undefined ? undefined : sites.at(address)) ?? (device ? sites.named(device) : undefined)
+    },
+    get place() {
+      place ??= mergePlaces(address === undefined ? undefined : sites.at(address), facts.network)
+      return place
+    },
     inside(zone) {
       known ??= new Map()
       let inside = known.get(zone)
       if (inside === undefined) {
-        inside = zone.contains(address!)
+        inside = zone.countries ? among(zone.countries, scene.place.country) : contains(zone, address)
         known.set(zone, inside)
       }
       return inside
     },
   }
+  return scene
 }
+
+const contains = (zone: Zone, address: string | undefined): Truth =>
+  address === undefined ? 'unknown' : zone.contains(address)
+
+export const among = (countries: ReadonlySet<string>, country: string | null | undefined): Truth =>
+  country === undefined ? 'unknown' : country !== null && countries.has(country)

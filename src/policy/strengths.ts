@@ -1,5 +1,5 @@
 /** Strengths: which combinations of factors count, and what is missing to reach one. */
-import { anyOf, bitOf, HARDWARE, kindsOf, offered, PASSKEY } from './factors.ts'
+import { anyOf, bitOf, everySet, HARDWARE, kindsOf, offered, PASSKEY } from './factors.ts'
 
 export interface Strength {
   readonly name: string
@@ -106,3 +106,7 @@ function sizeOf(subset: number): number {
   for (let rest = subset; rest !== 0; rest &= rest - 1) size++
   return size
 }
+
+/** Whether whatever meets `one` meets the other as well. */
+export const implies = (one: Strength, other: Strength): boolean =>
+  everySet().every((factors) => !one.met(factors) || other.met(factors))

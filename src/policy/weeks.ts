@@ -13,13 +13,16 @@ const DAYS_LOOKED_AT = 4 * 365
  * one of them shows one of these minutes of the day. In between no clock passes any of them.
  */
 export function weeksOf(zones: readonly TimeZone[], minutes: readonly number[]): Instant[] {
-  const days = new Map<string, Instant>()
   // one zone stands to itself always the same way: any week will do
-  for (let day = 0; day < (zones.length > 1 ? DAYS_LOOKED_AT : 28); day++) {
-    const at = FROM + day * DAY
-    if (zones.some((zone) => zone.offset(at - DAY) !== zone.offset(at + 2 * DAY))) continue
-    const kind = `${day % 7} ${zones.map((zone) => zone.offset(at) - zones[0]!.offset(at)).join(' ')}`
-    if (!days.has(kind)) days.set(kind, at)
+  const length = zones.length > 1 ? DAYS_LOOKED_AT : 28
+  const dates = Array.from({ length: length + 3 }, (_, day) => FROM + (day - 1) * DAY)
+  const offsets = dates.map((at) => zones.map((zone) => zone.offset(at)))
+  const days = new Map<string, Instant>()
+  for (let day = 1; day <= length; day++) {
+    // the day before, and two days on: no clock changes on this one
+    if (String(offsets[day - 1]) !== String(offsets[day + 2])) continue
+    const kind = `${day % 7} ${offsets[day]!.map((offset) => offset - offsets[day]![0]!)}`
+    if (!days.has(kind)) days.set(kind, dates[day]!)
   }
   return [...days.values()].flatMap((at) => zones.flatMap((zone) => minutes.map((minute) => nextAt(zone, minute, at))))
 }

@@ -1,10 +1,10 @@
 /** `when`: conditions that must all hold, and `any`, `all`, `not` that nest. Reading, preparing, and asking it. */
 import type { z } from 'zod'
-import type { Condition, Reference, Test } from './condition.ts'
+import type { Condition, Reference, Setting, Test } from './condition.ts'
 import { findCondition, nearestCondition } from './conditions/list.ts'
 import type { Scene } from './scene.ts'
+import type { Need } from './signals.ts'
 import { not, type Truth } from './truth.ts'
-import type { Zone } from './zones.ts'
 
 /** Where something stands in a document. */
 export type Path = readonly (string | number)[]
@@ -116,23 +116,28 @@ export function tellKnownKeys(issue: z.core.$ZodRawIssue): string | undefined {
   return Object.keys(shape ?? {}).join(' ')
 }
 
+export type Names = Omit<Setting, 'rest'>
+
 /** Every reference in the draft must be known by now. */
-export function prepareWhen(draft: Draft, zones: ReadonlyMap<string, Zone>): Judge {
+export function prepareWhen(draft: Draft, names: Names): Judge {
   if (draft.join === 'not') {
-    const part = prepareWhen(draft.part, zones)
+    const part = prepareWhen(draft.part, names)
     return nested('not', (scene, trace) => not(part(scene, trace)))
   }
   if (draft.join !== 'condition') {
-    const parts = draft.parts.map((part) => prepareWhen(part, zones))
+    const parts = draft.parts.map((part) => prepareWhen(part, names))
     const judge = draft.join === 'all' ? every(parts) : some(parts)
     return draft.named ? nested(draft.join, judge) : judge
   }
-  return asked(
-    draft.written,
-    draft.raw,
-    draft.condition.prepare(draft.wanted, { zones, rest: draft.rest }),
-    draft.unknown,
-  )
+  const test = draft.condition.prepare(draft.wanted, { ...names, rest: draft.rest })
+  return asked(draft.written, draft.raw, test, draft.unknown)
+}
+
+/** What has to be gathered before it can be asked. */
+export function needsOf(draft: Draft, names: Names): readonly Need[] {
+  if (draft.join === 'not') return needsOf(draft.part, names)
+  if (draft.join !== 'condition') return draft.parts.flatMap((part) => needsOf(part, names))
+  return draft.condition.needs?.(draft.wanted, { ...names, rest: draft.rest }) ?? []
 }
 
 /** False as soon as one part is; what stands behind it is not asked. */
@@ -178,15 +183,16 @@ const nested =
 function asked(condition: string, wanted: unknown, test: Test<unknown>, override: boolean | undefined): Judge {
   return (scene, trace) => {
     try {
-      const seen = test.see(scene)
-      if (seen === undefined) {
-        const result = override ?? 'unknown'
-        const why = override === undefined ? test.why : `${test.why}, and the rule takes that as ${override}`
-        trace.push({ condition, wanted, seen: 'unknown', result, why })
-        return result
+      const found = test.see(scene)
+      const truth = found === undefined ? 'unknown' : test.holds(found, scene)
+      const seen = found === undefined ? 'unknown' : test.show ? test.show(found) : found
+      if (truth !== 'unknown') {
+        trace.push({ condition, wanted, seen, result: truth })
+        return truth
       }
-      const result = test.holds(seen, scene)
-      trace.push({ condition, wanted, seen: test.show ? test.show(seen) : seen, result })
+      const result = override ?? 'unknown'
+      const why = override === undefined ? test.why : `${test.why}, and the rule takes that as ${override}`
+      trace.push({ condition, wanted, seen, result, why })
       return result
     } catch (error) {
       // the message may repeat the fact, so only the kind of error is told

@@ -1,11 +1,13 @@
-/** Named networks: ranges, or a CSV of sites. */
+/** Named networks: ranges, or countries. */
 import { BlockList, isIP, isIPv4 } from 'node:net'
-import type { Problem } from '#config'
 import { plainAddress, toAddress, toNumber } from './address.ts'
 
 export interface Zone {
   readonly name: string
+  /** None where it is a zone of countries. */
   readonly ranges: readonly Range[]
+  /** Whatever is in these countries; there is no range then. */
+  readonly countries?: ReadonlySet<string>
   /** The address must be in plain form. */
   contains(address: string): boolean
 }
@@ -14,8 +16,6 @@ export interface Range {
   readonly address: string
   readonly bits: number
 }
-
-const MOST_PROBLEMS = 200
 
 /** `192.0.2.0/24`, `2001:db8::/32` or one address; undefined when it is none of them. */
 export function parseRange(text: string): Range | undefined {
@@ -50,63 +50,5 @@ export function edgesOf({ ranges }: Zone): string[] {
   })
 }
 
-/**
- * A file of sites: columns `cidr,site`, and others behind them. A first line that names the columns may be there; blank
- * lines and lines that begin with `#` are passed over. Every bad line is a problem: half a list would open or close stores.
- */
-export function readSites(file: string, source: string): { ranges: Range[]; problems: Problem[] } {
-  const ranges: Range[] = []
-  const problems: Problem[] = []
-  const complain = (line: number, column: number, code: string, message: string) => {
-    if (problems.length < MOST_PROBLEMS) problems.push({ file, line, column, code, message })
-  }
-  let columns = 0
-  let started = false
-  for (const [index, raw] of source.split('\n').entries()) {
-    const text = (index === 0 ? raw.replace(/^\uFEFF/, '') : raw).replace(/\r$/, '')
-    if (text.trim() === '' || text.startsWith('#')) continue
-    const fields = text.includes('"') ? quotedFields(text) : text.split(',')
-    if (!fields) {
-      complain(index + 1, 1, 'site-invalid', 'line has a quote that is not closed')
-      continue
-    }
-    const first = fields[0]!.trim()
-    if (!started && first.toLowerCase() === 'cidr') {
-      columns = fields.length
-      if (fields[1]?.trim().toLowerCase() !== 'site')
-        complain(index + 1, 1, 'site-columns', 'columns must begin with `cidr,site`')
-      started = true
-      continue
-    }
-    started = true
-    const range = parseRange(first)
-    if (!range)
-      complain(
-        index + 1,
-        1,
-        'site-invalid',
-        `\`${first.slice(0, 60)}\` is not an address or a network in CIDR notation`,
-      )
-    else if (!fields[1]?.trim())
-      complain(index + 1, first.length + 1, 'site-invalid', 'line has no site behind its network')
-    else if (columns > 0 && fields.length > columns) {
-      complain(index + 1, 1, 'site-invalid', `line has ${fields.length} fields, expected ${columns}`)
-    } else ranges.push(range)
-  }
-  if (ranges.length === 0 && problems.length === 0) complain(1, 1, 'sites-missing', 'file holds no sites')
-  return { ranges, problems }
-}
-
-/** RFC 4180 §2.5 to 2.7 within one line; undefined when a quote stays open. */
-function quotedFields(line: string): string[] | undefined {
-  const fields: string[] = []
-  const field = /\s*(?:"((?:[^"]|"")*)"\s*|([^",]*))(,|$)/y
-  let open = true
-  while (open) {
-    const match = field.exec(line)
-    if (!match) return undefined
-    fields.push(match[1]?.replaceAll('""', '"') ?? match[2]!)
-    open = match[3] === ','
-  }
-  return fields
-}
+export const createCountryZone = (name: string, countries: readonly string[]): Zone =>
+  Object.freeze({ name, ranges: [], countries: new Set(countries), contains: () => false })

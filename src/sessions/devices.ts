@@ -91,14 +91,13 @@ export function openDevices({
   })
 
   // compiled once: each authorization request of a known device reads it
-  const knownDevice = rows().where('id', '=', '').where('person_id', '=', '').compile()
+  const knownDevice = storage.prepare(rows().where('id', '=', '').where('person_id', '=', '').compile())
 
   async function find(cookie: string | undefined, personId?: string): Promise<Device | undefined> {
     const handle = readHandle(cookie)
     if (!handle) return undefined
     if (personId !== undefined) {
-      const found = await db.executeQuery<Known>({ ...knownDevice, parameters: [handle.id, personId] })
-      const row = found.rows[0]
+      const row = (await knownDevice([handle.id, personId])).rows[0]
       return row && opens(handle, row.secret_hash) ? toDevice(row) : undefined
     }
     const row = await db.selectFrom('devices').selectAll().where('id', '=', handle.id).executeTakeFirst()

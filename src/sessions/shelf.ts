@@ -31,6 +31,7 @@ export function createShelf({ state, clock }: { state: State; clock: Clock }) {
     ttl: Math.max(endOf(row.session) - clock.now(), 0) + GRACE,
     group: groupOf(row.session.personId),
   })
+  /** A sweep has found the mark: it is there for good. */
   let swept = false
 
   /** Notes that somebody must look at this session when the minute of `at` is over. */
@@ -42,15 +43,11 @@ export function createShelf({ state, clock }: { state: State; clock: Clock }) {
     lookAt,
     async put(row: Row): Promise<void> {
       const { id, personId } = row.session
-      const writes: Promise<unknown>[] = [
-        state.set(keyOf(id), JSON.stringify(row), options(row)),
-        lookAt(id, endOf(row.session)),
-        state.addMember(PEOPLE, personId, LISTED),
-      ]
+      await state.set(keyOf(id), JSON.stringify(row), options(row))
+      await lookAt(id, endOf(row.session))
+      await state.addMember(PEOPLE, personId, LISTED)
       // without a mark nothing was ever started here and the sweep has nothing to do
-      if (!swept) writes.push(state.add(SWEPT, String(bucketAt(clock.now()))))
-      await Promise.all(writes)
-      swept = true
+      if (!swept) await state.add(SWEPT, String(bucketAt(clock.now())))
     },
     async get(id: string): Promise<Row | undefined> {
       const text = await state.get(keyOf(id))
@@ -102,6 +99,7 @@ export function createShelf({ state, clock }: { state: State; clock: Clock }) {
     async *due(): AsyncGenerator<{ bucket: number; ids: string[] }> {
       const mark = await state.get(SWEPT)
       if (mark === undefined) return
+      swept = true
       const current = bucketAt(clock.now())
       for (let bucket = Math.min(Number(mark), current) - OVERLAP; bucket < current; bucket++) {
         const ids = await state.members(bucketName(bucket))

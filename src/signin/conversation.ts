@@ -10,6 +10,7 @@ import { browserName, choiceView, expiredView } from '#pages'
 import type { Device, Proof, Session } from '#sessions'
 import { nextStep, possibleWays, rememberDays, type Situation, type StepName } from './dispatch.ts'
 import { browserHash, type Changes, type Errand, pathOf } from './errand.ts'
+import { countFailure, countPrompt, keepSignIn } from './past.ts'
 import { establish, rememberDevice } from './proved.ts'
 import type { SigninRooms } from './rooms.ts'
 import { around, who } from './steps/common.ts'
@@ -181,10 +182,9 @@ export function createConversation(rooms: SigninRooms) {
     }
     const trustDays = errand.remember && errand.raised ? rememberDays(verdict) : undefined
     const label = browserName(presenter.messages(request), request.headers['user-agent']) ?? ''
-    const [known] = await Promise.all([
-      rememberDevice(rooms, { request, device, personId: session.personId, label, trustDays }),
-      errands.save(errand.outcome ? errand : errands.changed(errand, { outcome: 'done' })),
-    ])
+    const known = await rememberDevice(rooms, { request, device, personId: session.personId, label, trustDays })
+    await keepSignIn(rooms, place, session, request.address)
+    await errands.save(errand.outcome ? errand : errands.changed(errand, { outcome: 'done' }))
     return redirect(errand.returnTo, [...cookies, ...known])
   }
 
@@ -197,7 +197,6 @@ export function createConversation(rooms: SigninRooms) {
     const { errand } = place
     let session: Session | undefined
     let cookies: readonly SetCookie[] = []
-    let noted: Promise<void> | undefined
     let changes: Changes
     switch (outcome.kind) {
       case 'identified':
@@ -220,7 +219,7 @@ export function createConversation(rooms: SigninRooms) {
           await mayBegin(personId, proof)
           const device = await devices.find(request.cookies.get(devices.cookieName), personId)
           const about = { request, current: place.current, device, personId, proof }
-          ;({ session, cookies, noted } = await establish(rooms, about))
+          ;({ session, cookies } = await establish(rooms, about))
         }
         const remember = outcome.kind === 'proved' && outcome.remember
         changes = {
@@ -233,7 +232,7 @@ export function createConversation(rooms: SigninRooms) {
       }
     }
     const changed = errands.changed(errand, changes)
-    const [next] = await Promise.all([placeOf(request, changed, access.preview, session && { session }), noted])
+    const next = await placeOf(request, changed, access.preview, session && { session })
     // ATTACK: switched off between the check and the start, the session must not wait for the day they come back
     if (session && !next.session) await sessions.end(session.id, 'person-disabled', 'system')
     return { place: next, cookies }
@@ -290,7 +289,9 @@ export function createConversation(rooms: SigninRooms) {
         })
       if (request.query.has('enrol')) errand = await errands.change(errand, { enrolling: undefined })
       if (request.query.has('back')) errand = await errands.change(errand, { outcome: 'refused' })
-      return show(request, await placeOf(request, errand, access.ask), cookies)
+      const place = await placeOf(request, errand, access.ask)
+      await countPrompt(rooms, place)
+      return show(request, place, cookies)
     },
 
     async post(request: PageRequest): Promise<Answer> {
@@ -309,6 +310,7 @@ export function createConversation(rooms: SigninRooms) {
           outcome = await STEPS[answered].take(scene, form)
       } catch (error) {
         if (!(error instanceof Refusal) || error.status >= 500) throw error
+        await countFailure(rooms, place, error)
         return show(request, place, opened.cookies, error)
       }
       // a form of another tab, or of a page reached with the Back button: show where things stand now

@@ -1,19 +1,18 @@
 /** From a proof to a session: start, raise, or replace the one of somebody else; and what the device then knows. */
+import type { Access } from '#access'
 import type { Audit } from '#audit'
 import { type Clock, days } from '#core/clock'
 import type { PageRequest, SetCookie } from '#http'
 import type { Device, Devices, Proof, Session, Sessions } from '#sessions'
 
 export interface Established {
-  /** What the trail says of it; to be awaited before anything is answered. */
-  readonly noted?: Promise<void>
   readonly session: Session
   readonly cookies: readonly SetCookie[]
 }
 
 /** `current` is the session of this browser, whoever it belongs to. */
 export async function establish(
-  rooms: { sessions: Sessions; audit: Audit },
+  rooms: { sessions: Sessions; audit: Audit; access: Pick<Access, 'memory'> },
   about: {
     request: PageRequest
     current: Session | undefined
@@ -38,13 +37,15 @@ export async function establish(
     ...(device ? { deviceId: device.id } : {}),
     ...(userAgent ? { userAgent } : {}),
   })
-  const noted = audit.record('person-signed-in', {
+  // before anything is decided: a rule on frequent sign-ins looks at this one as well
+  await rooms.access.memory.count('sign_ins', personId)
+  await audit.record('person-signed-in', {
     actor: personId,
     subject: personId,
     session: started.session.id,
     factor: proof.factor,
   })
-  return { session: started.session, cookies: [{ name: sessions.cookieName, value: started.cookie }], noted }
+  return { session: started.session, cookies: [{ name: sessions.cookieName, value: started.cookie }] }
 }
 
 const DEVICE_COOKIE_AGE = 400 * 86_400 // the longest that browsers keep one (RFC 6265bis §5.5)

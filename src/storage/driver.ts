@@ -1,8 +1,7 @@
 /** What a storage driver is: one member of `drivers/list.ts`, chosen by the scheme of `storage.url`. */
-import type { CompiledQuery } from 'kysely'
 import type { Clock } from '#core/clock'
 import type { Log } from '#core/log'
-import type { Records } from './records.ts'
+import type { Prepare, Records } from './records.ts'
 import type { State } from './state.ts'
 
 export interface DriverOptions {
@@ -13,7 +12,7 @@ export interface DriverOptions {
 export interface OpenedStorage {
   readonly records: Records
   readonly state: State
-  append(insert: CompiledQuery, parameters: readonly unknown[]): Promise<number>
+  readonly prepare: Prepare
   /** Waits for what is being written, then closes. */
   close(): Promise<void>
 }

@@ -1,12 +1,11 @@
 /** Opening the storage: the driver by the url's scheme, then migrations, then the purge. */
-import type { CompiledQuery } from 'kysely'
 import type { Clock, Millis } from '#core/clock'
 import type { Log } from '#core/log'
 import { Refusal } from '#core/refusal'
 import type { StorageDriver } from './driver.ts'
 import { DRIVERS } from './drivers/list.ts'
 import { applyMigrations, type MigrationState, readMigrationStatus } from './migrations.ts'
-import type { Migration, Records } from './records.ts'
+import type { Migration, Prepare, Records } from './records.ts'
 import type { State } from './state.ts'
 import { stateMigration } from './state-tables.ts'
 
@@ -22,11 +21,8 @@ export interface StorageOptions {
 export interface Storage {
   readonly records: Records
   readonly state: State
-  /**
-   * Runs an `insert` compiled once by `records` with these parameters, and answers the number of the new row: the short
-   * way for the one row that every sign-on writes. Durable when it resolves, like everything here.
-   */
-  append(insert: CompiledQuery, parameters: readonly unknown[]): Promise<number>
+  /** For what every sign-on reads and writes. */
+  readonly prepare: Prepare
   /** Waits for what is being written, stops the purge, closes the file. */
   close(): Promise<void>
 }
@@ -66,7 +62,7 @@ export async function openStorage({ url, clock, log, migrations }: StorageOption
   return Object.freeze({
     records: opened.records,
     state: opened.state,
-    append: opened.append,
+    prepare: opened.prepare,
     close: async () => {
       await stopPurge()
       await opened.close()

@@ -7,12 +7,15 @@
  * - `records.ts`   the contract of durable records
  * - `migrations.ts` which migrations are applied, each once over all processes
  * - `driver.ts`    what a driver is; `drivers/list.ts` the explicit list of them
+ * - `unit.ts`      what one request writes, made durable once at its end
  * - `conflict.ts`  telling a violated unique index from other errors
  *
- * INVARIANT: no promise of this room resolves before what it wrote is committed with `synchronous=FULL`.
+ * INVARIANT: no promise of this room resolves before what it wrote is committed with `synchronous=FULL`; within a unit of
+ * work it is the unit that does not.
  */
 export { isConflict } from './conflict.ts'
 export type { MigrationState } from './migrations.ts'
 export { migrationStatus, openStorage, type Storage, type StorageOptions } from './open.ts'
-export type { Migration, Records } from './records.ts'
+export type { Migration, Prepared, Records } from './records.ts'
 export type { State, StateEntry, StateOptions } from './state.ts'
+export { settled, together } from './unit.ts'

@@ -1,5 +1,5 @@
 /** The explanation is the evaluation: what `policy explain` prints is what the gate does. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
@@ -8,23 +8,105 @@ import { accessMigrations, openAccess, openLivePolicies, type Question } from '#
 import { auditMigrations, createAudit } from '#audit'
 import type { App } from '#catalog'
 import { runCommand, VERBS } from '#cli'
+import { type History, openHistory, openPlaces } from '#context'
+import { days, hours, minutes } from '#core/clock'
 import { silentLog } from '#core/log'
 import type { Person } from '#directory'
-import { type Decision, decide } from '#policy'
+import { COUNTERS, type Decision, decide } from '#policy'
 import { openSessions, type Session, sessionsMigrations } from '#sessions'
 import { openStorage, type Storage } from '#storage'
 import { createNumbering } from '../../src/access/numbering.ts'
+import { city, writeMmdb } from '../support/mmdb.ts'
 
-const POLICIES = join(import.meta.dirname, '../../policies')
+const SHIPPED = join(import.meta.dirname, '../../policies')
+/** Looks at everything that has to be gathered. */
+const ADAPTIVE = `policy: adaptive
+rules:
+  - name: closed in the north
+    when: { country: [NO], not: { network: [stores] } }
+    deny: { say: Not from here. }
+  - name: impossible journey
+    when: { any: [{ travel.speed: { over: 900 } }, { travel.distance: { over: 9000 } }] }
+    allow: { strength: phishing-resistant, within: 0s }
+  - name: new country
+    when: { travel.new_country: { over: 90d } }
+    allow: { strength: two-factors, within: 10m }
+  - name: unusually often
+    when:
+      any:
+        - frequency.sign_ins: { over: 3, within: 5m }
+        - frequency.failures: { over: 3, within: 1h }
+        - frequency.app_opens: { over: 3, within: 10m }
+        - frequency.prompts: { over: 3, within: 10m }
+    allow: { strength: two-factors, within: 1h }
+  - name: not seen for long
+    when: { frequency.absent: { over: 30d } }
+    allow: { strength: two-factors }
+  - name: vouched for
+    when: { upstream.assurance: two-factors }
+    allow: { strength: any }
+  - name: at home
+    when: { network: [home], time: { between: '08:00-18:00', zone: site } }
+    allow: { strength: any, session: { max: 8h } }
+  - name: by telephone
+    when: { device.platform: [android, ios] }
+    allow: { strength: any, within: 8h }
+  - name: everybody else
+    allow: { strength: any, within: 1h }
+`
+const NETWORKS = `networks:
+  home: { countries: [NL, BE] }
+  abroad: { file: networks/abroad.csv }
+`
+const ABROAD = `cidr,site,latitude,longitude,country,zone
+10.9.0.0/16,lisbon-1,38.72,-9.14,PT,Europe/Lisbon
+10.8.0.0/16,utrecht-3,52.09,5.12,NL,Europe/Amsterdam
+`
+const DATABASE = writeMmdb([
+  { network: '203.0.113.0/25', data: city('NL', 52.37, 4.9) },
+  { network: '203.0.113.128/25', data: city('BE', 51.05, 3.72) },
+  { network: '198.18.1.0/24', data: city('US', 40.71, -74.01) },
+  { network: '198.18.2.0/24', data: city('NO') },
+  { network: '2001:db8:44::/48', data: city('AU', -33.87, 151.21) },
+])
+const ADDRESSES = [
+  ...['127.0.0.1', '192.0.2.7', '198.51.100.10', '198.51.100.200', '2001:db8::1', '0.0.0.0'],
+  ...['203.0.113.9', '203.0.113.200', '198.18.1.1', '198.18.2.1', '2001:db8:44::1', '10.9.1.1', '10.8.1.1', '10.7.0.1'],
+]
+const PEOPLE = 40
 const NOW = Date.parse('2026-11-23T09:00:00Z')
 const clock = { now: () => NOW }
 
 let storage: Storage
 let access: ReturnType<typeof openAccess>
 let folder: string
+let policies: string
+
+/** Some people are new, others signed in from here and there, or tried often. */
+async function livedThrough(history: History, time: { now: number }): Promise<void> {
+  const keep = new Map(COUNTERS.map((counter) => [counter, hours(2)] as const))
+  const when = [days(100), days(40), hours(8), minutes(50), minutes(4)]
+  for (let i = 0; i < PEOPLE; i++) {
+    for (const [n, ago] of when.entries()) {
+      time.now = NOW - ago
+      const address = ADDRESSES[(i * 5 + n * 3) % ADDRESSES.length]!
+      const country = ['NL', 'US', undefined][(i + n) % 3]
+      if ((i * 7 + n) % 8 < 2) await history.signedIn(`p-${i}`, { address, trusted: n % 2 === 0, country })
+      for (let times = (i * 11 + n * 5) % 6; times > 0; times--)
+        await history.count(`p-${i}`, COUNTERS[(i + n) % COUNTERS.length]!, keep)
+    }
+  }
+  time.now = NOW
+}
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'portico-gate-'))
+  policies = join(folder, 'policies')
+  cpSync(SHIPPED, policies, { recursive: true })
+  writeFileSync(join(policies, 'adaptive.yaml'), ADAPTIVE)
+  writeFileSync(join(policies, 'home.yaml'), NETWORKS)
+  writeFileSync(join(policies, 'networks/abroad.csv'), ABROAD)
+  writeFileSync(join(folder, 'places.mmdb'), DATABASE)
   storage = await openStorage({
     url: 'sqlite::memory:',
     clock,
@@ -40,6 +122,9 @@ beforeAll(async () => {
     defaults: { idle: 7_200_000, max: 43_200_000 },
   })
   const people = { byId: async () => undefined }
+  const time = { now: NOW }
+  const history = openHistory({ state: storage.state, clock: { now: () => time.now } })
+  await livedThrough(history, time)
   access = openAccess({
     storage,
     keys: { derive: () => Buffer.alloc(32, 7) },
@@ -47,7 +132,9 @@ beforeAll(async () => {
     log: silentLog,
     people,
     sessions,
-    policies: openLivePolicies({ folder: POLICIES, log: silentLog }),
+    policies: openLivePolicies({ folder: policies, log: silentLog }),
+    places: openPlaces({ file: join(folder, 'places.mmdb'), log: silentLog }),
+    history,
   })
 })
 afterAll(async () => {
@@ -57,7 +144,7 @@ afterAll(async () => {
 
 const group = fc.constantFrom('staff', 'store', 'care', 'head-office', 'partners', 'administrators')
 const person: fc.Arbitrary<Person> = fc.record({
-  id: fc.constant('p-1'),
+  id: fc.nat(PEOPLE - 1).map((i) => `p-${i}`),
   username: fc.constantFrom('sam', 'lena'),
   directory: fc.constantFrom('staff', 'partners'),
   name: fc.constant('Sam'),
@@ -71,7 +158,15 @@ const person: fc.Arbitrary<Person> = fc.record({
 const app: fc.Arbitrary<App> = fc.record({
   id: fc.constantFrom('crm', 'sim-swap'),
   name: fc.constant('App'),
-  policy: fc.constantFrom('store-apps', 'head-office', 'partners', 'administrators', 'account', 'default', 'nowhere'),
+  policy: fc.oneof(
+    { weight: 2, arbitrary: fc.constant('adaptive') },
+    {
+      weight: 3,
+      arbitrary: fc.constantFrom(
+        ...['store-apps', 'head-office', 'partners', 'administrators', 'account', 'default', 'nowhere'],
+      ),
+    },
+  ),
   audience: fc.constantFrom(['*'], ['staff'], ['care', 'store']),
   tags: fc.uniqueArray(fc.constantFrom('store', 'high-risk', 'partner', 'machine')),
   tier: fc.constant('standard'),
@@ -91,8 +186,11 @@ const proof = fc
   }))
 const session = fc
   .uniqueArray(proof, { selector: ({ factor }) => factor, minLength: 1, maxLength: 3 })
-  .map(
-    (authenticated) => ({ id: 's', personId: 'p-1', startedAt: NOW - 40_000_000, authenticated }) as unknown as Session,
+  .chain((authenticated) =>
+    fc.constantFrom('X11; Linux x86_64', 'Linux; Android 16', undefined).map((userAgent) => {
+      const session = { id: 's', personId: 'p-1', startedAt: NOW - 40_000_000, authenticated }
+      return { ...session, ...(userAgent ? { userAgent } : {}) } as unknown as Session
+    }),
   )
 const question: fc.Arbitrary<Question> = fc
   .record({
@@ -109,7 +207,7 @@ const question: fc.Arbitrary<Question> = fc
       }),
       { nil: undefined },
     ),
-    address: fc.constantFrom('127.0.0.1', '192.0.2.7', '198.51.100.10', '198.51.100.200', '2001:db8::1', '0.0.0.0'),
+    address: fc.constantFrom(...ADDRESSES),
     startedAt: fc.integer({ min: NOW - 60_000, max: NOW }),
     wanted: fc.option(
       fc.record(
@@ -156,7 +254,7 @@ describe('the gate', () => {
     writeFileSync(file, JSON.stringify(verdicts.map(({ facts }) => facts)))
     const lines: string[] = []
     const code = await runCommand({
-      words: ['policy', 'explain', '--facts', file, '--policies', POLICIES, '--json'],
+      words: ['policy', 'explain', '--facts', file, '--policies', policies, '--json'],
       verbs: VERBS,
       openHouse: () => Promise.reject(new Error('explain with facts needs no storage')),
       out: (line) => lines.push(line),
@@ -172,7 +270,17 @@ describe('the gate', () => {
     expect(differing).toEqual([])
     // a sample in which everything came out the same way would show nothing
     for (const outcome of ['allow', 'deny', 'challenge'])
-      expect(verdicts.filter((one) => one.outcome === outcome).length).toBeGreaterThan(200)
+      expect(verdicts.filter((one) => one.outcome === outcome).length).toBeGreaterThan(150)
+    for (const { name } of access.policies.current().find('adaptive')!.rules)
+      if (name !== 'vouched for')
+        expect(verdicts.filter((one) => one.decision.rule === name).length, name).toBeGreaterThan(5)
+    const results = verdicts.flatMap(({ decision }) => decision.trace.flatMap(({ conditions }) => conditions))
+    for (const condition of ['country', 'travel.new_country', 'frequency.absent'])
+      for (const result of [true, false, 'unknown'])
+        expect(
+          results.some((one) => one.condition === condition && one.result === result),
+          condition,
+        ).toBe(true)
   })
 
   test('never lets in somebody who is switched off, or whose session is gone', async () => {

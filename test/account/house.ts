@@ -6,6 +6,7 @@ import { accessMigrations, openAccess, openLivePolicies } from '#access'
 import { openAccount } from '#account'
 import { auditMigrations, createAudit } from '#audit'
 import { catalogMigrations, openCatalog } from '#catalog'
+import { openHistory, openPlaces } from '#context'
 import { hours } from '#core/clock'
 import { silentLog } from '#core/log'
 import { randomBytes } from '#core/random'
@@ -79,7 +80,9 @@ export async function openHouse(policies: Partial<typeof POLICIES> = {}) {
   const devices = openDevices({ storage, clock, audit })
   const catalog = await openCatalog({ storage, clock, audit, keys, templates: folder })
   const live = openLivePolicies({ folder, log })
-  const access = openAccess({ storage, keys, clock, log, people, sessions, policies: live })
+  const places = openPlaces({ log })
+  const history = openHistory({ state: storage.state, clock })
+  const access = openAccess({ storage, keys, clock, log, people, sessions, policies: live, places, history })
   const presenter = createPresenter({ organisation: 'Kestrel', languages: ['en', 'nl'] })
   const rooms = { storage, clock, log, audit, access, people, factors, sessions, devices, catalog, presenter }
   const signin = openSignin({ ...rooms, support: undefined })

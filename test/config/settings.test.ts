@@ -184,8 +184,10 @@ test('settings that are file names keep their names', () => {
   const { settings } = load(LDAP, {
     PORTICO_SECRETS__KEY_FILE: '/run/secrets/master',
     PORTICO_DIRECTORIES__0__CA_FILE: '/etc/ca.pem',
+    PORTICO_GEO__FILE: '/var/lib/geo/city.mmdb',
   })
   expect(settings?.secrets.key_file).toBe('/run/secrets/master')
+  expect(settings?.geo.file).toBe('/var/lib/geo/city.mmdb')
   expect(settings?.directories[0]).toMatchObject({ ca_file: '/etc/ca.pem' })
 })
 

@@ -11,6 +11,8 @@ import { search } from '../../src/policy/check/search.ts'
 import { createWorld } from '../../src/policy/check/world.ts'
 import { time } from '../../src/policy/conditions/time.ts'
 import { createScene } from '../../src/policy/scene.ts'
+import { createSites } from '../../src/policy/sites.ts'
+import { createStrengths } from '../../src/policy/strengths.ts'
 import type { Truth } from '../../src/policy/truth.ts'
 import { createZone, edgesOf, parseRange } from '../../src/policy/zones.ts'
 import { load } from './house.ts'
@@ -37,8 +39,8 @@ const each = (runs: number, check: (policies: Policies, index: number, world: Sm
   )
 
 /** What every rule answers. */
-function rowOf(rules: readonly Rule[], facts: Facts): Truth[] {
-  const scene = createScene(facts)
+function rowOf(policies: Policies, rules: readonly Rule[], facts: Facts): Truth[] {
+  const scene = createScene(facts, policies.sites)
   return rules.map(({ when }) => (when ? when(scene, []) : true))
 }
 
@@ -48,7 +50,7 @@ describe('rules that never decide', () => {
     each(60, (policies, index, small) => {
       const policy = policies.find(`p${index}`)!
       const reach = reachOf(policy, createWorld(policies, policy.rules), budget())
-      const all = universeOf(small.names).map((facts) => rowOf(policy.rules, facts))
+      const all = universeOf(small.names).map((facts) => rowOf(policies, policy.rules, facts))
       for (const [at, rule] of policy.rules.entries()) {
         const earlier = policy.rules.flatMap(({ mode }, i) => (mode === 'enforce' && i < at ? [i] : []))
         const open = (row: Truth[], by: readonly number[]) => by.every((i) => row[i] !== true)
@@ -86,7 +88,7 @@ describe('gaps', () => {
       const world = createWorld(policies, policy.rules)
       const known = universeOf(small.names)
         .filter((facts) => isKnown(facts, small.names))
-        .map((facts) => ({ facts, row: rowOf(policy.rules, facts) }))
+        .map((facts) => ({ facts, row: rowOf(policies, policy.rules, facts) }))
       const people = Map.groupBy(known, ({ facts: { user, app, request } }) => JSON.stringify([user, app, request]))
       const enforced = policy.rules.flatMap(({ mode }, i) => (mode === 'enforce' ? [i] : []))
       for (const [at, rule] of policy.rules.entries()) {
@@ -172,7 +174,7 @@ test('whatever conditions answer in some situation, they answer to facts that th
     const world = createWorld(policies, rules)
     const universe = universeOf(small.names)
     for (const facts of universe.filter((_, i) => i % Math.ceil(universe.length / 5) === index % 3)) {
-      const row = rowOf(rules, facts)
+      const row = rowOf(policies, rules, facts)
       const requirements = rules.map((rule, i) => ({
         needs: world.needs(rule),
         holds: (situation: Facts) => world.judge(rule, situation) === row[i],
@@ -180,7 +182,7 @@ test('whatever conditions answer in some situation, they answer to facts that th
       const found = search({ variables: world.variables, requirements, budget: budget() })
       expect(found, `${JSON.stringify(facts)} of ${JSON.stringify(small.rules)}`).toBeTypeOf('object')
       const { situation } = found as { situation: Facts }
-      expect(rowOf(rules, situation)).toEqual(row)
+      expect(rowOf(policies, rules, situation)).toEqual(row)
       expect(parseFacts(situation, 'made').problems).toEqual([])
     }
   })
@@ -273,12 +275,15 @@ describe('what is tried instead of everything', () => {
         }),
         (windows, instants) => {
           const wanted = windows.map((one) => time.wanted.parse(one))
-          const tests = wanted.map((one) => time.prepare(one, { zones: new Map(), rest: '' }))
+          const sites = createSites([])
+          const strengths = createStrengths(new Map())
+          const setting = { zones: new Map(), rest: '', sites, strengths, wanted: () => [] }
+          const tests = wanted.map((one) => time.prepare(one, setting))
           const answer = (at: number) => {
-            const scene = createScene({ at })
+            const scene = createScene({ at }, sites)
             return tests.map((one) => one.holds(one.see(scene)!, scene)).join()
           }
-          const [sample] = time.samples!(wanted, { zones: new Map(), rest: '' })!
+          const [sample] = time.samples!(wanted, setting)!
           const tried = new Set(('values' in sample! ? sample.values(0) : []).map((at) => answer(at as number)))
           for (const at of instants) expect(tried, new Date(at).toISOString()).toContain(answer(at))
         },

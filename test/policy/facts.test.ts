@@ -14,7 +14,12 @@ const COMPLETE = {
     authenticated: [{ factor: 'password', at: 1_795_000_000_000 }],
     upstream: { assurance: 'two-factors', at: '2026-11-22T08:00:00Z' },
   },
-  history: { previous: { at: '2026-11-21T08:00:00Z', country: 'NL', latitude: 52.1, longitude: 5.1 }, sign_ins: [] },
+  history: {
+    previous: { at: '2026-11-21T08:00:00Z', country: 'NL', latitude: 52.1, longitude: 5.1 },
+    countries: [{ country: 'NL', at: '2026-11-21T08:00:00Z' }],
+    sign_ins: [{ within: '5m', count: 3 }],
+    failures: [],
+  },
   client: { id: 'c', authentication: 'private_key_jwt', scopes: ['orders:read'] },
 }
 
@@ -23,6 +28,9 @@ describe('facts', () => {
     expect(parseFacts(COMPLETE, 'f').problems).toEqual([])
     expect(parseFacts({}, 'f')).toEqual({ facts: {}, problems: [] })
     expect(parseFacts({ history: { previous: null } }, 'f').problems).toEqual([])
+    expect(parseFacts({ history: { previous: [{ at: 0 }, {}] }, session: { upstream: null } }, 'f').problems).toEqual(
+      [],
+    )
   })
 
   test.each([
@@ -35,6 +43,20 @@ describe('facts', () => {
     [{ user: { groups: 'staff' } }, 'invalid', '`user.groups`'],
     [{ request: { kind: 'login' } }, 'invalid', '`request.kind`'],
     [{ request: { wanted: { max_age: -1 } } }, 'invalid', '`request.wanted.max_age`'],
+    [{ network: { country: 'nl' } }, 'invalid', '`network.country`'],
+    [{ network: { latitude: 91 } }, 'invalid', '`network.latitude`'],
+    [{ history: { previus: null } }, 'unknown-key', 'did you mean `previous`?'],
+    [{ history: { previous: 'never' } }, 'invalid', '`history.previous`'],
+    [{ history: { previous: [] } }, 'invalid', '`history.previous`'],
+    [{ history: { previous: { at: 'yesterday' } } }, 'invalid', '`history.previous.at`'],
+    [{ history: { previous: [{ longitude: 200 }] } }, 'invalid', '`history.previous.0.longitude`'],
+    [{ history: { countries: ['NL'] } }, 'invalid', '`history.countries.0`'],
+    [{ history: { countries: [{ at: 0 }] } }, 'missing', '`history.countries.0.country`'],
+    [{ history: { sign_ins: 3 } }, 'invalid', '`history.sign_ins`'],
+    [{ history: { sign_ins: [{ within: '5 minutes', count: 3 }] } }, 'invalid', '`history.sign_ins.0.within`'],
+    [{ history: { failures: [{ within: '0s', count: 3 }] } }, 'invalid', 'expected a duration like `5m`'],
+    [{ history: { prompts: [{ within: '5m', count: -1 }] } }, 'invalid', '`history.prompts.0.count`'],
+    [{ history: { app_opens: [{ within: '5m' }] } }, 'missing', '`history.app_opens.0.count`'],
     [[], 'invalid', 'document'],
     ['sam', 'invalid', 'document'],
   ])('%j are refused', (json, code, message) => {

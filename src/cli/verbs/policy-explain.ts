@@ -1,6 +1,10 @@
 /** `policy explain`: the verdict with its whole trace, for people or as JSON. */
 import { readFileSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { gatherFacts } from '#access'
 import { formatProblem } from '#config'
+import { openPlaces } from '#context'
+import { silentLog } from '#core/log'
 import { type Decision, decide, type Facts, type Policies, readFacts, suggest } from '#policy'
 import type { Arguments, Context, House, Verb } from '../verb.ts'
 import { decisionLines, type Explained } from './policy-lines.ts'
@@ -50,7 +54,7 @@ export function explainVerb(
         context.err('there is no receipt with this reference')
         return 2
       }
-      const facts = receipt ? receipt.facts : await readGiven(args, context)
+      const facts = receipt ? receipt.facts : await readGiven(args, context, policies)
       if (!facts) return 2
       const list = Array.isArray(facts) ? (facts as readonly Facts[]) : [facts as Facts]
       const asking = named === undefined ? {} : { policy: named }
@@ -86,9 +90,9 @@ function checkFlags(args: Arguments): string | undefined {
   return undefined
 }
 
-async function readGiven(args: Arguments, context: Context): Promise<Facts | Facts[] | undefined> {
+async function readGiven(args: Arguments, context: Context, policies: Policies): Promise<Facts | Facts[] | undefined> {
   const file = args.flag('facts')
-  if (file === undefined) return gatherFacts(args, context)
+  if (file === undefined) return gatherGiven(args, context, policies)
   let source: string
   try {
     source = readFileSync(file === '-' ? 0 : file, 'utf8')
@@ -103,8 +107,11 @@ async function readGiven(args: Arguments, context: Context): Promise<Facts | Fac
   return facts
 }
 
-/** What the gate would know if this person opened this app now, with the session they have; what is not told is unknown. */
-async function gatherFacts(args: Arguments, context: Context): Promise<Facts | undefined> {
+/**
+ * What the gate would know if this person opened this app now, with the session they have, gathered by the same code;
+ * what is not told is unknown. Without a person and an app nothing is opened.
+ */
+async function gatherGiven(args: Arguments, context: Context, policies: Policies): Promise<Facts | undefined> {
   const [username, appId, ip, deviceId, at] = PLACES.map((name) => args.flag(name))
   const now = at === undefined ? context.clock.now() : Date.parse(at)
   if (Number.isNaN(now)) {
@@ -121,51 +128,28 @@ async function gatherFacts(args: Arguments, context: Context): Promise<Facts | u
       context.err(`there is no such app: \`${appId}\`; \`apps list\` shows what there is`)
     return undefined
   }
-  const session = person && (await house!.sessions.ofPerson(person.id)).sort((a, b) => b.startedAt - a.startedAt)[0]
-  const device =
-    person && deviceId !== undefined
-      ? (await house!.devices.ofPerson(person.id)).find(({ id }) => id === deviceId)
-      : undefined
-  const facts = {
+  const known = person && !person.disabled ? person : undefined
+  const session = known && (await house!.sessions.ofPerson(known.id)).sort((a, b) => b.startedAt - a.startedAt)[0]
+  const devices = known && deviceId !== undefined ? await house!.devices.ofPerson(known.id) : []
+  const device = devices.find(({ id }) => id === deviceId)
+  const question = { kind: 'app', app, session, device, address: ip ?? '', startedAt: now } as const
+  const places = house?.places ?? openPlaces({ file: placesFile(context), log: silentLog })
+  const sources = { policies, places, history: house?.history }
+  const gathered = await gatherFacts(question, known, now, sources, args.flag('policy') ?? app?.policy)
+  const { network, device: seen, ...facts } = gathered
+  const told = {
+    ...facts,
     at: new Date(now).toISOString(),
-    request: { kind: 'app' },
-    ...(person &&
-      !person.disabled && {
-        user: {
-          id: person.id,
-          username: person.username,
-          directory: person.directory,
-          organisation: person.organisation ?? null,
-          attributes: person.attributes,
-          ...(person.groups && { groups: person.groups }),
-        },
-      }),
-    ...(app && { app: { id: app.id, policy: app.policy, tags: app.tags, tier: app.tier, audience: app.audience } }),
-    ...(ip !== undefined && { network: { ip } }),
-    ...(deviceId !== undefined && {
-      device: {
-        id: deviceId,
-        kind: 'personal',
-        known: device !== undefined,
-        ...(device?.trustedSince && { trusted_since: device.trustedSince }),
-      },
-    }),
-    ...(session && {
-      session: {
-        started: session.startedAt,
-        authenticated: session.authenticated.map(({ factor, at: given, userVerified, hardware }) => ({
-          factor,
-          at: given,
-          ...(userVerified !== undefined && { user_verified: userVerified }),
-          ...(hardware !== undefined && { hardware }),
-        })),
-      },
-    }),
+    ...(ip === undefined ? {} : { network }),
+    ...(deviceId === undefined ? {} : { device: { ...seen, id: deviceId } }),
   }
-  const read = readFacts(JSON.stringify(facts), 'command line')
+  const read = readFacts(JSON.stringify(told), 'command line')
   for (const problem of read.problems) context.err(formatProblem(problem))
   return read.facts as Facts | undefined
 }
+
+const placesFile = ({ settings, folder }: Context): string | undefined =>
+  settings.geo.file === undefined ? undefined : resolve(folder, settings.geo.file)
 
 function storedLines(receipt: StoredDecision, now: Decision): string[] {
   const same = receipt.policies === now.versions.policies

@@ -27,7 +27,7 @@ export function gapOf(rule: Rule, policy: Policy, world: World, budget: Budget):
   })
   const there = (one: Rule): Requirement => ({
     needs: world.needs(one).map((key) => (isWho(key) ? key : elsewhere(key))),
-    holds: (pair) => world.judge(one, (pair as Pair).elsewhere) !== true,
+    holds: (pair) => world.judge(one, (pair as Pair).elsewhere) === false,
   })
   const earlier = enforced.slice(0, enforced.indexOf(rule)).map((one) => here(one, false))
   const found = search({

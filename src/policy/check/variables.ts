@@ -55,14 +55,17 @@ const entryOf = (fact: string, name: string): string => `${fact}:${encodeURIComp
 
 function variableOf(fact: string, samples: readonly Sample[]): Variable {
   const valuesAt = (at: Instant) => samples.flatMap((sample) => ('values' in sample ? sample.values(at) : []))
+  // several conditions may try the same
+  const places = new Map(valuesAt(MONDAY).map((value, place) => [JSON.stringify(value), place]))
+  const choices = [...places.values()]
   return {
     key: fact,
     fact,
-    choices: valuesAt(MONDAY).length + 1,
+    choices: choices.length + 1,
     ...(fact === 'at' && { first: true as const }),
     set(situation, choice) {
       const at = typeof situation.at === 'number' ? situation.at : MONDAY
-      if (choice > 0) place(situation, fact, () => valuesAt(at)[choice - 1])
+      if (choice > 0) place(situation, fact, () => valuesAt(at)[choices[choice - 1]!])
     },
   }
 }

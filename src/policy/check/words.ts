@@ -16,15 +16,24 @@ export function whoInWords({ user, ...facts }: Situation, paths: readonly string
 
 /** "from outside of `stores`, on an unknown device" */
 export const whereInWords = (situation: Situation, paths: readonly string[], policies: Policies): string =>
-  paths.map((path) => PHRASES[path]?.(situation, policies) ?? plain(situation, path)).join(', ')
+  paths
+    .map((path) => (PHRASES[path] ? PHRASES[path](situation, policies) : plain(situation, path)))
+    .filter((phrase) => phrase !== '')
+    .join(', ')
 
 const PHRASES: Readonly<Record<string, (situation: Situation, policies: Policies) => string>> = {
   'network.ip': (situation, policies) => {
-    const scene = createScene(situation)
+    const scene = createScene(situation, policies.sites)
     const zones = [...policies.zones.values()]
-    const inside = zones.filter((zone) => scene.inside(zone)).map(({ name }) => name)
+    const inside = zones.filter((zone) => scene.inside(zone) === true).map(({ name }) => name)
     return inside.length > 0 ? `from ${list(inside)}` : 'from outside of all networks that are named'
   },
+  'network.country': ({ network }) => (network?.country ? `in the country \`${network.country}\`` : 'in no country'),
+  // they are there for the journey from the place of the sign-in before
+  'network.latitude': () => '',
+  'network.longitude': () => '',
+  'history.previous': ({ history }) =>
+    history?.previous === null ? 'at their first sign-in' : 'after earlier sign-ins',
   'device.known': ({ device }) => (device?.known ? 'on a known device' : 'on a device that is not known'),
   'device.enrolled': ({ device }) => (device?.enrolled ? 'on an enrolled device' : 'on a device that is not enrolled'),
   'device.kind': ({ device }) => `on a ${device?.kind} device`,

@@ -16,10 +16,11 @@ export interface World {
 }
 
 export function createWorld(policies: Policies, rules: readonly Rule[]): World {
-  const { zones } = policies
+  const { zones, sites, strengthTable: strengths } = policies
   const leaves = rules.flatMap(({ draft }) => leavesOf(draft))
+  const wantedOf = (name: string) => leaves.filter((leaf) => leaf.written === name).map(({ wanted }) => wanted)
   const samplesOf = ({ condition, rest }: Leaf, wanted: readonly unknown[]) =>
-    condition.samples?.(wanted, { zones, rest })
+    condition.samples?.(wanted, { zones, sites, strengths, rest, wanted: wantedOf })
   const samples = new Map<string, readonly Sample[]>()
   const free = new Map<string, ReadonlyMap<string, Sample>>()
   for (const [written, alike] of Map.groupBy(leaves, (leaf) => leaf.written)) {
@@ -42,20 +43,20 @@ export function createWorld(policies: Policies, rules: readonly Rule[]): World {
       rule,
       {
         needs: [...new Set(leavesOf(rule.draft).flatMap(needsOf))],
-        when: isFree(rule) ? prepareWhen(freed(rule.draft!, free), zones) : rule.when,
+        when: isFree(rule) ? prepareWhen(freed(rule.draft!, free), { zones, strengths }) : rule.when,
       },
     ]),
   )
   return {
     variables: all,
     needs: (rule) => tried.get(rule)!.needs,
-    judge: (rule, situation) => judge(tried.get(rule)!.when, situation),
+    judge: (rule, situation) => judge(tried.get(rule)!.when, situation, policies),
     free: [...free.keys()],
   }
 }
 
-function judge(when: Judge | undefined, situation: Situation): Truth {
-  return when ? when(createScene(situation), []) : true
+function judge(when: Judge | undefined, situation: Situation, { sites }: Policies): Truth {
+  return when ? when(createScene(situation, sites), []) : true
 }
 
 /** What tells two uses of a condition apart. */

@@ -7,15 +7,25 @@ import { appTier } from './app-tier.ts'
 import { clientAuthentication } from './client-authentication.ts'
 import { clientId } from './client-id.ts'
 import { clientOrganisation } from './client-organisation.ts'
+import { country } from './country.ts'
 import { deviceEnrolled } from './device-enrolled.ts'
 import { deviceKind } from './device-kind.ts'
 import { deviceKnown } from './device-known.ts'
 import { devicePlatform } from './device-platform.ts'
 import { deviceSite } from './device-site.ts'
+import { frequencyAbsent } from './frequency-absent.ts'
+import { frequencyAppOpens } from './frequency-app-opens.ts'
+import { frequencyFailures } from './frequency-failures.ts'
+import { frequencyPrompts } from './frequency-prompts.ts'
+import { frequencySignIns } from './frequency-sign-ins.ts'
 import { network } from './network.ts'
 import { requestKind } from './request-kind.ts'
 import { sessionAge } from './session-age.ts'
 import { time } from './time.ts'
+import { travelDistance } from './travel-distance.ts'
+import { travelNewCountry } from './travel-new-country.ts'
+import { travelSpeed } from './travel-speed.ts'
+import { upstreamAssurance } from './upstream-assurance.ts'
 import { userAttribute } from './user-attribute.ts'
 import { userDirectory } from './user-directory.ts'
 import { userGroups } from './user-groups.ts'
@@ -32,13 +42,23 @@ export const CONDITIONS: readonly Condition[] = Object.freeze([
   appTags,
   appTier,
   network,
+  country,
   deviceKnown,
   deviceEnrolled,
   deviceKind,
   deviceSite,
   devicePlatform,
+  travelSpeed,
+  travelDistance,
+  travelNewCountry,
+  frequencySignIns,
+  frequencyFailures,
+  frequencyAppOpens,
+  frequencyPrompts,
+  frequencyAbsent,
   time,
   sessionAge,
+  upstreamAssurance,
   requestKind,
   clientId,
   clientOrganisation,

@@ -1,14 +1,18 @@
 import { z } from 'zod'
 import type { Condition } from '../condition.ts'
-import { edgesOf } from '../zones.ts'
-import { atLeast, distinct, words } from './shapes.ts'
+import { every, not, some } from '../truth.ts'
+import { addressSample, countrySamples } from '../whereabouts.ts'
+import { atLeast, words } from './shapes.ts'
 
 interface Wanted {
   in?: string[] | undefined
   outside?: string[] | undefined
 }
 
-/** The client's address against the named zones. An address that cannot be read is unknown, not outside. */
+/**
+ * The client's address against the named zones. An address that cannot be read is unknown, not outside, and so is one
+ * without a known country for a zone of countries.
+ */
 export const network: Condition<Wanted, string> = {
   name: 'network',
   wanted: z.union([
@@ -18,22 +22,27 @@ export const network: Condition<Wanted, string> = {
       .refine((form) => form.in || form.outside, atLeast('a list, `in` or `outside`')),
   ]),
   refers: (wanted) => [...(wanted.in ?? []), ...(wanted.outside ?? [])].map((name) => ({ to: 'network', name })),
+  needs: (wanted, { zones }) =>
+    [...(wanted.in ?? []), ...(wanted.outside ?? [])].some((name) => zones.get(name)!.countries)
+      ? [{ signal: 'place' }]
+      : [],
   prepare(wanted, { zones }) {
     const inside = wanted.in?.map((name) => zones.get(name)!)
     const outside = wanted.outside?.map((name) => zones.get(name)!)
+    const byCountry = [...(inside ?? []), ...(outside ?? [])].some((zone) => zone.countries)
     return {
-      why: 'the address is not known',
-      see: (scene) => scene.address,
+      why: byCountry ? 'the address is not known, or not its country' : 'the address is not known',
+      see: (scene) => scene.address ?? (byCountry ? (scene.place.country ?? undefined) : undefined),
       holds: (_, scene) =>
-        (!inside || inside.some((zone) => scene.inside(zone))) && !outside?.some((zone) => scene.inside(zone)),
+        every([
+          !inside || some(inside, (zone) => scene.inside(zone)),
+          !outside || not(some(outside, (zone) => scene.inside(zone))),
+        ]),
     }
   },
-  samples(all, { zones }) {
-    const named = [...new Set(all.flatMap((wanted) => [...(wanted.in ?? []), ...(wanted.outside ?? [])]))]
-    const chosen = named.map((name) => zones.get(name)!)
-    const addresses = distinct(['0.0.0.0', '::', ...chosen.flatMap(edgesOf)], (address) =>
-      chosen.map((zone) => +zone.contains(address)).join(''),
-    )
-    return [{ fact: 'network.ip', values: () => addresses }]
+  samples(all, sampling) {
+    const named = all.flatMap((wanted) => [...(wanted.in ?? []), ...(wanted.outside ?? [])])
+    const byCountry = named.some((name) => sampling.zones.get(name)!.countries)
+    return [addressSample(sampling), ...(byCountry ? countrySamples(sampling) : [])]
   },
 }

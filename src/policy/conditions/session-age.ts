@@ -1,11 +1,8 @@
 import { z } from 'zod'
 import { formatDuration, parseDuration } from '#core/duration'
 import type { Condition } from '../condition.ts'
-import { instant } from '../facts.ts'
-
-const duration = z
-  .string()
-  .refine((text) => parseDuration(text) !== undefined, 'expected a duration like `90s`, `15m`, `12h` or `30d`')
+import { instant } from '../instants.ts'
+import { duration } from './shapes.ts'
 
 export const sessionAge: Condition<{ over: string }, number> = {
   name: 'session.age',

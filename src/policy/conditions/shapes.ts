@@ -3,6 +3,7 @@
  * where the fact stands: `device.known` is `facts.device.known`.
  */
 import { z } from 'zod'
+import { parseDuration } from '#core/duration'
 import type { Condition, Reference } from '../condition.ts'
 import type { Facts } from '../facts.ts'
 
@@ -13,6 +14,10 @@ export const words = z.union([
   word.transform((one): string[] => [one]),
   z.array(word).min(1, 'expected at least one').max(5000),
 ])
+
+export const duration = z
+  .string()
+  .refine((text) => parseDuration(text) !== undefined, 'expected a duration like `90s`, `15m`, `12h` or `30d`')
 
 /** For a form that must have at least one of its keys: said only where nothing else is wrong with it. */
 export const atLeast = (expected: string) => ({

@@ -3,12 +3,13 @@ import { nearest } from '#core/nearest'
 import type { Condition } from '../condition.ts'
 import { around, DAYS, openTimeZone, parseMinute, type TimeZone, type WallClock, wallClock } from '../wall-clock.ts'
 import { weeksOf } from '../weeks.ts'
+import { addressSample, clocksOf } from '../whereabouts.ts'
 import { atLeast, distinct } from './shapes.ts'
 
 interface Wanted {
   days?: ReadonlySet<number> | undefined
   between?: { from: number; to: number } | undefined
-  zone: TimeZone
+  zone: TimeZone | typeof SITE
 }
 
 /** `mon`, `mon-fri`, `sat-mon`, or a list of these. */
@@ -42,18 +43,15 @@ const between = z.string().transform((text, ctx) => {
   return { from, to }
 })
 
+/** As a rule names the zone of wherever somebody is. */
+const SITE = 'site'
+
 const zone = z.string('expected a time zone like `Europe/Amsterdam`').transform((name, ctx) => {
-  const open = name === 'site' ? undefined : openTimeZone(name)
+  const open = name === SITE ? SITE : openTimeZone(name)
   if (open) return open
-  if (name === 'site') {
-    const message =
-      'asks for the time zone of a site, which site files do not carry yet; name a zone like `Europe/Amsterdam`'
-    ctx.addIssue({ code: 'custom', message, params: { code: 'zone-site-unsupported' } })
-  } else {
-    const near = nearest(name, Intl.supportedValuesOf('timeZone'))
-    const message = `is no time zone${near ? `; did you mean \`${near}\`?` : ', expected one like `Europe/Amsterdam`'}`
-    ctx.addIssue({ code: 'custom', message, params: { code: 'unknown-time-zone' } })
-  }
+  const near = nearest(name, [...Intl.supportedValuesOf('timeZone'), SITE])
+  const message = `is no time zone${near ? `; did you mean \`${near}\`?` : ', expected one like `Europe/Amsterdam`'}`
+  ctx.addIssue({ code: 'custom', message, params: { code: 'unknown-time-zone' } })
   return z.NEVER
 })
 
@@ -81,27 +79,39 @@ export const time: Condition<Wanted, WallClock> = {
     .strictObject({ days: days.optional(), between: between.optional(), zone })
     .refine((form) => form.days || form.between, atLeast('`days` or `between`')) as unknown as z.ZodType<Wanted>,
   prepare: (wanted) => ({
-    why: 'the time is not known',
-    see: (scene) => (scene.at === undefined ? undefined : wallClock(wanted.zone, scene.at)),
+    why: wanted.zone === SITE ? 'the time zone of the site is not known' : 'the time is not known',
+    see(scene) {
+      const of = wanted.zone === SITE ? scene.site?.zone : wanted.zone
+      return scene.at === undefined || of === undefined ? undefined : wallClock(of, scene.at)
+    },
     holds: (seen) => holds(wanted, seen),
     show({ day, minute }) {
       const two = (n: number) => String(Math.floor(n)).padStart(2, '0')
       return `${DAYS[day]} ${two(minute / 60)}:${two(minute % 60)}`
     },
   }),
-  samples(all) {
-    const zones = [...new Map(all.map((wanted) => [wanted.zone.name, wanted.zone])).values()]
-    const minutes = [...new Set(all.flatMap(edges))]
-    const instants = distinct(weeksOf(zones, minutes), (at) =>
-      all.map((wanted) => +holds(wanted, wallClock(wanted.zone, at))).join(''),
+  samples(all, sampling) {
+    const bySite = all.some(({ zone: of }) => of === SITE)
+    const sites = bySite ? clocksOf(sampling) : []
+    const clocks = sites.flatMap((site) => site.zone ?? [])
+    const zonesFor = (wanted: Wanted) => (wanted.zone === SITE ? clocks : [wanted.zone])
+    const zones = [...new Map(all.flatMap(zonesFor).map((of) => [of.name, of])).values()]
+    const instants = distinct(weeksOf(zones, [...new Set(all.flatMap(edges))]), (at) =>
+      all.map((wanted) => zonesFor(wanted).map((of) => +holds(wanted, wallClock(of, at)))).join(''),
     )
-    return [{ fact: 'at', values: () => instants }]
+    const names = sites.map(({ name }) => name)
+    return [
+      { fact: 'at', values: () => instants },
+      ...(bySite ? [addressSample(sampling), { fact: 'device.site', values: () => names }] : []),
+    ]
   },
-  turns(wanted, at) {
+  turns(wanted, at, scene) {
+    const of = wanted.zone === SITE ? scene.site?.zone : wanted.zone
+    if (!of) return []
     const instants = edges(wanted).flatMap((minute) => {
       const ahead: number[] = []
       for (let next = at; ahead.length < DAYS_AHEAD; ahead.push(next))
-        next = around({ zone: wanted.zone, minute, text: '' }, next).next
+        next = around({ zone: of, minute, text: '' }, next).next
       return ahead
     })
     return instants.sort((a, b) => a - b)

@@ -1,6 +1,7 @@
 /** The changes that could be made to these facts, in order of preference: from the list of `CHANGES` and what rules name. */
 import { FACTOR_NAMES, givable } from '../factors.ts'
-import { type Facts, instant } from '../facts.ts'
+import type { Facts } from '../facts.ts'
+import { instant } from '../instants.ts'
 import type { Policies } from '../policies.ts'
 import { createScene } from '../scene.ts'
 import { type Leaf, leavesOf } from '../when.ts'
@@ -16,7 +17,7 @@ export interface Asking {
 export function candidates(policies: Policies, facts: Facts, { policy, enrolled = [] }: Asking = {}): Change[] {
   const rules = [policies.find(policy ?? facts.app?.policy ?? ''), policies.baseline].flatMap((one) => one?.rules ?? [])
   const leaves = rules.filter(({ mode }) => mode === 'enforce').flatMap(({ draft }) => leavesOf(draft))
-  const person = createScene(facts).subject === 'person'
+  const person = createScene(facts, policies.sites).subject === 'person'
   return [
     ...(person ? factorChanges(facts, enrolled) : []),
     ...deviceChanges(facts, leaves),
@@ -25,7 +26,7 @@ export function candidates(policies: Policies, facts: Facts, { policy, enrolled 
       .filter((platform) => facts.device?.platform !== platform)
       .map((platform): Change => ({ code: 'use-platform', platform })),
     ...(person && facts.session?.started !== undefined ? [{ code: 'sign-in-again' } as const] : []),
-    ...timeChanges(facts, leaves),
+    ...timeChanges(policies, facts, leaves),
     ...(person ? groupChanges(facts, leaves) : []),
   ]
 }
@@ -53,8 +54,8 @@ function deviceChanges({ device }: Facts, leaves: readonly Leaf[]): Change[] {
 }
 
 function networkChanges(policies: Policies, facts: Facts, leaves: readonly Leaf[]): Change[] {
-  const { address } = createScene(facts)
-  const inside = (name: string) => address !== undefined && policies.zones.get(name)!.contains(address)
+  const scene = createScene(facts, policies.sites)
+  const inside = (name: string) => scene.inside(policies.zones.get(name)!) === true
   const named = namesOf(leaves, 'network')
   const others = named.filter((name) => !inside(name) && addressIn(policies, name) !== undefined)
   return [
@@ -63,10 +64,12 @@ function networkChanges(policies: Policies, facts: Facts, leaves: readonly Leaf[
   ]
 }
 
-function timeChanges(facts: Facts, leaves: readonly Leaf[]): Change[] {
+function timeChanges({ sites }: Policies, facts: Facts, leaves: readonly Leaf[]): Change[] {
   const at = instant(facts.at)
   if (at === undefined) return []
-  const turns = new Set(leaves.flatMap(({ condition, wanted }) => condition.turns?.(wanted, at) ?? []))
+  const turns = new Set(
+    leaves.flatMap(({ condition, wanted }) => condition.turns?.(wanted, at, createScene(facts, sites)) ?? []),
+  )
   return [...turns]
     .sort((a, b) => a - b)
     .map((turn): Change => ({ code: 'come-back-later', time: new Date(turn).toISOString() }))

@@ -2,43 +2,68 @@
 import { Refusal } from '#core/refusal'
 
 interface Address {
-  readonly path: RegExp
   readonly methods: readonly string[]
   /** A browser comes along; everything else is between apps and us. */
   readonly browser?: true
+  /** OIDC Core §3.1.2.1 and RP-Initiated Logout §2 want these as forms too. */
+  readonly form?: true
+  /** Hands out tokens. */
+  readonly tokens?: true
+  /** Published for everybody, the same for everybody. */
+  readonly document?: true
 }
 
-const PROGRAM = ['POST', 'OPTIONS']
-const DOCUMENT = ['GET', 'HEAD', 'OPTIONS']
+const LOOK = ['GET', 'HEAD']
+const PROGRAM: Address = { methods: ['POST', 'OPTIONS'] }
+const DOCUMENT: Address = { methods: [...LOOK, 'OPTIONS'], document: true }
 
-const ADDRESSES: readonly Address[] = [
-  { path: /^\/oauth2\/auth(?:\/[A-Za-z0-9_-]{10,64})?$/, methods: ['GET', 'HEAD'], browser: true },
-  { path: /^\/oauth2\/device\/auth$/, methods: PROGRAM },
-  { path: /^\/oauth2\/device$/, methods: ['GET', 'HEAD', 'POST'], browser: true },
-  { path: /^\/oauth2\/device\/[A-Za-z0-9_-]{10,64}$/, methods: ['GET', 'HEAD'], browser: true },
-  { path: /^\/oauth2\/session\/end(?:\/success)?$/, methods: ['GET', 'HEAD'], browser: true },
-  { path: /^\/oauth2\/session\/end\/confirm$/, methods: ['POST'], browser: true },
-  { path: /^\/oauth2\/(?:token|introspection|revocation|request)$/, methods: PROGRAM },
-  { path: /^\/oauth2\/userinfo$/, methods: ['GET', 'HEAD', 'POST', 'OPTIONS'] },
-  { path: /^\/oauth2\/jwks$/, methods: DOCUMENT },
-  { path: /^\/\.well-known\/(?:openid-configuration|oauth-authorization-server)$/, methods: DOCUMENT },
-]
+const ADDRESSES: ReadonlyMap<string, Address> = new Map([
+  ['/oauth2/auth', { methods: LOOK, browser: true, form: true }],
+  ['/oauth2/token', { ...PROGRAM, tokens: true }],
+  ['/oauth2/userinfo', { methods: [...LOOK, 'POST', 'OPTIONS'] }],
+  ['/oauth2/introspection', PROGRAM],
+  ['/oauth2/revocation', PROGRAM],
+  ['/oauth2/request', PROGRAM],
+  ['/oauth2/device/auth', PROGRAM],
+  ['/oauth2/device', { methods: [...LOOK, 'POST'], browser: true }],
+  ['/oauth2/session/end', { methods: LOOK, browser: true, form: true }],
+  ['/oauth2/session/end/success', { methods: LOOK, browser: true }],
+  ['/oauth2/session/end/confirm', { methods: ['POST'], browser: true }],
+  ['/oauth2/jwks', DOCUMENT],
+  ['/.well-known/openid-configuration', DOCUMENT],
+  ['/.well-known/oauth-authorization-server', DOCUMENT],
+])
+/** Back from a conversation. */
+const RESUMED: Address = { methods: LOOK, browser: true }
+const RESUME = /^\/oauth2\/(?:auth|device)\/([A-Za-z0-9_-]{10,64})$/
 
-/** OIDC Core §3.1.2.1 and RP-Initiated Logout §2 want these as forms too. */
-const FORMS = /^\/oauth2\/(?:auth|session\/end)$/
+export interface Reached extends Pick<Address, 'browser' | 'document' | 'tokens'> {
+  /** Of the errand that the browser comes back from. */
+  readonly resumes?: string
+  /** A form that asks the same as the address with its fields as query. */
+  readonly form: boolean
+  /** Where the method is none of these. */
+  readonly allow?: readonly string[]
+}
 
 /**
  * ATTACK: the engine's own router forgives case, a final slash and percent signs. Another spelling of a browser's address
  * would reach it without the session that our bridge shows, so what is not spelled like this does not reach it at all.
  * @throws Refusal `not-found`
  */
-export function addressOf(
-  method: string,
-  path: string,
-): { browser: boolean; form: boolean; allow?: readonly string[] } {
-  const address = ADDRESSES.find((one) => one.path.test(path))
-  if (!address) throw new Refusal('not-found')
-  const form = method === 'POST' && FORMS.test(path)
-  const wrong = !form && !address.methods.includes(method)
-  return { browser: address.browser ?? false, form, ...(wrong ? { allow: address.methods } : {}) }
+export function addressOf(method: string, path: string): Reached {
+  const exact = ADDRESSES.get(path)
+  const resumes = exact ? undefined : RESUME.exec(path)?.[1]
+  if (!exact && resumes === undefined) throw new Refusal('not-found')
+  const { browser, document, tokens, form, methods } = exact ?? RESUMED
+  const asForm = method === 'POST' && form === true
+  const wrong = !asForm && !methods.includes(method)
+  return {
+    ...(browser ? { browser } : {}),
+    ...(document ? { document } : {}),
+    ...(tokens ? { tokens } : {}),
+    ...(resumes === undefined ? {} : { resumes }),
+    form: asForm,
+    ...(wrong ? { allow: methods } : {}),
+  }
 }

@@ -25,7 +25,8 @@ export interface Bridge {
   readonly adapter: Adapter
   /** Shows `visitor` to the engine while `work` runs, instead of whatever engine cookie the browser sent. */
   during(request: IncomingMessage, visitor: Visitor, work: () => Promise<void>): Promise<void>
-  visitorOf(request: IncomingMessage): Visitor
+  /** Undefined where no browser comes along. */
+  visitorOf(request: IncomingMessage): Visitor | undefined
   /** Takes the engine's session cookie out of an answer to somebody signed in. */
   withoutHandle(request: IncomingMessage, setCookies: readonly string[]): string[]
 }
@@ -146,11 +147,7 @@ export function createBridge({ state, clock, sessions, cookieName }: BridgeOptio
       }
     },
 
-    visitorOf(request) {
-      const visitor = visitors.get(request)
-      if (!visitor) throw new Error('request has no visitor')
-      return visitor
-    },
+    visitorOf: (request) => visitors.get(request),
 
     withoutHandle(request, setCookies) {
       if (!visitors.get(request)?.session) return [...setCookies]

@@ -1,13 +1,17 @@
 /** Registered apps as the engine's clients. */
 import type { ClientMetadata, Provider } from 'oidc-provider'
 import type { App, Catalog } from '#catalog'
+import { CLAIMS } from './account.ts'
 
 type Client = InstanceType<Provider['Client']>
+
+const ENGINE_SCOPES: ReadonlySet<string> = new Set(['offline_access', ...Object.keys(CLAIMS)])
 
 /** RFC 7591 metadata of an app; undefined when the app does not speak OpenID Connect. */
 export function clientMetadata(app: App): ClientMetadata | undefined {
   const { oidc } = app
   if (!oidc) return undefined
+  const known = oidc.scopes.filter((scope) => ENGINE_SCOPES.has(scope))
   const codeFlow = oidc.grantTypes.includes('authorization_code')
   return {
     client_id: app.id,
@@ -16,7 +20,8 @@ export function clientMetadata(app: App): ClientMetadata | undefined {
     post_logout_redirect_uris: [...oidc.postLogoutRedirectUris],
     response_types: codeFlow ? ['code'] : [],
     grant_types: [...oidc.grantTypes],
-    ...(oidc.scopes.length > 0 ? { scope: oidc.scopes.join(' ') } : {}),
+    // the engine refuses a client with words that it does not know: scopes of an API
+    ...(known.length > 0 ? { scope: known.join(' ') } : {}),
     token_endpoint_auth_method: oidc.tokenEndpointAuthMethod,
     pkce: oidc.pkce,
     // `native` would match loopback ports loosely: only for schemes that the engine takes from nobody else

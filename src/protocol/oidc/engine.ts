@@ -11,8 +11,11 @@ import { answer } from './answer.ts'
 import { useCatalogClients } from './clients.ts'
 import { deviceFlow } from './device.ts'
 import { type Consents, grantFor } from './grants.ts'
+import { LIFETIMES } from './lifetimes.ts'
 import { rpInitiatedLogout } from './logout.ts'
 import type { createQuestioning, QuestionRooms } from './question.ts'
+import { EngineKey } from './signing-key.ts'
+import type { TokenJudge } from './token-judge.ts'
 
 export const ENGINE_COOKIES = Object.freeze({
   session: 'portico-engine',
@@ -32,13 +35,9 @@ export interface EngineOptions extends QuestionRooms, AdapterOptions {
   readonly strengths: readonly string[]
   /** Where the browser goes when somebody has to be asked. */
   interactionPath(ctx: KoaContextWithOIDC, interaction: InstanceType<Provider['Interaction']>): Promise<string>
-  /** Throws the protocol's refusal where a client may not have this token. */
-  judgeToken(ctx: KoaContextWithOIDC, token: { readonly kind: string }): Promise<void>
+  readonly judge: TokenJudge
 }
 
-const MINUTE = 60
-const HOUR = 3600
-const DAY = 86_400
 /** 9999-12-31T23:59:59Z */
 const LAST_SECOND = 253_402_300_799
 
@@ -50,7 +49,7 @@ export function createEngine(options: EngineOptions): Provider {
 
   const configuration: Configuration = {
     adapter: createAdapterFactory(options),
-    jwks: options.keys.signing.privateJwks() as NonNullable<Configuration['jwks']>,
+    jwks: { keys: options.keys.signing.signers().map((signer) => new EngineKey(signer)) },
     findAccount: createFindAccount(options.people, catalog),
     claims: CLAIMS as unknown as NonNullable<Configuration['claims']>,
     scopes: ['openid', 'offline_access'],
@@ -92,22 +91,12 @@ export function createEngine(options: EngineOptions): Provider {
       pushedAuthorizationRequests: { enabled: true },
       resourceIndicators: { enabled: false },
       backchannelLogout: { enabled: true },
+      externalSigningSupport: { enabled: true, ack: 'experimental-01' },
       deviceFlow: deviceFlow(options.presenter, issuer),
       rpInitiatedLogout: rpInitiatedLogout(options.presenter, issuer),
     },
     interactions: { policy: questioning.policy(), url: options.interactionPath },
-    // a code is exchanged at once; refresh tokens of a session end with it unless the app asked to stay (offline_access)
-    ttl: {
-      AccessToken: HOUR,
-      AuthorizationCode: MINUTE,
-      ClientCredentials: 10 * MINUTE,
-      DeviceCode: 10 * MINUTE,
-      Grant: 30 * DAY,
-      IdToken: HOUR,
-      Interaction: HOUR,
-      RefreshToken: 14 * DAY,
-      Session: DAY,
-    },
+    ttl: LIFETIMES,
     pkce: { required: (_ctx, client) => client.tokenEndpointAuthMethod === 'none' || client['pkce'] !== 'optional' },
     extraClientMetadata: { properties: ['pkce'] },
     // ATTACK: forgiving readers take one assertion in many spellings; and a mark of use cannot be kept for ever
@@ -141,7 +130,7 @@ export function createEngine(options: EngineOptions): Provider {
       return app && grantFor(ctx, app, options.consents)
     },
     async extraTokenClaims(ctx, token) {
-      await options.judgeToken(ctx, token)
+      await options.judge.judge(ctx, token)
       return undefined
     },
     clientBasedCORS: (_ctx, origin, client) =>

@@ -3,10 +3,12 @@
  * oidc-provider; nothing of it is known outside this room.
  *
  * - `engine.ts`    the engine's configuration: features, lifetimes, what it may never do
+ * - `signing-key.ts` our keys as its own: it never holds a private one
  * - `addresses.ts` which paths and methods reach it
  * - `adapter.ts`   its storage on our state contract; spending a code or token is one compare-and-swap
  * - `bridge.ts`    its browser session: a view of ours that exists only for the length of a request
  * - `question.ts`  its interaction policy: each authorization request is one question to `access/`
+ * - `token-judge.ts` each token is one question      - `short-ways/` the usual token requests without the engine's detours
  * - `clients.ts`   registered apps as the engine's clients    - `grants.ts`  consent, per person and app
  * - `account.ts`   claims about people                        - `logout.ts`  sign-out, back-channel through the outbox
  * - `device.ts`    the pages of the device flow              - `endings.ts` what ends with a session or a person

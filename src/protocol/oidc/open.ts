@@ -1,6 +1,6 @@
 /** Puts the door together, and puts the house's rules around the engine. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { errors, type KoaContextWithOIDC, type Provider } from 'oidc-provider'
+import type { KoaContextWithOIDC, Provider } from 'oidc-provider'
 import type { Access } from '#access'
 import type { Audit } from '#audit'
 import type { Catalog } from '#catalog'
@@ -13,7 +13,7 @@ import type { Keys } from '#keys'
 import type { Presenter } from '#pages'
 import type { Devices, Outbox, Sessions } from '#sessions'
 import type { Signin } from '#signin'
-import type { Storage } from '#storage'
+import { type Storage, settled } from '#storage'
 import { addressOf } from './addresses.ts'
 import { createBridge, type Visitor } from './bridge.ts'
 import type { Endings } from './endings.ts'
@@ -21,6 +21,8 @@ import { createEngine, ENGINE_COOKIES } from './engine.ts'
 import { type Consents, createConsents } from './grants.ts'
 import { takeOverLogout } from './logout.ts'
 import { ANOTHER_PERSON, createQuestioning, type Proved, wantedBy } from './question.ts'
+import { createShortWays, type ShortWays } from './short-ways/open.ts'
+import { createTokenJudge } from './token-judge.ts'
 
 export interface OidcOptions {
   readonly issuer: string
@@ -52,8 +54,6 @@ export interface OidcDoor {
 
 /** A user name at its longest. */
 const LONGEST_HINT = 256
-const DOCUMENTS = /^\/(?:oauth2\/jwks|\.well-known\/.*)$/
-const RESUME = /^\/oauth2\/(?:auth|device)\/([A-Za-z0-9_-]{10,64})$/
 
 export function openOidc(options: OidcOptions): OidcDoor {
   const { issuer, storage, clock, audit, sessions, devices, outbox, catalog, access, signin } = options
@@ -69,11 +69,13 @@ export function openOidc(options: OidcOptions): OidcDoor {
   const resumeCookie = `${secure ? '__Secure-' : ''}${ENGINE_COOKIES.resume}`
   const questioning = createQuestioning({ access, catalog, clock, bridge })
   const consents = createConsents(storage, clock)
+  const judge = createTokenJudge(options)
 
   function build(): {
     engine: Provider
     handle: ReturnType<Provider['callback']>
     send: ReturnType<typeof takeOverLogout>
+    shortWays: ShortWays
   } {
     const engine = createEngine({
       ...options,
@@ -112,57 +114,25 @@ export function openOidc(options: OidcOptions): OidcDoor {
           ...(asksConsent ? { consent: missing ?? [...ctx.oidc.requestParamOIDCScopes] } : {}),
         })
       },
-      judgeToken: (ctx, token) => judgeToken(ctx, token),
+      judge,
     })
     const send = takeOverLogout(engine)
     engine.use(async (ctx, next) => {
-      if (addressOf(ctx.method, ctx.path).browser) {
+      const visitor = bridge.visitorOf(ctx.req)
+      if (visitor) {
         // for the few pages that are the engine's own; it adds the hash of its script (`form_post`, sign-out)
         ctx.set('content-security-policy', "default-src 'none'; script-src; base-uri 'none'; frame-ancestors 'none'")
         ctx.set('cache-control', 'no-store')
       }
-      // a new key is published one hour before it signs (`#keys`): nobody may keep the old list for longer
-      else if (DOCUMENTS.test(ctx.path)) ctx.set('cache-control', 'public, max-age=1800')
       await next()
-      await questioning.settled(ctx)
-      await afterwards(ctx as KoaContextWithOIDC)
+      if (visitor) await afterwards(ctx as KoaContextWithOIDC, visitor)
+      await durable(ctx)
     })
-    return { engine, handle: engine.callback(), send }
-  }
-
-  /** Machines ask for themselves; people were judged when the code was issued and are looked at again at each refresh. */
-  async function judgeToken(ctx: KoaContextWithOIDC, token: { readonly kind: string }): Promise<void> {
-    const { client, account, entities } = ctx.oidc
-    const app = await catalog.apps.find(client!.clientId)
-    if (token.kind === 'ClientCredentials') {
-      const method = client!.tokenEndpointAuthMethod
-      const { address } = requestContext(ctx.req)
-      const { verdict, recorded } = await questioning.begin(ctx, {
-        kind: 'api',
-        app,
-        client: { id: client!.clientId, authentication: String(method) },
-        address,
-        startedAt: clock.now(),
-      })
-      if (verdict.outcome !== 'allow')
-        throw new errors.AccessDenied(undefined, `refused by policy, reference ${await recorded}`)
-    } else if (entities.RefreshToken && account) {
-      const person = await options.people.byId(account.accountId)
-      const { address } = requestContext(ctx.req)
-      const session = entities.RefreshToken.sessionUid
-        ? await sessions.byId(entities.RefreshToken.sessionUid)
-        : undefined
-      // the address is the app's, not the person's: only what holds for the person wherever they are can refuse here
-      const verdict = await access.preview({ kind: 'app', app, person, session, address, startedAt: clock.now() })
-      if (!verdict.person || verdict.decision.rule === 'audience')
-        throw new errors.InvalidGrant('person may no longer use this app')
-    }
+    return { engine, handle: engine.callback(), send, shortWays: createShortWays({ ...options, engine, judge }) }
   }
 
   /** What the engine has done to its own session is carried over to ours, the authority. */
-  async function afterwards(ctx: KoaContextWithOIDC): Promise<void> {
-    if (!addressOf(ctx.method, ctx.path).browser) return
-    const { session } = bridge.visitorOf(ctx.req)
+  async function afterwards(ctx: KoaContextWithOIDC, { session }: Visitor): Promise<void> {
     if (session && ctx.oidc?.session && (ctx.oidc.session as { destroyed?: boolean }).destroyed) {
       await sessions.end(session.id, 'signed-out', session.personId)
       await audit.record('person-signed-out', {
@@ -173,6 +143,19 @@ export function openOidc(options: OidcOptions): OidcDoor {
     }
     const cookies = ctx.response.headers['set-cookie'] as string[] | undefined
     if (cookies) ctx.set('set-cookie', bridge.withoutHandle(ctx.req, cookies))
+  }
+
+  /**
+   * INVARIANT: what the engine answers leaves after everything it rests on is on the disk. Where that failed its answer is
+   * withdrawn, and the server, which learns of it at the end of the request, says so instead.
+   */
+  async function durable(ctx: { res: ServerResponse; respond?: boolean | undefined }): Promise<void> {
+    try {
+      await settled()
+    } catch {
+      for (const name of ctx.res.getHeaderNames()) ctx.res.removeHeader(name)
+      ctx.respond = false
+    }
   }
 
   let current = build()
@@ -213,7 +196,7 @@ export function openOidc(options: OidcOptions): OidcDoor {
   async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     speakAsIssuer(request)
     const path = request.url!.split('?', 1)[0]!
-    const { browser, form, allow } = addressOf(request.method!, path)
+    const { browser, document, tokens, form, resumes, allow } = addressOf(request.method!, path)
     if (allow) {
       response.setHeader('allow', allow.join(', '))
       throw new Refusal('method-not-allowed')
@@ -225,8 +208,11 @@ export function openOidc(options: OidcOptions): OidcDoor {
       response.end()
       return
     }
+    // a new key is published one hour before it signs (`#keys`): nobody may keep the old list for longer
+    if (document) response.setHeader('cache-control', 'public, max-age=1800')
     if (!browser) {
-      await current.handle(request, response)
+      const answered = tokens && request.method === 'POST' && (await current.shortWays(request, response))
+      if (!answered) await current.handle(request, response)
       return
     }
     // ATTACK: a sibling host can plant the engine's cookie, and then knows the secret that its forms carry
@@ -237,10 +223,9 @@ export function openOidc(options: OidcOptions): OidcDoor {
     const device = session ? await devices.find(cookies.get(devices.cookieName), session.personId) : undefined
     if (session) await sessions.touch(session)
     const visitor = { session, device, address }
-    const uid = RESUME.exec(path)?.[1]
     // ATTACK: a link to an errand that somebody else has finished, so that their consent becomes the visitor's
-    const began = request.headers.cookie?.split(/;\s*/).includes(`${resumeCookie}=${uid}`)
-    if (uid && began) await takeOutcome(uid, visitor)
+    const began = request.headers.cookie?.split(/;\s*/).includes(`${resumeCookie}=${resumes}`)
+    if (resumes && began) await takeOutcome(resumes, visitor)
     await bridge.during(request, visitor, () => current.handle(request, response))
   }
 

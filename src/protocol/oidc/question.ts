@@ -35,17 +35,6 @@ export const ANOTHER_PERSON = 'another_person'
 
 export function createQuestioning({ access, catalog, clock, bridge }: QuestionRooms) {
   const asked = new WeakMap<object, Promise<Asked>>()
-  const records = new WeakMap<object, Promise<unknown>[]>()
-
-  /** A decision that must be on record before the request is answered (`settled`). */
-  async function begin(ctx: object, question: Question): ReturnType<Access['begin']> {
-    const begun = await access.begin(question)
-    records.set(ctx, [...(records.get(ctx) ?? []), begun.recorded])
-    return begun
-  }
-
-  /** INVARIANT: no request is answered before the receipts of its decisions are committed. */
-  const settled = async (ctx: object): Promise<void> => void (await Promise.all(records.get(ctx) ?? []))
 
   /** Asked once per request, whatever looks at the verdict. */
   function ask(ctx: KoaContextWithOIDC): Promise<Asked> {
@@ -59,7 +48,7 @@ export function createQuestioning({ access, catalog, clock, bridge }: QuestionRo
 
   async function put(ctx: KoaContextWithOIDC): Promise<Asked> {
     const { oidc } = ctx
-    const { session, device, address } = bridge.visitorOf(ctx.req)
+    const { session, device, address } = bridge.visitorOf(ctx.req)!
     const app = await catalog.apps.find(oidc.client!.clientId)
     // what was given on the way here was given for this very request (`open.ts`, takeOutcome)
     const proved = oidc.result?.['login'] as Proved | undefined
@@ -74,9 +63,11 @@ export function createQuestioning({ access, catalog, clock, bridge }: QuestionRo
       device,
       address,
       startedAt: begun ?? clock.now(),
+      // before somebody agreed, the same opening was counted already
+      opens: oidc.result?.['consent'] === undefined,
       ...(wanted ? { wanted } : {}),
     }
-    const { verdict } = await begin(ctx, question)
+    const verdict = await access.ask(question)
     if (verdict.outcome === 'allow' && oidc.session) {
       oidc.session.acr = verdict.acr
       oidc.session.amr = [...verdict.amr]
@@ -120,7 +111,7 @@ export function createQuestioning({ access, catalog, clock, bridge }: QuestionRo
     return prompts
   }
 
-  return { ask, begin, settled, policy }
+  return { ask, policy }
 }
 
 /** What the request adds: never less than policy asks (OIDC Core §3.1.2.1; §5.5.1.1 for `claims`). */

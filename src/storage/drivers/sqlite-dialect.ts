@@ -13,8 +13,10 @@ import {
   SqliteQueryCompiler,
 } from 'kysely'
 import { Refusal } from '#core/refusal'
+import { settled } from '../unit.ts'
 import { translated } from './sqlite-errors.ts'
-import { bound, type Statements } from './sqlite-statements.ts'
+import type { Read } from './sqlite-reader.ts'
+import { bound, isRead, type Statements } from './sqlite-statements.ts'
 import { LOST, type Writer } from './sqlite-writer.ts'
 
 /** Kysely would otherwise let only one query run at a time, and a group could never form. */
@@ -25,7 +27,7 @@ class ManyConnectionsAdapter extends SqliteAdapter {
 }
 
 export interface SqliteConnections {
-  readonly reader: Statements
+  readonly read: Read
   /** Absent where the file was opened for looking only. */
   readonly writer?: Writer
   /** A connection of its own for one stream: an unfinished read would hold the shared reader at an old moment. */
@@ -40,20 +42,9 @@ export const sqliteDialect = (connections: SqliteConnections): Dialect => ({
   createQueryCompiler: () => new SqliteQueryCompiler(),
 })
 
-/** A select without `returning` cannot write; a raw statement is judged by its first word. */
-const isRead = (query: CompiledQuery): boolean =>
-  query.query.kind === 'SelectQueryNode' ||
-  (query.query.kind === 'RawNode' && /^\s*(select|explain)\b/i.test(query.sql))
-
 function execute<R>(statements: Statements, query: CompiledQuery): QueryResult<R> {
-  const { statement, yieldsRows } = statements.prepare(query.sql)
-  const parameters = bound(query.parameters)
-  if (yieldsRows) {
-    const rows = statement.all(...parameters) as R[]
-    return { rows, numAffectedRows: BigInt(rows.length) }
-  }
-  const { changes, lastInsertRowid } = statement.run(...parameters)
-  return { rows: [], numAffectedRows: BigInt(changes), insertId: BigInt(lastInsertRowid) }
+  const { rows, changes, insertId } = statements.execute<R>(query.sql, query.parameters)
+  return { rows, numAffectedRows: BigInt(changes), insertId: BigInt(insertId) }
 }
 
 class Connection implements DatabaseConnection {
@@ -76,7 +67,7 @@ class Connection implements DatabaseConnection {
     }
     try {
       if (this.ownsTransaction) return execute<R>(this.writer.statements, query)
-      if (isRead(query)) return execute<R>(this.#connections.reader, query)
+      if (isRead(query)) return this.#connections.read((statements) => execute<R>(statements, query))
     } catch (error) {
       throw translated(error)
     }
@@ -88,6 +79,7 @@ class Connection implements DatabaseConnection {
       yield await this.executeQuery<R>(query)
       return
     }
+    await settled()
     const database = this.#connections.openReader()
     try {
       for (const row of database.prepare(query.sql).iterate(...bound(query.parameters))) yield { rows: [row as R] }

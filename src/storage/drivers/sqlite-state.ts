@@ -3,7 +3,7 @@ import type { SQLInputValue, StatementSync } from 'node:sqlite'
 import type { Clock, Instant, Millis } from '#core/clock'
 import type { State, StateEntry, StateOptions } from '../state.ts'
 import { translated } from './sqlite-errors.ts'
-import type { Statements } from './sqlite-statements.ts'
+import type { Read } from './sqlite-reader.ts'
 import type { Writer } from './sqlite-writer.ts'
 
 /** Expired rows are absent everywhere, whether or not they have been purged: `expires` is the first moment without it. */
@@ -52,43 +52,20 @@ function end(now: Instant, ttl: Millis | undefined): Instant | null {
   return Math.ceil(now + ttl)
 }
 
-export function createSqliteState({
-  reader,
-  writer,
-  clock,
-}: {
-  reader: Statements
-  writer: Writer
-  clock: Clock
-}): State {
-  const keep = (statements: Statements) => {
-    const kept = new Map<Name, StatementSync>()
-    return (name: Name): StatementSync => {
-      const found = kept.get(name)
-      if (found) return found
-      const statement = statements.database.prepare(SQL[name])
-      kept.set(name, statement)
-      return statement
-    }
-  }
-  const read = keep(reader)
-  const on = keep(writer.statements)
+export function createSqliteState({ read, writer, clock }: { read: Read; writer: Writer; clock: Clock }): State {
+  const on = (name: Name): StatementSync => writer.statements.keep(SQL[name])
   const now = () => clock.now()
-
-  const one = (name: Name, ...values: SQLInputValue[]): Row | undefined => {
+  const reading = <T>(name: Name, run: (statement: StatementSync) => T): T => {
     try {
-      return read(name).get(...values) as Row | undefined
+      return read((statements) => run(statements.keep(SQL[name])))
     } catch (error) {
       throw translated(error)
     }
   }
-  const all = (name: Name, ...values: SQLInputValue[]): Row[] => {
-    try {
-      return read(name).all(...values) as Row[]
-    } catch (error) {
-      throw translated(error)
-    }
-  }
+  const one = (name: Name, ...values: SQLInputValue[]): Row | undefined =>
+    reading(name, (statement) => statement.get(...values) as Row | undefined)
+  const all = (name: Name, ...values: SQLInputValue[]): Row[] =>
+    reading(name, (statement) => statement.all(...values) as Row[])
   const entry = (row: Row): StateEntry => ({ key: row['k'] as string, value: row['v'] as string })
   const changed = (name: Name, ...values: SQLInputValue[]): number => Number(on(name).run(...values).changes)
   const lives = (row: Row | undefined, at: Instant): boolean =>

@@ -1,5 +1,6 @@
 /** Prepared statements of one connection, compiled once and kept; the longest unused leave first. */
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite'
+import type { CompiledQuery } from 'kysely'
 
 const MOST_KEPT = 500
 
@@ -12,6 +13,7 @@ export interface Prepared {
 export class Statements {
   readonly database: DatabaseSync
   readonly #kept = new Map<string, Prepared>()
+  readonly #own = new Map<string, StatementSync>()
 
   constructor(database: DatabaseSync) {
     this.database = database
@@ -30,7 +32,33 @@ export class Statements {
     if (this.#kept.size > MOST_KEPT) this.#kept.delete(this.#kept.keys().next().value!)
     return prepared
   }
+
+  /** A statement of our own code: there are few of them, and they stay. */
+  keep(sql: string): StatementSync {
+    let statement = this.#own.get(sql)
+    if (!statement) {
+      statement = this.database.prepare(sql)
+      this.#own.set(sql, statement)
+    }
+    return statement
+  }
+
+  /** `insertId` is that of the last row that was inserted on this connection. */
+  execute<R>(sql: string, parameters: readonly unknown[]): { rows: R[]; changes: number; insertId: number } {
+    const { statement, yieldsRows } = this.prepare(sql)
+    if (yieldsRows) {
+      const rows = statement.all(...bound(parameters)) as R[]
+      return { rows, changes: rows.length, insertId: 0 }
+    }
+    const { changes, lastInsertRowid } = statement.run(...bound(parameters))
+    return { rows: [], changes: Number(changes), insertId: Number(lastInsertRowid) }
+  }
 }
+
+/** A select without `returning` cannot write; a raw statement is judged by its first word. */
+export const isRead = (query: CompiledQuery): boolean =>
+  query.query.kind === 'SelectQueryNode' ||
+  (query.query.kind === 'RawNode' && /^\s*(select|explain)\b/i.test(query.sql))
 
 /** SQLite has no booleans; everything else Kysely hands over it knows or refuses itself. */
 export function bound(parameters: readonly unknown[]): SQLInputValue[] {

@@ -7,10 +7,12 @@
  * than with SQLite's own busy handler, which would sleep on our event loop and stop the readers too.
  *
  * INVARIANT: a promise given out here settles only after the COMMIT that carries its write, or after that COMMIT failed.
+ * Within a unit of work (`unit.ts`) it is the unit that waits for the COMMIT, once for all of its writes.
  */
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { type Millis, stopwatch } from '#core/clock'
 import { Refusal } from '#core/refusal'
+import { currentUnit, type Unit } from '../unit.ts'
 import { isBusy, translated } from './sqlite-errors.ts'
 import { Statements } from './sqlite-statements.ts'
 
@@ -40,6 +42,8 @@ export class Writer {
   readonly #commitStatement: StatementSync
   #mode: 'idle' | 'group' | 'exclusive' | 'closed' = 'idle'
   #answers: Answer[] = []
+  /** Stands for the COMMIT to come; a new one for each group. */
+  #group: object = {}
   #waiting: Waiting[] = []
   #commit: NodeJS.Immediate | undefined
   #retry: NodeJS.Timeout | undefined
@@ -57,14 +61,21 @@ export class Writer {
    * statement stays: order its statements so that this is harmless. Rejects with its error, or with a refusal.
    */
   write<T>(run: (statements: Statements) => T): Promise<T> {
+    const unit = currentUnit()
     return new Promise<T>((resolve, reject) => {
       const write = () => {
         try {
+          if (unit?.failure !== undefined) throw unit.failure
           const result = run(this.statements)
-          this.#answers.push({ settle: () => resolve(result), reject })
+          if (!unit) this.#answers.push({ settle: () => resolve(result), reject })
+          else {
+            this.#carry(unit)
+            resolve(result)
+          }
         } catch (error) {
           const reason = translated(error)
-          this.#answers.push({ settle: () => reject(reason), reject })
+          if (unit) reject(reason)
+          else this.#answers.push({ settle: () => reject(reason), reject })
           // a full disk or a failing one rolls the whole transaction back by itself
           if (!this.#database.isTransaction) this.#endGroup(reason)
         }
@@ -77,8 +88,27 @@ export class Writer {
     })
   }
 
+  /**
+   * This connection's statements where the caller may read by them: what is committed while nothing is open; and within a
+   * unit of work also what the open group has written so far, for whose COMMIT the unit then waits.
+   */
+  get readable(): Statements | undefined {
+    if (this.#mode === 'idle') return this.statements
+    const unit = this.#mode === 'group' ? currentUnit() : undefined
+    if (!unit) return undefined
+    this.#carry(unit)
+    return this.statements
+  }
+
+  #carry(unit: Unit): void {
+    const answer = unit.carriedBy(this.#group)
+    if (answer) this.#answers.push(answer)
+  }
+
   /** Resolves when this connection is inside a transaction that belongs to the caller alone. */
   begin(): Promise<void> {
+    const failure = currentUnit()?.failure
+    if (failure !== undefined) return Promise.reject(failure)
     return new Promise((resolve, reject) => {
       this.#enqueue({ turn: resolve, reject })
       this.#advance()
@@ -164,6 +194,7 @@ export class Writer {
       } else {
         if (this.#mode === 'idle') {
           this.#mode = 'group'
+          this.#group = {}
           this.#commit = setImmediate(() => {
             this.#endGroup()
             this.#advance()

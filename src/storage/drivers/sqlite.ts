@@ -8,10 +8,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type CompiledQuery, Kysely } from 'kysely'
 import type { StorageDriver } from '../driver.ts'
+import type { Prepare } from '../records.ts'
 import { type SqliteConnections, sqliteDialect } from './sqlite-dialect.ts'
+import { translated } from './sqlite-errors.ts'
 import { openFile, peekFile } from './sqlite-file.ts'
+import { createRead, type Read } from './sqlite-reader.ts'
 import { createSqliteState } from './sqlite-state.ts'
-import { bound, Statements } from './sqlite-statements.ts'
+import { isRead, Statements } from './sqlite-statements.ts'
 import { Writer } from './sqlite-writer.ts'
 
 export const sqliteDriver: StorageDriver = Object.freeze({
@@ -21,10 +24,10 @@ export const sqliteDriver: StorageDriver = Object.freeze({
     const temporary = place === ':memory:' ? mkdtempSync(join(tmpdir(), 'portico-')) : undefined
     const file = openFile(temporary ? join(temporary, 'memory.db') : place, { durable: temporary === undefined })
     const writer = new Writer(file.writer)
-    const reader = new Statements(file.reader)
+    const read = createRead(writer, new Statements(file.reader))
     let closing: Promise<void> | undefined
     const connections: SqliteConnections = {
-      reader,
+      read,
       writer,
       openReader: file.openReader,
       close: async () => {},
@@ -40,11 +43,8 @@ export const sqliteDriver: StorageDriver = Object.freeze({
     }
     return {
       records: new Kysely({ dialect: sqliteDialect(connections) }),
-      state: createSqliteState({ reader, writer, clock }),
-      append: ({ sql }: CompiledQuery, parameters: readonly unknown[]) =>
-        writer.write((statements) =>
-          Number(statements.prepare(sql).statement.run(...bound(parameters)).lastInsertRowid),
-        ),
+      state: createSqliteState({ read, writer, clock }),
+      prepare: createPrepare(read, writer),
       close: () => (closing ??= close()),
     }
   },
@@ -52,8 +52,9 @@ export const sqliteDriver: StorageDriver = Object.freeze({
   async peek(place: string) {
     const database = place === ':memory:' ? undefined : peekFile(place)
     if (!database) return undefined
+    const reader = new Statements(database)
     const connections: SqliteConnections = {
-      reader: new Statements(database),
+      read: (run) => run(reader),
       openReader: () => peekFile(place)!,
       close: async () => {},
     }
@@ -65,3 +66,17 @@ export const sqliteDriver: StorageDriver = Object.freeze({
     }
   },
 })
+
+const createPrepare =
+  (read: Read, writer: Writer): Prepare =>
+  <R>(query: CompiledQuery<R>) => {
+    const { sql } = query
+    if (!isRead(query)) return (parameters) => writer.write((statements) => statements.execute<R>(sql, parameters))
+    return async (parameters) => {
+      try {
+        return read((statements) => statements.execute<R>(sql, parameters))
+      } catch (error) {
+        throw translated(error)
+      }
+    }
+  }

@@ -1,0 +1,24 @@
+/** A file in the MaxMind DB format, laid out like GeoIP2 City, GeoLite2 City or DB-IP City. */
+import { readFileSync } from 'node:fs'
+import { Reader } from 'mmdb-lib'
+import { type DatabaseKind, placeOf } from '../database.ts'
+
+/** As far as we look; a file may hold anything. */
+interface Found {
+  readonly country?: { readonly iso_code?: unknown }
+  readonly location?: { readonly latitude?: unknown; readonly longitude?: unknown }
+}
+
+export const mmdb: DatabaseKind = Object.freeze({
+  name: 'mmdb',
+  file: true,
+  open(file: string) {
+    const reader = new Reader(readFileSync(file))
+    return {
+      find(address: string) {
+        const found = reader.get(address) as Found | null
+        return found ? placeOf(found.country?.iso_code, found.location?.latitude, found.location?.longitude) : undefined
+      },
+    }
+  },
+})

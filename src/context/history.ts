@@ -1,0 +1,128 @@
+/**
+ * What a person did before: the sign-ins that journeys are measured from, the countries, and how often things happened.
+ * Two small rows of short-lived state for each person, changed by compare-and-swap: one with counters, which lives as
+ * long as the longest window that a rule looks at, and one with sign-ins, which lives for 400 days.
+ *
+ * Addresses are kept, not places: whoever asks looks them up in the database and the site files of that day.
+ */
+import { type Clock, days, type Instant, type Millis } from '#core/clock'
+import type { State, StateOptions } from '#storage'
+import { addOne, type Bucket, countWithin, WIDEST } from './buckets.ts'
+
+export type Counter = 'sign_ins' | 'failures' | 'app_opens' | 'prompts'
+
+export interface SignIn {
+  readonly at: Instant
+  readonly address: string
+}
+
+export interface Past {
+  /** The last sign-in that was carried through. */
+  readonly last: SignIn
+  /** The last one that a rule on journeys let pass, or the very first: an earlier one, or the same. */
+  readonly trusted: SignIn
+  /** Where this person was seen, each with the last time; only kept while a rule looks at it. */
+  readonly countries: Readonly<Record<string, Instant>>
+}
+
+/** What is counted, and for how long each is kept. */
+export type Kept = ReadonlyMap<Counter, Millis>
+
+export interface History {
+  /** Undefined for somebody new; `unreadable` where it cannot be told. One read. */
+  past(person: string): Promise<Past | undefined | 'unreadable'>
+  /** How often within so long before `at`. `unreadable` where it cannot be told. One read for all counters. */
+  counts(person: string, at: Instant): Promise<((counter: Counter, within: Millis) => number) | 'unreadable'>
+  /** Something happened once more. Counters that are not in `kept` are dropped. */
+  count(person: string, counter: Counter, kept: Kept): Promise<void>
+  /** A sign-in was carried through. `trusted`: a rule on journeys let it pass, or there is none. */
+  signedIn(person: string, about: { address: string; trusted: boolean; country?: string | undefined }): Promise<void>
+  forget(person: string): Promise<void>
+}
+
+const LIFE: Millis = days(400)
+const MOST_COUNTRIES = 40
+
+const pastKey = (person: string) => `history-past:${person}`
+const countsKey = (person: string) => `history-counts:${person}`
+
+type Counts = Partial<Record<Counter, readonly Bucket[]>>
+
+export function openHistory({ state, clock }: { readonly state: State; readonly clock: Clock }): History {
+  /** Again and again until nobody was in between. What cannot be read is begun anew. */
+  async function change(key: string, ttl: Millis, next: (text: string | undefined) => string): Promise<void> {
+    const options: StateOptions = { ttl }
+    for (;;) {
+      const text = await state.get(key)
+      const done =
+        text === undefined
+          ? await state.add(key, next(undefined), options)
+          : await state.compareAndSwap(key, text, next(text), options)
+      if (done) return
+    }
+  }
+
+  return Object.freeze({
+    async past(person: string) {
+      const text = await state.get(pastKey(person))
+      return text === undefined ? undefined : (parse<Past>(text, isPast) ?? 'unreadable')
+    },
+
+    async counts(person: string, at: Instant) {
+      const text = await state.get(countsKey(person))
+      const counts = text === undefined ? {} : parse<Counts>(text, isCounts)
+      if (!counts) return 'unreadable'
+      return (counter: Counter, within: Millis) => countWithin(counts[counter] ?? [], at, within)
+    },
+
+    async count(person: string, counter: Counter, kept: Kept) {
+      const now = clock.now()
+      await change(countsKey(person), Math.max(...kept.values()) + WIDEST, (text) => {
+        const before = (text === undefined ? undefined : parse<Counts>(text, isCounts)) ?? {}
+        const after: Counts = {}
+        for (const [name, keep] of kept) {
+          const buckets = before[name] ?? []
+          const added = name === counter ? addOne(buckets, now, keep) : buckets
+          if (added.length > 0) after[name] = added
+        }
+        return JSON.stringify(after)
+      })
+    },
+
+    async signedIn(person: string, about: { address: string; trusted: boolean; country?: string | undefined }) {
+      const last: SignIn = { at: clock.now(), address: about.address }
+      await change(pastKey(person), LIFE, (text) => {
+        const before = text === undefined ? undefined : parse<Past>(text, isPast)
+        const trusted = about.trusted || !before ? last : before.trusted
+        const countries = { ...before?.countries, ...(about.country ? { [about.country]: last.at } : {}) }
+        const kept = Object.entries(countries).sort(([, a], [, b]) => b - a)
+        const past: Past = { last, trusted, countries: Object.fromEntries(kept.slice(0, MOST_COUNTRIES)) }
+        return JSON.stringify(past)
+      })
+    },
+
+    async forget(person: string) {
+      await Promise.all([state.delete(pastKey(person)), state.delete(countsKey(person))])
+    },
+  })
+}
+
+/** Undefined for a text that is no such row: somebody flipped bytes. */
+function parse<T>(text: string, fits: (value: unknown) => boolean): T | undefined {
+  try {
+    const value: unknown = JSON.parse(text)
+    return fits(value) ? (value as T) : undefined
+  } catch {
+    return undefined
+  }
+}
+
+const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null
+const isSignIn = (value: unknown) =>
+  isRecord(value) && typeof value['at'] === 'number' && typeof value['address'] === 'string'
+const isPast = (value: unknown) =>
+  isRecord(value) && isSignIn(value['last']) && isSignIn(value['trusted']) && isRecord(value['countries'])
+const isBucket = (value: unknown) =>
+  Array.isArray(value) && Number.isSafeInteger(value[0]) && Number.isSafeInteger(value[1])
+const isCounts = (value: unknown) =>
+  isRecord(value) && Object.values(value).every((list) => Array.isArray(list) && list.every(isBucket))

@@ -1,0 +1,3 @@
+import { counted } from './frequency.ts'
+
+export const frequencyFailures = counted('frequency.failures', 'failures')

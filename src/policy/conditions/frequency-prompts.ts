@@ -1,0 +1,3 @@
+import { counted } from './frequency.ts'
+
+export const frequencyPrompts = counted('frequency.prompts', 'prompts')

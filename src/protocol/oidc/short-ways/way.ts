@@ -1,0 +1,37 @@
+/** What a short way is: one member of `list.ts`. */
+import type { IncomingMessage } from 'node:http'
+import type { Provider } from 'oidc-provider'
+import type { App } from '#catalog'
+import type { Clock } from '#core/clock'
+import type { People } from '#directory'
+import type { Keys } from '#keys'
+import type { TokenJudge } from '../token-judge.ts'
+
+export interface Rooms {
+  readonly engine: Provider
+  readonly issuer: string
+  readonly clock: Clock
+  readonly keys: Pick<Keys, 'signing'>
+  readonly people: Pick<People, 'byId'>
+  readonly judge: TokenJudge
+}
+
+export type Client = InstanceType<Provider['Client']>
+
+export interface Asking {
+  readonly request: IncomingMessage
+  readonly app: App
+  readonly client: Client
+  readonly fields: ReadonlyMap<string, string>
+}
+
+/** The body of the token response (RFC 6749 §5.1). */
+export type TokenResponse = Readonly<Record<string, string | number | undefined>>
+
+/** One grant type in its usual shape. */
+export interface Way {
+  /** Exactly these, beside `grant_type`. */
+  readonly fields: readonly string[]
+  /** Undefined: the engine shall answer, and nothing has been changed. */
+  open(rooms: Rooms): (asking: Asking) => Promise<TokenResponse | undefined>
+}

@@ -1,0 +1,321 @@
+/**
+ * The short ways to tokens answer as the engine does. Every request is sent twice: as apps send it, and with `basic` in
+ * lower case, which means the same (RFC 9110 §11.1) and is left to the engine.
+ */
+import { createHash, randomBytes } from 'node:crypto'
+import fc from 'fast-check'
+import { decodeJwt, decodeProtectedHeader } from 'jose'
+import { sql } from 'kysely'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { createBrowser } from '../../demo/browser.ts'
+import { type Gateway, startGateway } from '../support/gateway.ts'
+import { POLICIES } from '../support/policies.ts'
+import { type RawAnswer, sendRaw } from '../support/raw.ts'
+import { atCallback, type Browser, CALLBACK, typePassword } from '../support/relying-party.ts'
+
+const web = (id: string, oidc: object = {}, more: object = {}) => ({
+  id,
+  name: id,
+  policy: 'plain',
+  audience: ['staff'],
+  oidc: { redirect_uris: [CALLBACK, `${CALLBACK}?also=this`], scopes: ['openid', 'profile', 'email'], ...oidc },
+  ...more,
+})
+const machine = (id: string, oidc: object = {}, more: object = {}) => ({
+  ...{ id, template: 'machine', policy: 'plain', oidc, ...more },
+})
+
+let gateway: Gateway
+let browser: Browser
+beforeAll(async () => {
+  gateway = await startGateway({
+    policies: POLICIES,
+    people: [{ username: 'sam', name: 'Sam de Vries', mail: 'sam@kestrel.example', groups: ['staff'] }],
+    apps: [
+      web('web'),
+      web('other'),
+      web('es', { id_token_signed_response_alg: 'ES256' }),
+      web('ed', { id_token_signed_response_alg: 'EdDSA' }),
+      web('by-post', { token_endpoint_auth_method: 'client_secret_post' }),
+      web('public', { token_endpoint_auth_method: 'none' }),
+      web('refreshing', {
+        scopes: ['openid', 'offline_access'],
+        grant_types: ['authorization_code', 'refresh_token'],
+      }),
+      web('in-id-token', { claims: { groups: 'all', in_id_token: true } }),
+      web('optional-pkce', { pkce: 'optional' }),
+      web('told', { backchannel_logout_uri: 'http://localhost:9/out' }),
+      machine('machine'),
+      machine('scoped', { scopes: ['orders:read'] }),
+      machine('closed', {}, { policy: 'closed' }),
+      machine('api', {}, { tags: ['resource-server'] }),
+    ] as never,
+  })
+  browser = createBrowser({ stopAt: CALLBACK })
+})
+afterAll(() => gateway.close())
+
+type Fields = Record<string, string>
+interface Sent {
+  readonly id: string
+  readonly secret?: string
+  readonly fields: Fields | string
+  readonly headers?: Record<string, string>
+}
+
+const port = () => Number(new URL(gateway.issuer).port)
+const FORM = 'application/x-www-form-urlencoded'
+
+/** `scheme` is how the request is told apart: only `Basic` takes a short way. */
+function send(scheme: 'Basic' | 'basic', { id, secret, fields, headers }: Sent): Promise<RawAnswer> {
+  const credentials = Buffer.from(`${id}:${secret ?? gateway.secrets.get(id) ?? 'none'}`).toString('base64')
+  const body = typeof fields === 'string' ? fields : new URLSearchParams(fields).toString()
+  const all = { 'content-type': FORM, authorization: `${scheme} ${credentials}`, ...headers }
+  return sendRaw(port(), { method: 'POST', path: '/oauth2/token', headers: all, body })
+}
+
+const introspect = async (token: string) => {
+  const answer = await sendRaw(port(), {
+    method: 'POST',
+    path: '/oauth2/introspection',
+    headers: {
+      'content-type': FORM,
+      authorization: `Basic ${Buffer.from(`api:${gateway.secrets.get('api')}`).toString('base64')}`,
+    },
+    body: `token=${token}`,
+  })
+  return JSON.parse(answer.body) as Record<string, unknown>
+}
+const userinfo = async (token: string) =>
+  (await sendRaw(port(), { path: '/oauth2/userinfo', headers: { authorization: `Bearer ${token}` } })).body
+
+/** What must be the same: everything but what is new each time. */
+async function comparable({ status, headers, body }: RawAnswer) {
+  const { date: _date, 'content-length': length, ...rest } = headers
+  const read = (/^{/.test(body) ? JSON.parse(body) : { error: body }) as Record<string, string>
+  const { access_token: access, id_token: id, refresh_token: refresh, error_description: why, ...others } = read
+  const { iat, exp, nonce, ...introspected } = access ? await introspect(access) : {}
+  const claims: Record<string, unknown> = id ? decodeJwt(id) : {}
+  return {
+    status,
+    headers: Object.fromEntries(Object.entries(rest).sort()),
+    lengthIsRight: Number(length) === Buffer.byteLength(body),
+    names: Object.keys(read),
+    others,
+    why: why?.replace(/[0-9A-Z]{4}-[0-9A-Z]{4}/, 'REFERENCE'),
+    accessLength: access?.length,
+    refreshes: refresh !== undefined,
+    introspected,
+    life: access && Number(exp) - Number(iat),
+    userinfo: access && id ? await userinfo(access) : undefined,
+    idHeader: id && decodeProtectedHeader(id),
+    idClaims: id && { ...claims, nonce: typeof claims['nonce'], iat: typeof claims['iat'], exp: typeof claims['exp'] },
+    idLife: id && Number(claims['exp']) - Number(claims['iat']),
+    verified: nonce,
+  }
+}
+const orderOf = ({ headers }: RawAnswer) => Object.keys(headers).join()
+
+interface Begun {
+  readonly code: string
+  readonly verifier: string
+}
+/** A fresh code, silently where the browser is signed in. */
+async function begin(id: string, parameters: Fields = {}): Promise<Begun> {
+  const verifier = randomBytes(32).toString('base64url')
+  const challenge = createHash('sha256').update(verifier).digest('base64url')
+  const query = new URLSearchParams({
+    ...{ client_id: id, response_type: 'code', redirect_uri: CALLBACK, scope: 'openid profile email', state: 's' },
+    ...{ nonce: randomBytes(8).toString('hex'), code_challenge: challenge, code_challenge_method: 'S256' },
+    ...parameters,
+  })
+  for (const [name, value] of [...query]) if (value === '') query.delete(name)
+  let page = await browser.open(`${gateway.issuer}/oauth2/auth?${query}`)
+  if (!atCallback(page)) page = await typePassword(browser, page, 'sam')
+  const code = page.url.searchParams.get('code')
+  if (!code) throw new Error(`no code at ${page.url.href}`)
+  return { code, verifier }
+}
+const exchange = ({ code, verifier }: Begun): Fields => ({
+  ...{ grant_type: 'authorization_code', code, redirect_uri: CALLBACK, code_verifier: verifier },
+})
+
+/** The request in both ways, each with a code of its own; `change` makes of the usual request what is to be compared. */
+async function bothWays(make: () => Promise<Sent>) {
+  const short = await send('Basic', await make())
+  const long = await send('basic', await make())
+  return { short, long, same: [await comparable(short), await comparable(long)] as const }
+}
+
+describe('a code for tokens', () => {
+  const usual = (id: string, parameters?: Fields) => async (): Promise<Sent> => ({
+    id,
+    fields: exchange(await begin(id, parameters)),
+  })
+
+  test.each([
+    ['of an app with RS256, the default', 'web', {}],
+    ['of an app with ES256', 'es', {}],
+    ['of an app with EdDSA', 'ed', {}],
+    ['of an app that would send its secret in the body', 'by-post', {}],
+    ['of an app that hears of sign-outs, with its `sid`', 'told', {}],
+    ['with the scope openid alone', 'web', { scope: 'openid' }],
+    ['without a nonce', 'web', { nonce: '' }],
+    ['at another of its redirect URIs', 'optional-pkce', {}],
+  ] as [string, string, Fields][])('%s takes the short way, and the answer is the same', async (_, id, parameters) => {
+    const { short, long, same } = await bothWays(usual(id, parameters))
+    expect(short.status, short.body).toBe(200)
+    expect(same[0]).toEqual(same[1])
+    // the two answers really come from two places: only their headers' order tells
+    expect(orderOf(short)).not.toBe(orderOf(long))
+  })
+
+  const changed =
+    (id: string, change: (fields: Fields) => Fields | string, more: Partial<Sent> = {}) =>
+    async () => ({ id, fields: change(exchange(await begin(id))), ...more })
+
+  test.each([
+    ['for an app with refresh tokens', usual('refreshing', { scope: 'openid' })],
+    ['for an app that wants its claims in the ID token', usual('in-id-token')],
+    ['with max_age', usual('web', { max_age: '3600' })],
+    ['with acr_values', usual('web', { acr_values: 'any' })],
+    ['with single claims asked for', usual('web', { claims: '{"id_token":{"email":null}}' })],
+    ['with offline_access', usual('refreshing', { scope: 'openid offline_access' })],
+    ['with another verifier', changed('web', (f) => ({ ...f, code_verifier: 'x'.repeat(43) }))],
+    ['with a verifier that is too short', changed('web', (f) => ({ ...f, code_verifier: 'x' }))],
+    ['without a verifier', changed('web', ({ code_verifier: _, ...f }) => f)],
+    ['with an empty verifier', changed('web', (f) => ({ ...f, code_verifier: '' }))],
+    ['with another redirect URI', changed('web', (f) => ({ ...f, redirect_uri: `${CALLBACK}?also=this` }))],
+    ['without a redirect URI', changed('web', ({ redirect_uri: _, ...f }) => f)],
+    ['with a code of our own making', changed('web', (f) => ({ ...f, code: 'a'.repeat(43) }))],
+    ['with a code of 100,000 characters', changed('web', (f) => ({ ...f, code: 'a'.repeat(100_000) }))],
+    ['with a wrong secret', changed('web', (f) => f, { secret: 'wrong' })],
+    ['with an empty secret', changed('web', (f) => f, { secret: '' })],
+    ['with the code of another app', changed('web', (f) => f, { id: 'other' })],
+    ['for a public app that sends a secret', changed('public', (f) => f)],
+    ['for an app that nobody knows', changed('web', (f) => f, { id: 'nobody', secret: 'x' })],
+    ['with the app named in the body as well', changed('web', (f) => ({ ...f, client_id: 'web' }))],
+    ['with another app named in the body', changed('web', (f) => ({ ...f, client_id: 'other' }))],
+    ['with a parameter that nobody knows', changed('web', (f) => ({ ...f, color: 'blue' }))],
+    ['with a scope', changed('web', (f) => ({ ...f, scope: 'openid' }))],
+    ['with a parameter twice', changed('web', (f) => `${new URLSearchParams(f)}&code=again`)],
+    ['with a percent sign gone wrong', changed('web', (f) => `${new URLSearchParams(f)}%`)],
+    ['with a word at the end', changed('web', (f) => `${new URLSearchParams(f)}&x`)],
+    ['with bytes that are no UTF-8', changed('web', (f) => `${new URLSearchParams(f)}%ff`)],
+    ['with blanks around a value', changed('web', (f) => ({ ...f, code: ` ${f['code']} ` }))],
+    ['of another type', changed('web', (f) => f, { headers: { 'content-type': 'application/json' } })],
+    ['with a charset', changed('web', (f) => f, { headers: { 'content-type': `${FORM}; charset=utf-8` } })],
+    ['from a page of the app', changed('web', (f) => f, { headers: { origin: 'http://localhost:9' } })],
+    ['from a page of somebody else', changed('web', (f) => f, { headers: { origin: 'https://evil.example' } })],
+    ['with a proof of possession', changed('web', (f) => f, { headers: { dpop: 'x.y.z' } })],
+    ['said to be compressed', changed('web', (f) => f, { headers: { 'content-encoding': 'gzip' } })],
+    ['in an unknown grant type', changed('web', (f) => ({ ...f, grant_type: 'password' }))],
+    ['without a grant type', changed('web', ({ grant_type: _, ...f }) => f)],
+  ] as [string, () => Promise<Sent>][])('%s it is answered by the engine alone', async (_, make) => {
+    const { short, long, same } = await bothWays(make)
+    expect(same[0]).toEqual(same[1])
+    expect(orderOf(short)).toBe(orderOf(long))
+  })
+
+  test.each(['Basic', 'basic'] as const)('a code that comes again ends what it gave (%s)', async (scheme) => {
+    const begun = await begin('web')
+    const first = await send(scheme, { id: 'web', fields: exchange(begun) })
+    const { access_token: token } = JSON.parse(first.body)
+    expect(await introspect(token)).toMatchObject({ active: true })
+    const again = await send(scheme, { id: 'web', fields: exchange(begun) })
+    expect([again.status, JSON.parse(again.body).error]).toEqual([400, 'invalid_grant'])
+    expect(await introspect(token)).toEqual({ active: false })
+  })
+
+  test('of thirty copies of a code at once, in both ways, exactly one gets tokens, and not for long', async () => {
+    const fields = exchange(await begin('web'))
+    const copies = Array.from({ length: 30 }, (_, i) => send(i % 2 ? 'Basic' : 'basic', { id: 'web', fields }))
+    const answers = await Promise.all(copies)
+    const given = answers.filter(({ status }) => status === 200)
+    expect(given).toHaveLength(1)
+    for (const { status, body } of answers) if (status !== 200) expect(JSON.parse(body).error).toBe('invalid_grant')
+    expect(await introspect(JSON.parse(given[0]!.body).access_token)).toEqual({ active: false })
+  })
+
+  test('somebody switched off, and a session that is over, get nothing', async () => {
+    const { people, sessions } = gateway.server.house
+    const sam = gateway.ids.get('sam')!
+    const over = await bothWays(async () => {
+      const fields = exchange(await begin('web'))
+      await sessions.endAll(sam, 'test', 'test')
+      return { id: 'web', fields }
+    })
+    expect(over.short.status).toBe(400)
+    expect(over.same[0]).toEqual(over.same[1])
+    const off = await bothWays(async () => {
+      await people.enable(sam, 'test')
+      const fields = exchange(await begin('web'))
+      await people.disable(sam, 'test')
+      return { id: 'web', fields }
+    })
+    await people.enable(sam, 'test')
+    expect(off.short.status).toBe(400)
+    expect(off.same[0]).toEqual(off.same[1])
+  })
+})
+
+describe("a machine's token", () => {
+  const asks = (id: string, fields: Fields | string = { grant_type: 'client_credentials' }, more: Partial<Sent> = {}) =>
+    bothWays(async () => ({ id, fields, ...more }))
+
+  test('takes the short way, the answer is the same, and both leave a receipt', async () => {
+    const before = await receipts()
+    const { short, long, same } = await asks('machine')
+    expect(short.status, short.body).toBe(200)
+    expect(same[0]).toEqual(same[1])
+    expect(orderOf(short)).not.toBe(orderOf(long))
+    expect((await receipts()) - before).toBe(2)
+  })
+
+  test.each([
+    ['with a scope that is registered', 'scoped', { grant_type: 'client_credentials', scope: 'orders:read' }, 200],
+    ['with a scope that is not', 'scoped', { grant_type: 'client_credentials', scope: 'orders:write' }, 200],
+    ['with a scope for people', 'scoped', { grant_type: 'client_credentials', scope: 'openid' }, 200],
+    ['with an empty scope', 'scoped', { grant_type: 'client_credentials', scope: '' }, 200],
+    ['where policy refuses', 'closed', { grant_type: 'client_credentials' }, 400],
+    ['of an app for people', 'web', { grant_type: 'client_credentials' }, 400],
+    ['for a resource', 'machine', { grant_type: 'client_credentials', resource: 'https://api.example' }, 200],
+  ] as [string, string, Fields, number][])('%s it is answered by the engine alone', async (_, id, fields, status) => {
+    const before = await receipts()
+    const { short, same } = await asks(id, fields)
+    expect(short.status, short.body).toBe(status)
+    expect(same[0]).toEqual(same[1])
+    // whichever way, one question is one receipt
+    expect(((await receipts()) - before) % 2).toBe(0)
+  })
+
+  test('whatever is done to the bytes, both ways answer the same', async () => {
+    const body = 'grant_type=client_credentials'
+    const mutation = fc.record({
+      at: fc.nat({ max: body.length }),
+      cut: fc.nat({ max: 3 }),
+      text: fc.oneof(
+        fc.constant(''),
+        fc.constantFrom('&', '=', '%', '%20', '+', '%67', '&scope=', '&grant_type=x', '\0', 'é', '&&', ';', '\n'),
+        fc.string({ maxLength: 4 }),
+      ),
+    })
+    let short = 0
+    await fc.assert(
+      fc.asyncProperty(mutation, fc.constantFrom('machine', 'scoped', 'closed'), async ({ at, cut, text }, id) => {
+        const fields = body.slice(0, at) + text + body.slice(at + cut)
+        const both = await asks(id, fields)
+        expect(both.same[0]).toEqual(both.same[1])
+        if (orderOf(both.short) !== orderOf(both.long)) short++
+      }),
+      { numRuns: 300 },
+    )
+    // among the mutations are some that change nothing
+    expect(short).toBeGreaterThan(0)
+  }, 60_000)
+
+  const receipts = async () => {
+    const count = sql<{ n: number }>`select count(*) as n from receipts`
+    return (await count.execute(gateway.server.house.storage.records)).rows[0]!.n
+  }
+})
