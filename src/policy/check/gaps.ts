@@ -19,7 +19,7 @@ export interface Gap {
   readonly elsewhere: Situation
 }
 
-export function gapOf(rule: Rule, policy: Policy, world: World, budget: Budget): Gap | undefined {
+export function gapOf(rule: Rule, policy: Policy, world: World, budget: Budget): Gap | 'none' | 'unsure' {
   const enforced = policy.rules.filter(({ mode }) => mode === 'enforce')
   const here = (one: Rule, wanted: boolean): Requirement => ({
     needs: world.needs(one),
@@ -37,7 +37,7 @@ export function gapOf(rule: Rule, policy: Policy, world: World, budget: Budget):
     unknown: false,
     budget,
   })
-  if (typeof found !== 'object') return undefined
+  if (typeof found !== 'object') return found
   const { elsewhere: other, ...inside } = found.situation as Pair
   return { rule, inside, elsewhere: other }
 }
@@ -68,10 +68,12 @@ export function findGaps(policies: Policies, policy: Policy, world: World, budge
   // what such conditions say cannot be told in an example
   if (world.free.length > 0) return []
   const told = new Map<string, Finding>()
+  let unsure = false
   for (const rule of policy.rules) {
     if (rule.mode === 'report' || rule.verdict === 'deny' || world.needs(rule).every(isWho)) continue
-    const gap = gapOf(rule, policy, world, budget)
-    if (!gap) continue
+    const gap = policy.rules.length < budget.left ? gapOf(rule, policy, world, budget) : 'unsure'
+    if (gap === 'unsure') unsure = true
+    if (typeof gap !== 'object') continue
     const facts = [...new Set(world.needs(rule).map((key) => world.variables.get(key)!.fact))]
     const who = whoInWords(gap.inside, facts.filter(isWho))
     const where = whereInWords(
@@ -82,5 +84,7 @@ export function findGaps(policies: Policies, policy: Policy, world: World, budge
     const message = `\`${rule.name}\` lets in ${who}, but no rule decides about them ${where}: they are refused without a word; if that is meant, add a rule that denies and says so`
     if (!told.has(who + where)) told.set(who + where, finding('gap', rule, message))
   }
-  return [...told.values()]
+  if (!unsure) return [...told.values()]
+  const message = `\`${policy.name}\` has too many combinations to be sure that it leaves no gap`
+  return [...told.values(), finding('too-many-combinations', policy, message)]
 }

@@ -16,14 +16,12 @@ export type Reach =
 
 /** Of every rule of a policy, in order. A rule in report mode decides nothing: it is asked whether it is ever reported. */
 export function reachOf(policy: Policy, world: World, budget: Budget): Reach[] {
-  return policy.rules.map((rule, index) =>
-    reachOfRule(
-      rule,
-      policy.rules.slice(0, index).filter(({ mode }) => mode === 'enforce'),
-      world,
-      budget,
-    ),
-  )
+  return policy.rules.map((rule, index) => {
+    // each of them would have to be looked at
+    if (index >= budget.left) return { kind: 'unsure' }
+    const earlier = policy.rules.slice(0, index).filter(({ mode }) => mode === 'enforce')
+    return reachOfRule(rule, earlier, world, budget)
+  })
 }
 
 function reachOfRule(rule: Rule, earlier: readonly Rule[], world: World, budget: Budget): Reach {

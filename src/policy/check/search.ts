@@ -31,8 +31,8 @@ export interface Budget {
 
 /** Ordinary policies take some dozens for one search. */
 export const MOST_PER_SEARCH = 20_000
-/** Some seconds for all policies together. */
-export const MOST_PER_CHECK = 1_000_000
+/** A few seconds for all policies together. */
+export const MOST_PER_CHECK = 500_000
 
 export function search({ variables, requirements, given, unknown = true, budget }: Search): Found {
   const order = [...new Set(requirements.flatMap(({ needs }) => needs))]
