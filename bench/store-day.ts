@@ -13,7 +13,7 @@ import { createBrowser, formOf, type Page, passkeyOptions } from '../demo/browse
 import { createAuthenticator } from '../test/support/authenticator.ts'
 import { type Gateway, PASSWORD, startGateway } from '../test/support/gateway.ts'
 import { travelTo } from './fake-date.ts'
-import { type Cause, latestCause } from './store-day-cause.ts'
+import { type Cause, latestCause, seenInReceipts } from './store-day-cause.ts'
 
 export interface Prompt extends Cause {
   /** Time of day, `09:00`. */
@@ -31,6 +31,8 @@ export interface StoreDay {
   readonly signIns: number
   readonly stepUps: number
   readonly prompts: readonly Prompt[]
+  /** What the receipts of the day tell about it. */
+  readonly seen: Awaited<ReturnType<typeof seenInReceipts>>
 }
 
 const OPENINGS = 65
@@ -138,6 +140,7 @@ export async function storeDay(): Promise<StoreDay> {
       signIns: count('sign-in'),
       stepUps: count('step-up'),
       prompts,
+      seen: await seenInReceipts(gateway),
     }
   } finally {
     await gateway?.close()

@@ -11,10 +11,15 @@ import { claimView, type Presenter } from '#pages'
 import type { Storage } from '#storage'
 
 export interface Claim {
+  readonly routes: readonly Route[]
+  /** For a server that listens: a start that fails before leaves the one link to the next start. */
+  make(): Promise<Made>
+}
+
+export interface Made {
   readonly url: string | undefined
   /** Nobody is there, and the one link was made at an earlier start: only the command line can add somebody. */
   readonly tooLate: boolean
-  readonly routes: readonly Route[]
 }
 
 /** What the directory says about a field, for which there is a sentence of its own. */
@@ -22,22 +27,15 @@ const FIELDS = ['username-invalid', 'name-invalid', 'mail-invalid'] as const sat
 
 const key = (token: string) => `claim:${sha256(token)}`
 
-export async function openClaim(options: {
+export function openClaim(options: {
   storage: Storage
   people: People
   audit: Audit
   presenter: Presenter
   issuer: string
-}): Promise<Claim> {
+}): Claim {
   const { storage, people, audit, presenter, issuer } = options
   const { state } = storage
-  let token: string | undefined
-  // INVARIANT: of several first starts one makes the claim, and a database that lost its people never makes another
-  const nobody = (await people.list({ limit: 1 })).length === 0
-  if (nobody && (await state.add('claim-made', 'yes'))) {
-    token = randomId(32)
-    await state.set(key(token), 'open', { ttl: minutes(30) })
-  }
 
   const show = (request: PageRequest, token: string, given: Record<string, string> = {}, wrong?: Refusal) =>
     presenter.page(
@@ -48,8 +46,14 @@ export async function openClaim(options: {
     )
 
   return {
-    url: token && `${issuer}/claim/${token}`,
-    tooLate: nobody && token === undefined,
+    async make() {
+      const nobody = (await people.list({ limit: 1 })).length === 0
+      // INVARIANT: of several first starts one makes the claim, and a database that lost its people never makes another
+      if (!nobody || !(await state.add('claim-made', 'yes'))) return { url: undefined, tooLate: nobody }
+      const token = randomId(32)
+      await state.set(key(token), 'open', { ttl: minutes(30) })
+      return { url: `${issuer}/claim/${token}`, tooLate: false }
+    },
     routes: [
       {
         method: 'GET',

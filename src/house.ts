@@ -1,7 +1,7 @@
 /** Opens the rooms on the configured storage, in the order of their floors. The server and the command line share it. */
 import { existsSync } from 'node:fs'
 import { isAbsolute, resolve } from 'node:path'
-import { accessMigrations, createReceipts, RECEIPT_KEY } from '#access'
+import { accessMigrations, createReceipts, openVersions, RECEIPT_KEY } from '#access'
 import { auditMigrations, createAudit } from '#audit'
 import { catalogMigrations, openCatalog } from '#catalog'
 import type { House } from '#cli'
@@ -77,6 +77,7 @@ export async function openHouse({
       ...(policyNames ? { policyNames } : {}),
     })
 
+    const receipts = createReceipts(storage, clock, keys.derive(RECEIPT_KEY))
     const outbox = openOutbox({ storage, clock, log, audit })
     const endings = attachEndings({ state: storage.state, audit, sessions, people, outbox, catalog })
     people.onPasswordSet(async (personId, by) => {
@@ -88,7 +89,7 @@ export async function openHouse({
       await factors.removeAll(personId, 'system')
       await devices.forgetAll(personId, 'system')
       await createConsents(storage, clock).forget(personId)
-      await createReceipts(storage, clock, keys.derive(RECEIPT_KEY)).forget(personId)
+      await receipts.forget(personId)
       await history.forget(personId)
     })
     return {
@@ -104,6 +105,8 @@ export async function openHouse({
       places,
       history,
       catalog,
+      receipts,
+      versions: openVersions(storage, clock),
       clock,
       log,
       close: () => storage.close(),

@@ -9,6 +9,7 @@ process.exitCode = await runCommand({
   words: process.argv.slice(2),
   verbs: [...serveVerbs, ...VERBS],
   missing: missingFile,
+  terminal: process.stderr.isTTY ? process.stderr : undefined,
   // what programs read goes to standard output, what operators read to standard error
   openHouse: ({ settings, folder, clock }) =>
     openHouse({

@@ -1,10 +1,11 @@
 /** The running gateway: the rooms, the doors, the clockwork. */
 import { resolve } from 'node:path'
-import { openAccess, openLivePolicies } from '#access'
+import { type LivePolicies, openAccess, openLivePolicies, PoliciesInvalid, readGood } from '#access'
 import { openAccount } from '#account'
 import type { House } from '#cli'
 import type { Settings } from '#config'
 import { type Clock, minutes, seconds, systemClock } from '#core/clock'
+import { parseDuration } from '#core/duration'
 import type { Log } from '#core/log'
 import type { Refusal } from '#core/refusal'
 import { type Answer, createHttpServer, createOutbound, type HttpServer, json, type PageRequest } from '#http'
@@ -12,8 +13,8 @@ import { createPresenter, errorView, type Presenter } from '#pages'
 import { openOidc } from '#protocol/oidc'
 import { openSignin } from '#signin'
 import { together } from '#storage'
-import { openClaim } from './claim.ts'
-import { openHouse } from './house.ts'
+import { type Made, openClaim } from './claim.ts'
+import { missingFile, openHouse } from './house.ts'
 import { openManagement } from './management.ts'
 
 export interface ServerOptions {
@@ -40,16 +41,43 @@ export interface Server {
   close(): Promise<void>
 }
 
+/** A step takes a few milliseconds; so many of them every ten seconds keep up with a thousand decisions a second. */
+const PURGE_STEP = 500
+const PURGE_STEPS = 20
+
 export async function startServer(options: ServerOptions): Promise<Server> {
   const { settings, folder, log, clock = systemClock } = options
   const { issuer } = settings
-  // policies come first: without good ones nothing is opened at all
-  const early = openLivePolicies({ folder: resolve(folder, settings.policies), log })
-  const house = await openHouse({ settings, folder, clock, log, policyNames: () => early.current().names })
-  const { storage, audit, keys, people, factors, sessions, devices, outbox, endings, catalog, places, history } = house
-  early.report(audit)
+  const policyFolder = resolve(folder, settings.policies)
+  // without good policies a first start makes nothing at all
+  const early = missingFile({ settings, folder }) === undefined ? undefined : readGood(policyFolder)
+  if (early && !early.policies) throw new PoliciesInvalid(early.problems)
+  let policies: LivePolicies | undefined
+  const house = await openHouse({ settings, folder, clock, log, policyNames: () => policies?.current().names ?? [] })
+  const {
+    storage,
+    audit,
+    keys,
+    people,
+    factors,
+    sessions,
+    devices,
+    outbox,
+    endings,
+    catalog,
+    receipts,
+    versions,
+    places,
+    history,
+  } = house
+  try {
+    policies = await openLivePolicies({ folder: policyFolder, log, versions, audit })
+  } catch (error) {
+    await storage.close()
+    throw error
+  }
   const presenter = createPresenter(settings)
-  const access = openAccess({ storage, keys, clock, log, people, sessions, policies: early, places, history })
+  const access = openAccess({ storage, keys, clock, log, people, sessions, policies, places, history })
   const signin = openSignin({
     storage,
     clock,
@@ -98,23 +126,33 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     consents: oidc.consents,
     revoke: endings.revoke,
   })
-  const claim = await openClaim({ storage, people, audit, presenter, issuer })
+  const claim = openClaim({ storage, people, audit, presenter, issuer })
 
   async function tick(): Promise<void> {
     await sessions.sweep()
     if (await keys.signing.refresh()) oidc.keysChanged()
     await oidc.deliverLogouts()
+    await removeOldReceipts()
+  }
+
+  const keep = parseDuration(settings.receipts.keep)!
+  /** Step by step, with other writes between them, and no more than so many at once. */
+  async function removeOldReceipts(): Promise<void> {
+    for (let step = 0; step < PURGE_STEPS; step++)
+      if ((await receipts.purge(clock.now() - keep, PURGE_STEP)) < PURGE_STEP) return
   }
 
   let http: HttpServer | undefined
-  const management = await openManagement({
-    listen: settings.management.listen,
-    log,
-    ready: () => http !== undefined,
-    load: people.load,
-    storage,
-  })
+  let management: HttpServer | undefined
+  let made: Made
   try {
+    management = await openManagement({
+      listen: settings.management.listen,
+      log,
+      ready: () => http !== undefined,
+      load: people.load,
+      storage,
+    })
     http = await createHttpServer({
       listen: settings.listen,
       issuer,
@@ -125,32 +163,42 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       renderRefusal: (refusal, request) => renderRefusal(refusal, request, presenter),
       log,
     })
+    made = await claim.make()
   } catch (error) {
-    await management.close()
-    early.close()
+    await http?.close()
+    await management?.close()
+    policies.close()
     await storage.close()
     throw error
   }
-  if (options.follow) early.follow()
-  const timers = [every(minutes(1), tick, log), every(seconds(2), async () => void (await oidc.deliverLogouts()), log)]
+  if (options.follow) policies.follow()
+  const timers = [
+    every(minutes(1), tick, log),
+    every(seconds(2), async () => void (await oidc.deliverLogouts()), log),
+    every(seconds(10), removeOldReceipts, log),
+  ]
   await audit.record('server-started', { actor: 'system' })
   log.info('server-started', { port: http.port })
+  // which of the two it is decides what a change of the folder does: nothing, once something was published
+  const publication = policies.publication()
+  const from = publication === 0 ? 'folder' : `publication ${publication}`
+  log.info('policies-in-force', { from, version: policies.current().version })
 
   return {
     port: http.port,
     managementPort: management.port,
     house,
-    claimUrl: claim.url,
-    claimTooLate: claim.tooLate,
+    claimUrl: made.url,
+    claimTooLate: made.tooLate,
     async reload() {
-      await early.reload()
+      await policies.reload()
     },
     tick,
     async close() {
       for (const timer of timers) clearInterval(timer)
-      early.close()
+      policies.close()
       await http?.close()
-      await management.close()
+      await management?.close()
       await audit.record('server-stopped', { actor: 'system' })
       await storage.close()
       log.info('server-stopped')

@@ -8,11 +8,27 @@
  * - `question.ts` what a door asks, `ask.ts` how it is answered
  * - `facts.ts`    what is known, as the policy language sees it; `surroundings.ts` the part of it that has to be looked up
  * - `memory.ts`   what is kept of what happened, for rules on journeys and frequency
- * - `numbering.ts` a row's number as a reference        - `receipts.ts` one row for each decision         - `live.ts`     the policies in force, reloaded, never half
+ * - `live.ts`     the policies in force, never half; `versions.ts` what was published, `publish.ts` what may be
+ * - `console-reach.ts` whether administrators could still get in
+ * - `receipts.ts` one compact row for each decision: `receipt-parts.ts` what rows share, `receipt-recording.ts` writing,
+ *   `receipt-reading.ts` reading, `receipt-retention.ts` removing, `numbering.ts` a row's number as a reference
+ * - `replay/`     receipts decided again by other policies, and what people were asked for
  */
+import { receiptMigrations } from './receipt-tables.ts'
+import { versionMigrations } from './versions.ts'
+
+export const accessMigrations = [...receiptMigrations, ...versionMigrations]
 export { type Access, type AccessOptions, openAccess, type Verdict } from './ask.ts'
 export { gatherFacts } from './facts.ts'
-export { type LivePolicies, openLivePolicies, PoliciesInvalid } from './live.ts'
+export { type LivePolicies, openLivePolicies, PoliciesInvalid, readGood } from './live.ts'
 export type { Memory } from './memory.ts'
+export { type Published, type PublishRooms, publish, rollBack } from './publish.ts'
 export type { Question, Wanted } from './question.ts'
-export { accessMigrations, createReceipts, RECEIPT_KEY, type Receipt, type Receipts } from './receipts.ts'
+export type { Page, Receipt } from './receipt.ts'
+export { createReceipts, RECEIPT_KEY, type Receipts } from './receipts.ts'
+export { createFriction, type Friction } from './replay/friction.ts'
+export { createReplay, type Replayed } from './replay/replay.ts'
+export { createReported, type ReportedRule } from './replay/reported.ts'
+export { CHANGES, DIMENSIONS, type Tally } from './replay/tally.ts'
+export type { By } from './replay/units.ts'
+export { openVersions, type Publication, policiesOf, type Versions } from './versions.ts'

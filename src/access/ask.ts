@@ -32,7 +32,7 @@ export interface Verdict {
 export interface Access {
   /** Decides and records. Never throws for what a person, an app or a directory did: an error denies. */
   ask(question: Question): Promise<Verdict>
-  /** Decides without recording: for showing what would happen, never for letting in. */
+  /** Decides without recording: for showing what would happen, and for asking again about who was let in. Lets nobody in. */
   preview(question: Question): Promise<Verdict>
   /** The smallest change with which that would pass, by the policies in force. For showing: it costs many decisions. */
   suggest(verdict: Pick<Verdict, 'facts'>, enrolled: readonly string[]): Suggestion | undefined
@@ -98,7 +98,7 @@ export function openAccess(options: AccessOptions): Access {
       // asking a stranger who they are decides about nobody; kept, it would let strangers fill the disk
       const stranger = verdict.outcome === 'challenge' && !verdict.person
       if (stranger) return { ...verdict, reference: undefined }
-      const reference = await receipts.add(verdict.facts, verdict.decision, verdict.person?.id, question.app?.id)
+      const reference = await receipts.add(verdict.facts, verdict.decision)
       // a rule's limits hold for the session from the first time that it opens something
       const limits = verdict.outcome === 'allow' ? limitsOf(verdict.decision, question.session) : undefined
       if (limits) await sessions.limit(question.session!, limits)

@@ -19,7 +19,8 @@ export async function gatherFacts(
   return factsOf(question, person, now, around)
 }
 
-function factsOf(question: Question, person: Person | undefined, now: Instant, around: Surroundings): Facts {
+/** Of somebody about whom everything is known that could be looked up. */
+export function factsOf(question: Question, person: Person | undefined, now: Instant, around: Surroundings): Facts {
   const { app, session, device, client, wanted } = question
   return {
     at: now,

@@ -1,59 +1,104 @@
-/** The policies in force. A bad file is refused with its line and the old ones stay. */
+/**
+ * The policies in force. Once something was published, that is what decides, on every process, and the folder is a
+ * candidate; until then the folder itself is followed. A bad file, or a bad version, is refused and the old ones stay.
+ */
 import { readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Audit } from '#audit'
 import { formatProblem, type Problem } from '#config'
-import { type Millis, seconds } from '#core/clock'
+import type { Millis } from '#core/clock'
 import type { Log } from '#core/log'
-import { loadPolicies, type Policies, runPolicyTests } from '#policy'
+import { loadPolicies, type Policies, type PolicyFolder } from '#policy'
+import { failedTests } from './publish.ts'
+import type { Versions } from './versions.ts'
 
 export interface LivePolicies {
   current(): Policies
-  /** Reads the folder again; answers the problems, in which case nothing has changed. */
+  /** The number of the publication in force; 0 where it is the folder. */
+  publication(): number
+  /** Looks again; answers the problems, in which case nothing has changed. */
   reload(): Promise<readonly Problem[]>
-  /** From now on the trail hears of what is loaded and refused. */
-  report(audit: Audit): void
-  /** Reloads by itself when a file changes. */
+  /** Looks by itself from now on. */
   follow(): void
   close(): void
 }
 
-const LOOK_EVERY: Millis = seconds(1)
+export interface LiveOptions {
+  readonly folder: string
+  readonly log: Log
+  readonly versions?: Versions
+  /** Hears of what is loaded and refused. */
+  readonly audit?: Audit
+}
 
-/** Throws with every problem in the message when there are no good policies to start with. */
-export function openLivePolicies({ folder, log }: { folder: string; log: Log }): LivePolicies {
-  let seen = stampOf(folder)
-  const first = read(folder)
-  if (!first.policies) throw new PoliciesInvalid(first.problems)
-  let policies = first.policies
-  let audit: Audit | undefined
+/** Half of the second after which a publication is in force everywhere. */
+const LOOK_EVERY: Millis = 500
+
+/** Throws `PoliciesInvalid` with every problem in the message when there are no good policies to start with. */
+export async function openLivePolicies({ folder, log, versions, audit }: LiveOptions): Promise<LivePolicies> {
+  let stamp = ''
+  let policies: Policies
+  let inForce = 0
+  /** The newest publication that was looked at, good or bad. */
+  let looked = 0
+  let failing = false
   let timer: NodeJS.Timeout | undefined
 
+  async function read(head: number): Promise<Read> {
+    if (head === 0) {
+      stamp = stampOf(folder)
+      return readGood(folder)
+    }
+    const found = await readPublished(versions!, head)
+    looked = head
+    return found
+  }
+
   async function reload(): Promise<readonly Problem[]> {
-    seen = stampOf(folder)
-    const next = read(folder)
+    const head = (await versions?.head()) ?? 0
+    const next = await read(head)
     if (!next.policies) {
       for (const problem of next.problems) log.warn('policies-refused', { problem: formatProblem(problem) })
       await audit?.record('policies-refused', { actor: 'system', count: next.problems.length })
       return next.problems
     }
+    inForce = head
     if (next.policies.version === policies.version) return []
     policies = next.policies
     await audit?.record('policies-loaded', { actor: 'system', reason: policies.version })
     return []
   }
 
+  async function look(): Promise<void> {
+    try {
+      const head = (await versions?.head()) ?? 0
+      if (head > 0 ? head !== looked : stampOf(folder) !== stamp) await reload()
+      failing = false
+    } catch (cause) {
+      if (!failing) log.error('policies-reload-failed', {}, cause)
+      failing = true
+    }
+  }
+
+  const head = (await versions?.head()) ?? 0
+  const first = await read(head)
+  if (!first.policies) throw new PoliciesInvalid(first.problems)
+  policies = first.policies
+  inForce = head
+
   return {
     current: () => policies,
+    publication: () => inForce,
     reload,
-    report(trail) {
-      audit = trail
-    },
     follow() {
       // looked at, not watched: a watch holds on to the folder that was there first, when a deployment puts another in
       // its place, and hears nothing from network file systems
-      timer = setInterval(() => {
-        if (stampOf(folder) !== seen) reload().catch((cause) => log.error('policies-reload-failed', {}, cause))
+      let looking = false
+      timer = setInterval(async () => {
+        if (looking) return
+        looking = true
+        await look()
+        looking = false
       }, LOOK_EVERY)
       timer.unref()
     },
@@ -63,27 +108,25 @@ export function openLivePolicies({ folder, log }: { folder: string; log: Log }):
   }
 }
 
+interface Read {
+  readonly policies?: Policies
+  readonly problems: readonly Problem[]
+}
+
 /** Good policies are those whose own tests pass, at the start as much as later. */
-function read(folder: string): { readonly policies?: Policies; readonly problems: readonly Problem[] } {
-  const { policies, problems } = loadPolicies(folder)
-  const failed = policies ? runPolicyTests(policies).filter((test) => !test.ok) : []
-  if (policies && failed.length === 0) return { policies, problems }
-  const message = 'a test in the file fails: `portico policy test` tells what came instead'
-  return {
-    problems: [
-      ...problems,
-      ...failed.map(({ line }): Problem => {
-        const colon = line.lastIndexOf(':')
-        return {
-          file: line.slice(0, colon),
-          line: Number(line.slice(colon + 1)),
-          column: 1,
-          code: 'test-failed',
-          message,
-        }
-      }),
-    ],
-  }
+export function readGood(from: PolicyFolder): Read {
+  const { policies, problems } = loadPolicies(from)
+  const failed = policies ? failedTests(policies) : []
+  return policies && failed.length === 0 ? { policies, problems } : { problems: [...problems, ...failed] }
+}
+
+async function readPublished(versions: Versions, number: number): Promise<Read> {
+  const publication = await versions.find(`${number}`)
+  const files = publication && (await versions.files(publication.version))
+  const read = files ? readGood(files) : { problems: [] }
+  if (read.policies?.version === publication?.version) return read
+  const message = `publication ${number} cannot be used; \`policy rollback\` or \`policy publish\` puts another one in force`
+  return { problems: [...read.problems, { file: 'policies', line: 1, column: 1, code: 'version-unusable', message }] }
 }
 
 /** Changes whenever a file of the folder does. */

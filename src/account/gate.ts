@@ -91,7 +91,7 @@ export function createGate(options: AccountOptions): Gate {
       const id = `${randomId()}${mark(session)}`
       return redirect(await signin.begin({ ...about, ...wanted, id, returnTo: `${returnTo}?errand=${id}` }))
     }
-    await sessions.touch(session)
+    await sessions.touch(session, { deviceId: device?.id, address })
 
     return handle({
       request,

@@ -17,7 +17,7 @@ export function createWhy({ access, catalog, factors, clock }: AccountOptions) {
   /** The whole decision where the same policies are still in force; of older ones only what the receipt itself says. */
   function decisionOf({ facts, policies, outcome, policy, rule }: Receipt): Decision {
     const inForce = access.policies.current()
-    if (inForce.version === policies) return decide(inForce, facts)
+    if (facts && inForce.version === policies) return decide(inForce, facts)
     return {
       outcome,
       policy: policy ?? null,
@@ -37,7 +37,7 @@ export function createWhy({ access, catalog, factors, clock }: AccountOptions) {
     if (decision.outcome === 'allow') return []
     const enrolled = (await factors.enrolled(person.id)).filter(({ left }) => left !== 0).map(({ kind }) => kind)
     const inForce = access.policies.current().version === policies
-    const suggestion = inForce ? access.suggest({ facts }, enrolled) : undefined
+    const suggestion = facts && inForce ? access.suggest({ facts }, enrolled) : undefined
     const ways = helpWith(suggestion, { messages, enrolled, now: clock.now() })
     if (decision.outcome === 'deny') return [...ways, say('ask-help-desk')]
     return ways.length > 0 ? ways : [say(decision.missing.length === 0 ? 'confirm-again' : 'ask-help-desk')]
@@ -51,7 +51,7 @@ export function createWhy({ access, catalog, factors, clock }: AccountOptions) {
     if (receipt?.person !== person.id) throw new Refusal('not-found', 'no receipt of this person')
 
     const decision = decisionOf(receipt)
-    const { at, facts, outcome, rule } = receipt
+    const { at, facts = {}, outcome, rule } = receipt
     const app = receipt.app === undefined ? undefined : ((await catalog.apps.find(receipt.app))?.name ?? receipt.app)
     // INVARIANT: sentences of ours and the rule's name; never what a rule says, an address or anybody else
     const reasons = reasonsFor({ decision, outcome, facts }, app ?? messages.account.title, messages)

@@ -3,6 +3,7 @@ import { formatProblem, loadSettings } from '#config'
 import { type Clock, systemClock } from '#core/clock'
 import { Refusal } from '#core/refusal'
 import { parseArguments } from './arguments.ts'
+import { createProgress } from './progress.ts'
 import type { Context, House, Verb } from './verb.ts'
 
 /** The context before anything is opened. */
@@ -18,6 +19,8 @@ export interface RunOptions {
   readonly out?: (line: string) => void
   readonly err?: (line: string) => void
   readonly clock?: Clock
+  /** Where progress is shown. */
+  readonly terminal?: { write(text: string): unknown } | undefined
 }
 
 export async function runCommand(options: RunOptions): Promise<number> {
@@ -44,6 +47,7 @@ export async function runCommand(options: RunOptions): Promise<number> {
     return 2
   }
   const json = args.has('json')
+  const progress = createProgress(options.terminal)
   const context = {
     settings: loaded.settings!,
     loaded,
@@ -52,7 +56,9 @@ export async function runCommand(options: RunOptions): Promise<number> {
     json,
     out,
     err,
+    progress: progress.show,
     print(value: unknown, human: () => string | readonly string[]) {
+      progress.clear()
       if (json) out(JSON.stringify(value))
       else for (const line of [human()].flat()) out(line)
     },
@@ -77,6 +83,7 @@ export async function runCommand(options: RunOptions): Promise<number> {
     err(`${error.code}: ${error.say}${error.detail ? ` (${error.detail})` : ''}`)
     return 2
   } finally {
+    progress.clear()
     await house?.close()
   }
 }

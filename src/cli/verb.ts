@@ -1,4 +1,5 @@
 /** What a command line verb is: one row of `verbs/list.ts`. */
+import type { Receipts, Versions } from '#access'
 import type { Audit } from '#audit'
 import type { Catalog } from '#catalog'
 import type { LoadedSettings, Settings } from '#config'
@@ -37,6 +38,9 @@ export interface House {
   readonly places: Places
   readonly history: History
   readonly catalog: Catalog
+  readonly receipts: Receipts
+  /** Published policies. */
+  readonly versions: Versions
   readonly clock: Clock
   readonly log: Log
 }
@@ -52,6 +56,8 @@ export interface Context {
   err(line: string): void
   /** With `--json` the value on one line, else the lines for people. */
   print(value: unknown, human: () => string | readonly string[]): void
+  /** How much of the work is done, 0 to 1; shown on a terminal when it takes long. */
+  progress(done: number): void
   open(): Promise<House>
   /** The same where there is a database already; undefined where opening would make one. */
   openExisting(): Promise<House | undefined>

@@ -166,6 +166,18 @@ export const settingsSchema = z
           .describe('A session ends after so long at the latest, unless the policy says less'),
       })
       .prefault({}),
+    receipts: z
+      .strictObject({
+        keep: duration
+          .refine((text) => (parseDuration(text) ?? 0) >= parseDuration('1d')!, 'expected at least `1d`')
+          .default('90d')
+          .describe('So long is it known on what a decision was based'),
+      })
+      .prefault({}),
+    break_glass: z
+      .array(z.string().min(1))
+      .default([])
+      .describe('User names of people who must be able to reach the console, or policies are not published'),
     log: z.strictObject({ level: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info') }).prefault({}),
   })
   .superRefine(({ state, storage }, ctx) => {

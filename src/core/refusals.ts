@@ -51,6 +51,7 @@ export const REFUSALS = Object.freeze({
     status: 400,
     say: 'A user name has letters, digits and . _ @ + - and no blanks, and starts with a letter or a digit.',
   },
+  'version-unknown': { status: 404, say: 'There is no such version of the policies.' },
 } as const satisfies Record<string, { status: number; say: string }>)
 
 export type RefusalCode = keyof typeof REFUSALS

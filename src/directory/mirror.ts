@@ -1,13 +1,15 @@
 /**
  * Upstream people in our tables. A mirrored person keeps one id for ever, found by what the upstream calls the entry for
- * ever; user names come and go. What only we know (disabled, groups given here) is never touched by a mirror.
+ * ever; user names come and go. What only we know (disabled, groups given here) is never touched by a mirror, and who is
+ * an administrator of ours is for nobody else to say.
  */
 import { sql } from 'kysely'
 import type { Audit } from '#audit'
 import { type Clock, type Instant, minutes } from '#core/clock'
+import type { Log } from '#core/log'
 import { randomId } from '#core/random'
 import type { OpenDirectory, UpstreamPerson } from './kind.ts'
-import { type Person, usernameKey } from './person.ts'
+import { isAdministrators, type Person, usernameKey } from './person.ts'
 import type { Database, Store } from './store.ts'
 import type { PeopleTable } from './tables.ts'
 
@@ -18,8 +20,26 @@ type Fields = Pick<
   'username' | 'username_key' | 'name' | 'given_name' | 'family_name' | 'mail' | 'organisation' | 'language'
 >
 
-export function createMirror({ store, clock, audit }: { store: Store; clock: Clock; audit: Audit }): Mirror {
+interface Parts {
+  readonly store: Store
+  readonly clock: Clock
+  readonly log: Log
+  readonly audit: Audit
+}
+
+export function createMirror({ store, clock, log, audit }: Parts): Mirror {
   const { db } = store
+  const warned = new Set<string>()
+
+  /** ATTACK: whoever may make groups upstream would otherwise make administrators here. */
+  function withoutOurs(directory: OpenDirectory, upstream: UpstreamPerson): UpstreamPerson {
+    const groups = upstream.groups?.filter((group) => !isAdministrators(group))
+    if (groups?.length === upstream.groups?.length) return upstream
+    // once: it is about the directory, not about the person
+    if (!warned.has(directory.id)) log.warn('directory-administrators-ignored', { directory: directory.id })
+    warned.add(directory.id)
+    return { ...upstream, groups }
+  }
 
   const find = (on: Database, directory: OpenDirectory, upstream: UpstreamPerson) =>
     on
@@ -100,7 +120,8 @@ export function createMirror({ store, clock, audit }: { store: Store; clock: Clo
     })
   }
 
-  return async (directory, upstream) => {
+  return async (directory, given) => {
+    const upstream = withoutOurs(directory, given)
     const row = await find(db, directory, upstream)
     if (row && (await isCurrent(row, directory, upstream))) return store.toPerson(row)
     // two processes may see the same person for the first time at once; the second then finds the row of the first

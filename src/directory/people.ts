@@ -91,7 +91,7 @@ export async function openDirectory(options: DirectoryOptions): Promise<People> 
       throw new Refusal('settings-invalid', `directories: ${settings.id}: this id is there twice`)
     directories.push(await openOne(settings, tools))
   }
-  const signIn = createSignIn({ store, hashing, directories, clock, audit })
+  const signIn = createSignIn({ store, hashing, directories, clock, log, audit })
   const all = createChanges({ store, hashing, directories, clock, log, audit })
   const { tellDisabled: _tellDisabled, tellPasswordSet: _tellPasswordSet, localDirectory: _local, ...changes } = all
   return Object.freeze({

@@ -5,7 +5,10 @@ import { Refusal } from '#core/refusal'
 export const LANGUAGES = Object.freeze(['en', 'nl', 'de', 'ru'] as const)
 export type Language = (typeof LANGUAGES)[number]
 
-/** Who may do everything in Portico. An import gives and takes it only when it was told so. */
+/**
+ * Who may do everything in Portico. Given here only: what another directory calls so is left out of the mirror, and an
+ * import gives and takes it only when it was told so.
+ */
 export const ADMINISTRATORS = 'administrators'
 
 export interface Person {
@@ -103,9 +106,17 @@ export const groupProblem = (group: string): Rule | undefined =>
         'a group starts with a letter or digit, has letters, digits, blanks and . _ : / - and at most 64 characters',
       ]
 
-/** ATTACK: `Administrators` and full-width spellings are written by those who hope that somebody compares loosely. */
+/**
+ * ATTACK: `Administrators`, full-width spellings, marks and invisible characters are written by those who hope that
+ * somebody compares loosely. Letters of other scripts make another group, as in user names.
+ */
 export const isAdministrators = (group: string): boolean =>
-  group.normalize('NFKC').trim().toLowerCase() === ADMINISTRATORS
+  group
+    .toLowerCase()
+    .normalize('NFKD')
+    .toLowerCase()
+    .replace(/[\p{M}\p{Cf}\p{Default_Ignorable_Code_Point}]/gu, '')
+    .trim() === ADMINISTRATORS
 
 export const organisationProblem = (organisation: string, root: string | undefined): Rule | undefined => {
   if (organisation.length > LONGEST_TEXT || !/^[a-z0-9][a-z0-9-]*(\/[a-z0-9][a-z0-9-]*)*$/.test(organisation)) {

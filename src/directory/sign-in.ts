@@ -1,6 +1,7 @@
 /** Who a user name is, over all directories, and whether a password is theirs. */
 import type { Audit } from '#audit'
 import type { Clock } from '#core/clock'
+import type { Log } from '#core/log'
 import { Refusal } from '#core/refusal'
 import type { Hashing } from './hashing.ts'
 import type { OpenDirectory } from './kind.ts'
@@ -28,11 +29,12 @@ interface Parts {
   /** In the order of the settings. */
   readonly directories: readonly OpenDirectory[]
   readonly clock: Clock
+  readonly log: Log
   readonly audit: Audit
 }
 
-export function createSignIn({ store, hashing, directories, clock, audit }: Parts): SignIn {
-  const mirror = createMirror({ store, clock, audit })
+export function createSignIn({ store, hashing, directories, clock, log, audit }: Parts): SignIn {
+  const mirror = createMirror({ store, clock, log, audit })
   // local ones first: they answer even when all others are down
   const ordered = [...directories.filter((d) => d.local), ...directories.filter((d) => !d.local)]
 

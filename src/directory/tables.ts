@@ -1,6 +1,7 @@
 /** The tables of this room (type aliases, because Kysely wants index signatures and interfaces have none). */
 import { sql } from 'kysely'
 import type { Migration } from '#storage'
+import { isAdministrators } from './person.ts'
 
 export type PeopleTable = {
   readonly id: string
@@ -102,6 +103,25 @@ export const directoryMigrations: readonly Migration[] = Object.freeze([
         .addColumn('phc', 'text', (c) => c.notNull())
         .addColumn('set_at', 'bigint', (c) => c.notNull())
         .execute()
+    },
+  },
+  {
+    // who was mirrored before directories stopped to make administrators is none from the start, not from a next refresh
+    name: 'directory-002-administrators-from-here',
+    async up(records) {
+      const db = records.withTables<Tables>()
+      const others = db.selectFrom('memberships').where('source', '!=', LOCAL_SOURCE)
+      const names = (await others.select('group_name').distinct().execute())
+        .map((row) => row.group_name)
+        .filter(isAdministrators)
+      if (names.length === 0) return
+      const people = await others.select('person_id').distinct().where('group_name', 'in', names).execute()
+      await db.deleteFrom('memberships').where('source', '!=', LOCAL_SOURCE).where('group_name', 'in', names).execute()
+      for (const { person_id: id } of people) {
+        const left = await db.selectFrom('memberships').select('group_name').where('person_id', '=', id).execute()
+        const groups = JSON.stringify([...new Set(left.map((row) => row.group_name))].sort())
+        await db.updateTable('people').set({ groups }).where('id', '=', id).where('groups_known', '=', 1).execute()
+      }
     },
   },
 ])

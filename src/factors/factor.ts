@@ -41,6 +41,8 @@ export interface EnrolledFactor {
   readonly left?: number
   /** The passkey is copied between the person's devices. */
   readonly backedUp?: boolean
+  /** The passkey cannot leave its authenticator. */
+  readonly hardware?: boolean
 }
 
 /** Which limits count (`throttle.ts`): guessing a password, guessing a short code, or nothing that can be guessed. */

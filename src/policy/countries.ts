@@ -10,7 +10,7 @@ const names = new Intl.DisplayNames('en', { type: 'region', fallback: 'none' })
 const inForce = (code: string): string | undefined => new Intl.Locale('und', { region: code }).region
 
 const LETTERS = [...'ABCDEFGHIJKLMNOPQRSTUVWXYZ']
-const COUNTRIES: ReadonlySet<string> = new Set(
+export const COUNTRIES: ReadonlySet<string> = new Set(
   LETTERS.flatMap((first) => LETTERS.map((second) => first + second)).filter(
     (code) => !NO_COUNTRY.has(code) && names.of(code) !== undefined && inForce(code) === code,
   ),

@@ -1,17 +1,34 @@
-/** The files of a policy folder, within limits. */
-import { readdirSync, readFileSync, statSync } from 'node:fs'
+/** The files of a policy folder, within limits; or of one that was read before. */
+import { readdirSync, readFileSync, realpathSync, statSync } from 'node:fs'
 import { isAbsolute, join, normalize, relative, sep } from 'node:path'
 import type { Problem } from '#config'
 
 const MOST_FILES = 1000
+const MOST_ENTRIES = 10_000
 const DEEPEST = 8
 const LARGEST_FILE = 16 * 1024 * 1024
+
+/** Texts by name, `networks/stores.csv`; what `label` says stands before each name in problems and rules. */
+export interface PolicyFiles {
+  readonly label: string
+  readonly files: ReadonlyMap<string, string>
+}
+
+/** A folder on the disk, or files that were read before. */
+export type PolicyFolder = string | PolicyFiles
 
 /**
  * Every `*.yaml` below the folder as `networks/stores.yaml`, sorted. Names that begin with a dot are passed over (editors,
  * and the way container platforms mount folders). `label` is the folder as problems and rules name it.
  */
-export function listFiles(dir: string): { files: string[]; label: string; problems: Problem[] } {
+export function listFiles(from: PolicyFolder): { files: string[]; label: string; problems: Problem[] } {
+  if (typeof from !== 'string')
+    return {
+      files: [...from.files.keys()].filter((name) => name.endsWith('.yaml')).sort(byPath),
+      label: from.label,
+      problems: [],
+    }
+  const dir = from
   const inside = relative(process.cwd(), dir)
   const outside = inside === '' || inside.startsWith('..') || isAbsolute(inside)
   const label = (outside ? normalize(dir) : inside).split(sep).join('/').replace(/\/$/, '')
@@ -19,14 +36,22 @@ export function listFiles(dir: string): { files: string[]; label: string; proble
   const problems: Problem[] = []
   const complain = (file: string, code: string, message: string) =>
     void problems.push({ file, line: 1, column: 1, code, message })
+  let entries = 0
+  const seen = new Set<string>()
   const walk = (folder: string, depth: number) => {
-    for (const entry of readdirSync(join(dir, folder)).sort()) {
+    // ATTACK: a link to a folder above itself, or several, would be walked for ever
+    const real = realpathSync(join(dir, folder))
+    if (seen.has(real)) return
+    seen.add(real)
+    for (const entry of readdirSync(real).sort()) {
+      if (++entries > MOST_ENTRIES) return
       const name = folder === '' ? entry : `${folder}/${entry}`
       if (entry.startsWith('.')) continue
       // following links: a mounted folder is made of them
       const found = statSync(join(dir, name), { throwIfNoEntry: false })
       if (found?.isDirectory()) {
-        if (depth < DEEPEST) walk(name, depth + 1)
+        if (!isInside(dir, name)) complain(`${label}/${name}`, 'file-outside', OUTSIDE)
+        else if (depth < DEEPEST) walk(name, depth + 1)
         else complain(`${label}/${name}`, 'too-deep', 'folders nest too deep')
       } else if (entry.endsWith('.yaml')) files.push(name)
       else if (entry.endsWith('.yml'))
@@ -43,20 +68,36 @@ export function listFiles(dir: string): { files: string[]; label: string; proble
       `folder cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unreadable'})`,
     )
   }
-  if (files.length > MOST_FILES) complain(label, 'too-many-files', `folder holds more than ${MOST_FILES} files`)
-  const byPath = (a: string, b: string) => (a < b ? -1 : 1)
+  if (files.length > MOST_FILES || entries > MOST_ENTRIES)
+    complain(label, 'too-many-files', `folder holds more than ${MOST_FILES} files, or ${MOST_ENTRIES} entries`)
   return { files: files.slice(0, MOST_FILES).sort(byPath), label, problems }
 }
 
+const byPath = (a: string, b: string) => (a < b ? -1 : 1)
+const OUTSIDE = 'is a link that leads out of the policy folder'
+
+/** ATTACK: a link of a folder that somebody else wrote would have us print, or publish, any file that we may read. */
+function isInside(dir: string, name: string): boolean {
+  const way = relative(realpathSync(dir), realpathSync(join(dir, name)))
+  return way !== '..' && !way.startsWith(`..${sep}`) && !isAbsolute(way)
+}
+
 /** The text of one file of the folder, or the problem with it. */
-export function readText(dir: string, label: string, name: string): { text?: string; problem?: Problem } {
+export function readText(from: PolicyFolder, label: string, name: string): { text?: string; problem?: Problem } {
   const problem = (code: string, message: string) => ({
     problem: { file: `${label}/${name}`, line: 1, column: 1, code, message },
   })
+  if (typeof from !== 'string') {
+    const text = from.files.get(name)
+    return text === undefined ? problem('file-unreadable', 'file cannot be read (ENOENT)') : { text }
+  }
   try {
-    const path = join(dir, name)
-    const { size } = statSync(path)
-    if (size > LARGEST_FILE) return problem('file-too-large', `file is larger than ${LARGEST_FILE} bytes`)
+    const path = join(from, name)
+    const found = statSync(path)
+    // a pipe would be waited for
+    if (!found.isFile()) return problem('file-unreadable', 'is no file')
+    if (!isInside(from, name)) return problem('file-outside', OUTSIDE)
+    if (found.size > LARGEST_FILE) return problem('file-too-large', `file is larger than ${LARGEST_FILE} bytes`)
     return { text: new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(path)) }
   } catch (error) {
     if (error instanceof TypeError) return problem('not-utf-8', 'file is not UTF-8 text')

@@ -3,7 +3,7 @@ import type { Problem } from '#config'
 import { sha256Version } from '#core/digest'
 import { nearest } from '#core/nearest'
 import type { PolicyDocument } from './documents.ts'
-import { listFiles, readText } from './folder.ts'
+import { listFiles, type PolicyFiles, type PolicyFolder, readText } from './folder.ts'
 import type { Mention, Policies, Policy, Rule } from './policies.ts'
 import { type Reading, readDocument } from './reading.ts'
 import { joinNeeds, type Need, type Needs } from './signals.ts'
@@ -16,10 +16,15 @@ import { createCountryZone, createZone, parseRange, type Range, type Zone } from
 
 /**
  * Every `*.yaml` below `dir`, sorted by path. All problems at once, in the order of files and lines; never throws for
- * what a person wrote. `policies` is absent when there is any problem.
+ * what a person wrote. `policies` is absent when there is any problem. `files` is everything that was read, whole or not.
  */
-export function loadPolicies(dir: string): { policies?: Policies; problems: Problem[] } {
+export function loadPolicies(dir: PolicyFolder): {
+  policies?: Policies
+  problems: Problem[]
+  files: PolicyFiles
+} {
   const { files, label, problems } = listFiles(dir)
+  const read = new Map<string, string>()
   const hashes: string[] = []
   const readings: Reading[] = []
   const siteRows: SiteRow[] = []
@@ -28,6 +33,7 @@ export function loadPolicies(dir: string): { policies?: Policies; problems: Prob
     const { text, problem } = readText(dir, label, name)
     if (problem) problems.push(problem)
     if (text === undefined) continue
+    read.set(name, text)
     hashes.push(`${name} ${sha256Version(text)}`)
     readings.push(readDocument(`${label}/${name}`, text))
   }
@@ -46,6 +52,7 @@ export function loadPolicies(dir: string): { policies?: Policies; problems: Prob
         reading.problem(path, 'file-unreadable', `names \`${file.slice(0, 200)}\`: ${problem!.message}`),
       )
     }
+    read.set(name, text)
     hashes.push(`${name} ${sha256Version(text)}`)
     const sites = readSites(`${label}/${name}`, text, openZone)
     problems.push(...sites.problems)
@@ -75,7 +82,7 @@ export function loadPolicies(dir: string): { policies?: Policies; problems: Prob
     }
   }
   problems.push(...checkNames(readings))
-  if (problems.length > 0) return { problems: sorted(problems) }
+  if (problems.length > 0) return { problems: sorted(problems), files: { label, files: read } }
 
   const strengths = createStrengths(combinations)
   const list = readings.flatMap((reading) =>
@@ -101,7 +108,7 @@ export function loadPolicies(dir: string): { policies?: Policies; problems: Prob
     needsOf: (name: string | undefined) => judged.get(name ?? '') ?? NOTHING,
     ...(baseline && { baseline }),
   })
-  return { policies, problems }
+  return { policies, problems, files: { label, files: read } }
 }
 
 /** Groups and apps are not in any file: whether they exist is for the check to say. */

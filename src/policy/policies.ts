@@ -66,6 +66,7 @@ export interface Policies {
   /** Names of all strengths, the built-in ones first: what `acr_values` may name. */
   readonly strengths: readonly string[]
   readonly strengthTable: Strengths
+  /** The named networks. */
   readonly zones: ReadonlyMap<string, Zone>
   readonly mentions: readonly Mention[]
   readonly sites: Sites

@@ -12,6 +12,7 @@
  * - `terms.ts` `wanted.ts`        what is asked, which of two is stricter, and what a request adds
  * - `check/`                      what would hurt in policies that are sound as files: tried out, never guessed
  * - `suggest/`                    the smallest change with which a request would pass
+ * - `diff.ts` `enforcing.ts`     what two sets of files differ in; a set with a rule of mode `report` in force
  * - `facts.ts` `scene.ts`         the input; `decide.ts` `decision.ts` the output; `tests.ts` the tests in the files
  *
  * To add a condition: its file in `conditions/` with its samples, a line in `conditions/list.ts`, its facts in `facts.ts`.
@@ -19,11 +20,16 @@
 export { checkPolicies } from './check/check.ts'
 export type { Finding, Severity } from './check/finding.ts'
 export type { HouseFacts } from './check/house.ts'
+export { CONSOLE_POLICY } from './check/lockout.ts'
+export { COUNTRIES } from './countries.ts'
 export { decide } from './decide.ts'
 export type { Decision, Outcome, Reported, RuleTrace } from './decision.ts'
+export { type Detail, diffPolicies, type PolicyChange } from './diff.ts'
 export type { Words } from './documents.ts'
+export { enforcing } from './enforcing.ts'
 export { FACTOR_NAMES } from './factors.ts'
 export { type Authenticated, FACTS_VERSION, type Facts, parseFacts, readFacts } from './facts.ts'
+export type { PolicyFiles, PolicyFolder } from './folder.ts'
 export { loadPolicies } from './load.ts'
 export { mergePlaces } from './places.ts'
 export type { Policies, Policy, Rule } from './policies.ts'

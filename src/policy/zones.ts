@@ -6,6 +6,8 @@ export interface Zone {
   readonly name: string
   /** None where it is a zone of countries. */
   readonly ranges: readonly Range[]
+  /** An address that is in it; empty for countries. */
+  readonly sample: string
   /** Whatever is in these countries; there is no range then. */
   readonly countries?: ReadonlySet<string>
   /** The address must be in plain form. */
@@ -36,7 +38,7 @@ export function createZone(name: string, ranges: readonly Range[]): Zone {
   const list = new BlockList()
   for (const { address, bits } of ranges) list.addSubnet(address, bits, isIPv4(address) ? 'ipv4' : 'ipv6')
   const contains = (address: string) => list.check(address, isIPv4(address) ? 'ipv4' : 'ipv6')
-  return Object.freeze({ name, ranges, contains })
+  return Object.freeze({ name, ranges, sample: ranges[0]?.address ?? '', contains })
 }
 
 /** The first address of each range and the one behind its last: between two of these nothing changes. */
@@ -51,4 +53,4 @@ export function edgesOf({ ranges }: Zone): string[] {
 }
 
 export const createCountryZone = (name: string, countries: readonly string[]): Zone =>
-  Object.freeze({ name, ranges: [], countries: new Set(countries), contains: () => false })
+  Object.freeze({ name, ranges: [], sample: '', countries: new Set(countries), contains: () => false })

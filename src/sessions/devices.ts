@@ -28,6 +28,8 @@ export interface Devices {
    * somebody else signed in on is as good as unknown. One read.
    */
   find(cookie: string | undefined, personId?: string): Promise<Device | undefined>
+  /** The device that a living session says it is on, while it is known for that person. One read. */
+  byId(deviceId: string, personId: string): Promise<Device | undefined>
   /**
    * Makes the device known for the person; a browser that has none yet gets one. `until`: a verified second factor is
    * not asked again before; leaving it out leaves an earlier trust as it is. Answers the value to set as cookie, which
@@ -149,6 +151,11 @@ export function openDevices({
   return Object.freeze({
     cookieName: cookieName ?? 'portico-device',
     find,
+
+    async byId(deviceId: string, personId: string) {
+      const row = (await knownDevice([deviceId, personId])).rows[0]
+      return row && toDevice(row)
+    },
 
     async remember(
       cookie: string | undefined,

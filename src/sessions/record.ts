@@ -34,6 +34,7 @@ export interface Session {
   readonly endsAt: Instant
   /** The newest proof of each factor. */
   readonly authenticated: readonly Proof[]
+  /** Where the person was seen last: on which known device, and from which address. */
   readonly deviceId?: string
   readonly address: string
   readonly userAgent?: string
@@ -84,6 +85,21 @@ export const isAlive = (row: Row, now: Instant): boolean => row.ended === undefi
 export function seen(row: Row, now: Instant): Row {
   const idleEndsAt = Math.min(now + row.idle, row.session.endsAt)
   return { ...row, session: { ...row.session, lastSeenAt: now, idleEndsAt } }
+}
+
+/** Where somebody is seen: absent is a device that they are not known on. */
+export interface Place {
+  readonly deviceId: string | undefined
+  readonly address: string
+}
+
+export const isAt = (session: Session, { deviceId, address }: Place): boolean =>
+  session.deviceId === deviceId && session.address === address
+
+/** The row with another place. */
+export function at(row: Row, { deviceId, address }: Place): Row {
+  const { deviceId: _before, ...session } = row.session
+  return { ...row, session: { ...session, address, ...(deviceId === undefined ? {} : { deviceId }) } }
 }
 
 /** INVARIANT: limits only ever shorten. Undefined when they change nothing. */

@@ -7,10 +7,13 @@ import type { Storage } from '#storage'
 import { createEnding, type EndListener } from './ending.ts'
 import { mint, newId, opens, readHandle } from './handle.ts'
 import {
+  at,
   isAlive,
+  isAt,
   type Limits,
   limited,
   newestProofs,
+  type Place,
   type Proof,
   type Row,
   type Session,
@@ -61,8 +64,11 @@ export interface Sessions {
   raise(session: Session, proofs: readonly Proof[], limits?: Limits): Promise<OpenedSession>
   /** Shortens, never prolongs. @throws Refusal `session-unknown` when it is over already */
   limit(session: Session, limits: Limits): Promise<Session>
-  /** Says that the person did something. Writes at most once a minute (a quarter of a shorter idle time). */
-  touch(session: Session): Promise<void>
+  /**
+   * Says that the person did something, and where. Writes at most once a minute (a quarter of a shorter idle time), and
+   * when the place is another one.
+   */
+  touch(session: Session, place?: Place): Promise<void>
   /** Notes that an app was opened, so that it hears of the end. Writes only what is new. */
   addApp(session: Session, app: string, sid: string): Promise<Session>
   byId(id: string): Promise<Session | undefined>
@@ -161,10 +167,15 @@ export function openSessions({ storage, clock, log, audit, defaults, cookieName 
       return row.session
     },
 
-    async touch(session: Session) {
-      const due = (of: Session, idle: Millis) => clock.now() - of.lastSeenAt >= Math.min(TOUCH, idle / 4)
+    async touch(session: Session, place?: Place) {
+      const moved = (of: Session) => place !== undefined && !isAt(of, place)
+      const due = (of: Session, idle: Millis) => moved(of) || clock.now() - of.lastSeenAt >= Math.min(TOUCH, idle / 4)
       if (!due(session, session.idleEndsAt - session.lastSeenAt)) return
-      await shelf.change(session.id, (last) => (due(last.session, last.idle) ? seen(last, clock.now()) : undefined))
+      await shelf.change(session.id, (last) => {
+        if (!due(last.session, last.idle)) return undefined
+        const active = seen(last, clock.now())
+        return place ? at(active, place) : active
+      })
     },
 
     async addApp(session: Session, app: string, sid: string) {

@@ -1,144 +1,26 @@
 /** The requests of a conversation: find where somebody stands, take a form, show the next page. */
-import type { Question, Verdict } from '#access'
-import type { App } from '#catalog'
 import { randomId } from '#core/random'
 import { Refusal } from '#core/refusal'
-import type { Person } from '#directory'
 import type { FactorKind } from '#factors'
 import { type Answer, type PageRequest, redirect, type SetCookie } from '#http'
-import { browserName, choiceView, expiredView } from '#pages'
-import type { Device, Proof, Session } from '#sessions'
-import { nextStep, possibleWays, rememberDays, type Situation, type StepName } from './dispatch.ts'
-import { browserHash, type Changes, type Errand, pathOf } from './errand.ts'
-import { countFailure, countPrompt, keepSignIn } from './past.ts'
-import { establish, rememberDevice } from './proved.ts'
+import { choiceView, expiredView } from '#pages'
+import { nextStep, possibleWays, type StepName } from './dispatch.ts'
+import { browserHash, type Errand, pathOf } from './errand.ts'
+import { createOutcomes } from './outcome.ts'
+import { countFailure, countPrompt } from './past.ts'
+import { createPlaces, type Place } from './place.ts'
 import type { SigninRooms } from './rooms.ts'
 import { around, who } from './steps/common.ts'
 import { STEPS } from './steps/list.ts'
 import type { Outcome, Scene } from './steps/step.ts'
 
-/** Where somebody stands: a situation, and what the host needs besides. */
-interface Place extends Situation {
-  readonly app: App | undefined
-  readonly person: Person | undefined
-  readonly device: Device | undefined
-  /** The session of this browser, also where it does not count for the errand. */
-  readonly current: Session | undefined
-}
-
 const BROWSER_COOKIE = 'portico-browser'
-const SECOND_FACTORS: readonly FactorKind[] = ['passkey', 'totp']
 
 export function createConversation(rooms: SigninRooms) {
-  const { access, people, factors, sessions, devices, catalog, presenter, errands } = rooms
-
-  /** `decide` is `ask` where the person is told something by it, `preview` where only the way on is chosen. */
-  async function placeOf(
-    request: PageRequest,
-    errand: Errand,
-    decide: (question: Question) => Promise<Verdict>,
-    now?: { session: Session },
-  ): Promise<Place> {
-    const current = now?.session ?? (await sessions.find(request.cookies.get(sessions.cookieName)))
-    const session = errand.somebodyElse ? undefined : current
-    const person = session ? await people.byId(session.personId) : undefined
-    const device = session ? await devices.find(request.cookies.get(devices.cookieName), session.personId) : undefined
-    const app = errand.app === undefined ? undefined : await catalog.apps.find(errand.app)
-    if (errand.app !== undefined && !app) throw new Refusal('app-unknown', 'app of an errand')
-    const verdict = await decide({
-      kind: errand.kind,
-      app,
-      ...(errand.policy ? { policy: errand.policy } : {}),
-      ...(errand.wanted ? { wanted: errand.wanted } : {}),
-      session,
-      person,
-      device,
-      address: request.address,
-      startedAt: session && errand.session === session.id ? errand.startedAt : rooms.clock.now(),
-    })
-    const alive = verdict.person ? session : undefined
-    const own = alive ? await factors.enrolled(alive.personId) : []
-    const enrolled = [...new Set(own.filter(({ left }) => left !== 0).map(({ kind }) => kind))]
-    const enrollable =
-      alive && verdict.outcome === 'challenge'
-        ? await enrollableNow(request, { errand, session: alive, device, enrolled, verdict })
-        : []
-    return {
-      now: rooms.clock.now(),
-      errand,
-      session: alive,
-      verdict,
-      enrolled,
-      enrollable,
-      app,
-      person: verdict.person,
-      device,
-      current,
-    }
-  }
-
-  /** Only what would help, only where the policy for accounts allows adding it, never beside a second factor that exists. */
-  async function enrollableNow(
-    request: PageRequest,
-    at: {
-      errand: Errand
-      session: Session
-      device: Device | undefined
-      enrolled: readonly FactorKind[]
-      verdict: Verdict
-    },
-  ) {
-    // ATTACK: with a stolen password one could add a second factor of one's own instead of giving the person's
-    if (at.enrolled.some((kind) => SECOND_FACTORS.includes(kind) || kind === 'recovery-code')) return []
-    const helpful = SECOND_FACTORS.filter((kind) =>
-      at.verdict.decision.missing.some(
-        (combination) =>
-          combination.includes(kind) &&
-          combination.every((one) => one === kind || at.enrolled.includes(one as FactorKind)),
-      ),
-    )
-    if (helpful.length === 0) return []
-    const { session, device, errand } = at
-    const allowed = await access.preview({
-      kind: 'account',
-      policy: 'account',
-      session,
-      device,
-      address: request.address,
-      startedAt: errand.startedAt,
-    })
-    return allowed.outcome === 'allow' ? helpful : []
-  }
-
-  function sceneOf(request: PageRequest, place: Place, refusal?: Scene['refusal'], knownDevice = false): Scene {
-    const username = place.session ? place.person?.username : place.errand.username
-    return {
-      ...place,
-      request,
-      messages: presenter.messages(request),
-      factors,
-      username,
-      personName: place.person?.name,
-      knownDevice: place.device !== undefined || knownDevice,
-      support: rooms.support,
-      // ATTACK: a stranger is not told from where, or when, it would open
-      suggestion: () => (place.session ? access.suggest(place.verdict, place.enrolled) : undefined),
-      ...(refusal ? { refusal } : {}),
-    }
-  }
-
-  /**
-   * Whether this browser is known to whoever is about to show who they are. An outsider who hammers a name shares no
-   * limit with that person's own device (docs/limits.md).
-   */
-  async function knowsDevice(request: PageRequest, { session, errand }: Place): Promise<boolean> {
-    const cookie = request.cookies.get(devices.cookieName)
-    if (session || cookie === undefined || errand.username === undefined) return false
-    // ATTACK: any text for a cookie would have directories asked for any name, as often as somebody likes
-    if (!(await devices.find(cookie))) return false
-    const person = await people.find(errand.username).catch(() => undefined)
-    return person !== undefined && (await devices.find(cookie, person.id)) !== undefined
-  }
+  const { access, catalog, presenter, errands } = rooms
+  const places = createPlaces(rooms)
+  const { placeOf, sceneOf, knowsDevice } = places
+  const { leave, carryOut } = createOutcomes(rooms, places)
 
   async function show(
     request: PageRequest,
@@ -172,78 +54,6 @@ export function createConversation(rooms: SigninRooms) {
     ...who(scene),
     ways: possibleWays(scene).map((kind) => ({ way: kind, kind })),
   })
-
-  /** Back to where the errand came from; that door asks again. */
-  async function leave(request: PageRequest, place: Place, cookies: readonly SetCookie[]): Promise<Answer> {
-    const { errand, session, verdict, device } = place
-    if (!session || verdict.outcome !== 'allow') {
-      await errands.save(errand)
-      return redirect(errand.returnTo, cookies)
-    }
-    const trustDays = errand.remember && errand.raised ? rememberDays(verdict) : undefined
-    const label = browserName(presenter.messages(request), request.headers['user-agent']) ?? ''
-    const known = await rememberDevice(rooms, { request, device, personId: session.personId, label, trustDays })
-    await keepSignIn(rooms, place, session, request.address)
-    await errands.save(errand.outcome ? errand : errands.changed(errand, { outcome: 'done' }))
-    return redirect(errand.returnTo, [...cookies, ...known])
-  }
-
-  /** What a form amounted to, carried out. Answers where somebody then stands; the errand is still to be saved. */
-  async function carryOut(
-    request: PageRequest,
-    place: Place,
-    outcome: Outcome,
-  ): Promise<{ place: Place; cookies: readonly SetCookie[] }> {
-    const { errand } = place
-    let session: Session | undefined
-    let cookies: readonly SetCookie[] = []
-    let changes: Changes
-    switch (outcome.kind) {
-      case 'identified':
-        changes = { username: outcome.username }
-        break
-      case 'way':
-        changes = { way: outcome.way }
-        break
-      case 'enrolling':
-        changes = { enrolling: outcome.factor }
-        break
-      case 'ended':
-        changes = { outcome: outcome.outcome, by: place.session?.personId }
-        break
-      case 'enrolled':
-      case 'proved': {
-        const { proof } = outcome
-        const personId = outcome.kind === 'proved' ? outcome.personId : place.session!.personId
-        if (proof) {
-          await mayBegin(personId, proof)
-          const device = await devices.find(request.cookies.get(devices.cookieName), personId)
-          const about = { request, current: place.current, device, personId, proof }
-          ;({ session, cookies } = await establish(rooms, about))
-        }
-        const remember = outcome.kind === 'proved' && outcome.remember
-        changes = {
-          somebodyElse: false,
-          // ATTACK: a password with the box of another page must not prolong what a second factor was given for
-          raised: place.session !== undefined && (errand.raised || proof?.factor !== 'password'),
-          ...(session ? { session: session.id } : {}),
-          ...(remember ? { remember } : {}),
-        }
-      }
-    }
-    const changed = errands.changed(errand, changes)
-    const next = await placeOf(request, changed, access.preview, session && { session })
-    // ATTACK: switched off between the check and the start, the session must not wait for the day they come back
-    if (session && !next.session) await sessions.end(session.id, 'person-disabled', 'system')
-    return { place: next, cookies }
-  }
-
-  /** A password was checked by the person's directory; for everything else that directory is asked now. */
-  async function mayBegin(personId: string, proof: Proof): Promise<void> {
-    const person = proof.factor === 'password' ? await people.byId(personId) : await people.refresh(personId)
-    if (!person || person === 'gone' || person.disabled)
-      throw new Refusal('person-disabled', 'sign-in of somebody switched off')
-  }
 
   /**
    * The browser that answers an errand first is the only one that may go on with it. Looking at it binds nothing yet: of
@@ -322,12 +132,12 @@ export function createConversation(rooms: SigninRooms) {
       return redirect(pathOf(place.errand), cookies)
     },
   }
+}
 
-  function wayOf(scene: Scene, way: string | undefined): FactorKind {
-    const known = possibleWays(scene).find((kind) => kind === way)
-    if (!known) throw new Refusal('factor-unknown', 'way is not offered')
-    return known
-  }
+function wayOf(scene: Scene, way: string | undefined): FactorKind {
+  const known = possibleWays(scene).find((kind) => kind === way)
+  if (!known) throw new Refusal('factor-unknown', 'way is not offered')
+  return known
 }
 
 /** While nobody is signed in, the steps before are as good as the current one: people go back and correct a name. */

@@ -7,7 +7,9 @@
  * the errand came from, and that door asks again before it lets anyone in.
  *
  * - `errand.ts`       what was wanted, and how far it has come      - `dispatch.ts` the one place that chooses the next step
- * - `conversation.ts` the requests                                  - `proved.ts`   from a proof to a session
+ * - `conversation.ts` the requests                                  - `place.ts`    where somebody stands
+ * - `outcome.ts`      what a form amounted to, carried out          - `proved.ts`   from a proof to a session
+ * - `past.ts`         what a sign-in adds to a person's past
  * - `steps/list.ts`   the steps, a file each                        - `reasons.ts`  why somebody is asked
  * - `help.ts`         what would help them
  */

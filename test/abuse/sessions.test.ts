@@ -1,6 +1,10 @@
 /** Sessions: not fixed, not kept alive, not mixed up, and not used from another site. */
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { loadSettings } from '#config'
+import { silentLog } from '#core/log'
 import { formOf } from '../../demo/browser.ts'
+import { openHouse } from '../../src/house.ts'
 import { type Gateway, PASSWORD, startGateway } from '../support/gateway.ts'
 import { POLICIES } from '../support/policies.ts'
 import { atCallback, typePassword } from '../support/relying-party.ts'
@@ -145,6 +149,31 @@ describe('a session that is over', () => {
     const answer = await half.submit(formOf(asked, 'password'), { password: PASSWORD })
     expect(answer.status).toBe(400)
     expect(half.jar.has('portico-session')).toBe(false)
+  })
+
+  test('is not begun with a password that was changed while it was checked', async () => {
+    const { people: directory, sessions } = gateway.server.house
+    const { settings } = loadSettings(join(gateway.folder, 'portico.yaml'), {})
+    // another process on the same database, with a queue of its own for hashes
+    const other = await openHouse({ settings: settings!, folder: gateway.folder, clock, log: silentLog })
+    const one = await somebody()
+    const browser = browserAt()
+    const page = await identify(browser, appAddress(gateway, 'web'), one.username)
+    const line = Array.from({ length: 40 }, () => directory.verifyPassword('nobody', PASSWORD))
+    const inLine = () => {
+      const { done, running, waiting } = directory.load()
+      return done + running + waiting
+    }
+    const before = inLine()
+    const sent = browser.submit(formOf(page, 'password'), { password: PASSWORD })
+    // the old password has been read and stands in line
+    while (inLine() === before) await new Promise((resolve) => setImmediate(resolve))
+    clock.at += 1
+    await other.people.setPassword(one.id, 'another lamp post in the rain', 'test')
+    expect(directory.load().waiting).toBeGreaterThan(0)
+    await Promise.all([sent, ...line])
+    expect(await sessions.ofPerson(one.id)).toEqual([])
+    await other.close()
   })
 
   test('opens nothing elsewhere after the password was changed', async () => {

@@ -132,7 +132,7 @@ beforeAll(async () => {
     log: silentLog,
     people,
     sessions,
-    policies: openLivePolicies({ folder: policies, log: silentLog }),
+    policies: await openLivePolicies({ folder: policies, log: silentLog }),
     places: openPlaces({ file: join(folder, 'places.mmdb'), log: silentLog }),
     history,
   })
@@ -302,7 +302,7 @@ describe('the gate', () => {
       if (verdict.reference === undefined) continue
       const receipt = (await access.receipts.find(verdict.reference.toLowerCase().replace('-', ' ')))!
       expect(receipt.outcome).toBe(verdict.outcome)
-      expect(decide(access.policies.current(), receipt.facts)).toEqual(verdict.decision)
+      expect(decide(access.policies.current(), receipt.facts!)).toEqual(verdict.decision)
     }
   })
 })

@@ -67,7 +67,7 @@ beforeAll(async () => {
     log: silentLog,
     people: { byId: async () => undefined },
     sessions,
-    policies: openLivePolicies({ folder, log: silentLog }),
+    policies: await openLivePolicies({ folder, log: silentLog }),
     places,
     history,
   })

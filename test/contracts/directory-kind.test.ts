@@ -6,7 +6,7 @@ import { LOCAL, openHouse, type TestHouse } from '../directory/house.ts'
 import { type Slapd, startSlapd } from '../support/slapd.ts'
 
 interface Fixture {
-  /** Ready with: sam (groups care, staff), zoë, kim without a password. */
+  /** Ready with: sam (groups care, staff), zoë, kim (groups administrators, staff) without a password. */
   start(): Promise<void>
   end(): Promise<void>
   settings(): Directory
@@ -34,7 +34,7 @@ const FIXTURES: Record<Directory['kind'], Fixture> = {
         'cli',
       )
       await people.add({ username: 'zoë', name: 'Zoë Bakker', password: 'pässwörd of zoë' }, 'cli')
-      await people.add({ username: 'kim', name: 'Kim' }, 'cli')
+      await people.add({ username: 'kim', name: 'Kim', groups: ['administrators', 'staff'] }, 'cli')
     },
   },
   ldap: {
@@ -51,7 +51,7 @@ const FIXTURES: Record<Directory['kind'], Fixture> = {
           { uid: 'zoë', name: 'Zoë Bakker', password: 'pässwörd of zoë' },
           { uid: 'kim', name: 'Kim' },
         ],
-        { staff: ['sam', 'kim'], care: ['sam'] },
+        { staff: ['sam', 'kim'], care: ['sam'], administrators: ['kim'] },
       )
     },
     end: () => slapd.end(),
@@ -161,6 +161,19 @@ describe.each(Object.entries(FIXTURES))('a directory of kind %s', (kind, fixture
   test('known to be in no group is not the same as unknown', async () => {
     const { people } = await open()
     expect((await people.find('zoë'))?.groups).toEqual([])
+  })
+
+  test('administrators are made here: what another directory calls so makes none', async () => {
+    const { people } = await open()
+    const { id, groups } = (await people.find('kim')) as Person
+    expect(groups).toEqual(kind === 'local' ? ['administrators', 'staff'] : ['staff'])
+    expect((await people.list({ group: 'administrators' })).map((person) => person.id)).toEqual(
+      kind === 'local' ? [id] : [],
+    )
+    await people.addToGroup(id, 'administrators', 'cli')
+    expect(await people.refresh(id)).toMatchObject({ groups: ['administrators', 'staff'] })
+    await people.removeFromGroup(id, 'administrators', 'cli')
+    expect(await people.refresh(id)).toMatchObject({ groups: ['staff'] })
   })
 
   test('what is written into the name finds nobody and breaks nothing', async () => {

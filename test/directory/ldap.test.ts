@@ -1,5 +1,6 @@
 import { createConnection, createServer, type Socket } from 'node:net'
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
+import { directoryMigrations } from '#directory'
 import { BASE, type LdapSettings, type Slapd, startSlapd } from '../support/slapd.ts'
 import { LOCAL, openHouse, refusalOf } from './house.ts'
 
@@ -233,6 +234,94 @@ test('groups that cannot be found out are unknown, and keep their last value onc
     }),
   ]).catch(() => reopen([slapd.settings({ group_base_dn: 'ou=nowhere,dc=kestrel,dc=example' })]))
   expect(await broken.verifyPassword('sam', PASSWORD)).toMatchObject({ groups: ['ring', 'staff', 'testers'] })
+})
+
+test('a group that is or looks like administrators is left out however it is written and found; the operator is told once', async () => {
+  const written = [
+    'administrators',
+    'Administrators',
+    'ADMİNİSTRATORS',
+    'ａｄｍｉｎｉｓｔｒａｔｏｒｓ',
+    '𝐚𝐝𝐦𝐢𝐧𝐢𝐬𝐭𝐫𝐚𝐭𝐨𝐫𝐬',
+    'adminiſtratorſ',
+    'admin\u200bistrators',
+    '\u00a0administrators\u3000',
+    'administrators\u202e',
+    'admin\u3164istrators',
+    '\ufff9administrators',
+    'administrators \u200b',
+    'ádministrators',
+  ]
+  // other groups, which give nothing: names are compared exactly
+  const others = ['administratorѕ', 'cn=administrators', 'it/administrators', 'administrators/it', 'administrator']
+  const all = [...written, ...others]
+  const server = await startSlapd(
+    [{ uid: 'ada', name: 'Ada' }],
+    Object.fromEntries(all.map((_, i) => [`group ${i}`, i === 0 ? [`cn=group 1,ou=groups,${BASE}`] : ['ada']])),
+  )
+  onTestFinished(() => server.end())
+  await server.modify(
+    all
+      .map(
+        (name, i) =>
+          `dn: cn=group ${i},ou=groups,${BASE}\nchangetype: modify\nadd: description\ndescription:: ${Buffer.from(name).toString('base64')}\n`,
+      )
+      .join('\n'),
+  )
+  const settings = server.settings()
+  const { people, said } = await openHouse([
+    {
+      ...settings,
+      // the first one holds the person through another group only
+      group_filter: `(&(objectClass=groupOfNames)(|(member={dn})(member=cn=group 1,ou=groups,${BASE})))`,
+      attributes: { ...settings.attributes, group: 'description' },
+    },
+  ])
+  const ada = (await people.find('ada'))!
+  expect(ada.groups).toEqual([...others].sort())
+  await people.refresh(ada.id)
+  const warnings = said.filter((line) => line.includes('directory-administrators-ignored'))
+  expect(warnings).toEqual([JSON.stringify(['directory-administrators-ignored', { directory: 'staff' }, 'undefined'])])
+  expect((await people.test('staff', 'ada')).at(-1)?.say).toBe(
+    `${[...others].sort().join(', ')}; administrators is left out: it is given in Portico only`,
+  )
+})
+
+test('somebody stored as administrator because of a directory is none after the update, and none after the next refresh', async () => {
+  const server = await startSlapd([{ uid: 'ada', name: 'Ada' }], { administrators: ['ada'], staff: ['ada'] })
+  onTestFinished(() => server.end())
+  const house = await openHouse([server.settings()])
+  const { id } = (await house.people.find('ada'))!
+  const { records } = house.storage
+  const db = records.withTables<{
+    people: { id: string; groups: string }
+    memberships: { person_id: string; group_name: string; source: string }
+  }>()
+  const taint = async () => {
+    await db
+      .insertInto('memberships')
+      .values(
+        ['administrators', 'Administrators'].map((group_name) => ({ person_id: id, group_name, source: 'staff' })),
+      )
+      .execute()
+    const groups = JSON.stringify(['Administrators', 'administrators', 'staff'])
+    await db.updateTable('people').set({ groups }).where('id', '=', id).execute()
+  }
+  await taint()
+  expect(await house.people.refresh(id)).toMatchObject({ groups: ['staff'] })
+  expect(await house.people.groups()).toEqual([{ name: 'staff', members: 1 }])
+
+  const update = directoryMigrations.find(({ name }) => name === 'directory-002-administrators-from-here')!
+  await taint()
+  await update.up(records)
+  expect(await house.people.byId(id)).toMatchObject({ groups: ['staff'] })
+  expect(await house.people.groups()).toEqual([{ name: 'staff', members: 1 }])
+
+  // what was given here stays, with all that a directory says besides
+  await house.people.addToGroup(id, 'administrators', 'cli')
+  await taint()
+  await update.up(records)
+  expect(await house.people.byId(id)).toMatchObject({ groups: ['administrators', 'staff'] })
 })
 
 test('a server that accepts and then says nothing is given up in time', async () => {

@@ -228,6 +228,36 @@ describe('two processes on one database', () => {
   })
 })
 
+test.each(['listen', 'management'])(
+  'a first start that cannot listen leaves the link to the next one (%s)',
+  async (which) => {
+    const place = await makePlace()
+    const other = createServer()
+    try {
+      const taken = `127.0.0.1:${await freePort()}`
+      await new Promise<void>((resolve) => other.listen(Number(taken.split(':')[1]), '127.0.0.1', resolve))
+      const more = which === 'listen' ? { listen: taken } : { management: { listen: taken } }
+      const failed = portico(['serve', '--config', place.settings('taken.yaml', more)])
+      expect(await failed.exited).toBe(2)
+      expect(failed.out()).not.toContain('/claim/')
+
+      const serving = await started(place.config)
+      const link = /http:\S+\/claim\/\S+/.exec(serving.out())?.[0]
+      expect(link, serving.out()).toBeDefined()
+      expect((await fetch(link!)).status).toBe(200)
+      expect(await serving.stop()).toBe(0)
+      // one that was printed is the only one
+      const again = await started(place.config)
+      expect(again.out()).not.toContain('/claim/')
+      expect(again.out()).toContain('portico people add')
+    } finally {
+      other.close()
+      for (const serving of open.splice(0)) await serving.stop()
+      place.remove()
+    }
+  },
+)
+
 test('of two first starts at once one makes the claim, the master key and the signing keys', async () => {
   const place = await makePlace()
   try {

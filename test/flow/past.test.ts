@@ -152,7 +152,11 @@ interface Decided {
 /** The receipts of this person, the last one first. */
 async function receiptsOf({ id }: Pick<Hired, 'id'>, { server } = gateway): Promise<Decided[]> {
   const receipts = createReceipts(server.house.storage, clock, server.house.keys.derive(RECEIPT_KEY))
-  return (await receipts.ofPerson(id, 20)).map(({ facts, outcome, rule }) => ({ facts, outcome, rule: rule ?? null }))
+  return (await receipts.ofPerson(id, 20)).map(({ facts, outcome, rule }) => ({
+    facts: facts!,
+    outcome,
+    rule: rule ?? null,
+  }))
 }
 const lastReceipt = async (hired: Pick<Hired, 'id'>, of = gateway) => (await receiptsOf(hired, of))[0]!
 

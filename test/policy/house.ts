@@ -7,15 +7,20 @@ import { type Decision, decide, type Facts, loadPolicies, type Policies } from '
 /** Runs `use` on a folder with these files; texts as they are, anything else as JSON, which is YAML too. */
 export function inFolder<T>(files: Readonly<Record<string, unknown>>, use: (dir: string) => T): T {
   const dir = join(mkdtempSync(join(tmpdir(), 'portico-policy-')), 'policies')
+  const remove = () => rmSync(dirname(dir), { recursive: true, force: true })
   try {
     mkdirSync(dir)
     for (const [name, content] of Object.entries(files)) {
       mkdirSync(dirname(join(dir, name)), { recursive: true })
       writeFileSync(join(dir, name), typeof content === 'string' ? content : JSON.stringify(content))
     }
-    return use(dir)
-  } finally {
-    rmSync(dirname(dir), { recursive: true, force: true })
+    const result = use(dir)
+    if (result instanceof Promise) return result.finally(remove) as T
+    remove()
+    return result
+  } catch (error) {
+    remove()
+    throw error
   }
 }
 

@@ -20,6 +20,14 @@ test('a device is known for the person who passed on it and for nobody else', as
   expect(await house.devices.find('nonsense', 'p1')).toBeUndefined()
 })
 
+test('the device of a session is found without its cookie, for the person that it is known for and until it is forgotten', async () => {
+  const { device } = await house.devices.remember(undefined, 'p1', { label, until: START + days(30) })
+  expect(await house.devices.byId(device.id, 'p1')).toEqual(device)
+  expect(await house.devices.byId(device.id, 'p2')).toBeUndefined()
+  await house.devices.forget('p1', device.id, 'p1')
+  expect(await house.devices.byId(device.id, 'p1')).toBeUndefined()
+})
+
 test('a second person on the same browser shares the device and not the knowledge', async () => {
   const first = await house.devices.remember(undefined, 'p1', { label, until: START + days(30) })
   const second = await house.devices.remember(first.cookie, 'p2', { label })

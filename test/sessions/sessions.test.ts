@@ -106,6 +106,22 @@ describe('the ends of a session', () => {
     expect((await house.sessions.find(cookie))!.lastSeenAt).toBe(START + seconds(60))
   })
 
+  test('are written at once when the person is somewhere else, and then only once', async () => {
+    const { session, cookie } = await house.sessions.start({ ...about('p1'), deviceId: 'd1' })
+    house.time.now = START + seconds(1)
+    await house.sessions.touch(session, { address: session.address, deviceId: 'd1' })
+    expect((await house.sessions.find(cookie))!.lastSeenAt).toBe(START)
+    await house.sessions.touch(session, { address: '192.0.2.99', deviceId: undefined })
+    const moved = (await house.sessions.find(cookie))!
+    expect(moved).toMatchObject({ address: '192.0.2.99', lastSeenAt: START + seconds(1) })
+    expect(moved).not.toHaveProperty('deviceId')
+    house.time.now = START + seconds(2)
+    await house.sessions.touch(moved, { address: '192.0.2.99', deviceId: undefined })
+    expect(await house.sessions.find(cookie)).toEqual(moved)
+    await house.sessions.touch(moved, { address: '192.0.2.1', deviceId: 'd2' })
+    expect(await house.sessions.find(cookie)).toMatchObject({ address: '192.0.2.1', deviceId: 'd2' })
+  })
+
   test('stay usable when the idle time is shorter than that minute', async () => {
     const { session, cookie } = await house.sessions.start({ ...about('p1'), limits: { idle: seconds(40) } })
     house.time.now = START + seconds(15)

@@ -1,17 +1,34 @@
 /** `audit tail | search`. */
+import type { Receipt } from '#access'
 import { type AuditEntry, type AuditEvent, EVENTS } from '#audit'
-import type { Clock, Instant } from '#core/clock'
-import { parseDuration } from '#core/duration'
+import type { Instant } from '#core/clock'
 import { nearest } from '#core/nearest'
 import type { People, Person } from '#directory'
+import { moment, WRONG_MOMENT } from '../moment.ts'
 import type { Arguments, Context, Verb } from '../verb.ts'
 
 const MOST = 1000
 
-function line({ id: _id, at, event, ...fields }: AuditEntry): string {
+function line({
+  id: _id,
+  at,
+  event,
+  ...fields
+}: Omit<AuditEntry, 'id' | 'event'> & { id?: number; event: string }): string {
   const said = Object.entries(fields).map(([name, value]) => `${name}=${value}`)
   return [new Date(at).toISOString(), event.padEnd(22), ...said].join('  ').trimEnd()
 }
+
+/** A decision as a line of the same kind; it is kept with its facts, which `policy explain --receipt` shows. */
+const decisionOf = ({ at, reference, person, app, outcome, policy, rule, policies }: Receipt) => ({
+  at,
+  event: 'decision' as const,
+  ...Object.fromEntries(
+    Object.entries({ subject: person, app, receipt: reference, outcome, policy, rule, policies }).filter(
+      ([, value]) => value !== undefined,
+    ),
+  ),
+})
 
 /** 1 to 1000, or undefined after saying what is wrong. */
 function limitOf(args: Arguments, context: Context, usual: number): number | undefined {
@@ -21,14 +38,6 @@ function limitOf(args: Arguments, context: Context, usual: number): number | und
   if (limit >= 1 && limit <= MOST) return limit
   context.err(`--limit: expected a number from 1 to ${MOST}`)
   return undefined
-}
-
-/** `7d` ago, or a moment like `2026-11-22` or `2026-11-22T10:00:00Z`. */
-function moment(text: string, clock: Clock): Instant | undefined {
-  const ago = parseDuration(text)
-  if (ago !== undefined) return clock.now() - ago
-  const at = /^\d{4}-\d\d-\d\d(T[\d:.]+(Z|[+-]\d\d:\d\d))?$/.test(text) ? Date.parse(text) : Number.NaN
-  return Number.isNaN(at) ? undefined : at
 }
 
 const tail: Verb = {
@@ -49,9 +58,10 @@ const tail: Verb = {
 const search: Verb = {
   words: ['audit', 'search'],
   usage:
-    'audit search [--subject USERNAME|ID] [--actor ID] [--event E] [--app A] [--receipt REF] [--since 7d] [--until T] [--before N] [--limit N]',
+    'audit search [--subject USERNAME|ID] [--actor ID] [--event E] [--app A] [--receipt REF] [--since 7d] [--until T] [--before N] [--limit N] [--decisions]',
   summary: 'what happened to a person, an app or a decision, the newest first',
   options: ['subject', 'actor', 'event', 'app', 'receipt', 'since', 'until', 'before', 'limit'],
+  switches: ['decisions'],
   async run(args, context) {
     const limit = limitOf(args, context, 100)
     if (limit === undefined) return 2
@@ -67,7 +77,7 @@ const search: Verb = {
       if (written === undefined) continue
       const at = moment(written, context.clock)
       if (at === undefined) {
-        context.err(`--${name}: expected a length of time like 7d, or a moment like 2026-11-22T10:00:00Z`)
+        context.err(WRONG_MOMENT(name))
         return 2
       }
       moments[name] = at
@@ -77,19 +87,30 @@ const search: Verb = {
       context.err('--before: expected the id of an entry')
       return 2
     }
-    const { audit, people } = await context.open()
-    const subject = args.flag('subject')
-    const found = await audit.search({
-      // whoever was removed is in the trail under an id that is nobody's any more
-      subject: subject === undefined ? undefined : ((await personNamed(subject, people))?.id ?? subject),
+    const named = args.flag('subject')
+    if (args.has('decisions') && named === undefined) {
+      context.err('--decisions: say whose, by --subject')
+      return 2
+    }
+    const { audit, people, receipts } = await context.open()
+    // whoever was removed is in the trail under an id that is nobody's any more
+    const subject = named === undefined ? undefined : ((await personNamed(named, people))?.id ?? named)
+    const reference = args.flag('receipt')
+    const decided = [
+      ...(reference === undefined ? [] : [await receipts.find(reference)]),
+      ...(args.has('decisions') ? await receipts.ofPerson(subject!, limit) : []),
+    ].filter((receipt) => receipt !== undefined)
+    const events = await audit.search({
+      subject,
       actor: args.flag('actor'),
       app: args.flag('app'),
-      receipt: args.flag('receipt'),
+      receipt: reference,
       event: event as AuditEvent | undefined,
       before: before === undefined ? undefined : Number(before),
       ...moments,
       limit,
     })
+    const found = [...decided.map(decisionOf), ...events]
     context.print(found, () => (found.length > 0 ? found.map(line) : 'nothing found'))
     return found.length > 0 ? 0 : 1
   },

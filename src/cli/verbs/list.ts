@@ -1,5 +1,4 @@
 /** Every verb there is, in the order in which `portico help` shows them. */
-import { createReceipts, RECEIPT_KEY } from '#access'
 import type { Verb } from '../verb.ts'
 import { appsVerbs } from './apps.ts'
 import { auditVerbs } from './audit.ts'
@@ -10,13 +9,16 @@ import { groupsVerbs } from './groups.ts'
 import { keysVerbs } from './keys.ts'
 import { peopleVerbs } from './people.ts'
 import { createPolicyVerbs } from './policy.ts'
+import { policyDiffVerb } from './policy-diff.ts'
+import { policyVersionsVerbs } from './policy-versions.ts'
+import { reportVerbs } from './report.ts'
 import { sessionsVerbs } from './sessions.ts'
 
 export const VERBS: readonly Verb[] = [
   ...configVerbs,
-  ...createPolicyVerbs(({ storage, clock, keys }, reference) =>
-    createReceipts(storage, clock, keys.derive(RECEIPT_KEY)).find(reference),
-  ),
+  ...createPolicyVerbs(({ receipts }, reference) => receipts.find(reference)),
+  policyDiffVerb,
+  ...policyVersionsVerbs,
   ...appsVerbs,
   ...catalogVerbs,
   ...peopleVerbs,
@@ -25,4 +27,5 @@ export const VERBS: readonly Verb[] = [
   ...sessionsVerbs,
   ...keysVerbs,
   ...auditVerbs,
+  ...reportVerbs,
 ]

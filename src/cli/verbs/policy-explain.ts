@@ -1,12 +1,13 @@
 /** `policy explain`: the verdict with its whole trace, for people or as JSON. */
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
-import { gatherFacts } from '#access'
+import { gatherFacts, policiesOf } from '#access'
 import { formatProblem } from '#config'
 import { openPlaces } from '#context'
 import { silentLog } from '#core/log'
 import { type Decision, decide, type Facts, type Policies, readFacts, suggest } from '#policy'
 import type { Arguments, Context, House, Verb } from '../verb.ts'
+import { policiesInForce } from './policy-folder.ts'
 import { decisionLines, type Explained } from './policy-lines.ts'
 
 /** A stored decision, as `access/` keeps it. */
@@ -18,7 +19,8 @@ export interface StoredDecision {
   readonly rule: string | undefined
   /** Version of the policies that decided. */
   readonly policies: string
-  readonly facts: Facts
+  /** Undefined where the person was removed since, or where what is stored cannot be read. */
+  readonly facts: Facts | undefined
 }
 
 export type FindReceipt = (house: House, reference: string) => Promise<StoredDecision | undefined>
@@ -41,18 +43,22 @@ export function explainVerb(
         context.err(wrong)
         return 2
       }
-      const policies = readPolicies(args, context)
+      const reference = args.flag('receipt')
+      const receipt = reference === undefined ? undefined : await findReceipt(await context.open(), reference)
+      if (reference !== undefined && !receipt) {
+        context.err('there is no receipt with this reference')
+        return 2
+      }
+      const policies = await policiesFor(args, context, receipt, readPolicies)
       if (!policies) return 2
       const named = args.flag('policy')
       if (named !== undefined && !policies.find(named)) {
         context.err(`there is no policy \`${named}\`; known are ${policies.names.join(', ')}`)
         return 2
       }
-      const reference = args.flag('receipt')
-      const receipt = reference === undefined ? undefined : await findReceipt(await context.open(), reference)
-      if (reference !== undefined && !receipt) {
-        context.err('there is no receipt with this reference')
-        return 2
+      if (receipt && !receipt.facts) {
+        context.print({ receipt, decision: null }, () => [decidedLine(receipt), 'what was known then is gone'])
+        return 1
       }
       const facts = receipt ? receipt.facts : await readGiven(args, context, policies)
       if (!facts) return 2
@@ -151,13 +157,25 @@ async function gatherGiven(args: Arguments, context: Context, policies: Policies
 const placesFile = ({ settings, folder }: Context): string | undefined =>
   settings.geo.file === undefined ? undefined : resolve(folder, settings.geo.file)
 
+/** With `--policies` those; a receipt with the version that decided it, where that is stored; else those in force. */
+async function policiesFor(
+  args: Arguments,
+  context: Context,
+  receipt: StoredDecision | undefined,
+  readPolicies: (args: Arguments, context: Context) => Policies | undefined,
+): Promise<Policies | undefined> {
+  if (args.flag('policies') !== undefined) return readPolicies(args, context)
+  const then = receipt && (await policiesOf((await context.open()).versions, receipt.policies))
+  return then ?? (await policiesInForce(context)) ?? readPolicies(args, context)
+}
+
 function storedLines(receipt: StoredDecision, now: Decision): string[] {
   const same = receipt.policies === now.versions.policies
-  const when = new Date(receipt.at).toISOString()
-  const version = same ? 'the policies in force now' : `policies ${receipt.policies}, not those in force now`
-  return [
-    `${receipt.reference}  ${when}  ${receipt.outcome}  ${receipt.policy ?? 'no policy'} › ${receipt.rule ?? 'no rule'}`,
-    `decided by ${version}; decided again:`,
-    '',
-  ]
+  const version = same
+    ? 'these policies'
+    : `policies ${receipt.policies}, which are not stored and not those in force now`
+  return [decidedLine(receipt), `decided by ${version}; decided again:`, '']
 }
+
+const decidedLine = ({ reference, at, outcome, policy, rule }: StoredDecision): string =>
+  `${reference}  ${new Date(at).toISOString()}  ${outcome}  ${policy ?? 'no policy'} › ${rule ?? 'no rule'}`

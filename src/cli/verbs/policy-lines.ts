@@ -94,7 +94,7 @@ function conditionLines({ condition, wanted, seen, result, why, conditions }: Co
 }
 
 /** As a rule would write it: `[a, b]`, `{ outside: [a] }`. */
-function written(value: unknown): string {
+export function written(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(written).join(', ')}]`
   if (typeof value !== 'object' || value === null) return String(value)
   return `{ ${Object.entries(value)

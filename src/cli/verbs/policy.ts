@@ -1,14 +1,11 @@
 /** `policy check | test | explain`: the same loader and the same `decide` as the gate. */
-import { resolve } from 'node:path'
 import { formatProblem } from '#config'
 import { loadPolicies, type Policies, policyJsonSchema, runPolicyTests, type TestReport } from '#policy'
 import type { Arguments, Context, Verb } from '../verb.ts'
 import { checkVerb } from './policy-check.ts'
 import { explainVerb, type FindReceipt } from './policy-explain.ts'
-
-/** `--policies DIR` as it is written, so that problems name files the way the operator does; else the settings' folder. */
-const folderOf = (args: Arguments, context: Context): string =>
-  args.flag('policies') ?? resolve(context.folder, context.settings.policies)
+import { folderOf } from './policy-folder.ts'
+import { replayVerb, reportVerb } from './policy-replay.ts'
 
 /** The policies, or undefined after every problem has been printed. */
 export function readPolicies(args: Arguments, context: Context): Policies | undefined {
@@ -68,4 +65,6 @@ export const createPolicyVerbs = (findReceipt: FindReceipt): readonly Verb[] => 
   test,
   schema,
   explainVerb(readPolicies, findReceipt),
+  replayVerb(readPolicies),
+  reportVerb(readPolicies),
 ]

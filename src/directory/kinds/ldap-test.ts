@@ -5,6 +5,7 @@ import { TLSSocket } from 'node:tls'
 import type { Entry } from 'ldapts'
 import { stopwatch } from '#core/clock'
 import type { TestStep } from '../kind.ts'
+import { isAdministrators } from '../person.ts'
 import { type Connected, close, codeOf, openSocket, withConnection } from './ldap-connection.ts'
 import { toUpstream } from './ldap-entry.ts'
 import type { Ldap } from './ldap-use.ts'
@@ -114,11 +115,7 @@ export async function* testLdap(ldap: Ldap, username: string | undefined): Async
         fix: 'correct `attributes.id` and `attributes.username`, and let the service account read them',
       }
   yield { step: 'person', ok: person !== undefined, ms: 0, ...mapped }
-  const groups = await timed(
-    'groups',
-    () => use((c) => ldap.groups(c, entry, username)),
-    (all) => ({ say: all.length === 0 ? 'none' : all.join(', ') }),
-  )
+  const groups = await timed('groups', () => use((c) => ldap.groups(c, entry, username)), tellGroups)
   yield groups.step
 }
 
@@ -130,6 +127,13 @@ function tellFound(found: number, entry: Entry | undefined, username: string | u
   if (found > 1)
     return { say: 'more than one entry', fix: 'make `user_filter` narrower: one name must find one person' }
   return { say: 'an entry whose name is spelled otherwise', fix: 'use the exact spelling of the directory' }
+}
+
+/** The groups that are taken over, and whether there are others. */
+function tellGroups(all: readonly string[]): Told {
+  const taken = all.filter((group) => !isAdministrators(group))
+  const left = taken.length === all.length ? '' : '; administrators is left out: it is given in Portico only'
+  return { say: `${taken.join(', ') || 'none'}${left}` }
 }
 
 /** Connects without TLS and hangs up: so a closed port and a wrong certificate are two different lines. */

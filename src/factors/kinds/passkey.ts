@@ -101,6 +101,7 @@ function create({ storage, clock, issuer, organisation }: FactorParts): Factor {
         createdAt: Number(row.created_at),
         ...(row.last_used_at === null ? {} : { lastUsedAt: Number(row.last_used_at) }),
         backedUp: row.backed_up === 1,
+        hardware: row.device_type === 'singleDevice',
       }))
     },
 

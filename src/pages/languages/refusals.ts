@@ -231,6 +231,11 @@ const TRANSLATED: Readonly<Record<RefusalCode, Readonly<Record<Exclude<Language,
     de: 'Ein Benutzername hat Buchstaben, Ziffern und . _ @ + - und keine Leerzeichen und beginnt mit einem Buchstaben oder einer Ziffer.',
     ru: 'В имени пользователя могут быть буквы, цифры и . _ @ + - без пробелов, первой стоит буква или цифра.',
   },
+  'version-unknown': {
+    nl: 'Deze versie van het beleid bestaat niet.',
+    de: 'Diese Version der Richtlinien gibt es nicht.',
+    ru: 'Такой версии правил нет.',
+  },
 })
 
 /** In English a refusal says what core's table says: it is written once. */

@@ -13,12 +13,15 @@ type Kind = NonNullable<NonNullable<Facts['request']>['kind']>
 /** The group whose members administer, as the first start makes it. */
 const ADMINISTRATORS = 'administrators'
 
+/** The policy that decides about the console, by its name in `policies/`. */
+export const CONSOLE_POLICY = 'administrators'
+
 /** What the gateway's own pages ask, by the name of the policy. */
 export const ENTRANCES: readonly { readonly policy: string; readonly kind: Kind; readonly what: string }[] =
   Object.freeze([
     { policy: 'account', kind: 'app', what: 'see the launcher and the account page' },
     { policy: 'account', kind: 'account', what: 'change how they sign in' },
-    { policy: 'administrators', kind: 'admin', what: 'reach the console' },
+    { policy: CONSOLE_POLICY, kind: 'admin', what: 'reach the console' },
   ])
 
 /** `installed`: these policies are for a gateway that exists, so an entrance that is missing is closed to everybody. */

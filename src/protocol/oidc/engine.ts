@@ -121,7 +121,11 @@ export function createEngine(options: EngineOptions): Provider {
       return true
     },
     issueRefreshToken: async (_ctx, client) => client.grantTypeAllowed('refresh_token'),
-    rotateRefreshToken: true,
+    // the last thing that the engine asks before it spends the refresh token
+    async rotateRefreshToken(ctx) {
+      await options.judge.refresh(ctx)
+      return true
+    },
     allowOmittingSingleRegisteredRedirectUri: false,
     async loadExistingGrant(ctx) {
       // nothing is granted to anyone before the policy has said yes

@@ -221,7 +221,7 @@ export function openOidc(options: OidcOptions): OidcDoor {
     const { cookies, address } = requestContext(request)
     const session = await sessions.find(cookies.get(sessions.cookieName))
     const device = session ? await devices.find(cookies.get(devices.cookieName), session.personId) : undefined
-    if (session) await sessions.touch(session)
+    if (session) await sessions.touch(session, { deviceId: device?.id, address })
     const visitor = { session, device, address }
     // ATTACK: a link to an errand that somebody else has finished, so that their consent becomes the visitor's
     const began = request.headers.cookie?.split(/;\s*/).includes(`${resumeCookie}=${resumes}`)

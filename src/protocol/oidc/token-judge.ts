@@ -1,6 +1,6 @@
 /**
- * Who may have a token. Machines ask for themselves; people were judged when the code was issued, and are looked at again
- * at each refresh.
+ * Who may have a token. Machines ask for themselves; people were judged when the code was issued, and are judged again at
+ * each refresh.
  */
 import type { IncomingMessage } from 'node:http'
 import { errors, type KoaContextWithOIDC } from 'oidc-provider'
@@ -9,7 +9,7 @@ import type { App, Catalog } from '#catalog'
 import type { Clock } from '#core/clock'
 import type { People } from '#directory'
 import { requestContext } from '#http'
-import type { Sessions } from '#sessions'
+import type { Devices, Sessions } from '#sessions'
 
 export interface TokenJudgeRooms {
   readonly access: Access
@@ -17,6 +17,7 @@ export interface TokenJudgeRooms {
   readonly clock: Clock
   readonly people: Pick<People, 'byId'>
   readonly sessions: Pick<Sessions, 'byId'>
+  readonly devices: Pick<Devices, 'byId'>
 }
 
 export interface TokenJudge {
@@ -24,13 +25,23 @@ export interface TokenJudge {
   machine(request: IncomingMessage, app: App | undefined, client: { id: string; method: string }): Promise<Verdict>
   /** Notes that a token made outside of the engine's own requests has been judged. */
   allowed(token: object): void
+  /**
+   * Whether this refresh may be. To be asked before the engine spends the refresh token: a refusal leaves it as it was, so
+   * that it is no reuse to come back with it once the person has proved again what they are asked for.
+   */
+  refresh(ctx: KoaContextWithOIDC): Promise<void>
   /** The engine's question before each token; throws the protocol's refusal. INVARIANT: no token without an answer. */
   judge(ctx: KoaContextWithOIDC | undefined, token: { readonly kind: string }): Promise<void>
 }
 
-export function createTokenJudge({ access, catalog, clock, people, sessions }: TokenJudgeRooms): TokenJudge {
+/** RFC 6749 §5.2, with a sentence for the app that says nothing of the rule. */
+const refused = (sentence: string) => new errors.CustomOIDCProviderError('invalid_grant', sentence)
+
+export function createTokenJudge(rooms: TokenJudgeRooms): TokenJudge {
+  const { access, catalog, clock, people, sessions, devices } = rooms
   const verdicts = new WeakMap<IncomingMessage, Verdict>()
   const judged = new WeakSet<object>()
+  const refreshes = new WeakSet<IncomingMessage>()
 
   async function machine(
     request: IncomingMessage,
@@ -53,8 +64,29 @@ export function createTokenJudge({ access, catalog, clock, people, sessions }: T
       throw new errors.AccessDenied(undefined, `refused by policy, reference ${verdict.reference}`)
   }
 
+  async function refresh(ctx: KoaContextWithOIDC): Promise<void> {
+    const { client, account, entities } = ctx.oidc
+    const { expiresWithSession, sessionUid } = entities.RefreshToken!
+    const app = await catalog.apps.find(client!.clientId)
+    const person = await people.byId(account!.accountId)
+    // an app that stays (offline_access) has no session to judge by, also while the one it began in lives
+    const session = expiresWithSession && sessionUid ? await sessions.byId(sessionUid) : undefined
+    const device = session?.deviceId ? await devices.byId(session.deviceId, session.personId) : undefined
+    // the request comes from the app's server: its address says nothing about where the person is
+    const address = session?.address ?? requestContext(ctx.req).address
+    const question = { kind: 'app', app, person, session, device, address, startedAt: clock.now() } as const
+    const { outcome, decision, ...verdict } = await access.preview(question)
+    if (!verdict.person || decision.rule === 'audience') throw refused('this person may no longer use this app')
+    if (expiresWithSession) {
+      if (!session || outcome === 'challenge') throw refused('the person has to sign in to this app again')
+      if (outcome !== 'allow') throw refused('this person may not use this app now')
+    }
+    refreshes.add(ctx.req)
+  }
+
   return {
     machine,
+    refresh,
     allowed: (token) => void judged.add(token),
 
     async judge(ctx, token) {
@@ -62,19 +94,10 @@ export function createTokenJudge({ access, catalog, clock, people, sessions }: T
         if (!judged.has(token)) throw new Error('a token that nobody has judged')
         return
       }
-      const { client, account, entities } = ctx.oidc
-      const app = await catalog.apps.find(client!.clientId)
-      if (token.kind === 'ClientCredentials') await judgeMachine(ctx, app)
-      else if (entities.RefreshToken && account) {
-        const person = await people.byId(account.accountId)
-        const { address } = requestContext(ctx.req)
-        const { sessionUid } = entities.RefreshToken
-        const session = sessionUid ? await sessions.byId(sessionUid) : undefined
-        // the address is the app's, not the person's: only what holds for the person wherever they are can refuse here
-        const verdict = await access.preview({ kind: 'app', app, person, session, address, startedAt: clock.now() })
-        if (!verdict.person || verdict.decision.rule === 'audience')
-          throw new errors.InvalidGrant('person may no longer use this app')
-      }
+      if (token.kind === 'ClientCredentials')
+        await judgeMachine(ctx, await catalog.apps.find(ctx.oidc.client!.clientId))
+      else if (ctx.oidc.entities.RefreshToken && !refreshes.has(ctx.req))
+        throw new Error('a refresh that nobody has judged')
     },
   }
 }

@@ -1,0 +1,127 @@
+/** Reading receipts back. */
+import type { Kysely, Selectable } from 'kysely'
+import { type Instant, minutes } from '#core/clock'
+import type { Page, Receipt } from './receipt.ts'
+import { joinFacts, parseWhat, parseWho, type What } from './receipt-parts.ts'
+import type { ReceiptTables } from './receipt-tables.ts'
+import { createRecent, type Recent } from './recent.ts'
+
+type Row = Selectable<ReceiptTables['receipts']>
+
+/** What a part says; undefined where it cannot be read. */
+interface Read {
+  readonly person: string | undefined
+  readonly who: object | undefined
+  readonly what: What | undefined
+}
+
+const PAGE = 2000
+/** Clocks of several processes may differ by so much, so rows are out of order by as much. */
+const SKEW = minutes(10)
+const MOST_READ = 4096
+
+export function createReading(db: Kysely<ReceiptTables>, referenceOf: (id: number) => string) {
+  async function read(ids: readonly number[], parts: Recent<number, Read>): Promise<void> {
+    const missing = [...new Set(ids)].filter((id) => !parts.get(id))
+    if (missing.length === 0) return
+    const rows = await db.selectFrom('receipt_parts').selectAll().where('id', 'in', missing).execute()
+    for (const row of rows) {
+      const isWhat = row.used !== null
+      parts.set(row.id, {
+        person: row.person ?? undefined,
+        who: isWhat ? undefined : parseWho(row),
+        what: isWhat ? parseWhat(row) : undefined,
+      })
+    }
+  }
+
+  function receiptOf(row: Row, parts: Recent<number, Read>): Receipt | undefined {
+    const what = parts.get(row.what)?.what
+    if (!what) return undefined
+    const who = parts.get(row.who)
+    return {
+      reference: referenceOf(row.id),
+      at: row.at,
+      person: who?.person,
+      app: what.app?.id,
+      outcome: what.outcome,
+      policy: what.policy ?? undefined,
+      rule: what.rule ?? undefined,
+      policies: what.policies,
+      facts: joinFacts(row, who?.who, what),
+    }
+  }
+
+  async function receiptsOf(rows: readonly Row[], parts = createRecent<number, Read>(MOST_READ)): Promise<Receipt[]> {
+    // looked up in pieces that fit both generations of what is kept
+    await read(
+      rows.flatMap(({ who, what }) => [what, who]),
+      parts,
+    )
+    return rows.flatMap((row) => receiptOf(row, parts) ?? [])
+  }
+
+  const rowsFrom = (id: number, limit: number) =>
+    db.selectFrom('receipts').selectAll().where('id', '>=', id).orderBy('id').limit(limit).execute()
+
+  async function lastId(): Promise<number> {
+    const row = await db.selectFrom('receipts').select('id').orderBy('id', 'desc').limit(1).executeTakeFirst()
+    return row?.id ?? 0
+  }
+
+  /**
+   * The number at which receipts of that time begin, found by halving, for numbers and times grow together: an index on
+   * the time would cost every sign-on a write.
+   */
+  async function firstSince(at: Instant): Promise<number> {
+    let [low, high] = [1, (await lastId()) + 1]
+    while (low < high) {
+      const middle = Math.floor((low + high) / 2)
+      const row = await db
+        .selectFrom('receipts')
+        .select(['id', 'at'])
+        .where('id', '>=', middle)
+        .orderBy('id')
+        .limit(1)
+        .executeTakeFirst()
+      if (!row || row.at >= at) high = middle
+      else low = row.id + 1
+    }
+    return low
+  }
+
+  return {
+    firstSince,
+
+    async find(id: number): Promise<Receipt | undefined> {
+      const [row] = await rowsFrom(id, 1)
+      return row?.id === id ? (await receiptsOf([row]))[0] : undefined
+    },
+
+    async ofPerson(person: string, limit: number): Promise<Receipt[]> {
+      const rows = await db
+        .selectFrom('receipts')
+        .selectAll()
+        .where('who', 'in', db.selectFrom('receipt_parts').select('id').where('person', '=', person))
+        .orderBy('id', 'desc')
+        .limit(limit)
+        .execute()
+      return receiptsOf(rows)
+    },
+
+    async *since(at: Instant): AsyncGenerator<Page> {
+      const parts = createRecent<number, Read>(MOST_READ)
+      const first = await firstSince(at - SKEW)
+      // what comes while this runs is not waited for
+      const last = await lastId()
+      for (let next = first; next <= last; ) {
+        const rows = (await rowsFrom(next, PAGE)).filter(({ id }) => id <= last)
+        if (rows.length === 0) return
+        next = rows.at(-1)!.id + 1
+        const wanted = rows.filter((row) => row.at >= at)
+        const receipts = await receiptsOf(wanted, parts)
+        yield { receipts, unreadable: wanted.length - receipts.length, done: (next - first) / (last + 1 - first) }
+      }
+    },
+  }
+}

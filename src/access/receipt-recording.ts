@@ -1,0 +1,80 @@
+/** Writing a receipt: the hot path of every silent sign-on. */
+import { type Kysely, sql } from 'kysely'
+import type { Clock } from '#core/clock'
+import { Refusal } from '#core/refusal'
+import type { Decision, Facts } from '#policy'
+import type { Storage } from '#storage'
+import { hashOf, takeApart } from './receipt-parts.ts'
+import { dayOf, type ReceiptTables } from './receipt-tables.ts'
+import { createRecent } from './recent.ts'
+
+/** A part that was stored not long ago; `day` is the last one on which it was noted as used. */
+interface Known {
+  readonly hash: string
+  readonly day: number
+}
+
+const MOST_WHO = 8192
+const MOST_WHAT = 1024
+/** Stands for a parameter in a statement that is compiled once. */
+const HERE = sql<never>`${0}`
+
+/** Answers the number of the new row. */
+export function createRecording(storage: Storage, clock: Clock): (facts: Facts, decision: Decision) => Promise<number> {
+  const db: Kysely<ReceiptTables> = storage.records.withTables<ReceiptTables>()
+  const whos = createRecent<string, Known>(MOST_WHO)
+  const whats = createRecent<string, Known>(MOST_WHAT)
+  // the parts are looked up by their hashes in the very statement that refers to them
+  const partOf = db.selectFrom('receipt_parts').select('id').where('hash', '=', HERE)
+  const insertReceipt = storage.prepare(
+    db
+      .insertInto('receipts')
+      .columns(['at', 'started', 'who', 'what', 'own'])
+      .values({ at: HERE, started: HERE, who: partOf, what: partOf, own: HERE })
+      .compile(),
+  )
+  const insertPart = storage.prepare(
+    db
+      .insertInto('receipt_parts')
+      .columns(['hash', 'person', 'used', 'text'])
+      .values({ hash: HERE, person: HERE, used: HERE, text: HERE })
+      .onConflict((conflict) =>
+        conflict
+          .column('hash')
+          .doUpdateSet({ used: sql`excluded.used` })
+          .whereRef('excluded.used', '>', 'receipt_parts.used'),
+      )
+      .compile(),
+  )
+
+  return async (facts, decision) => {
+    const { at, started, own, who, what } = takeApart(facts, decision, clock.now())
+    const day = dayOf(at)
+    const knownWho = whos.get(who)
+    const knownWhat = whats.get(what)
+    const write = async (whoHash: string, whatHash: string) =>
+      (await insertReceipt([at, started, whoHash, whatHash, own])).insertId
+
+    /** INVARIANT: written in one tick, parts first, so that they and the row that needs them share a commit. */
+    const writeAll = async (fresh: boolean): Promise<number> => {
+      const whoHash = knownWho?.hash ?? hashOf(who)
+      const whatHash = knownWhat?.hash ?? hashOf(what)
+      const parts: Promise<unknown>[] = []
+      if (fresh || !knownWho) parts.push(insertPart([whoHash, facts.user?.id ?? null, null, who]))
+      if (fresh || knownWhat?.day !== day) parts.push(insertPart([whatHash, null, day, what]))
+      whos.set(who, { hash: whoHash, day })
+      whats.set(what, { hash: whatHash, day })
+      const [row] = await Promise.all([write(whoHash, whatHash), ...parts])
+      return row
+    }
+
+    try {
+      if (knownWho && knownWhat?.day === day) return await write(knownWho.hash, knownWhat.hash)
+      return await writeAll(false)
+    } catch (error) {
+      if (error instanceof Refusal || !(knownWho || knownWhat)) throw error
+      // the row was refused because a part is gone: a commit that failed took it along, or it was too old to be kept
+      return writeAll(true)
+    }
+  }
+}

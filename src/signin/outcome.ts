@@ -1,0 +1,90 @@
+/** What a form amounted to, carried out: sessions, the errand, and the way back once all that was asked has been met. */
+import { Refusal } from '#core/refusal'
+import { type Answer, type PageRequest, redirect, type SetCookie } from '#http'
+import { browserName } from '#pages'
+import type { Proof, Session } from '#sessions'
+import { rememberDays } from './dispatch.ts'
+import type { Changes } from './errand.ts'
+import { keepSignIn } from './past.ts'
+import type { Place, Places } from './place.ts'
+import { establish, rememberDevice } from './proved.ts'
+import type { SigninRooms } from './rooms.ts'
+import type { Outcome } from './steps/step.ts'
+
+export function createOutcomes(rooms: SigninRooms, { placeOf }: Pick<Places, 'placeOf'>) {
+  const { access, people, sessions, devices, presenter, errands } = rooms
+
+  /** Back to where the errand came from; that door asks again. */
+  async function leave(request: PageRequest, place: Place, cookies: readonly SetCookie[]): Promise<Answer> {
+    const { errand, session, verdict, device } = place
+    if (!session || verdict.outcome !== 'allow') {
+      await errands.save(errand)
+      return redirect(errand.returnTo, cookies)
+    }
+    const trustDays = errand.remember && errand.raised ? rememberDays(verdict) : undefined
+    const label = browserName(presenter.messages(request), request.headers['user-agent']) ?? ''
+    const known = await rememberDevice(rooms, { request, device, personId: session.personId, label, trustDays })
+    await keepSignIn(rooms, place, session, request.address)
+    await errands.save(errand.outcome ? errand : errands.changed(errand, { outcome: 'done' }))
+    return redirect(errand.returnTo, [...cookies, ...known])
+  }
+
+  /** What a form amounted to, carried out. Answers where somebody then stands; the errand is still to be saved. */
+  async function carryOut(
+    request: PageRequest,
+    place: Place,
+    outcome: Outcome,
+  ): Promise<{ place: Place; cookies: readonly SetCookie[] }> {
+    const { errand } = place
+    let session: Session | undefined
+    let cookies: readonly SetCookie[] = []
+    let changes: Changes
+    switch (outcome.kind) {
+      case 'identified':
+        changes = { username: outcome.username }
+        break
+      case 'way':
+        changes = { way: outcome.way }
+        break
+      case 'enrolling':
+        changes = { enrolling: outcome.factor }
+        break
+      case 'ended':
+        changes = { outcome: outcome.outcome, by: place.session?.personId }
+        break
+      case 'enrolled':
+      case 'proved': {
+        const { proof } = outcome
+        const personId = outcome.kind === 'proved' ? outcome.personId : place.session!.personId
+        if (proof) {
+          await mayBegin(personId, proof)
+          const device = await devices.find(request.cookies.get(devices.cookieName), personId)
+          const about = { request, current: place.current, device, personId, proof }
+          ;({ session, cookies } = await establish(rooms, about))
+        }
+        const remember = outcome.kind === 'proved' && outcome.remember
+        changes = {
+          somebodyElse: false,
+          // ATTACK: a password with the box of another page must not prolong what a second factor was given for
+          raised: place.session !== undefined && (errand.raised || proof?.factor !== 'password'),
+          ...(session ? { session: session.id } : {}),
+          ...(remember ? { remember } : {}),
+        }
+      }
+    }
+    const changed = errands.changed(errand, changes)
+    const next = await placeOf(request, changed, access.preview, session && { session })
+    // ATTACK: switched off between the check and the start, the session must not wait for the day they come back
+    if (session && !next.session) await sessions.end(session.id, 'person-disabled', 'system')
+    return { place: next, cookies }
+  }
+
+  /** A password was checked by the person's directory; for everything else that directory is asked now. */
+  async function mayBegin(personId: string, proof: Proof): Promise<void> {
+    const person = proof.factor === 'password' ? await people.byId(personId) : await people.refresh(personId)
+    if (!person || person === 'gone' || person.disabled)
+      throw new Refusal('person-disabled', 'sign-in of somebody switched off')
+  }
+
+  return { leave, carryOut }
+}

@@ -1,0 +1,139 @@
+/** Where somebody stands in a conversation: what is known, what policy says to it, and what a step is shown of it. */
+import type { Question, Verdict } from '#access'
+import type { App } from '#catalog'
+import { Refusal } from '#core/refusal'
+import type { Person } from '#directory'
+import type { FactorKind } from '#factors'
+import type { PageRequest } from '#http'
+import type { Device, Session } from '#sessions'
+import type { Situation } from './dispatch.ts'
+import type { Errand } from './errand.ts'
+import type { SigninRooms } from './rooms.ts'
+import type { Scene } from './steps/step.ts'
+
+/** Where somebody stands: a situation, and what the host needs besides. */
+export interface Place extends Situation {
+  readonly app: App | undefined
+  readonly person: Person | undefined
+  readonly device: Device | undefined
+  /** The session of this browser, also where it does not count for the errand. */
+  readonly current: Session | undefined
+}
+
+const SECOND_FACTORS: readonly FactorKind[] = ['passkey', 'totp']
+
+export function createPlaces(rooms: SigninRooms) {
+  const { access, people, factors, sessions, devices, catalog, presenter } = rooms
+
+  /** `decide` is `ask` where the person is told something by it, `preview` where only the way on is chosen. */
+  async function placeOf(
+    request: PageRequest,
+    errand: Errand,
+    decide: (question: Question) => Promise<Verdict>,
+    now?: { session: Session },
+  ): Promise<Place> {
+    const current = now?.session ?? (await sessions.find(request.cookies.get(sessions.cookieName)))
+    const session = errand.somebodyElse ? undefined : current
+    const person = session ? await people.byId(session.personId) : undefined
+    const device = session ? await devices.find(request.cookies.get(devices.cookieName), session.personId) : undefined
+    const app = errand.app === undefined ? undefined : await catalog.apps.find(errand.app)
+    if (errand.app !== undefined && !app) throw new Refusal('app-unknown', 'app of an errand')
+    const verdict = await decide({
+      kind: errand.kind,
+      app,
+      ...(errand.policy ? { policy: errand.policy } : {}),
+      ...(errand.wanted ? { wanted: errand.wanted } : {}),
+      session,
+      person,
+      device,
+      address: request.address,
+      startedAt: session && errand.session === session.id ? errand.startedAt : rooms.clock.now(),
+    })
+    const alive = verdict.person ? session : undefined
+    const own = alive ? await factors.enrolled(alive.personId) : []
+    const enrolled = [...new Set(own.filter(({ left }) => left !== 0).map(({ kind }) => kind))]
+    const enrollable =
+      alive && verdict.outcome === 'challenge'
+        ? await enrollableNow(request, { errand, session: alive, device, enrolled, verdict })
+        : []
+    return {
+      now: rooms.clock.now(),
+      errand,
+      session: alive,
+      verdict,
+      enrolled,
+      enrollable,
+      app,
+      person: verdict.person,
+      device,
+      current,
+    }
+  }
+
+  /** Only what would help, only where the policy for accounts allows adding it, never beside a second factor that exists. */
+  async function enrollableNow(
+    request: PageRequest,
+    at: {
+      errand: Errand
+      session: Session
+      device: Device | undefined
+      enrolled: readonly FactorKind[]
+      verdict: Verdict
+    },
+  ) {
+    // ATTACK: with a stolen password one could add a second factor of one's own instead of giving the person's
+    if (at.enrolled.some((kind) => SECOND_FACTORS.includes(kind) || kind === 'recovery-code')) return []
+    const helpful = SECOND_FACTORS.filter((kind) =>
+      at.verdict.decision.missing.some(
+        (combination) =>
+          combination.includes(kind) &&
+          combination.every((one) => one === kind || at.enrolled.includes(one as FactorKind)),
+      ),
+    )
+    if (helpful.length === 0) return []
+    const { session, device, errand } = at
+    const allowed = await access.preview({
+      kind: 'account',
+      policy: 'account',
+      session,
+      device,
+      address: request.address,
+      startedAt: errand.startedAt,
+    })
+    return allowed.outcome === 'allow' ? helpful : []
+  }
+
+  function sceneOf(request: PageRequest, place: Place, refusal?: Scene['refusal'], knownDevice = false): Scene {
+    const username = place.session ? place.person?.username : place.errand.username
+    return {
+      ...place,
+      request,
+      messages: presenter.messages(request),
+      factors,
+      username,
+      personName: place.person?.name,
+      knownDevice: place.device !== undefined || knownDevice,
+      support: rooms.support,
+      // ATTACK: a stranger is not told from where, or when, it would open
+      suggestion: () => (place.session ? access.suggest(place.verdict, place.enrolled) : undefined),
+      ...(refusal ? { refusal } : {}),
+    }
+  }
+
+  /**
+   * Whether this browser is known to whoever is about to show who they are. An outsider who hammers a name shares no
+   * limit with that person's own device (docs/limits.md).
+   */
+  async function knowsDevice(request: PageRequest, { session, errand }: Place): Promise<boolean> {
+    const cookie = request.cookies.get(devices.cookieName)
+    if (session || cookie === undefined || errand.username === undefined) return false
+    // ATTACK: any text for a cookie would have directories asked for any name, as often as somebody likes
+    if (!(await devices.find(cookie))) return false
+    const person = await people.find(errand.username).catch(() => undefined)
+    return person !== undefined && (await devices.find(cookie, person.id)) !== undefined
+  }
+
+  return { placeOf, sceneOf, knowsDevice }
+}
+
+export type Places = ReturnType<typeof createPlaces>

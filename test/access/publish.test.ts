@@ -1,0 +1,326 @@
+/** Publishing: what may decide, who may put it there, and what every process then has. */
+import { randomBytes } from 'node:crypto'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import {
+  accessMigrations,
+  openLivePolicies,
+  openVersions,
+  PoliciesInvalid,
+  type PublishRooms,
+  policiesOf,
+  publish,
+  rollBack,
+} from '#access'
+import { type Audit, auditMigrations, createAudit } from '#audit'
+import { silentLog } from '#core/log'
+import { directoryMigrations, openDirectory, type People } from '#directory'
+import type { EnrolledFactor, FactorKind } from '#factors'
+import { openStorage, type Storage } from '#storage'
+import { NINE } from './house.ts'
+
+const NETWORKS = 'networks: { office: { ranges: [198.51.100.0/25] } }\n'
+const CONSOLE = (rule: string, tests = '') => `policy: administrators\nrules:\n  - ${rule}\n${tests}`
+const OPEN = CONSOLE(
+  '{ name: administration, when: { user.groups: [administrators] }, allow: { strength: two-factors } }',
+)
+const ACCOUNT = 'policy: account\nrules: [{ name: all, allow: {} }]\n'
+const GOOD = { 'networks.yaml': NETWORKS, 'administrators.yaml': OPEN, 'account.yaml': ACCOUNT }
+
+let folder: string
+let storage: Storage
+let clock: { at: number; now(): number }
+let rooms: PublishRooms & { audit: Audit; people: People; breakGlass: string[] }
+const enrolled = new Map<string, FactorKind[]>()
+
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'portico-publish-'))
+  clock = { at: NINE, now: () => clock.at }
+  const migrations = [...auditMigrations, ...directoryMigrations, ...accessMigrations]
+  storage = await openStorage({ url: 'sqlite::memory:', clock, log: silentLog, migrations })
+  const audit = createAudit({ storage, clock, log: silentLog })
+  const directories = [{ id: 'local', kind: 'local' as const }]
+  const people = await openDirectory({ storage, clock, log: silentLog, audit, directories, folder })
+  const factors = {
+    enrolled: async (id: string) =>
+      (enrolled.get(id) ?? []).map((kind): EnrolledFactor => ({ id: kind, kind, label: '', createdAt: 0 })),
+  }
+  rooms = { versions: openVersions(storage, clock), people, factors, audit, clock, breakGlass: [] }
+  write(GOOD)
+})
+afterEach(async () => {
+  await storage.close()
+  rmSync(folder, { recursive: true, force: true })
+})
+
+function write(files: Readonly<Record<string, string>>): void {
+  rmSync(join(folder, 'policies'), { recursive: true, force: true })
+  for (const [name, text] of Object.entries(files)) {
+    const file = join(folder, 'policies', name)
+    mkdirSync(dirname(file), { recursive: true })
+    writeFileSync(file, text)
+  }
+}
+
+const signed = { author: 'ada', message: 'why' }
+const publishFolder = () => publish(join(folder, 'policies'), signed, rooms)
+const codes = async () => {
+  const result = await publishFolder()
+  return 'problems' in result ? result.problems.map(({ code }) => code) : []
+}
+async function administrator(username: string, ...kinds: FactorKind[]): Promise<string> {
+  const { id } = await rooms.people.add({ username, name: username, groups: ['administrators'] }, 'test')
+  enrolled.set(id, kinds)
+  return id
+}
+
+describe('a version', () => {
+  test('has its files, its author and its message, and decides as the folder did', async () => {
+    const result = await publishFolder()
+    const publication = { number: 1, at: NINE, author: 'ada', message: 'why', rollback: false }
+    expect(result).toMatchObject({ publication })
+    expect(await rooms.versions.list(9)).toMatchObject([publication])
+    const { version } = (await rooms.versions.find('current'))!
+    expect(Object.fromEntries((await rooms.versions.files(version))!.files)).toEqual(GOOD)
+    expect((await policiesOf(rooms.versions, version))!.version).toBe(version)
+  })
+
+  test('that is in force already is not published twice', async () => {
+    await publishFolder()
+    expect(await publishFolder()).toMatchObject({ unchanged: { number: 1 } })
+    expect(await rooms.versions.head()).toBe(1)
+  })
+
+  test('is found by number, by version and by its beginning', async () => {
+    await publishFolder()
+    const { version } = (await rooms.versions.find('1'))!
+    for (const named of [version, version.slice(0, 19), version.slice(7, 15), 'current'])
+      expect(await rooms.versions.find(named)).toMatchObject({ number: 1 })
+    for (const named of ['2', '0', '-1', 'sha256:', 'abc', '%', 'sha256:zzzzzzzz', ''])
+      expect(await rooms.versions.find(named)).toBeUndefined()
+  })
+
+  test('whose bytes have changed on the disk decides nothing', async () => {
+    await publishFolder()
+    await storage.records
+      .updateTable('policy_files')
+      .set({ text: ACCOUNT.replace('all', 'alll') })
+      .where('text', '=', ACCOUNT)
+      .execute()
+    const { version } = (await rooms.versions.find('current'))!
+    expect(await policiesOf(rooms.versions, version)).toBeUndefined()
+    await expect(
+      openLivePolicies({ folder: join(folder, 'policies'), log: silentLog, versions: rooms.versions }),
+    ).rejects.toThrow(/version-unusable/)
+  })
+})
+
+describe('is refused, and changes nothing:', () => {
+  afterEach(async () => expect(await rooms.versions.head()).toBe(0))
+
+  test.each([
+    ['a file with a mistake', { ...GOOD, 'x.yaml': 'policy: x\nruls: []\n' }, 'unknown-key'],
+    ['half a file', { ...GOOD, 'x.yaml': OPEN.slice(0, 70) }, 'yaml-invalid'],
+    [
+      'a test that fails',
+      { ...GOOD, 'administrators.yaml': `${OPEN}tests: [{ name: t, given: {}, expect: { outcome: allow } }]\n` },
+      'test-failed',
+    ],
+    ['an empty folder', {}, 'folder-unreadable'],
+  ])('%s', async (_what, files, code) => {
+    write(files as Record<string, string>)
+    expect(await codes()).toContain(code)
+  })
+
+  test('policies under which no administrator could reach the console', async () => {
+    await administrator('ada', 'password', 'totp')
+    for (const rule of [
+      '{ name: nobody, deny: {} }',
+      '{ name: others, when: { user.groups: [staff] }, allow: {} }',
+      '{ name: keys, when: { user.groups: [administrators] }, allow: { strength: hardware } }',
+      '{ name: late, when: { request.kind: [api] }, allow: {} }',
+    ]) {
+      write({ ...GOOD, 'administrators.yaml': CONSOLE(rule) })
+      expect(await codes(), rule).toEqual(['administrators-locked-out'])
+    }
+    write({ 'account.yaml': ACCOUNT })
+    expect(await codes()).toEqual(['administrators-locked-out'])
+  })
+
+  test('policies that lock out somebody of break_glass, though others could get in', async () => {
+    await administrator('ada', 'password', 'passkey')
+    await administrator('glass', 'password')
+    rooms.breakGlass.push('glass')
+    expect(await codes()).toEqual(['break-glass-locked-out'])
+    rooms.breakGlass.push('nobody')
+    expect(await codes()).toEqual(['break-glass-locked-out', 'break-glass-locked-out'])
+  })
+})
+
+describe('is published:', () => {
+  test.each([
+    ['from one network only', 'network: [office]'],
+    ['outside of it only', 'network: { outside: [office] }'],
+    ['in working hours only', "time: { days: tue, between: '08:00-18:00', zone: Europe/Amsterdam }"],
+    ['on a known device only', 'device.known: true'],
+    ['on a new device only', 'device.known: false'],
+    ['in one country only', 'country: [NL]'],
+    ['after no journey', 'not: { travel.speed: { over: 900 } }'],
+    ['to whoever does not come often', 'not: { frequency.sign_ins: { over: 10, within: 5m } }'],
+  ])('a console that opens %s', async (_what, when) => {
+    await administrator('ada', 'password', 'totp')
+    write({
+      ...GOOD,
+      'administrators.yaml': CONSOLE(`{ name: a, when: { user.groups: [administrators], ${when} }, allow: {} }`),
+    })
+    expect(await codes()).toEqual([])
+  })
+
+  test('where an administrator without a second factor may add one on the way, and not where they may not', async () => {
+    await administrator('new', 'password')
+    expect(await codes()).toEqual([])
+    write({ ...GOOD, 'account.yaml': 'policy: account\nrules: [{ name: none, deny: {} }]\n' })
+    expect(await codes()).toEqual(['administrators-locked-out'])
+  })
+
+  test('whoever is switched off counts for nothing, and break glass that can get in is fine', async () => {
+    await rooms.people.disable(await administrator('off', 'password'), 'test')
+    await administrator('glass', 'password', 'passkey')
+    rooms.breakGlass.push('glass')
+    expect(await codes()).toEqual([])
+  })
+})
+
+describe('of several publishers', () => {
+  test('one wins and the others are told', async () => {
+    const candidates = Array.from({ length: 20 }, (_, i) => ({
+      label: 'policies',
+      files: new Map(Object.entries({ ...GOOD, 'x.yaml': `policy: x\nrules: [{ name: r${i}, allow: {} }]\n` })),
+    }))
+    const results = await Promise.allSettled(candidates.map((candidate) => publish(candidate, signed, rooms)))
+    const won = results.filter(({ status }) => status === 'fulfilled')
+    expect(won).toHaveLength(1)
+    for (const result of results)
+      if (result.status === 'rejected') expect(result.reason).toMatchObject({ code: 'state-conflict' })
+    expect(await rooms.versions.list(99)).toHaveLength(1)
+    expect((await rooms.audit.search({ event: 'policies-published' })).length).toBe(1)
+  })
+})
+
+describe('rolling back', () => {
+  const other = { ...GOOD, 'x.yaml': 'policy: x\nrules: [{ name: r, allow: {} }]\n' }
+
+  test('puts the version before in force, as a publication of its own, and again', async () => {
+    await publishFolder()
+    write(other)
+    await publishFolder()
+    const [second, first] = await rooms.versions.list(9)
+    expect(await rollBack(undefined, signed, rooms)).toMatchObject({
+      publication: { number: 3, version: first!.version, rollback: true },
+    })
+    expect(await rollBack(undefined, signed, rooms)).toMatchObject({
+      publication: { number: 4, version: second!.version },
+    })
+    expect(await rollBack('1', signed, rooms)).toMatchObject({ publication: { number: 5, version: first!.version } })
+    const events = await rooms.audit.search({ event: 'policies-rolled-back' })
+    expect(events.map(({ reason, count }) => [reason, count])).toEqual([
+      [first!.version, 5],
+      [second!.version, 4],
+      [first!.version, 3],
+    ])
+  })
+
+  test('to what was never published, or before anything was, is refused', async () => {
+    await expect(rollBack(undefined, signed, rooms)).rejects.toMatchObject({ code: 'version-unknown' })
+    await publishFolder()
+    await expect(rollBack(undefined, signed, rooms)).rejects.toMatchObject({ code: 'version-unknown' })
+    await expect(rollBack('9', signed, rooms)).rejects.toMatchObject({ code: 'version-unknown' })
+  })
+
+  test('to a version that would lock everybody out by now is refused', async () => {
+    await publishFolder()
+    write({
+      ...GOOD,
+      'administrators.yaml': CONSOLE('{ name: a, when: { user.groups: [administrators] }, allow: {} }'),
+    })
+    await publishFolder()
+    await administrator('ada', 'password')
+    write({ ...GOOD, 'account.yaml': 'policy: account\nrules: [{ name: none, deny: {} }]\n' })
+    const result = await rollBack('1', signed, { ...rooms, factors: { enrolled: async () => [] } })
+    expect(result).toMatchObject({ problems: [{ code: 'administrators-locked-out' }] })
+  })
+})
+
+describe('a running process', () => {
+  const opened: { close(): void }[] = []
+  afterEach(() => {
+    for (const live of opened.splice(0)) live.close()
+  })
+  const start = async (more: object = {}) => {
+    const live = await openLivePolicies({
+      folder: join(folder, 'policies'),
+      log: silentLog,
+      versions: rooms.versions,
+      audit: rooms.audit,
+      ...more,
+    })
+    opened.push(live)
+    return live
+  }
+  /** Waits until it is so. */
+  async function until(is: () => boolean): Promise<void> {
+    while (!is()) await new Promise((resolve) => setTimeout(resolve, 20))
+  }
+
+  test('follows the folder until something was published, and then what was published', async () => {
+    const [one, two] = [await start(), await start()]
+    for (const live of [one, two]) live.follow()
+    expect(one.publication()).toBe(0)
+    write({ ...GOOD, 'x.yaml': 'policy: from-folder\nrules: [{ name: r, allow: {} }]\n' })
+    await until(() => one.current().names.includes('from-folder') && two.current().names.includes('from-folder'))
+    await publishFolder()
+    await until(() => one.publication() === 1 && two.publication() === 1)
+    // the folder is a candidate from now on, also after a SIGHUP
+    write({ ...GOOD, 'x.yaml': 'policy: candidate\nrules: [{ name: r, allow: {} }]\n' })
+    await one.reload()
+    expect(one.current().names).toContain('from-folder')
+    await publishFolder()
+    await until(() => one.current().names.includes('candidate') && two.current().names.includes('candidate'))
+    await rollBack(undefined, signed, rooms)
+    await until(() =>
+      [one, two].every((live) => live.publication() === 3 && live.current().names.includes('from-folder')),
+    )
+  })
+
+  test('starts with what was published, whatever has become of the folder', async () => {
+    await publishFolder()
+    rmSync(join(folder, 'policies'), { recursive: true })
+    expect((await start()).publication()).toBe(1)
+    write({ 'x.yaml': randomBytes(100).toString('latin1') })
+    expect((await start()).current().names).toEqual(['account', 'administrators'])
+  })
+
+  test('keeps what it has when a publication cannot be used, and says so once', async () => {
+    await publishFolder()
+    const live = await start()
+    write({ ...GOOD, 'x.yaml': 'policy: x\nrules: [{ name: r, allow: {} }]\n' })
+    await publishFolder()
+    // as a disk, or an older version of Portico, would leave it
+    await storage.records.deleteFrom('policy_files').where('text', 'like', 'policy: x%').execute()
+    live.follow()
+    const refused = async () => (await rooms.audit.search({ event: 'policies-refused' })).length
+    while ((await refused()) === 0) await new Promise((resolve) => setTimeout(resolve, 20))
+    expect([live.publication(), live.current().names]).toEqual([1, ['account', 'administrators']])
+    // the next publication is looked at, and the one that cannot be used was looked at once
+    await rollBack('1', signed, rooms)
+    await until(() => live.publication() === 3)
+    expect(await refused()).toBe(1)
+  })
+
+  test('does not start without good policies', async () => {
+    write({ 'x.yaml': 'policy: x\n' })
+    await expect(start()).rejects.toThrow(PoliciesInvalid)
+  })
+})
