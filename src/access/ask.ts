@@ -5,7 +5,7 @@ import { parseDuration } from '#core/duration'
 import type { Log } from '#core/log'
 import type { People, Person } from '#directory'
 import type { Keys } from '#keys'
-import { type Decision, decide, type Facts, type Policies } from '#policy'
+import { type Decision, decide, type Facts, type Policies, type Suggestion, suggest } from '#policy'
 import type { Limits, Session, Sessions } from '#sessions'
 import type { Storage } from '#storage'
 import { gatherFacts } from './facts.ts'
@@ -34,6 +34,8 @@ export interface Access {
   ask(question: Question): Promise<Verdict>
   /** Decides without recording: for showing what would happen, and for asking again about who was let in. Lets nobody in. */
   preview(question: Question): Promise<Verdict>
+  /** The smallest change with which that would pass, by the policies in force. For showing: it costs many decisions. */
+  suggest(verdict: Pick<Verdict, 'facts'>, enrolled: readonly string[]): Suggestion | undefined
   readonly receipts: Receipts
   readonly policies: LivePolicies
   readonly memory: Memory
@@ -90,6 +92,7 @@ export function openAccess(options: AccessOptions): Access {
     async preview(question) {
       return { ...(await judge(question)), reference: undefined }
     },
+    suggest: ({ facts }, enrolled) => suggest(policies.current(), facts, { enrolled }),
     async ask(question) {
       const verdict = await judge(question)
       // asking a stranger who they are decides about nobody; kept, it would let strangers fill the disk

@@ -2,14 +2,12 @@
 import { hours, type Instant } from '#core/clock'
 import type { Person } from '#directory'
 import type { EnrolledFactor } from '#factors'
-import { COUNTRIES, decide, type Facts, type Policies } from '#policy'
+import { CONSOLE_POLICY, COUNTRIES, decide, type Facts, type Policies } from '#policy'
 import type { Device, Proof, Session } from '#sessions'
 import { factsOf } from './facts.ts'
 import type { Question } from './question.ts'
 
-/** The policy that decides about the console, by its name in `policies/`. */
-export const CONSOLE_POLICY = 'administrators'
-/** And the one about changing how one signs in. */
+/** The policy about changing how one signs in. */
 const ACCOUNT_POLICY = 'account'
 /** Documentation addresses (RFC 5737): somewhere else, where no network of the policies has them. */
 const ELSEWHERE = ['203.0.113.200', '198.51.100.250', '192.0.2.250']

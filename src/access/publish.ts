@@ -5,8 +5,15 @@ import type { Clock } from '#core/clock'
 import { Refusal } from '#core/refusal'
 import { ADMINISTRATORS, type People } from '#directory'
 import type { Factors } from '#factors'
-import { loadPolicies, type Policies, type PolicyFiles, type PolicyFolder, runPolicyTests } from '#policy'
-import { type Candidate, CONSOLE_POLICY, canReachConsole } from './console-reach.ts'
+import {
+  CONSOLE_POLICY,
+  loadPolicies,
+  type Policies,
+  type PolicyFiles,
+  type PolicyFolder,
+  runPolicyTests,
+} from '#policy'
+import { type Candidate, canReachConsole } from './console-reach.ts'
 import type { Publication, Versions } from './versions.ts'
 
 export interface PublishRooms {

@@ -4,7 +4,7 @@ import { Refusal } from '#core/refusal'
 import type { Answer } from '#http'
 import { type HelpCode, helpSentence, reasonSentence, type WhyData, whyView } from '#pages'
 import { type Decision, decide } from '#policy'
-import { reasonsFor } from '#signin'
+import { helpWith, reasonsFor } from '#signin'
 import type { Visit } from './gate.ts'
 import type { AccountOptions } from './options.ts'
 
@@ -13,7 +13,7 @@ const LONGEST_REFERENCE = 32
 /** The reason says it already, and it is no rule that somebody wrote. */
 const UNWRITTEN = 'audience'
 
-export function createWhy({ access, catalog, factors }: AccountOptions) {
+export function createWhy({ access, catalog, factors, clock }: AccountOptions) {
   /** The whole decision where the same policies are still in force; of older ones only what the receipt itself says. */
   function decisionOf({ facts, policies, outcome, policy, rule }: Receipt): Decision {
     const inForce = access.policies.current()
@@ -31,16 +31,16 @@ export function createWhy({ access, catalog, factors }: AccountOptions) {
     }
   }
 
-  async function helpFor({ outcome, missing }: Decision, personId: string): Promise<HelpCode[]> {
-    if (outcome === 'allow') return []
-    if (outcome === 'deny') return ['ask-help-desk']
-    if (missing.length === 0) return ['confirm-again']
-    const enrolled = new Set<string>((await factors.enrolled(personId)).map(({ kind }) => kind))
-    const usable = missing.filter((combination) => combination.every((factor) => enrolled.has(factor)))
-    if (usable.length > 0) return [usable.some((one) => one.includes('passkey')) ? 'use-passkey' : 'confirm-again']
-    const helps = (factor: string) => missing.some((combination) => combination.includes(factor))
-    const add = [...(helps('passkey') ? ['add-passkey' as const] : []), ...(helps('totp') ? ['add-totp' as const] : [])]
-    return add.length > 0 ? add : ['ask-help-desk']
+  async function helpFor({ facts, policies }: Receipt, decision: Decision, visit: Visit) {
+    const { messages, person } = visit
+    const say = (code: HelpCode) => helpSentence(messages, code)
+    if (decision.outcome === 'allow') return []
+    const enrolled = (await factors.enrolled(person.id)).filter(({ left }) => left !== 0).map(({ kind }) => kind)
+    const inForce = access.policies.current().version === policies
+    const suggestion = facts && inForce ? access.suggest({ facts }, enrolled) : undefined
+    const ways = helpWith(suggestion, { messages, enrolled, now: clock.now() })
+    if (decision.outcome === 'deny') return [...ways, say('ask-help-desk')]
+    return ways.length > 0 ? ways : [say(decision.missing.length === 0 ? 'confirm-again' : 'ask-help-desk')]
   }
 
   return async (visit: Visit): Promise<Answer> => {
@@ -53,16 +53,16 @@ export function createWhy({ access, catalog, factors }: AccountOptions) {
     const decision = decisionOf(receipt)
     const { at, facts = {}, outcome, rule } = receipt
     const app = receipt.app === undefined ? undefined : ((await catalog.apps.find(receipt.app))?.name ?? receipt.app)
-    // INVARIANT: sentences of ours and the rule's name; never what a rule says, a network or anybody else
+    // INVARIANT: sentences of ours and the rule's name; never what a rule says, an address or anybody else
     const reasons = reasonsFor({ decision, outcome, facts }, app ?? messages.account.title, messages)
-    const help = await helpFor({ ...decision, outcome }, person.id)
+    const help = await helpFor(receipt, { ...decision, outcome }, visit)
     const data: WhyData = {
       outcome,
       reference: receipt.reference,
       at,
       ...(app === undefined ? {} : { app }),
       reasons: reasons.map(({ code, values }) => reasonSentence(messages, code, values)),
-      help: help.map((code) => helpSentence(messages, code)),
+      help,
       ...(rule === undefined || rule === UNWRITTEN ? {} : { rule }),
       back: { href: '/', name: messages.common.toApps },
     }

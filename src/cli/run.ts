@@ -6,13 +6,16 @@ import { parseArguments } from './arguments.ts'
 import { createProgress } from './progress.ts'
 import type { Context, House, Verb } from './verb.ts'
 
+/** The context before anything is opened. */
+type Opening = Omit<Context, 'open' | 'openExisting'>
+
 export interface RunOptions {
   readonly words: readonly string[]
   readonly verbs: readonly Verb[]
   /** Opens the rooms on the configured storage. */
-  openHouse(context: Omit<Context, 'open'>): Promise<House & { close(): Promise<void> }>
+  openHouse(context: Opening): Promise<House & { close(): Promise<void> }>
   /** The first file without which the rooms would be opened on nothing. */
-  missing?(context: Omit<Context, 'open'>): string | undefined
+  missing?(context: Opening): string | undefined
   readonly out?: (line: string) => void
   readonly err?: (line: string) => void
   readonly clock?: Clock
@@ -72,8 +75,9 @@ export async function runCommand(options: RunOptions): Promise<number> {
     house ??= await options.openHouse(context)
     return house
   }
+  const openExisting = async () => (house || options.missing?.(context) === undefined ? open() : undefined)
   try {
-    return await verb.run(args, { ...context, open })
+    return await verb.run(args, { ...context, open, openExisting })
   } catch (error) {
     if (!(error instanceof Refusal)) throw error
     err(`${error.code}: ${error.say}${error.detail ? ` (${error.detail})` : ''}`)

@@ -59,6 +59,8 @@ export interface Context {
   /** How much of the work is done, 0 to 1; shown on a terminal when it takes long. */
   progress(done: number): void
   open(): Promise<House>
+  /** The same where there is a database already; undefined where opening would make one. */
+  openExisting(): Promise<House | undefined>
 }
 
 export interface Verb {

@@ -83,6 +83,7 @@ export {
   fill,
   type HelpCode,
   helpSentence,
+  helpSentences,
   inSeconds,
   lengthOfTime,
   messagesFor,

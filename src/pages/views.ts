@@ -156,7 +156,7 @@ export interface RefusedData {
   /** The policy's own sentence, or one of ours. */
   readonly say: string
   /** What to do next. */
-  readonly next?: string
+  readonly next?: string | Markup
   readonly app?: string
   /** `7K4Q-92MD` */
   readonly reference?: string
@@ -197,8 +197,8 @@ export interface WhyData {
   readonly app?: string
   /** Sentences, most important first: `reasonSentence()`. */
   readonly reasons: readonly string[]
-  /** Sentences: `helpSentence()`. */
-  readonly help?: readonly string[]
+  /** Sentences: `helpSentence()`, `helpSentences()`. */
+  readonly help?: readonly (string | Markup)[]
   readonly rule?: string
   readonly back?: Link
 }

@@ -39,6 +39,16 @@ export function reasonSentence(messages: Messages, code: ReasonCode, values: Val
 export const helpSentence = (messages: Messages, code: HelpCode, values: Values = {}): string =>
   fill(messages.help[code], values)
 
+/** Several things that are needed together, in their order. `at` is an instant, told in the person's own time. */
+export const helpSentences = (
+  messages: Messages,
+  things: readonly { readonly code: HelpCode; readonly values?: Values; readonly at?: Instant }[],
+): Markup =>
+  html`${things.map(
+    ({ code, values, at }, index) =>
+      html`${index > 0 && ' '}${phrase(messages.help[code], { ...values, ...(at !== undefined && { time: time(messages, at) }) })}`,
+  )}`
+
 /** A condition of POLICY.md in words: `network`, `user.attribute.team` … */
 export function conditionName(messages: Messages, condition: string): string {
   const names: Readonly<Record<string, string>> = messages.conditions

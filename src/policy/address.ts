@@ -42,3 +42,19 @@ function digits(groups: string): string {
   if (groups !== '') for (const group of groups.split(':')) key += ZEROS.slice(0, 4 - group.length) + group
   return key.toLowerCase()
 }
+
+/** An address in plain form as a number of 32 or 128 bits. */
+export function toNumber(address: string): bigint {
+  const key = addressKey(address)
+  return BigInt(typeof key === 'number' ? key : `0x${key}`)
+}
+
+/** The other way round, in plain form. */
+export function toAddress(number: bigint, bits: 32 | 128): string {
+  const [count, size] = bits === 32 ? [4, 8n] : [8, 16n]
+  const parts = Array.from(
+    { length: count },
+    (_, i) => (number >> (size * BigInt(count - 1 - i))) & ((1n << size) - 1n),
+  )
+  return bits === 32 ? parts.join('.') : plainAddress(parts.map((part) => part.toString(16)).join(':'))!
+}

@@ -46,7 +46,7 @@ function itemsOf({ label, files }: PolicyFiles): Record<Kind, Item[]> {
   for (const [name, text] of [...files].sort(([a], [b]) => (a < b ? -1 : 1))) {
     if (!name.endsWith('.yaml')) continue
     const reading = readDocument(`${label}/${name}`, text)
-    const at = (path: readonly (string | number)[]) => `${reading.file}:${reading.line(path)}`
+    const at = (path: readonly (string | number)[]) => `${reading.file}:${reading.position(path).line}`
     for (const [zone, value] of Object.entries(reading.networks?.networks ?? {})) {
       const sites =
         value.file === undefined ? undefined : files.get([...name.split('/').slice(0, -1), value.file].join('/'))

@@ -1,22 +1,29 @@
-/** The schemas of the three documents a policy folder may hold. `when` has its own reader, in `when.ts`. */
+/**
+ * The schemas of the three documents a policy folder may hold. `when` has its own reader, in `when.ts`. What `meta` and
+ * `describe` say is for editors (`schema.ts`): the rest of what is checked here they do not see.
+ */
 import { z } from 'zod'
 import { parseDuration } from '#core/duration'
 import { nearest } from '#core/nearest'
 import { checkCountries } from './countries.ts'
 import { FACTOR_NAMES } from './factors.ts'
 import { factsSchema } from './facts.ts'
+import { BUILT_IN_NAMES } from './strengths.ts'
 import { openTimeZone, parseMinute } from './wall-clock.ts'
 import { parseRange } from './zones.ts'
 
 const NAME = /^[a-z0-9][a-z0-9-]{0,62}$/
 const name = z.string().regex(NAME, 'expected lower-case letters, digits and hyphens')
 const sentence = z.string().min(1).max(2000)
-const duration = z.string('expected a duration like `0s`, `15m`, `12h` or `30d`').transform((text, ctx) => {
-  const ms = parseDuration(text)
-  if (ms !== undefined) return Object.freeze({ ms, text })
-  ctx.addIssue('expected a duration like `0s`, `15m`, `12h` or `30d`')
-  return z.NEVER
-})
+const duration = z
+  .string('expected a duration like `0s`, `15m`, `12h` or `30d`')
+  .transform((text, ctx) => {
+    const ms = parseDuration(text)
+    if (ms !== undefined) return Object.freeze({ ms, text })
+    ctx.addIssue('expected a duration like `0s`, `15m`, `12h` or `30d`')
+    return z.NEVER
+  })
+  .meta({ pattern: '^[0-9]{1,9}[smhd]$' })
 
 const refuse = (ctx: z.RefinementCtx, code: string, message: string) =>
   ctx.addIssue({ code: 'custom', message, params: { code } })
@@ -42,15 +49,18 @@ const zone = z
 
 export const networksSchema = z.strictObject({ networks: z.record(name, zone) })
 
-const factor = z.string().superRefine((text, ctx) => {
-  if ((FACTOR_NAMES as readonly string[]).includes(text)) return
-  const near = nearest(text, FACTOR_NAMES)
-  refuse(
-    ctx,
-    'unknown-factor',
-    `is an unknown factor${near ? `; did you mean \`${near}\`?` : `, expected one of ${FACTOR_NAMES.join(', ')}`}`,
-  )
-})
+const factor = z
+  .string()
+  .superRefine((text, ctx) => {
+    if ((FACTOR_NAMES as readonly string[]).includes(text)) return
+    const near = nearest(text, FACTOR_NAMES)
+    refuse(
+      ctx,
+      'unknown-factor',
+      `is an unknown factor${near ? `; did you mean \`${near}\`?` : `, expected one of ${FACTOR_NAMES.join(', ')}`}`,
+    )
+  })
+  .meta({ enum: [...FACTOR_NAMES] })
 const combination = z.array(factor).min(1, 'expected at least one factor').max(FACTOR_NAMES.length)
 
 export const strengthsSchema = z.strictObject({
@@ -77,26 +87,43 @@ const ends = z.strictObject({ at: z.string(), zone: z.string() }).transform((wri
 
 const allow = z.strictObject(
   {
-    strength: z.string().default('any'),
-    within: duration.optional(),
-    remember_device: duration.optional(),
-    session: z.strictObject({ idle: duration.optional(), max: duration.optional(), ends: ends.optional() }).optional(),
+    strength: z
+      .string()
+      .meta({ examples: BUILT_IN_NAMES })
+      .default('any')
+      .describe('Which combinations of factors count: a built-in strength or one of your own'),
+    within: duration.optional().describe('Each needed factor is at most so old; 0s: given for this very request'),
+    remember_device: duration
+      .optional()
+      .describe('So long a second factor is not asked again on this device; never on a shared one'),
+    session: z
+      .strictObject({
+        idle: duration.optional().describe('A session unused for so long ends'),
+        max: duration.optional().describe('A session ends after so long'),
+        ends: ends.optional().describe('A session ends at this time of day'),
+      })
+      .optional(),
   },
   'expected what is asked, like `{ strength: two-factors, within: 12h }` or `{}`',
 )
 
-const rule = z.strictObject({
-  name: z.string().min(1).max(200),
-  when: z.unknown().optional(),
-  allow: allow.optional(),
-  deny: z
-    .strictObject(
-      { say: words.optional(), do: words.optional() },
-      'expected what is said, like `{ say: …, do: … }` or `{}`',
-    )
-    .optional(),
-  mode: z.enum(['enforce', 'report']).default('enforce'),
-})
+const rule = z
+  .strictObject({
+    name: z.string().min(1).max(200).describe('Unique in the policy; what receipts and reports show'),
+    when: z.unknown().optional().describe('Conditions that must all hold; without it the rule always matches'),
+    allow: allow.optional(),
+    deny: z
+      .strictObject(
+        {
+          say: words.optional().describe('One sentence for the person, or a map of language to text'),
+          do: words.optional().describe('What to do next, or a map of language to text'),
+        },
+        'expected what is said, like `{ say: …, do: … }` or `{}`',
+      )
+      .optional(),
+    mode: z.enum(['enforce', 'report']).default('enforce').describe('report: judged and recorded, without effect'),
+  })
+  .meta({ oneOf: [{ required: ['allow'] }, { required: ['deny'] }] })
 
 const expectation = z
   .strictObject({
@@ -112,7 +139,7 @@ export const policySchema = z.strictObject({
   policy: name,
   title: sentence.optional(),
   owner: sentence.optional(),
-  baseline: z.boolean().default(false),
+  baseline: z.boolean().default(false).describe('Judged for everything as well; the stricter result holds'),
   rules: z.array(rule).min(1, 'expected at least one rule').max(10_000),
   tests: z
     .array(z.strictObject({ name: z.string().min(1).max(500), given: factsSchema, expect: expectation }))

@@ -8,6 +8,8 @@ interface FactorRow {
   readonly kind: Kind
   /** Everybody may have it, so it is offered wherever it would help; the others only where a strength lists them. */
   readonly common: boolean
+  /** Not yet: the word is known, but nobody can have one in this version. */
+  readonly later?: true
 }
 
 /** In the order in which they are offered. A recovery code is a look-up secret: something you have on paper. */
@@ -16,11 +18,14 @@ const FACTORS: Readonly<Record<string, FactorRow>> = Object.freeze({
   password: { bit: 2, kind: 'knowledge', common: true },
   totp: { bit: 4, kind: 'possession', common: true },
   'recovery-code': { bit: 8, kind: 'possession', common: true },
-  badge: { bit: 16, kind: 'possession', common: false },
-  pin: { bit: 32, kind: 'knowledge', common: false },
+  badge: { bit: 16, kind: 'possession', common: false, later: true },
+  pin: { bit: 32, kind: 'knowledge', common: false, later: true },
 })
 
 export const FACTOR_NAMES = ['passkey', 'password', 'totp', 'recovery-code', 'badge', 'pin'] as const
+
+/** True for a factor that somebody can have today. */
+export const givable = (name: string): boolean => FACTORS[name]?.later === undefined
 
 /** What a passkey adds when its authenticator checked the person, and when its key cannot be copied. */
 export const USER_VERIFIED = 1 << 10
@@ -40,6 +45,10 @@ function bitsOf(kind: Kind): number {
 
 /** The bits of one factor, 0 for a name that is none: it then counts for nothing. */
 export const bitOf = (name: string): number => (Object.hasOwn(FACTORS, name) ? FACTORS[name]!.bit : 0)
+
+/** Everything that one person can give today. */
+export const mostGivable = (): number =>
+  FACTOR_NAMES.filter(givable).reduce((bits, name) => bits | bitOf(name), USER_VERIFIED | HARDWARE)
 
 /** How many kinds the given factors cover. A person-verified passkey is possession and one more (SP 800-63B 2.2.2). */
 export const kindsOf = (bits: number): number =>

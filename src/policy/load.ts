@@ -4,7 +4,7 @@ import { sha256Version } from '#core/digest'
 import { nearest } from '#core/nearest'
 import type { PolicyDocument } from './documents.ts'
 import { listFiles, type PolicyFiles, type PolicyFolder, readText } from './folder.ts'
-import type { Policies, Policy, Rule } from './policies.ts'
+import type { Mention, Policies, Policy, Rule } from './policies.ts'
 import { type Reading, readDocument } from './reading.ts'
 import { joinNeeds, type Need, type Needs } from './signals.ts'
 import { createZoneOpener, readSites } from './site-file.ts'
@@ -94,6 +94,7 @@ export function loadPolicies(dir: PolicyFolder): {
     list.map(({ name, needs }) => [name, joinNeeds([...needs, ...(baseline?.needs ?? [])])] as const),
   )
   const policies: Policies = Object.freeze({
+    folder: label,
     version: sha256Version(hashes.sort().join('\n')),
     list,
     names: list.map((policy) => policy.name),
@@ -101,6 +102,7 @@ export function loadPolicies(dir: PolicyFolder): {
     strengths: strengths.names,
     strengthTable: strengths,
     zones,
+    mentions: readings.flatMap(mentionsOf),
     sites: createSites(siteRows),
     needs: joinNeeds(list.flatMap((policy) => [...policy.needs])),
     needsOf: (name: string | undefined) => judged.get(name ?? '') ?? NOTHING,
@@ -108,6 +110,12 @@ export function loadPolicies(dir: PolicyFolder): {
   })
   return { policies, problems, files: { label, files: read } }
 }
+
+/** Groups and apps are not in any file: whether they exist is for the check to say. */
+const mentionsOf = (reading: Reading): Mention[] =>
+  reading.references.flatMap(({ to, name, path }) =>
+    to === 'group' || to === 'app' ? [{ to, name, file: reading.file, ...reading.position(path) }] : [],
+  )
 
 /** Names that are given twice, and names that nothing has. */
 function checkNames(readings: readonly Reading[]): Problem[] {
@@ -133,7 +141,7 @@ function checkNames(readings: readonly Reading[]): Problem[] {
   const sets = { network: new Set(known.network), strength: new Set(known.strength) }
   for (const reading of readings) {
     for (const { to, name, path } of reading.references) {
-      if (sets[to].has(name)) continue
+      if (to === 'group' || to === 'app' || sets[to].has(name)) continue
       const near = nearest(name, known[to])
       problems.push(
         reading.problem(
@@ -179,7 +187,10 @@ const NOTHING: Needs = new Map()
 
 function compile(reading: Reading, document: PolicyDocument, names: Names): Policy {
   const { strengths } = names
-  const at = (path: Path) => `${reading.file}:${reading.line(path)}`
+  const at = (path: Path) => {
+    const { line, column } = reading.position(path)
+    return { line: `${reading.file}:${line}`, column }
+  }
   const rules = document.rules.map((rule, index): Rule => {
     const draft = reading.drafts[index]
     const { strength = 'any', within, remember_device: remember, session } = rule.allow ?? {}
@@ -195,10 +206,10 @@ function compile(reading: Reading, document: PolicyDocument, names: Names): Poli
         }
     return Object.freeze({
       name: rule.name,
-      line: at(['rules', index]),
+      ...at(['rules', index]),
       mode: rule.mode,
       verdict,
-      ...(draft && { when: prepareWhen(draft, names) }),
+      ...(draft && { when: prepareWhen(draft, names), draft }),
       ...(rule.deny && {
         deny: { ...(rule.deny.say && { say: rule.deny.say }), ...(rule.deny.do && { do: rule.deny.do }) },
       }),
@@ -212,7 +223,7 @@ function compile(reading: Reading, document: PolicyDocument, names: Names): Poli
   })
   return Object.freeze({
     name: document.policy,
-    line: at(['policy']),
+    ...at(['policy']),
     baseline: document.baseline,
     needs: joinNeeds(needs),
     rules,
@@ -220,7 +231,7 @@ function compile(reading: Reading, document: PolicyDocument, names: Names): Poli
       name,
       given,
       expect,
-      line: at(['tests', index]),
+      line: at(['tests', index]).line,
     })),
     ...(document.title && { title: document.title }),
     ...(document.owner && { owner: document.owner }),

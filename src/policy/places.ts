@@ -11,6 +11,12 @@ export interface Place {
 const EARTH_KM = 6371
 const radians = (degrees: number) => (degrees * Math.PI) / 180
 
+/** Half way around. */
+export const FURTHEST_KM: number = Math.PI * EARTH_KM
+
+/** By how many degrees the latitude changes for whoever goes so far south. */
+export const degreesSouth = (km: number): number => (km / FURTHEST_KM) * 180
+
 /** Kilometres along the surface (haversine); undefined where one of the two has no coordinates. */
 export function distance(a: Place, b: Place): number | undefined {
   if (!isLocated(a) || !isLocated(b)) return undefined

@@ -5,16 +5,20 @@ import type { Needs } from './signals.ts'
 import type { Sites } from './sites.ts'
 import type { Strengths } from './strengths.ts'
 import type { Verdict } from './terms.ts'
-import type { Judge } from './when.ts'
+import type { Draft, Judge } from './when.ts'
 import type { Zone } from './zones.ts'
 
 export interface Rule {
   readonly name: string
   /** `policies/store-apps.yaml:31` */
   readonly line: string
+  /** 1-based. */
+  readonly column: number
   readonly mode: 'enforce' | 'report'
   /** Absent: always. */
   readonly when?: Judge
+  /** The same as it was read: what the check looks into. */
+  readonly draft?: Draft
   readonly verdict: Verdict
   /** What a person who is denied is told. */
   readonly deny?: { readonly say?: Words; readonly do?: Words }
@@ -32,6 +36,7 @@ export interface Policy {
   readonly title?: string
   readonly owner?: string
   readonly line: string
+  readonly column: number
   readonly baseline: boolean
   /** What its own rules need to know. */
   readonly needs: Needs
@@ -39,7 +44,18 @@ export interface Policy {
   readonly tests: readonly PolicyTest[]
 }
 
+/** A group or an app that a condition names: whether there is one, only the database knows. */
+export interface Mention {
+  readonly to: 'group' | 'app'
+  readonly name: string
+  readonly file: string
+  readonly line: number
+  readonly column: number
+}
+
 export interface Policies {
+  /** The folder, as problems name it. */
+  readonly folder: string
   /** `sha256:…` over every file that was read. */
   readonly version: string
   /** In the order of their files. */
@@ -52,6 +68,7 @@ export interface Policies {
   readonly strengthTable: Strengths
   /** The named networks. */
   readonly zones: ReadonlyMap<string, Zone>
+  readonly mentions: readonly Mention[]
   readonly sites: Sites
   /** What the rules of all policies together need to know: what nobody needs is neither looked up nor kept. */
   readonly needs: Needs

@@ -3,17 +3,24 @@
  * come in from `access/`, nothing is fetched, nothing is remembered.
  *
  * - `folder.ts` `reading.ts` `documents.ts` `load.ts`  files to policies, all problems at once with their positions
+ * - `schema.ts`                   the same for editors, as JSON Schema
  * - `condition.ts` `conditions/`  the contract, the list, one file per condition
  * - `when.ts` `truth.ts`          `any`, `all`, `not`, and what is unknown
  * - `zones.ts` `address.ts`       named networks; `sites.ts` `site-file.ts` `places.ts` `countries.ts` where they are
  * - `wall-clock.ts` local time    - `signals.ts` what conditions need to know; `history.ts` a person's past, in facts
  * - `factors.ts` `strengths.ts`   which factors make which strength, and what is missing; `proofs.ts` how old they may be
  * - `terms.ts` `wanted.ts`        what is asked, which of two is stricter, and what a request adds
+ * - `check/`                      what would hurt in policies that are sound as files: tried out, never guessed
+ * - `suggest/`                    the smallest change with which a request would pass
  * - `diff.ts` `enforcing.ts`     what two sets of files differ in; a set with a rule of mode `report` in force
  * - `facts.ts` `scene.ts`         the input; `decide.ts` `decision.ts` the output; `tests.ts` the tests in the files
  *
- * To add a condition: its file in `conditions/`, a line in `conditions/list.ts`, its facts in `facts.ts`.
+ * To add a condition: its file in `conditions/` with its samples, a line in `conditions/list.ts`, its facts in `facts.ts`.
  */
+export { checkPolicies } from './check/check.ts'
+export type { Finding, Severity } from './check/finding.ts'
+export type { HouseFacts } from './check/house.ts'
+export { CONSOLE_POLICY } from './check/lockout.ts'
 export { COUNTRIES } from './countries.ts'
 export { decide } from './decide.ts'
 export type { Decision, Outcome, Reported, RuleTrace } from './decision.ts'
@@ -26,7 +33,11 @@ export type { PolicyFiles, PolicyFolder } from './folder.ts'
 export { loadPolicies } from './load.ts'
 export { mergePlaces } from './places.ts'
 export type { Policies, Policy, Rule } from './policies.ts'
+export { policyJsonSchema } from './schema.ts'
 export { COUNTERS, type Needs, type Signal } from './signals.ts'
 export { BUILT_IN_NAMES } from './strengths.ts'
+export type { Asking } from './suggest/candidates.ts'
+export type { Change, ChangeCode } from './suggest/change.ts'
+export { type Suggestion, suggest } from './suggest/suggest.ts'
 export { runPolicyTests, type TestReport } from './tests.ts'
 export type { ConditionTrace } from './when.ts'

@@ -30,7 +30,7 @@ export interface Reading {
   readonly references: readonly (Reference & { path: Path })[]
   readonly problems: Problem[]
   /** 1-based. */
-  line(path: Path): number
+  position(path: Path): { line: number; column: number }
   problem(path: Path, code: string, message: string): Problem
 }
 
@@ -65,14 +65,13 @@ export function readDocument(file: string, text: string): Reading {
   })
   try {
     const { value, problems, position, problem } = readYaml(file, text, whole as z.ZodType<unknown>)
-    const line = (path: Path) => position(path).line
     const document = found.kind && value !== undefined ? { [found.kind]: value } : {}
-    return { file, ...found, drafts, references, problems, line, problem, ...document }
+    return { file, ...found, drafts, references, problems, position, problem, ...document }
   } catch {
     // ATTACK: a document that nests so deep that its parser runs out of stack
     const problem = (_: Path, code: string, message: string): Problem => ({ file, line: 1, column: 1, code, message })
     const problems = [problem([], 'yaml-invalid', 'file cannot be read as YAML')]
-    return { file, drafts: [], names: [], references: [], problems, line: () => 1, problem }
+    return { file, drafts: [], names: [], references: [], problems, position: () => ({ line: 1, column: 1 }), problem }
   }
 }
 

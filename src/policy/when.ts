@@ -40,6 +40,16 @@ export type Draft =
       readonly unknown: boolean | undefined
     }
 
+/** One condition of a `when`. */
+export type Leaf = Extract<Draft, { join: 'condition' }>
+
+export const leavesOf = (draft: Draft | undefined): Leaf[] =>
+  !draft
+    ? []
+    : draft.join === 'condition'
+      ? [draft]
+      : (draft.join === 'not' ? [draft.part] : draft.parts).flatMap(leavesOf)
+
 /** Where reading puts what it finds. */
 export interface Notes {
   problem(path: Path, code: string, message: string): void

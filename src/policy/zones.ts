@@ -1,9 +1,11 @@
 /** Named networks: ranges, or countries. */
 import { BlockList, isIP, isIPv4 } from 'node:net'
-import { plainAddress } from './address.ts'
+import { plainAddress, toAddress, toNumber } from './address.ts'
 
 export interface Zone {
   readonly name: string
+  /** None where it is a zone of countries. */
+  readonly ranges: readonly Range[]
   /** An address that is in it; empty for countries. */
   readonly sample: string
   /** Whatever is in these countries; there is no range then. */
@@ -35,13 +37,20 @@ export function parseRange(text: string): Range | undefined {
 export function createZone(name: string, ranges: readonly Range[]): Zone {
   const list = new BlockList()
   for (const { address, bits } of ranges) list.addSubnet(address, bits, isIPv4(address) ? 'ipv4' : 'ipv6')
-  const sample = ranges[0]?.address ?? ''
-  return Object.freeze({
-    name,
-    sample,
-    contains: (address: string) => list.check(address, isIPv4(address) ? 'ipv4' : 'ipv6'),
+  const contains = (address: string) => list.check(address, isIPv4(address) ? 'ipv4' : 'ipv6')
+  return Object.freeze({ name, ranges, sample: ranges[0]?.address ?? '', contains })
+}
+
+/** The first address of each range and the one behind its last: between two of these nothing changes. */
+export function edgesOf({ ranges }: Zone): string[] {
+  return ranges.flatMap(({ address, bits }) => {
+    const most = isIPv4(address) ? 32 : 128
+    const size = 1n << BigInt(most - bits)
+    const first = (toNumber(address) / size) * size
+    const behind = first + size
+    return behind < 1n << BigInt(most) ? [toAddress(first, most), toAddress(behind, most)] : [toAddress(first, most)]
   })
 }
 
 export const createCountryZone = (name: string, countries: readonly string[]): Zone =>
-  Object.freeze({ name, sample: '', countries: new Set(countries), contains: () => false })
+  Object.freeze({ name, ranges: [], sample: '', countries: new Set(countries), contains: () => false })

@@ -115,6 +115,8 @@ export function createPlaces(rooms: SigninRooms) {
       personName: place.person?.name,
       knownDevice: place.device !== undefined || knownDevice,
       support: rooms.support,
+      // ATTACK: a stranger is not told from where, or when, it would open
+      suggestion: () => (place.session ? access.suggest(place.verdict, place.enrolled) : undefined),
       ...(refusal ? { refusal } : {}),
     }
   }

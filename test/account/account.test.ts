@@ -312,7 +312,7 @@ describe('ending', () => {
 })
 
 describe('why', () => {
-  test('tells the person by which rule, and nothing about networks; to anybody else it is not there', async () => {
+  test('tells the person by which rule and what would help, and no address; to anybody else it is not there', async () => {
     const [person, stranger] = [await someone(), await someone()]
     const app = await house.catalog.apps.find('till')
     const browser = await house.signedIn(person.id)
@@ -326,7 +326,8 @@ describe('why', () => {
     })
     const page = await browser.get(`/why/${refused.reference}`)
     expect(page.status).toBe(200)
-    for (const said of ['Stayed closed', 'closed outside stores', 'Till', refused.reference!])
+    const helps = 'Open it from one of these networks: stores.'
+    for (const said of ['Stayed closed', 'closed outside stores', 'Till', refused.reference!, helps])
       expect(page.body).toContain(said)
     for (const hidden of ['203.0.113', '192.0.2', 'store-only']) expect(page.body).not.toContain(hidden)
 

@@ -116,6 +116,7 @@ export async function openHouse(policies: Partial<typeof POLICIES> = {}) {
   return {
     ...rooms,
     time,
+    signin,
     account,
     agreed,
     revoked,

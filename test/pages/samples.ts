@@ -16,6 +16,7 @@ import {
   errorView,
   expiredView,
   helpSentence,
+  helpSentences,
   identifierView,
   type Language,
   launcherView,
@@ -75,7 +76,14 @@ export function samples(messages: Messages, hostile?: string): Record<string, Vi
     t(reasonSentence(messages, 'condition-failed', { condition: messages.conditions.network })),
   ]
   const help = [
-    t(helpSentence(messages, 'use-network', { networks: 'stores, head-office' })),
+    helpSentences(messages, [
+      { code: 'use-network', values: { networks: t('stores, head-office') } },
+      { code: 'use-hardware-key' },
+    ]),
+    helpSentences(messages, [
+      { code: 'come-back-later', at: AT },
+      { code: 'use-platform', values: { platform: t('ios') } },
+    ]),
     t(helpSentence(messages, 'ask-help-desk')),
   ]
   const scopes = hostile ? [hostile] : ['openid', 'profile', 'email', 'groups', 'offline_access', 'orders:read']
@@ -152,7 +160,7 @@ export function samples(messages: Messages, hostile?: string): Record<string, Vi
     refused: refusedView(
       {
         say: t(reasons[0]!),
-        next: t(help[0]!),
+        next: help[0]!,
         app,
         reference: t('7K4Q-92MD'),
         why: t('/why/7K4Q-92MD'),

@@ -23,7 +23,7 @@ const POLICY = {
 const GOOD = { 'networks.yaml': NETWORKS, 'p.yaml': POLICY }
 const inStore = { ...given(['password', 5]), network: { ip: '192.0.2.1' } }
 
-async function portico(words: string[], verbs = policyVerbs) {
+async function portico(words: string[], verbs = policyVerbs, house?: object) {
   const [out, err] = [[] as string[], [] as string[]]
   const code = await runCommand({
     words: ['policy', ...words],
@@ -32,8 +32,10 @@ async function portico(words: string[], verbs = policyVerbs) {
     out: (line) => out.push(line),
     err: (line) => err.push(line),
     openHouse: async () => {
-      throw new Error('opened storage')
+      if (!house) throw new Error('opened storage')
+      return { ...house, close: async () => {} } as never
     },
+    missing: () => (house ? undefined : 'database'),
   })
   return { code, out, err }
 }
@@ -47,13 +49,20 @@ const run = (files: Readonly<Record<string, unknown>>, words: string, facts?: un
   })
 
 describe('policy check', () => {
-  test('says that all is well', async () => {
-    const { code, out } = await run(GOOD, 'check --policies DIR')
-    expect([code, out]).toEqual([0, [expect.stringMatching(/^policies are fine: 1 with 2 rules, sha256:/)]])
+  const SKIPPED = 'there is no database here: groups, apps and policies in use were not checked'
+  const account = { policy: 'account', rules: [{ name: 'everybody', allow: {} }] }
+  const admin = { ...account, policy: 'administrators' }
+  const WHOLE = { ...GOOD, 'account.yaml': account, 'admin.yaml': admin }
+  /** One warning. */
+  const SHADOWED = { ...WHOLE, 'account.yaml': { ...account, rules: [...account.rules, { name: 'more', allow: {} }] } }
+
+  test('says that all is well, and what it could not look at', async () => {
+    const { code, out } = await run(WHOLE, 'check --policies DIR')
+    expect([code, out]).toEqual([0, [expect.stringMatching(/^policies are fine: 3 with 4 rules, sha256:/), SKIPPED]])
   })
 
   test('prints all problems as file:line:column code message and exits 1', async () => {
-    const bad = { ...GOOD, 'x.yaml': 'policy: x\nrules:\n  - name: r\n    alow: {}\n' }
+    const bad = { ...WHOLE, 'x.yaml': 'policy: x\nrules:\n  - name: r\n    alow: {}\n' }
     const { code, out } = await run(bad, 'check --policies DIR')
     expect(code).toBe(1)
     expect(out).toEqual([
@@ -62,13 +71,60 @@ describe('policy check', () => {
     ])
   })
 
-  test('prints one JSON object', async () => {
-    const { out } = await run(GOOD, 'check --policies DIR --json')
-    expect(JSON.parse(out[0]!)).toMatchObject({ ok: true, policies: ['p'], problems: [] })
+  test('warns without another exit code, unless it is to be strict', async () => {
+    const { code, out } = await run(SHADOWED, 'check --policies DIR')
+    expect([code, out]).toEqual([
+      0,
+      [
+        expect.stringMatching(/account\.yaml:1:\d+ rule-unreachable `more` never decides/),
+        expect.stringMatching(/^policies are read: 1 warning in 3 with 5 rules, sha256:/),
+        SKIPPED,
+      ],
+    ])
+    expect((await run(SHADOWED, 'check --policies DIR --strict')).code).toBe(1)
+    expect((await run(WHOLE, 'check --policies DIR --strict')).code).toBe(0)
+  })
+
+  test('exits 1 where administrators are locked out', async () => {
+    const closed = { ...WHOLE, 'admin.yaml': { ...admin, rules: [{ name: 'nobody', deny: {} }] } }
+    const { code, out } = await run(closed, 'check --policies DIR')
+    expect([code, out[0]]).toEqual([1, expect.stringMatching(/admin\.yaml:1:\d+ administrators-locked-out /)])
+  })
+
+  test('prints one JSON object with a severity for everything', async () => {
+    const json = async (files: Record<string, unknown>) =>
+      JSON.parse((await run(files, 'check --policies DIR --json')).out[0]!)
+    const names = ['account', 'administrators', 'p']
+    expect(await json(WHOLE)).toMatchObject({ ok: true, policies: names, problems: [], house: false })
+    expect(await json(SHADOWED)).toMatchObject({
+      ok: true,
+      problems: [{ severity: 'warning', code: 'rule-unreachable', file: expect.any(String), line: 1 }],
+    })
+    expect(await json({ ...WHOLE, 'x.yaml': 'nonsense' })).toMatchObject({
+      ok: false,
+      version: null,
+      problems: [{ severity: 'error', code: 'document-kind' }],
+    })
+  })
+
+  test('knows groups and apps where there is a database', async () => {
+    const house = {
+      people: { groups: async () => [{ name: 'stuff', members: 3 }] },
+      catalog: { apps: { list: async () => [{ id: 'crm', policy: 'gone' }] } },
+    }
+    const { code, out } = await inFolder(WHOLE, (dir) => portico(['check', '--policies', dir], policyVerbs, house))
+    expect(code).toBe(1)
+    expect(out).toEqual([
+      expect.stringMatching(/policies:1:1 app-without-policy app `crm` names the policy `gone`/),
+      expect.stringMatching(/p\.yaml:1:\d+ unknown-group `staff` .*did you mean `stuff`/),
+      expect.stringMatching(/p\.yaml:1:\d+ policy-unused /),
+      expect.stringMatching(/^policies are read: 1 error, 1 warning, 1 notice in 3 with 4 rules/),
+    ])
   })
 
   test('finds the shipped policies by the settings', async () => {
-    expect((await portico(['check'])).code).toBe(0)
+    const { code, out } = await portico(['check'])
+    expect([code, out[0]]).toEqual([0, expect.stringContaining('policies are fine: 6')])
   })
 })
 
@@ -131,6 +187,7 @@ describe('policy explain', () => {
         '  required   two-factors, within 12h',
         '  given      password',
         '  missing    passkey, or totp, or recovery-code',
+        '  helps      give passkey; or give totp; or give recovery-code',
         '',
         'no       closed  (p.yaml:1)',
         '  no       network { outside: [stores] } ← 192.0.2.1',
@@ -145,6 +202,25 @@ describe('policy explain', () => {
     const text = out.join('\n')
     expect(text).toContain('says       Only in a store.')
     expect(text).toContain('unknown  network { outside: [stores] } (the address is not known)')
+  })
+
+  test('tells the smallest change that would pass, to people and as JSON, for one set of facts', async () => {
+    const outside = { ...inStore, network: { ip: '203.0.113.1' } }
+    const { out } = await run(GOOD, 'explain --policies DIR --policy p --facts FACTS', outside)
+    expect(out.join('\n')).toContain('  helps      be in stores, and give passkey; or be in stores, and give totp; or')
+    const json = async (facts: unknown) =>
+      JSON.parse((await run(GOOD, 'explain --policies DIR --policy p --facts FACTS --json', facts)).out[0]!)
+    expect((await json(outside)).suggestion).toMatchObject({
+      changes: [
+        { code: 'use-network', networks: ['stores'] },
+        { code: 'give-factor', factor: 'passkey' },
+      ],
+      outcome: 'allow',
+    })
+    expect(await json({ ...given(['password', 5], ['totp', 5]), network: inStore.network })).not.toHaveProperty(
+      'suggestion',
+    )
+    expect((await json([outside]))[0]).not.toHaveProperty('suggestion')
   })
 
   test.each([

@@ -5,10 +5,10 @@ import { gatherFacts, policiesOf } from '#access'
 import { formatProblem } from '#config'
 import { openPlaces } from '#context'
 import { silentLog } from '#core/log'
-import { type Decision, decide, type Facts, type Policies, readFacts } from '#policy'
+import { type Decision, decide, type Facts, type Policies, readFacts, suggest } from '#policy'
 import type { Arguments, Context, House, Verb } from '../verb.ts'
 import { policiesInForce } from './policy-folder.ts'
-import { decisionLines } from './policy-lines.ts'
+import { decisionLines, type Explained } from './policy-lines.ts'
 
 /** A stored decision, as `access/` keeps it. */
 export interface StoredDecision {
@@ -63,7 +63,13 @@ export function explainVerb(
       const facts = receipt ? receipt.facts : await readGiven(args, context, policies)
       if (!facts) return 2
       const list = Array.isArray(facts) ? (facts as readonly Facts[]) : [facts as Facts]
-      const decisions = list.map((one) => decide(policies, one, named === undefined ? {} : { policy: named }))
+      const asking = named === undefined ? {} : { policy: named }
+      // it costs many decisions: an array is for those who have many
+      const suggestionFor = (one: Facts) => (Array.isArray(facts) ? undefined : suggest(policies, one, asking))
+      const decisions = list.map((one): Explained => {
+        const suggestion = suggestionFor(one)
+        return { ...decide(policies, one, asking), ...(suggestion && { suggestion }) }
+      })
       const json = receipt ? { receipt, decision: decisions[0] } : Array.isArray(facts) ? decisions : decisions[0]
       context.print(json, () => [
         ...(receipt ? storedLines(receipt, decisions[0]!) : []),

@@ -1,10 +1,13 @@
 /** A decision as lines that a person can read. */
-import type { ConditionTrace, Decision, RuleTrace, Words } from '#policy'
+import type { Change, ConditionTrace, Decision, RuleTrace, Suggestion, Words } from '#policy'
 
 const SAID = { true: 'yes', false: 'no', unknown: 'unknown', error: 'error' } as const
 const WIDTH = 8
 
-export function decisionLines(decision: Decision): string[] {
+/** A decision with the smallest change that would pass, where there is one. */
+export type Explained = Decision & { readonly suggestion?: Suggestion }
+
+export function decisionLines(decision: Explained): string[] {
   const { outcome, policy, rule, line, required, deny, missing, satisfied_by: given, session, reported } = decision
   const lines = [
     `${outcome.toUpperCase()}  ${policy ?? 'no policy'} › ${rule ?? 'no rule matched'}${line ? `  (${line})` : ''}`,
@@ -20,6 +23,7 @@ export function decisionLines(decision: Decision): string[] {
   )
   row('given', given.join(', '))
   row('missing', missing.map((combination) => combination.join(' + ')).join(', or '))
+  row('helps', decision.suggestion && suggestionLine(decision.suggestion))
   row('unmet', decision.unmet && 'the request wants a strength that does not exist')
   row(
     'session',
@@ -37,6 +41,38 @@ export function decisionLines(decision: Decision): string[] {
     ...decision.trace.flatMap(ruleLines),
     ...(decision.trace.length === 0 ? ['no rule was judged'] : []),
   ]
+}
+
+/** `be in stores or office, and give totp; or …` */
+function suggestionLine({ changes, instead, outcome }: Suggestion): string {
+  const ways = [changes, ...instead].map((way) => way.map(changeInWords).join(', and '))
+  return `${ways.join('; or ')}${outcome === 'challenge' ? '; then more is asked' : ''}`
+}
+
+function changeInWords(change: Change): string {
+  switch (change.code) {
+    case 'give-again':
+    case 'give-factor': {
+      const key = change.hardware ? ' whose key cannot be copied' : ''
+      return `give ${change.factor}${key}${change.code === 'give-again' ? ' again' : ''}`
+    }
+    case 'use-enrolled-device':
+      return `use an enrolled ${change.kind ? `${change.kind} ` : ''}device${change.site ? ` of ${change.site}` : ''}`
+    case 'use-network':
+      return `be in ${change.networks.join(' or ')}`
+    case 'use-platform':
+      return `use a device with ${change.platform}`
+    case 'come-back-later':
+      return `come back at ${change.time}`
+    case 'ask-group':
+      return `be in the group ${change.groups.join(' or ')}`
+    case 'use-known-device':
+      return 'use a known device'
+    case 'leave-network':
+      return 'be in none of the networks that are named'
+    case 'sign-in-again':
+      return 'sign in again'
+  }
 }
 
 function ruleLines({ rule, line, matched, mode, conditions }: RuleTrace): string[] {

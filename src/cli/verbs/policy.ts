@@ -1,7 +1,8 @@
 /** `policy check | test | explain`: the same loader and the same `decide` as the gate. */
 import { formatProblem } from '#config'
-import { loadPolicies, type Policies, runPolicyTests, type TestReport } from '#policy'
+import { loadPolicies, type Policies, policyJsonSchema, runPolicyTests, type TestReport } from '#policy'
 import type { Arguments, Context, Verb } from '../verb.ts'
+import { checkVerb } from './policy-check.ts'
 import { explainVerb, type FindReceipt } from './policy-explain.ts'
 import { folderOf } from './policy-folder.ts'
 import { replayVerb, reportVerb } from './policy-replay.ts'
@@ -11,25 +12,6 @@ export function readPolicies(args: Arguments, context: Context): Policies | unde
   const { policies, problems } = loadPolicies(folderOf(args, context))
   for (const problem of problems) context.err(formatProblem(problem))
   return policies
-}
-
-const check: Verb = {
-  words: ['policy', 'check'],
-  usage: 'policy check [--policies DIR]',
-  summary: 'check the policy files; prints all problems as file:line:column code message',
-  options: ['policies'],
-  async run(args, context) {
-    const { policies, problems } = loadPolicies(folderOf(args, context))
-    const rules = policies?.list.reduce((sum, policy) => sum + policy.rules.length, 0) ?? 0
-    context.print(
-      { ok: problems.length === 0, version: policies?.version ?? null, policies: policies?.names ?? [], problems },
-      () =>
-        problems.length > 0
-          ? problems.map(formatProblem)
-          : `policies are fine: ${policies!.list.length} with ${rules} rules, ${policies!.version}`,
-    )
-    return problems.length > 0 ? 1 : 0
-  },
 }
 
 const test: Verb = {
@@ -67,10 +49,21 @@ function failure({ line, policy, name, expected, got }: TestReport): string[] {
   ]
 }
 
+const schema: Verb = {
+  words: ['policy', 'schema'],
+  usage: 'policy schema',
+  summary: 'print the JSON Schema of policy files, for editors',
+  async run(_args, { out }) {
+    out(JSON.stringify(policyJsonSchema(), null, 2))
+    return 0
+  },
+}
+
 /** `findReceipt` reads a stored decision. */
 export const createPolicyVerbs = (findReceipt: FindReceipt): readonly Verb[] => [
-  check,
+  checkVerb((args, context) => loadPolicies(folderOf(args, context))),
   test,
+  schema,
   explainVerb(readPolicies, findReceipt),
   replayVerb(readPolicies),
   reportVerb(readPolicies),

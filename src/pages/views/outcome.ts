@@ -55,7 +55,7 @@ export function whyView(data: WhyData, messages: Messages): View {
   const { title, outcome, at, app, rule, reasons, help } = messages.why
   const row = (label: string, value: ReturnType<typeof html> | string) =>
     html`<div><dt>${label}</dt><dd>${value}</dd></div>`
-  const sentences = (list: readonly string[]) =>
+  const sentences = (list: readonly (string | ReturnType<typeof html>)[]) =>
     html`<ul class="reasons">${list.map((one) => html`<li>${one}</li>`)}</ul>`
   const body = html`<h1>${title}</h1><dl class="facts">${row(
     outcome,

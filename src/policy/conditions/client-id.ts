@@ -1,3 +1,4 @@
-import { oneOf } from './shapes.ts'
+import { oneOf, words } from './shapes.ts'
 
-export const clientId = oneOf('client.id', 'the client is not known', (facts) => facts.client?.id)
+/** A client has the id of its app. */
+export const clientId = oneOf('client.id', 'the client is not known', (facts) => facts.client?.id, words, 'app')

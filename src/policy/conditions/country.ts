@@ -3,6 +3,7 @@ import type { Condition } from '../condition.ts'
 import { checkCountries } from '../countries.ts'
 import { among } from '../scene.ts'
 import { every, not } from '../truth.ts'
+import { countrySamples } from '../whereabouts.ts'
 import { atLeast } from './shapes.ts'
 
 /** As a list names it where the country of an address is not known. */
@@ -32,6 +33,7 @@ export const country: Condition<Wanted, string> = {
       for (const key of ['in', 'outside'] as const) checkCountries(wanted[key] ?? [], ctx, [], [UNKNOWN])
     }),
   needs: () => [{ signal: 'place' }],
+  samples: (_, sampling) => countrySamples(sampling),
   prepare(wanted) {
     const [inside, outside] = [wanted.in && new Set(wanted.in), wanted.outside && new Set(wanted.outside)]
     const named = (list: ReadonlySet<string>, seen: string) =>

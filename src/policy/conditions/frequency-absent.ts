@@ -3,6 +3,7 @@ import type { Millis } from '#core/clock'
 import { formatDuration, parseDuration } from '#core/duration'
 import type { Condition } from '../condition.ts'
 import { previousOf, since } from '../history.ts'
+import { absenceSamples } from '../journeys.ts'
 import { duration } from './shapes.ts'
 
 /** Not signed in for so long. Somebody who never was is absent; a client that asks for itself is nobody who could be. */
@@ -10,6 +11,7 @@ export const frequencyAbsent: Condition<{ over: string }, Millis> = {
   name: 'frequency.absent',
   wanted: z.strictObject({ over: duration }),
   needs: () => [{ signal: 'absence' }],
+  samples: (_, sampling) => absenceSamples(sampling),
   prepare(wanted) {
     const over = parseDuration(wanted.over)!
     return {

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import type { Condition } from '../condition.ts'
 import { every, not, some } from '../truth.ts'
+import { addressSample, countrySamples } from '../whereabouts.ts'
 import { atLeast, words } from './shapes.ts'
 
 interface Wanted {
@@ -38,5 +39,10 @@ export const network: Condition<Wanted, string> = {
           !outside || not(some(outside, (zone) => scene.inside(zone))),
         ]),
     }
+  },
+  samples(all, sampling) {
+    const named = all.flatMap((wanted) => [...(wanted.in ?? []), ...(wanted.outside ?? [])])
+    const byCountry = named.some((name) => sampling.zones.get(name)!.countries)
+    return [addressSample(sampling), ...(byCountry ? countrySamples(sampling) : [])]
   },
 }

@@ -19,4 +19,11 @@ export const sessionAge: Condition<{ over: string }, number> = {
       show: formatDuration,
     }
   },
+  samples(all) {
+    const ages = [0, ...new Set(all.map((wanted) => parseDuration(wanted.over)! + 1))]
+    return [
+      { fact: 'session.started', values: (at) => ages.map((age) => at - age) },
+      { fact: 'at', values: (at) => [at] },
+    ]
+  },
 }

@@ -1,8 +1,10 @@
 import { z } from 'zod'
 import { nearest } from '#core/nearest'
 import type { Condition } from '../condition.ts'
-import { DAYS, openTimeZone, parseMinute, type TimeZone, type WallClock, wallClock } from '../wall-clock.ts'
-import { atLeast } from './shapes.ts'
+import { around, DAYS, openTimeZone, parseMinute, type TimeZone, type WallClock, wallClock } from '../wall-clock.ts'
+import { weeksOf } from '../weeks.ts'
+import { addressSample, clocksOf } from '../whereabouts.ts'
+import { atLeast, distinct } from './shapes.ts'
 
 interface Wanted {
   days?: ReadonlySet<number> | undefined
@@ -53,6 +55,20 @@ const zone = z.string('expected a time zone like `Europe/Amsterdam`').transform(
   return z.NEVER
 })
 
+function holds({ days: chosen, between: window }: Wanted, { day, minute }: WallClock): boolean {
+  const on = (d: number) => !chosen || chosen.has(d)
+  if (!window) return on(day)
+  const { from, to } = window
+  if (from < to) return on(day) && minute >= from && minute < to
+  return (minute >= from && on(day)) || (minute < to && on((day + 6) % 7))
+}
+
+/** Minutes of the day at which the answer can turn. */
+const edges = ({ between: window }: Wanted): number[] => [0, ...(window ? [window.from, window.to % 1440] : [])]
+
+/** As far as `turns` looks ahead: every weekday once, and today again. */
+const DAYS_AHEAD = 8
+
 /**
  * What the clock on the wall of that zone shows, so the hour that a clock change repeats counts twice and the one it
  * skips never comes. A window over midnight belongs to the day on which it opened. The end is not part of it.
@@ -68,16 +84,36 @@ export const time: Condition<Wanted, WallClock> = {
       const of = wanted.zone === SITE ? scene.site?.zone : wanted.zone
       return scene.at === undefined || of === undefined ? undefined : wallClock(of, scene.at)
     },
-    holds({ day, minute }) {
-      const on = (d: number) => !wanted.days || wanted.days.has(d)
-      if (!wanted.between) return on(day)
-      const { from, to } = wanted.between
-      if (from < to) return on(day) && minute >= from && minute < to
-      return (minute >= from && on(day)) || (minute < to && on((day + 6) % 7))
-    },
+    holds: (seen) => holds(wanted, seen),
     show({ day, minute }) {
       const two = (n: number) => String(Math.floor(n)).padStart(2, '0')
       return `${DAYS[day]} ${two(minute / 60)}:${two(minute % 60)}`
     },
   }),
+  samples(all, sampling) {
+    const bySite = all.some(({ zone: of }) => of === SITE)
+    const sites = bySite ? clocksOf(sampling) : []
+    const clocks = sites.flatMap((site) => site.zone ?? [])
+    const zonesFor = (wanted: Wanted) => (wanted.zone === SITE ? clocks : [wanted.zone])
+    const zones = [...new Map(all.flatMap(zonesFor).map((of) => [of.name, of])).values()]
+    const instants = distinct(weeksOf(zones, [...new Set(all.flatMap(edges))]), (at) =>
+      all.map((wanted) => zonesFor(wanted).map((of) => +holds(wanted, wallClock(of, at)))).join(''),
+    )
+    const names = sites.map(({ name }) => name)
+    return [
+      { fact: 'at', values: () => instants },
+      ...(bySite ? [addressSample(sampling), { fact: 'device.site', values: () => names }] : []),
+    ]
+  },
+  turns(wanted, at, scene) {
+    const of = wanted.zone === SITE ? scene.site?.zone : wanted.zone
+    if (!of) return []
+    const instants = edges(wanted).flatMap((minute) => {
+      const ahead: number[] = []
+      for (let next = at; ahead.length < DAYS_AHEAD; ahead.push(next))
+        next = around({ zone: of, minute, text: '' }, next).next
+      return ahead
+    })
+    return instants.sort((a, b) => a - b)
+  },
 }

@@ -5,6 +5,7 @@ import type { Condition } from '../condition.ts'
 import { previousOf, since } from '../history.ts'
 import type { Scene } from '../scene.ts'
 import type { Truth } from '../truth.ts'
+import { countriesOf, countrySamples } from '../whereabouts.ts'
 
 const EXPECTED = 'expected days like `90d`'
 
@@ -18,6 +19,9 @@ const over = z
     return z.NEVER
   })
 
+/** Conditions on the sign-ins before. */
+const OTHERS = ['travel.speed', 'travel.distance', 'frequency.absent']
+
 interface Visit {
   readonly country: string
   readonly seen: Truth
@@ -28,6 +32,32 @@ export const travelNewCountry: Condition<{ over: Millis }, Visit | null> = {
   name: 'travel.new_country',
   wanted: z.strictObject({ over }) as unknown as z.ZodType<{ over: Millis }>,
   needs: () => [{ signal: 'travel' }, { signal: 'countries' }],
+  samples(all, sampling) {
+    // what other conditions want of the same sign-ins is more than can be tried together
+    if (OTHERS.some((name) => sampling.wanted(name).length > 0)) return undefined
+    const codes = countriesOf(sampling)
+    const ages = [0, ...all.map((wanted) => wanted.over + 1)]
+    return [
+      ...countrySamples(sampling),
+      {
+        fact: 'history.countries',
+        values: (at) => [
+          [],
+          codes.map((country) => ({ country })),
+          ...ages.map((age) => codes.map((country) => ({ country, at: at - age }))),
+        ],
+      },
+      {
+        fact: 'history.previous',
+        values: (at) => [
+          null,
+          { at },
+          ...codes.flatMap((country) => [{ country }, ...ages.map((age) => ({ country, at: at - age }))]),
+        ],
+      },
+      { fact: 'at', values: (at) => [at] },
+    ]
+  },
   prepare: ({ over: longest }) => ({
     why: 'the country is not known, or not those of the sign-ins before',
     see(scene) {

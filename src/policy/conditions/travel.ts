@@ -3,6 +3,7 @@ import { z } from 'zod'
 import type { Instant } from '#core/clock'
 import type { Condition } from '../condition.ts'
 import { type PastSignIn, previousOf } from '../history.ts'
+import { travelSamples } from '../journeys.ts'
 import type { Place } from '../places.ts'
 import { some } from '../truth.ts'
 
@@ -15,6 +16,7 @@ export function travelled(name: string, unit: string, measure: Measure): Conditi
     name,
     wanted: z.strictObject({ over: z.number(`expected a number of ${unit}`).min(0).max(1e6) }),
     needs: () => [{ signal: 'travel' }],
+    samples: (_, sampling) => travelSamples(sampling),
     prepare: ({ over }) => ({
       why: 'the place is not known, or not that of a sign-in before',
       see: ({ facts, place, at }) => previousOf(facts.history)?.map((before) => measure(place, before, at)),

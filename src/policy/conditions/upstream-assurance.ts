@@ -12,6 +12,9 @@ export const upstreamAssurance: Condition<string[], Strength | null> = {
   wanted: z.union([words, z.strictObject({ in: words }).transform((form) => form.in)]),
   refers: (wanted) => wanted.map((name) => ({ to: 'strength', name })),
   needs: () => [{ signal: 'upstream' }],
+  samples: (_, { strengths }) => [
+    { fact: 'session.upstream', values: () => [null, ...strengths.names.map((assurance) => ({ assurance }))] },
+  ],
   prepare(wanted, { strengths }) {
     const enough = new Set(
       strengths.all.filter((one) => wanted.some((name) => implies(one, strengths.find(name)!))).map(({ name }) => name),

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import type { Condition } from '../condition.ts'
-import { atLeast, words } from './shapes.ts'
+import { atLeast, otherThan, words } from './shapes.ts'
 
 interface Wanted {
   in?: string[] | undefined
@@ -28,4 +28,8 @@ export const userAttribute: Condition<Wanted, readonly string[]> = {
       (wanted.exists === undefined || seen.length > 0 === wanted.exists) &&
       (!wanted.in || seen.some((one) => wanted.in!.includes(one))),
   }),
+  samples(all, { rest }) {
+    const named = [...new Set(all.flatMap((wanted) => wanted.in ?? []))]
+    return [{ fact: 'user.attributes', entries: { [rest]: [...named, otherThan(named)] } }]
+  },
 }

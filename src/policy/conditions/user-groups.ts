@@ -1,3 +1,8 @@
 import { someOf } from './shapes.ts'
 
-export const userGroups = someOf('user.groups', 'the groups of the person are not known', (facts) => facts.user?.groups)
+export const userGroups = someOf(
+  'user.groups',
+  'the groups of the person are not known',
+  (facts) => facts.user?.groups,
+  'group',
+)

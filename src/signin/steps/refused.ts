@@ -1,7 +1,8 @@
 /** The end, with what to do: refused by a rule, or asked for something this person cannot give here. */
 
-import { helpSentence, type RefusedData, reasonSentence, refusedView } from '#pages'
+import { type RefusedData, reasonSentence, refusedView } from '#pages'
 import { pathOf } from '../errand.ts'
+import { helpWith, wantsAdding } from '../help.ts'
 import type { Scene, Step } from './step.ts'
 
 export const refused: Step = {
@@ -11,12 +12,14 @@ export const refused: Step = {
 }
 
 function refusedData(scene: Scene): RefusedData {
-  const { verdict, app, messages, session } = scene
+  const { verdict, app, messages, session, enrolled, now } = scene
   const { deny } = verdict.decision
   const say =
     inLanguage(deny?.say, messages.language) ?? reasonSentence(messages, fallback(scene), { app: app?.name ?? '' })
-  const missing = verdict.outcome === 'challenge' ? helpWith(scene) : undefined
-  const next = inLanguage(deny?.do, messages.language) ?? missing ?? scene.support ?? messages.refused.help
+  // what whoever wrote the rule says comes first
+  const suggestion = deny?.do ? undefined : scene.suggestion()
+  const [helpful] = helpWith(suggestion, { messages, enrolled, now })
+  const next = inLanguage(deny?.do, messages.language) ?? helpful ?? scene.support ?? messages.refused.help
   return {
     say,
     next,
@@ -25,15 +28,9 @@ function refusedData(scene: Scene): RefusedData {
       ? { reference: verdict.reference, ...(session ? { why: `/why/${verdict.reference}` } : {}) }
       : {}),
     ...(session ? { otherPerson: pathOf(scene.errand, 'somebody-else'), apps: '/' } : {}),
-    ...(missing && session ? { enrol: '/account' } : {}),
+    ...(wantsAdding(suggestion, enrolled) ? { enrol: '/account' } : {}),
     back: { href: pathOf(scene.errand, 'back'), name: messages.common.back },
   }
-}
-
-/** What this person could add so that it opens. */
-function helpWith({ verdict, messages }: Scene): string {
-  const passkeyOnly = verdict.decision.missing.every((combination) => combination.includes('passkey'))
-  return helpSentence(messages, passkeyOnly ? 'add-passkey' : 'add-second-factor')
 }
 
 const fallback = ({ verdict }: Scene) =>

@@ -3,6 +3,7 @@ import type { App } from '#catalog'
 import type { FactorKind, Factors } from '#factors'
 import type { PageRequest } from '#http'
 import type { Messages, View } from '#pages'
+import type { Suggestion } from '#policy'
 import type { Proof } from '#sessions'
 import type { Situation, StepName } from '../dispatch.ts'
 
@@ -19,6 +20,8 @@ export interface Scene extends Situation {
   readonly knownDevice: boolean
   /** Where help is to be had: the operator's sentence. */
   readonly support: string | undefined
+  /** The smallest change with which somebody who has signed in would get further. */
+  suggestion(): Suggestion | undefined
   /** What went wrong with the form just sent. */
   readonly refusal?: { readonly code: import('#core/refusals').RefusalCode; readonly retryAfter?: number }
 }
