@@ -126,6 +126,8 @@ test('a passkey is added, then used by the button, then by autofill', async () =
   })
   expect(site.posted[0]!.fields.get('step')).toBe('enrol-passkey')
 
+  // a form that was sent leads somewhere: going on at the same moment would race with it
+  await tab.waitForURL('**/signin/**')
   await tab.goto(`${site.origin}/passkey`)
   expect(await tab.getByText(en.common.needsScript).isVisible()).toBe(false)
   await tab.getByRole('button', { name: en.passkey.submit }).click()
@@ -137,7 +139,6 @@ test('a passkey is added, then used by the button, then by autofill', async () =
   })
   expect(used.get('remember')).toBe('yes')
 
-  // the form of before leads somewhere: going on at the same moment would race with it
   await tab.waitForURL('**/signin/**')
   // the user-name field with `webauthn` in autocomplete offers it; the virtual authenticator takes the offer
   await tab.goto(`${site.origin}/identifier`)
