@@ -76,8 +76,11 @@ export class Writer {
           }
         } catch (error) {
           const reason = translated(error)
-          if (unit) reject(reason)
-          else this.#answers.push({ settle: () => reject(reason), reject })
+          if (unit) {
+            // what it was refused for may be what somebody else in this group has written
+            if (this.#database.isTransaction) this.#carry(unit)
+            reject(reason)
+          } else this.#answers.push({ settle: () => reject(reason), reject })
           // a full disk or a failing one rolls the whole transaction back by itself
           if (!this.#database.isTransaction) this.#endGroup(reason)
         }
