@@ -54,6 +54,7 @@ export function openHistory({ state, clock }: { readonly state: State; readonly 
     const options: StateOptions = { ttl }
     for (;;) {
       const text = await state.get(key)
+      if (text !== undefined && isDamaged(text)) return state.set(key, next(undefined), options)
       const done =
         text === undefined
           ? await state.add(key, next(undefined), options)
@@ -107,8 +108,12 @@ export function openHistory({ state, clock }: { readonly state: State; readonly 
   })
 }
 
+/** Bytes that are no text are read as this sign: such a value equals nothing that it could be swapped for. */
+const isDamaged = (text: string): boolean => text.includes('\uFFFD')
+
 /** Undefined for a text that is no such row: somebody flipped bytes. */
 function parse<T>(text: string, fits: (value: unknown) => boolean): T | undefined {
+  if (isDamaged(text)) return undefined
   try {
     const value: unknown = JSON.parse(text)
     return fits(value) ? (value as T) : undefined

@@ -68,6 +68,8 @@ export interface Row {
 
 /** Undefined for a text that is no row: somebody flipped bytes, and a session that cannot be read opens nothing. */
 export function parseRow(text: string): Row | undefined {
+  // bytes that are no text are read as this sign, which nothing in a row can hold: headers are Latin-1, the rest is ours
+  if (text.includes('\uFFFD')) return undefined
   try {
     const row = JSON.parse(text) as Row
     return typeof row.session.endsAt === 'number' && typeof row.secretHash === 'string' ? row : undefined

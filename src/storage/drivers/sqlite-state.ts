@@ -1,6 +1,7 @@
 /** Short-lived state on SQLite: prepared statements without a query builder, one or two for each method. */
 import type { SQLInputValue, StatementSync } from 'node:sqlite'
 import type { Clock, Instant, Millis } from '#core/clock'
+import { Refusal } from '#core/refusal'
 import type { State, StateEntry, StateOptions } from '../state.ts'
 import { translated } from './sqlite-errors.ts'
 import type { Read } from './sqlite-reader.ts'
@@ -71,6 +72,14 @@ export function createSqliteState({ read, writer, clock }: { read: Read; writer:
   const lives = (row: Row | undefined, at: Instant): boolean =>
     row !== undefined && (row['expires'] === null || (row['expires'] as number) > at)
 
+  /** Within a write: whether the value was another one, as whoever is told so will find when they read again. */
+  const isAnother = (key: string, expected: string, at: Instant): false => {
+    // bytes that are no text read as a text that they never equal: the caller would try again for ever
+    if ((on('get').get(key, at) as Row | undefined)?.['v'] === expected)
+      throw new Refusal('storage-unavailable', 'a value is damaged')
+    return false
+  }
+
   return Object.freeze({
     async get(key: string) {
       return one('get', key, now())?.['v'] as string | undefined
@@ -112,15 +121,17 @@ export function createSqliteState({ read, writer, clock }: { read: Read; writer:
     },
     async compareAndSwap(key: string, expected: string, value: string, options?: StateOptions) {
       const at = now()
-      if (!options) return writer.write(() => changed('swap', value, key, expected, at) === 1)
+      if (!options)
+        return writer.write(() => changed('swap', value, key, expected, at) === 1 || isAnother(key, expected, at))
       const expires = end(at, options.ttl)
       return writer.write(() => {
         if (options.alias !== undefined) {
-          if (!on('holds').get(key, expected, at)) return false
+          if (!on('holds').get(key, expected, at)) return isAnother(key, expected, at)
           on('freeAlias').run(options.alias, key)
         }
         return (
-          changed('swapWhole', value, expires, options.group ?? null, options.alias ?? null, key, expected, at) === 1
+          changed('swapWhole', value, expires, options.group ?? null, options.alias ?? null, key, expected, at) === 1 ||
+          isAnother(key, expected, at)
         )
       })
     },

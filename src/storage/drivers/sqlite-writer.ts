@@ -27,6 +27,8 @@ interface Waiting {
   /** A write joins the group; a turn gets the connection for itself. */
   readonly write?: () => void
   readonly turn?: () => void
+  /** Whose turn it is. */
+  readonly unit?: Unit | undefined
   readonly reject: (error: unknown) => void
 }
 
@@ -74,8 +76,11 @@ export class Writer {
           }
         } catch (error) {
           const reason = translated(error)
-          if (unit) reject(reason)
-          else this.#answers.push({ settle: () => reject(reason), reject })
+          if (unit) {
+            // what it was refused for may be what somebody else in this group has written
+            if (this.#database.isTransaction) this.#carry(unit)
+            reject(reason)
+          } else this.#answers.push({ settle: () => reject(reason), reject })
           // a full disk or a failing one rolls the whole transaction back by itself
           if (!this.#database.isTransaction) this.#endGroup(reason)
         }
@@ -107,10 +112,9 @@ export class Writer {
 
   /** Resolves when this connection is inside a transaction that belongs to the caller alone. */
   begin(): Promise<void> {
-    const failure = currentUnit()?.failure
-    if (failure !== undefined) return Promise.reject(failure)
+    const unit = currentUnit()
     return new Promise((resolve, reject) => {
-      this.#enqueue({ turn: resolve, reject })
+      this.#enqueue({ turn: resolve, unit, reject })
       this.#advance()
     })
   }
@@ -171,6 +175,12 @@ export class Writer {
         continue
       }
       if (first.turn && this.#mode === 'group') this.#endGroup()
+      // only now is it known: that COMMIT may have been the unit's own
+      if (first.turn && first.unit?.failure !== undefined) {
+        this.#waiting.shift()
+        first.reject(first.unit.failure)
+        continue
+      }
       if (this.#mode === 'idle') {
         try {
           this.#beginStatement.run()

@@ -47,10 +47,11 @@ export const code: Way = {
       } as ConstructorParameters<typeof engine.AccessToken>[0])
       token.scope = grant.getOIDCScopeFiltered(new Set(code.scope!.split(' ')))
       judge.allowed(token)
-      const saved = token.save()
-      const idToken = await sign(signer, idTokenClaims(code, { iss: issuer, aud: client.clientId, now: clock.now() }))
+      const claims = idTokenClaims(code, { iss: issuer, aud: client.clientId, now: clock.now() })
+      // both are waited for from the start: one that fails while nobody listens would end the process
+      const [accessToken, idToken] = await Promise.all([token.save(), sign(signer, claims)])
       return {
-        access_token: await saved,
+        access_token: accessToken,
         expires_in: token.expiration,
         id_token: idToken,
         scope: token.scope,
