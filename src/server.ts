@@ -7,15 +7,15 @@ import type { Settings } from '#config'
 import { type Clock, minutes, seconds, systemClock } from '#core/clock'
 import { parseDuration } from '#core/duration'
 import type { Log } from '#core/log'
-import type { Refusal } from '#core/refusal'
-import { type Answer, createHttpServer, createOutbound, type HttpServer, json, type PageRequest } from '#http'
-import { createPresenter, errorView, type Presenter } from '#pages'
+import { createHttpServer, createOutbound, type HttpServer } from '#http'
+import { createPresenter } from '#pages'
 import { openOidc } from '#protocol/oidc'
 import { openSignin } from '#signin'
 import { together } from '#storage'
 import { type Made, openClaim } from './claim.ts'
 import { missingFile, openHouse } from './house.ts'
 import { openManagement } from './management.ts'
+import { renderRefusal } from './refused.ts'
 
 export interface ServerOptions {
   readonly settings: Settings
@@ -219,32 +219,4 @@ function every(length: number, work: () => Promise<void>, log: Log): NodeJS.Time
       running = false
     }
   }, length).unref()
-}
-
-function renderRefusal(refusal: Refusal, request: PageRequest, presenter: Presenter): Answer {
-  const { retryAfter } = refusal
-  const forProgram = request.path.startsWith('/api/') || (request.headers.accept ?? '').startsWith('application/json')
-  if (forProgram) {
-    const problem = {
-      type: 'about:blank',
-      title: refusal.say,
-      status: refusal.status,
-      code: refusal.code,
-      ref: request.id,
-    }
-    return {
-      ...json(problem, refusal.status),
-      headers: { 'content-type': 'application/problem+json', 'cache-control': 'no-store' },
-    }
-  }
-  const data = {
-    code: refusal.code,
-    reference: request.id,
-    home: '/',
-    ...(retryAfter === undefined ? {} : { retryAfter }),
-  }
-  return presenter.page(request, (messages) => errorView(data, messages), {
-    status: refusal.status,
-    ...(retryAfter === undefined ? {} : { retryAfter }),
-  })
 }

@@ -54,6 +54,7 @@ test('with a full disk codes, tokens and pages are refused with 503, and with ro
     for (let i = 0; i < 200 && refused.status === 200; i++) refused = await machine(scheme)
     expect([500, 503]).toContain(refused.status)
     expect(refused.body).not.toContain('access_token')
+    expect(['temporarily_unavailable', 'server_error']).toContain(JSON.parse(refused.body).error)
     expect(refused.headers['set-cookie']).toBeUndefined()
   }
   const stranger = await createBrowser({ stopAt: CALLBACK }).open((await party.begin()).url.href)
