@@ -94,9 +94,10 @@ export interface Factor {
   /** What is thrown for a wrong answer. */
   readonly refusal: RefusalCode
   enrolled(personId: string): Promise<EnrolledFactor[]>
-  /** Members that answer a challenge. `nonce` is unguessable and comes back inside the answer. */
+  /** Members that answer a challenge. `nonce` is unguessable and comes back inside the answer, as base64url. */
   readonly challenge?: {
-    make(personId: string | undefined): Promise<{ nonce: string; options: unknown }>
+    /** What the browser needs. */
+    make(personId: string | undefined, nonce: Uint8Array<ArrayBuffer>): Promise<unknown>
     /** The nonce that an answer carries; undefined for what is no answer. */
     nonceIn(input: unknown): string | undefined
   }

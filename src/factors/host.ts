@@ -3,12 +3,14 @@ import type { Audit } from '#audit'
 import type { Instant } from '#core/clock'
 import type { Log } from '#core/log'
 import { Refusal } from '#core/refusal'
+import { createChallenges } from './challenge.ts'
 import type { EnrolledFactor, Enrolling, Factor, FactorDescription, FactorKind, FactorParts, Proof } from './factor.ts'
 import { FACTORS } from './kinds/list.ts'
-import { CHALLENGE_LIFE, ENROLMENT_LIFE } from './limits.ts'
+import { ENROLMENT_LIFE } from './limits.ts'
 import { createThrottle, type Trier } from './throttle.ts'
 
 export interface FactorsOptions extends FactorParts {
+  readonly keys: FactorParts['keys'] & { derive(label: string): Buffer }
   readonly log: Log
   readonly audit: Audit
 }
@@ -54,16 +56,15 @@ interface Pending {
   readonly until: Instant
 }
 
-const challengeKey = (kind: FactorKind, conversation: string, nonce: string) =>
-  `factor-challenge:${kind}:${conversation}:${nonce}`
 const enrolmentKey = (kind: FactorKind, personId: string, conversation: string) =>
   `factor-enrolment:${kind}:${personId}:${conversation}`
 const pendingOf = (personId: string) => `factor-pending:${personId}`
 
 export function openFactors(options: FactorsOptions): Factors {
-  const { storage, clock, log, audit, hasPassword } = options
+  const { storage, clock, log, audit, keys, hasPassword } = options
   const { state } = storage
   const throttle = createThrottle({ state, clock, audit })
+  const challenges = createChallenges({ state, clock, key: keys.derive('factor-challenge') })
   const factors: readonly Factor[] = FACTORS.map((row) => row.create(options))
 
   const factorOf = (kind: FactorKind): Factor => {
@@ -80,15 +81,13 @@ export function openFactors(options: FactorsOptions): Factors {
     ...(given.credential === undefined ? {} : { credential: given.credential }),
   })
 
-  /** INVARIANT: a challenge is spent by the one `take` of whoever comes first, right or wrong. */
   async function check(factor: Factor, input: unknown, attempt: Attempt) {
     const { challenge, description } = factor
     if (!challenge) return factor.verify(input, attempt, '')
     const nonce = challenge.nonceIn(input)
     if (nonce === undefined) return { wrong: 'input-invalid' }
-    const spent = await state.take(challengeKey(description.kind, attempt.conversation, nonce))
-    if (spent === undefined) return { wrong: 'challenge-unknown' }
-    return factor.verify(input, attempt, nonce)
+    const ours = await challenges.spend(description.kind, attempt, nonce)
+    return ours ? factor.verify(input, attempt, nonce) : { wrong: 'challenge-unknown' }
   }
 
   return Object.freeze({
@@ -99,11 +98,7 @@ export function openFactors(options: FactorsOptions): Factors {
     },
 
     async challenge(kind: FactorKind, about: { personId?: string | undefined; conversation: string }) {
-      const made = await factorOf(kind).challenge?.make(about.personId)
-      if (!made) return undefined
-      const group = about.personId === undefined ? {} : { group: pendingOf(about.personId) }
-      await state.set(challengeKey(kind, about.conversation, made.nonce), '1', { ttl: CHALLENGE_LIFE, ...group })
-      return made.options
+      return factorOf(kind).challenge?.make(about.personId, challenges.make(kind, about.conversation))
     },
 
     async verify(kind: FactorKind, input: unknown, attempt: Attempt) {
@@ -179,6 +174,7 @@ export function openFactors(options: FactorsOptions): Factors {
 
     async removeAll(personId: string, by: string) {
       await state.deleteGroup(pendingOf(personId))
+      await challenges.voidAll(personId)
       let count = 0
       for (const factor of factors) {
         const removed = await factor.removeAll(personId)

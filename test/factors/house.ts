@@ -1,5 +1,6 @@
 /** The factors room on a database in memory: three people with passwords, a clock that the test turns. */
 import { randomBytes } from 'node:crypto'
+import { sql } from 'kysely'
 import { auditMigrations, createAudit } from '#audit'
 import { silentLog } from '#core/log'
 import { type Attempt, type FactorKind, factorsMigrations, openFactors } from '#factors'
@@ -67,6 +68,13 @@ export async function openHouse() {
     factors,
     withPassword,
     refusalOf,
+    /** How many values of short-lived state there are under names that begin so. */
+    rows: async (prefix: string) => {
+      const found = await sql<{ n: number }>`select count(*) as n from state where k like ${`${prefix}%`}`.execute(
+        storage.records,
+      )
+      return found.rows[0]!.n
+    },
     /** How often a password was really compared. */
     looked: () => looked,
     authenticator: () => createAuthenticator({ rpId: 'id.kestrel.example', origin: ISSUER }),

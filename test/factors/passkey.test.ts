@@ -143,8 +143,9 @@ describe('signing in', () => {
     ['another origin', { origin: 'https://id.kestrel.example.evil.example' }, 'origin-not-ours'],
     ['plain http', { origin: 'http://id.kestrel.example' }, 'origin-not-ours'],
     ['another relying party', { rpId: 'evil.example' }, 'response-refused'],
-    ['a challenge that nobody gave', { challenge: Buffer.alloc(32).toString('base64url') }, 'challenge-unknown'],
-    ['a challenge that is part of a key', { challenge: '../x:y' }, 'input-invalid'],
+    ['a challenge that nobody gave', { challenge: Buffer.alloc(48, 255).toString('base64url') }, 'challenge-unknown'],
+    ['a challenge that is too short', { challenge: Buffer.alloc(32).toString('base64url') }, 'challenge-unknown'],
+    ['a challenge that is part of a key', { challenge: '../x:y' }, 'challenge-unknown'],
     ['an answer to a registration', { type: 'webauthn.create' }, 'response-refused'],
     ['a frame of another site', { crossOrigin: true }, 'cross-origin'],
     ['no user verification', { userVerified: false }, 'response-refused'],
@@ -185,6 +186,36 @@ describe('signing in', () => {
     const options = await challenge()
     house.time.now += 15 * 60_000
     expect(await house.refusalOf(verify(device.get(options)))).toBe('passkey-invalid')
+  })
+
+  test('writes nothing down before there is an answer, and for an invented challenge not even then', async () => {
+    const written = () => house.rows('factor-')
+    const before = await written()
+    const options = (await challenge()) as { challenge: string }
+    await challenge('p-sam')
+    expect(await written()).toBe(before)
+    const bytes = Buffer.from(options.challenge, 'base64url')
+    for (const at of [0, 5, 6, 23, 24, 47]) {
+      const changed = Buffer.from(bytes)
+      changed[at]! ^= 1
+      const answer = device.get(options, { challenge: changed.toString('base64url') })
+      expect(await house.refusalOf(verify(answer))).toBe('passkey-invalid')
+    }
+    expect(await written()).toBe(before)
+    expect(await house.refusalOf(verify(device.get(options)))).toBe('accepted')
+    expect(await written()).toBe(before + 1)
+  })
+
+  test('does not take the same challenge in other letters, nor a second time after the clock went back', async () => {
+    const options = (await challenge()) as { challenge: string }
+    const again = (text: string) => house.refusalOf(verify(device.get(options, { challenge: text })))
+    expect(await again(`${options.challenge}=`)).toBe('passkey-invalid')
+    expect(await again(options.challenge.replace(/[-_]/g, (sign) => (sign === '-' ? '+' : '/')).concat('A'))).toBe(
+      'passkey-invalid',
+    )
+    expect(await again(options.challenge)).toBe('accepted')
+    house.time.now -= 60_000
+    expect(await again(options.challenge)).toBe('passkey-invalid')
   })
 
   test('does not take the answer of a registration, nor the challenge of one', async () => {

@@ -16,7 +16,6 @@ import { createPasskeyStore, type PasskeyRow, passkeyMigrations } from './passke
 /** COSE: ES256, EdDSA, RS256, in the order of our liking. */
 const ALGORITHMS = [-7, -8, -257]
 const CHALLENGE_BYTES = 32
-const NONCE = /^[A-Za-z0-9_-]{43}$/
 
 /** What the authenticator keeps as the account: the same for all passkeys of a person, and it tells nobody who that is. */
 const userHandle = (personId: string) =>
@@ -31,7 +30,6 @@ const amrOf = (hardware: boolean): readonly string[] => [hardware ? 'hwk' : 'swk
 function create({ storage, clock, issuer, organisation }: FactorParts): Factor {
   const store = createPasskeyStore(storage)
   const { origin, hostname: rpID } = new URL(issuer)
-  const challenge = () => Uint8Array.from(randomBytes(CHALLENGE_BYTES))
   const descriptors = (rows: readonly PasskeyRow[]) =>
     rows.map((row) => ({ id: row.credential_id, transports: JSON.parse(row.transports) as string[] }))
 
@@ -106,21 +104,17 @@ function create({ storage, clock, issuer, organisation }: FactorParts): Factor {
     },
 
     challenge: {
-      async make(personId) {
+      async make(personId, nonce) {
         const allowed = personId === undefined ? {} : { allowCredentials: descriptors(await store.ofPerson(personId)) }
-        const options = await generateAuthenticationOptions({
+        return generateAuthenticationOptions({
           rpID,
-          challenge: challenge(),
+          challenge: nonce,
           userVerification: 'required',
           timeout: CHALLENGE_LIFE,
           ...allowed,
         })
-        return { nonce: options.challenge, options }
       },
-      nonceIn: (input) => {
-        const nonce = readClientData(readAuthentication(input)?.response.clientDataJSON ?? '')?.challenge
-        return nonce !== undefined && NONCE.test(nonce) ? nonce : undefined
-      },
+      nonceIn: (input) => readClientData(readAuthentication(input)?.response.clientDataJSON ?? '')?.challenge,
     },
 
     verify: (input, { personId }, nonce) => verify(input, personId, nonce),
@@ -138,7 +132,7 @@ function create({ storage, clock, issuer, organisation }: FactorParts): Factor {
           userID: userHandle(personId),
           userName: username,
           userDisplayName: name,
-          challenge: challenge(),
+          challenge: Uint8Array.from(randomBytes(CHALLENGE_BYTES)),
           timeout: ENROLMENT_LIFE,
           attestationType: 'none',
           excludeCredentials: descriptors(known),
