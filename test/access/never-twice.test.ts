@@ -4,17 +4,12 @@
  */
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { accessMigrations, openAccess, openLivePolicies, type Question, type Verdict } from '#access'
-import { auditMigrations, createAudit } from '#audit'
+import type { Question, Verdict } from '#access'
 import type { App } from '#catalog'
-import { openHistory, openPlaces } from '#context'
 import { days, hours, minutes } from '#core/clock'
-import { silentLog } from '#core/log'
-import type { Person } from '#directory'
-import { openDevices, openSessions, type Session, sessionsMigrations } from '#sessions'
-import { openStorage } from '#storage'
-import { inFolder } from '../policy/house.ts'
+import type { Session } from '#sessions'
 import { asksOf, type Counting, endBefore, fewest, type Given, type Rule, stillMet } from './lifetimes.ts'
+import { openRooms } from './rooms.ts'
 
 const DEFAULTS = { idle: hours(2), max: hours(12) }
 const WORLDS = 70
@@ -97,23 +92,8 @@ async function live({ apps, baseline }: { apps: Rule[]; baseline: Rule | undefin
     ),
     ...(baseline && { 'b.yaml': { policy: 'b', baseline: true, rules: [{ name: 'base', allow: baseline }] } }),
   }
-  const migrations = [...auditMigrations, ...sessionsMigrations, ...accessMigrations]
-  const storage = await openStorage({ url: 'sqlite::memory:', clock, log: silentLog, migrations })
-  const audit = createAudit({ storage, clock, log: silentLog })
-  const sessions = openSessions({ storage, clock, log: silentLog, audit, defaults: DEFAULTS })
-  const devices = openDevices({ storage, clock, audit })
-  const people = PEOPLE.map((_, i) => ({ id: `u${i}`, username: `u${i}`, groups: [], attributes: {}, disabled: false }))
-  const access = openAccess({
-    storage,
-    keys: { derive: () => Buffer.alloc(32, 7) },
-    clock,
-    log: silentLog,
-    people: { byId: async (id) => people.find((one) => one.id === id) as unknown as Person },
-    sessions,
-    policies: await inFolder(files, (folder) => openLivePolicies({ folder, log: silentLog })),
-    places: openPlaces({ log: silentLog } as Parameters<typeof openPlaces>[0]),
-    history: openHistory({ state: storage.state, clock }),
-  })
+  const people = PEOPLE.map((_, i) => `u${i}`)
+  const { access, sessions, devices, close } = await openRooms({ clock, policies: files, defaults: DEFAULTS, people })
   const browsers = PEOPLE.map((): Browser => ({ given: [], started: 0, last: 0, idle: 0, end: 0 }))
 
   /** The session of the browser; whether there is one is what the times of the rules say. */
@@ -130,7 +110,7 @@ async function live({ apps, baseline }: { apps: Rule[]; baseline: Rule | undefin
   async function open({ person, app, ticks, wanted }: Step): Promise<void> {
     const browser = browsers[person]!
     const has = PEOPLE[person]!
-    const personId = people[person]!.id
+    const personId = people[person]!
     const asked = asksOf([apps[app]!, ...(baseline ? [baseline] : [])], wanted)
     const startedAt = clock.at
     const begun = await sessionOf(browser)
@@ -231,8 +211,7 @@ async function live({ apps, baseline }: { apps: Rule[]; baseline: Rule | undefin
       await open(one)
     }
   } finally {
-    access.policies.close()
-    await storage.close()
+    await close()
   }
 }
 type Step = typeof step extends fc.Arbitrary<infer T> ? T : never
