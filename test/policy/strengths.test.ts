@@ -130,6 +130,11 @@ describe('a strength', () => {
     expect(ask({ strength }, of(factors)).missing).toEqual(missing)
   })
 
+  test('is `any` where the rule does not say', () => {
+    expect(ask({}, given(['totp', 5]))).toMatchObject({ outcome: 'allow', required: { strength: 'any' } })
+    expect(ask({}, given())).toMatchObject({ outcome: 'challenge', required: { strength: 'any' } })
+  })
+
   test('names the fewest factors that meet it, the newest of equals, and the time of the oldest of them', () => {
     const decision = ask({ strength: 'two-factors' }, given(['password', 60], ['totp', 90], ['recovery-code', 5]))
     expect(decision.satisfied_by).toEqual(['password', 'recovery-code'])
