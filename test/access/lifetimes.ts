@@ -129,3 +129,12 @@ export function fewest(asked: Asked, counting: Counting): number {
   })
   return Math.min(...sizes)
 }
+
+/** Of factors that are asked for, those without which it would be enough. */
+export function needless(asked: Asked, counting: Counting, set: readonly string[]): string[] {
+  const best = (factor: string) => BEST.find((one) => one.factor === factor) ?? { factor }
+  return set.filter((factor) => {
+    const others = set.filter((one) => one !== factor).map((one) => ({ ...best(one), at: counting.now }))
+    return stillMet(asked, { ...counting, given: [...counting.given, ...others] })
+  })
+}

@@ -8,7 +8,7 @@ import type { Question, Verdict } from '#access'
 import type { App } from '#catalog'
 import { days, hours, minutes } from '#core/clock'
 import type { Session } from '#sessions'
-import { asksOf, type Counting, endBefore, fewest, type Given, type Rule, stillMet } from './lifetimes.ts'
+import { asksOf, type Counting, endBefore, fewest, type Given, needless, type Rule, stillMet } from './lifetimes.ts'
 import { openRooms } from './rooms.ts'
 
 const DEFAULTS = { idle: hours(2), max: hours(12) }
@@ -145,6 +145,7 @@ async function live({ apps, baseline }: { apps: Rule[]; baseline: Rule | undefin
       // no more is asked than the fewest factors that are lacking, and none that still counts
       const [first] = verdict.decision.missing
       if (session) expect(first?.length).toBe(fewest(asked, counting))
+      for (const set of session ? verdict.decision.missing : []) expect(needless(asked, counting, set)).toEqual([])
       return { verdict, counting }
     }
 

@@ -302,62 +302,6 @@ test('applying what is suggested flips the outcome, and where nothing is, no cha
   expect([...codes].sort()).toEqual([...CHANGES].sort())
 }, 120_000)
 
-test('ten thousand suggestions, applied, flip the outcome', () => {
-  // one thing is in the way and the rest is known, so mostly something helps
-  const obstacle = word<object>(
-    { network: { outside: ['stores', 'office'] } },
-    { network: ['stores'] },
-    { not: { 'device.known': true } },
-    { not: { 'device.enrolled': true, 'device.kind': 'shared' } },
-    { 'device.platform': ['windows'] },
-    { 'session.age': { over: '8h' } },
-    { not: { 'user.groups': ['care'] } },
-    { time: { between: '18:00-08:00', zone: 'UTC' } },
-  )
-  const list = fc
-    .tuple(obstacle, fc.boolean(), word('any', 'two-factors', 'phishing-resistant', 'hardware'), maybe(duration))
-    .map(([when, closed, strength, within]) => [
-      { name: 'obstacle', when, ...(closed ? { deny: {} } : { allow: { strength, within: '0s' } }) },
-      { name: 'rest', allow: { strength, ...(within && { within }) } },
-    ])
-  const yesNo = word(true, false)
-  const known = fc
-    .record({
-      hour: fc.nat(23),
-      ip: word('192.0.2.1', '198.51.100.9', '203.0.113.1'),
-      groups: fc.subarray(['staff', 'care']),
-      device: fc.record({
-        known: yesNo,
-        enrolled: yesNo,
-        kind: word('personal', 'shared'),
-        platform: word('ios', 'windows'),
-      }),
-      started: ago,
-      authenticated: fc.array(fc.record({ factor: word('password', 'passkey', 'totp'), at: ago }), { maxLength: 2 }),
-    })
-    .map(({ hour, ip, groups, device, ...session }): Facts => {
-      const at = nine + hour * 3_600_000
-      return { at, request: { started: at }, user: { groups }, network: { ip }, device, session } as Facts
-    })
-  let flips = 0
-  fc.assert(
-    fc.property(list, fc.array(known, { minLength: 100, maxLength: 100 }), (rules, situations) => {
-      const policies = policiesOf(rules)
-      const outcomeOf = (one: Facts) => decide(policies, one, { policy: 'p' }).outcome
-      for (const one of situations) {
-        const found = suggest(policies, one, { policy: 'p' })
-        if (!found) continue
-        flips++
-        const [before, after] = [outcomeOf(one), outcomeOf(applyChanges(policies, one, found.changes))]
-        if (after !== found.outcome || after === before || (after !== 'allow' && before !== 'deny'))
-          expect.fail(JSON.stringify([before, after, found, one, rules]))
-      }
-    }),
-    { numRuns: 170 },
-  )
-  expect(flips).toBeGreaterThan(10_000)
-}, 120_000)
-
 /** The same changes for each of the networks or groups that are named. */
 const oneByOne = (changes: readonly Change[]): Change[][] =>
   changes.reduce<Change[][]>(
