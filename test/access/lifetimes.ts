@@ -85,7 +85,7 @@ export interface Counting {
 const counts = (asked: Asked, at: number, { now, startedAt }: Counting): boolean =>
   (asked.within === undefined || now - at <= asked.within) &&
   (!asked.fresh || at >= startedAt) &&
-  (asked.max === undefined || now - at <= asked.max) &&
+  (asked.max === undefined || now - at < asked.max) &&
   (asked.ends === undefined || at >= endBefore(asked.ends, now))
 
 function meets(strength: string, given: readonly Given[], device: boolean): boolean {

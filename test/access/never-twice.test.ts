@@ -198,7 +198,15 @@ async function live({ apps, baseline }: { apps: Rule[]; baseline: Rule | undefin
     seen.allowed++
     browser.idle = Math.min(browser.idle, asked.idle ?? browser.idle)
     const ends = asked.ends ? [endBefore(asked.ends, clock.at) + days(1)] : []
-    browser.end = Math.min(browser.end, browser.started + (asked.max ?? DEFAULTS.max), ...ends)
+    // the rule's own limit counts from the sign-in, or from when all that it needs was given anew
+    const oldest = Math.min(
+      ...browser.given.filter(({ factor }) => verdict.decision.satisfied_by.includes(factor)).map(({ at }) => at!),
+    )
+    const since = Math.max(browser.started, oldest)
+    browser.end = Math.min(browser.end, ...(asked.max === undefined ? [] : [since + asked.max]), ...ends)
+    // nobody is let in and thrown out at once
+    expect(clock.at).toBeLessThan(browser.end)
+    expect(await sessions.find(browser.cookie), JSON.stringify([asked, browser, clock.at])).toBeDefined()
     const remember = ticks && second && verdict.decision.remember_device !== undefined
     const until = remember ? { until: clock.at + asked.remember! } : {}
     const known = await devices.remember(browser.device, personId, { label: 'test', ...until })

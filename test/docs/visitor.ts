@@ -16,7 +16,7 @@ const TYPING = 5000
 export interface Opened {
   /** The factors that were given, in order. */
   readonly asked: readonly string[]
-  readonly end: 'in' | 'denied' | 'ended'
+  readonly end: 'in' | 'denied'
 }
 
 export async function openVisitor(policies: Readonly<Record<string, unknown>>) {
@@ -60,7 +60,6 @@ export async function openVisitor(policies: Readonly<Record<string, unknown>>) {
         if (asked.includes(factor)) break
         clock.at += TYPING
         const proofs = [{ factor, at: clock.at, amr: [] }]
-        if (session && !(await sessions.find(cookie))) return { asked, end: 'ended' }
         second ||= session !== undefined && factor !== 'password'
         const opened = session
           ? await sessions.raise(session, proofs)
@@ -71,7 +70,7 @@ export async function openVisitor(policies: Readonly<Record<string, unknown>>) {
         verdict = await access.ask(await question())
       }
       if (verdict.outcome !== 'allow') return { asked, end: 'denied' }
-      if (!(await sessions.find(cookie))) return { asked, end: 'ended' }
+      if (!(await sessions.find(cookie))) throw new Error('let in with a session that has ended')
       if (asked.length > 0) await access.memory.signedIn(SAM, address, verdict)
       const remember = verdict.decision.remember_device
       const until = ticks && second && remember ? { until: clock.at + parseDuration(remember)! } : {}
