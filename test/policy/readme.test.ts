@@ -4,7 +4,8 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 
 const page = readFileSync(join(import.meta.dirname, 'README.md'), 'utf8')
-const rows = [...page.matchAll(/^\| (\d+\.\d+) \| (.+?) \| (.+) \|$/gm)].map(([, id, statement, cell]) => ({
+const [statements, properties, broken] = page.split(/^## (?:Properties|Broken).*$/m) as [string, string, string]
+const rows = [...statements.matchAll(/^\| (\d+\.\d+) \| (.+?) \| (.+) \|$/gm)].map(([, id, statement, cell]) => ({
   id: id!,
   statement: statement!,
   parts: cell!.split('<br>'),
@@ -53,4 +54,18 @@ test('every file and every test that is named exists', () => {
   )
   expect(missing).toEqual([])
   expect(new Set(tests.map(({ file }) => file)).size).toBeGreaterThan(20)
+})
+
+test('so do the tests of the properties, and the rows and files that were broken on purpose', () => {
+  const files = [...properties.matchAll(/`([a-z/-]+\.ts)`/g)].map(([, file]) => `test/${file}`)
+  const changed = [...broken.matchAll(/^\| (\d+\.\d+) \| (.+?) \|/gm)].map(([, id, cell]) => ({
+    id: id!,
+    sources: [...cell!.matchAll(/`(src\/[^`]+)`/g)].map(([, file]) => file!),
+  }))
+  const root = join(import.meta.dirname, '../..')
+  const named = [...files, ...changed.flatMap(({ sources }) => sources)]
+  expect(named.filter((file) => !existsSync(join(root, file)))).toEqual([])
+  expect(files.length).toBeGreaterThan(6)
+  expect(changed.filter(({ id }) => !rows.some((row) => row.id === id))).toEqual([])
+  expect(new Set(changed.map(({ id }) => id)).size).toBeGreaterThanOrEqual(20)
 })
