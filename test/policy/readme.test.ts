@@ -57,7 +57,7 @@ test('every file and every test that is named exists', () => {
 })
 
 test('so do the tests of the properties, and the rows and files that were broken on purpose', () => {
-  const files = [...properties.matchAll(/`([a-z/-]+\.ts)`/g)].map(([, file]) => `test/${file}`)
+  const files = [...properties.matchAll(/`([a-z/.-]+\.ts)`/g)].map(([, file]) => `test/${file}`)
   const changed = [...broken.matchAll(/^\| (\d+\.\d+) \| (.+?) \|/gm)].map(([, id, cell]) => ({
     id: id!,
     sources: [...cell!.matchAll(/`(src\/[^`]+)`/g)].map(([, file]) => file!),
