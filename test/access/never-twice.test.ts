@@ -12,7 +12,7 @@ import { asksOf, type Counting, endBefore, fewest, type Given, needless, type Ru
 import { openRooms } from './rooms.ts'
 
 const DEFAULTS = { idle: hours(2), max: hours(12) }
-const WORLDS = 70
+const WORLDS = 62
 const OPENINGS = 200
 
 const within = fc.constantFrom('0s' as const, '10m' as const, '1h' as const, '4h' as const, '12h' as const)
