@@ -85,13 +85,14 @@ export function createGate(options: AccountOptions): Gate {
     const startedAt = finished?.startedAt ?? clock.now()
     const wanted = need === 'change' ? { wanted: await wantedFor(session.personId) } : {}
     const { address } = request
+    // before the question: the limits of its rule count from what the person does now
+    await sessions.touch(session, { deviceId: device?.id, address })
     const verdict = await access.ask({ ...about, ...wanted, session, person, device, address, startedAt })
     // INVARIANT: nothing is shown and nothing is changed without "allow"
     if (verdict.outcome !== 'allow' || !verdict.person) {
       const id = `${randomId()}${mark(session)}`
       return redirect(await signin.begin({ ...about, ...wanted, id, returnTo: `${returnTo}?errand=${id}` }))
     }
-    await sessions.touch(session, { deviceId: device?.id, address })
 
     return handle({
       request,
