@@ -26,14 +26,14 @@ export function answer(strengths: Strengths, terms: Terms, wanted: Wanted, scene
   const names = [required.strength, ...(required.also ?? [])]
   const used = met ? needed(strengths, demand, proofs) : proofs
   const since = met ? oldestOf(used) : undefined
-  const acr = chosen?.name ?? names.find((name) => strengths.find(name)!.lists) ?? strongest(held)
+  const acr = met ? (chosen?.name ?? names.find((name) => strengths.find(name)!.lists) ?? strongest(held)) : undefined
   const session = limits(terms, at)
   return {
     outcome: wanted.unmet ? 'deny' : met ? 'allow' : 'challenge',
     required,
     satisfied_by: used.map((proof) => proof.name),
     missing: met ? [] : alternatives(strengths, demand, held),
-    ...(met && acr && { acr }),
+    ...(acr && { acr }),
     ...(since !== undefined && { auth_time: Math.floor(since / 1000) }),
     ...(session && { session }),
     ...(mayRemember(facts, terms) && { remember_device: terms.remember!.text }),

@@ -13,14 +13,20 @@ import type { ConditionTrace } from './when.ts'
 
 type Draft = Omit<Decision, 'reported' | 'trace' | 'versions'>
 
+export interface Deciding {
+  readonly policy?: string
+  /** False: the same judgement, and nothing written down about the way to it. For deciding very many. */
+  readonly trace?: boolean
+}
+
 const DENIED = Object.freeze({ outcome: 'deny', satisfied_by: [], missing: [] } as const)
 
 /**
  * Judges `options.policy`, else the policy of the app, and the baseline with it. No policy of that name denies; so does
  * any error on the way (INVARIANT: an error never lets anyone in).
  */
-export function decide(policies: Policies, facts: Facts, options: { readonly policy?: string } = {}): Decision {
-  const notes: Notes = { trace: [], reported: [] }
+export function decide(policies: Policies, facts: Facts, options: Deciding = {}): Decision {
+  const notes: Notes = { trace: options.trace === false ? undefined : [], reported: [] }
   let name: string | null = null
   let draft: Draft
   try {
@@ -31,12 +37,12 @@ export function decide(policies: Policies, facts: Facts, options: { readonly pol
     // the message may repeat a fact, so only the kind of error is told
     const why = error instanceof Error ? error.name : 'error'
     const conditions = [{ condition: 'facts', result: 'error' as const, why }]
-    notes.trace.push({ policy: name ?? '', rule: '', line: null, matched: 'error', conditions })
+    notes.trace?.push({ policy: name ?? '', rule: '', line: null, matched: 'error', conditions })
     draft = { ...DENIED, policy: name, rule: null, line: null }
   }
   const { outcome, policy, rule, line, ...rest } = draft
   const versions = { policies: policies.version, facts: FACTS_VERSION }
-  return { outcome, policy, rule, line, ...rest, reported: notes.reported, trace: notes.trace, versions }
+  return { outcome, policy, rule, line, ...rest, reported: notes.reported, trace: notes.trace ?? [], versions }
 }
 
 function judge(policies: Policies, policy: Policy, facts: Facts, notes: Notes): Draft {
@@ -69,14 +75,15 @@ function outsideAudience(policy: Policy, facts: Facts, notes: Notes): Draft | un
   if (!audience || audience.includes('*') || facts.user === undefined) return undefined
   const groups = facts.user.groups
   const matched: Truth = groups ? !groups.some((group) => audience.includes(group)) : 'unknown'
-  const condition: ConditionTrace = {
+  const condition: ConditionTrace | undefined = notes.trace && {
     condition: 'user.groups',
     wanted: { none: audience },
     seen: groups ?? 'unknown',
     result: matched,
     ...(!groups && { why: 'the groups of the person are not known' }),
   }
-  notes.trace.push({ policy: policy.name, rule: AUDIENCE, line: null, matched, conditions: [condition] })
+  if (condition)
+    notes.trace?.push({ policy: policy.name, rule: AUDIENCE, line: null, matched, conditions: [condition] })
   return matched === false ? undefined : { ...DENIED, policy: policy.name, rule: AUDIENCE, line: null }
 }
 

@@ -90,6 +90,7 @@ function better(a: readonly Proof[], b: readonly Proof[]): boolean {
 
 /** When the oldest of them was given; undefined where none tells. */
 export function oldestOf(proofs: readonly Proof[]): Instant | undefined {
-  const times = proofs.flatMap(({ at }) => (at === undefined ? [] : [at]))
-  return times.length > 0 ? Math.min(...times) : undefined
+  let oldest: Instant | undefined
+  for (const { at } of proofs) if (at !== undefined && !(oldest !== undefined && oldest <= at)) oldest = at
+  return oldest
 }

@@ -16,11 +16,9 @@ export interface Scene {
   readonly at: Instant | undefined
   /** The client's address in plain form, or undefined where there is none or it is none. */
   readonly address: string | undefined
-  /** The site that the address is in; where it is in none, that of the device. */
-  readonly site: Site | undefined
-  /** Where the address is. What its site says counts before what a database says. */
-  readonly place: Place
-  inside(zone: Zone): Truth
+  readonly sites: Sites
+  /** What was worked out already. */
+  readonly found: { place?: Place; inside?: Map<Zone, Truth> }
 }
 
 /** What conditions on the person see where a client asks for itself: known to be nothing, not unknown. */
@@ -42,33 +40,37 @@ const isClient = ({ user, session, request, client }: Facts): boolean =>
 export function createScene(facts: Facts, sites: Sites): Scene {
   const subject = facts.user ? 'person' : isClient(facts) ? 'client' : 'nobody'
   const ip = facts.network?.ip
-  const address = ip === undefined ? undefined : plainAddress(ip)
-  let known: Map<Zone, Truth> | undefined
-  let place: Place | undefined
-  const scene: Scene = {
+  return {
     facts: subject === 'client' ? { ...facts, user: NO_PERSON, history: NO_HISTORY, session: NO_SESSION } : facts,
     subject,
     at: instant(facts.at),
-    address,
-    get site() {
-      const device = facts.device?.site
-      return (address === undefined ? undefined : sites.at(address)) ?? (device ? sites.named(device) : undefined)
-    },
-    get place() {
-      place ??= mergePlaces(address === undefined ? undefined : sites.at(address), facts.network)
-      return place
-    },
-    inside(zone) {
-      known ??= new Map()
-      let inside = known.get(zone)
-      if (inside === undefined) {
-        inside = zone.countries ? among(zone.countries, scene.place.country) : contains(zone, address)
-        known.set(zone, inside)
-      }
-      return inside
-    },
+    address: ip === undefined ? undefined : plainAddress(ip),
+    sites,
+    found: {},
   }
-  return scene
+}
+
+/** The site that the address is in; where it is in none, that of the device. */
+export function siteOf({ facts, address, sites }: Scene): Site | undefined {
+  const device = facts.device?.site
+  return (address === undefined ? undefined : sites.at(address)) ?? (device ? sites.named(device) : undefined)
+}
+
+/** Where the address is. What its site says counts before what a database says. */
+export function placeOf({ facts, address, sites, found }: Scene): Place {
+  found.place ??= mergePlaces(address === undefined ? undefined : sites.at(address), facts.network)
+  return found.place
+}
+
+export function isInside(scene: Scene, zone: Zone): Truth {
+  const { found } = scene
+  found.inside ??= new Map()
+  let inside = found.inside.get(zone)
+  if (inside === undefined) {
+    inside = zone.countries ? among(zone.countries, placeOf(scene).country) : contains(zone, scene.address)
+    found.inside.set(zone, inside)
+  }
+  return inside
 }
 
 const contains = (zone: Zone, address: string | undefined): Truth =>

@@ -24,7 +24,8 @@ export interface Walk {
 
 /** What is written down on the way. */
 export interface Notes {
-  readonly trace: RuleTrace[]
+  /** Absent where nobody reads it. */
+  readonly trace?: RuleTrace[] | undefined
   readonly reported: Reported[]
 }
 
@@ -32,29 +33,40 @@ export interface Notes {
 export function walk(policy: Policy, scene: Scene, notes: Notes, weigh: (terms: Terms) => { outcome: Outcome }): Walk {
   const candidates: Candidate[] = []
   for (const rule of policy.rules) {
-    const conditions: ConditionTrace[] = []
-    const at = { policy: policy.name, rule: rule.name, line: rule.line }
+    const conditions: ConditionTrace[] | undefined = notes.trace && []
     const report = rule.mode === 'report'
-    const write = (matched: RuleTrace['matched']) =>
-      notes.trace.push(report ? { ...at, mode: 'report', matched, conditions } : { ...at, matched, conditions })
     let matched: boolean | 'unknown'
     try {
       matched = rule.when ? rule.when(scene, conditions) : true
     } catch {
-      write('error')
+      write(notes, policy, rule, 'error', conditions)
       if (report) continue
       return { policy, candidates, open: true, failed: rule }
     }
-    write(matched)
+    write(notes, policy, rule, matched, conditions)
     if (matched === false) continue
     if (report) {
-      notes.reported.push({ ...at, matched, outcome: alone(rule, scene, weigh) })
+      notes.reported.push({ ...placeOf(policy, rule), matched, outcome: alone(rule, scene, weigh) })
       continue
     }
     candidates.push({ policy: policy.name, rule, matched })
     if (matched === true) return { policy, candidates, open: false }
   }
   return { policy, candidates, open: true }
+}
+
+const placeOf = (policy: Policy, rule: Rule) => ({ policy: policy.name, rule: rule.name, line: rule.line })
+
+function write(
+  { trace }: Notes,
+  policy: Policy,
+  rule: Rule,
+  matched: RuleTrace['matched'],
+  conditions: readonly ConditionTrace[] | undefined,
+): void {
+  if (!conditions) return
+  const at = placeOf(policy, rule)
+  trace?.push(rule.mode === 'report' ? { ...at, mode: 'report', matched, conditions } : { ...at, matched, conditions })
 }
 
 /** What a rule would have done if nothing else had a say. */

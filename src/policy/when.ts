@@ -23,8 +23,8 @@ export interface ConditionTrace {
   readonly conditions?: readonly ConditionTrace[]
 }
 
-/** Judges and writes down what it saw. Throws when a condition fails; that is written down too. */
-export type Judge = (scene: Scene, trace: ConditionTrace[]) => Truth
+/** Judges and writes down what it saw, where somebody reads it. Throws when a condition fails; that is written down too. */
+export type Judge = (scene: Scene, trace: ConditionTrace[] | undefined) => Truth
 
 /** A `when` that has been read, before zones are known. */
 export type Draft =
@@ -168,6 +168,7 @@ const some =
 const nested =
   (condition: string, judge: Judge): Judge =>
   (scene, trace) => {
+    if (!trace) return judge(scene, undefined)
     const conditions: ConditionTrace[] = []
     const entry: { -readonly [K in keyof ConditionTrace]: ConditionTrace[K] } = {
       condition,
@@ -185,6 +186,7 @@ function asked(condition: string, wanted: unknown, test: Test<unknown>, override
     try {
       const found = test.see(scene)
       const truth = found === undefined ? 'unknown' : test.holds(found, scene)
+      if (!trace) return truth === 'unknown' ? (override ?? 'unknown') : truth
       const seen = found === undefined ? 'unknown' : test.show ? test.show(found) : found
       if (truth !== 'unknown') {
         trace.push({ condition, wanted, seen, result: truth })
@@ -196,7 +198,7 @@ function asked(condition: string, wanted: unknown, test: Test<unknown>, override
       return result
     } catch (error) {
       // the message may repeat the fact, so only the kind of error is told
-      trace.push({ condition, wanted, result: 'error', why: error instanceof Error ? error.name : 'error' })
+      trace?.push({ condition, wanted, result: 'error', why: error instanceof Error ? error.name : 'error' })
       throw error
     }
   }

@@ -109,6 +109,29 @@ function withFact(facts: Facts, path: string, value: unknown): Facts {
 }
 
 describe('for all policies and facts', { timeout: 120_000 }, () => {
+  test('whether the way is written down or not, the answer is the same', () => {
+    fc.assert(
+      fc.property(
+        rules,
+        rules,
+        fc.array(facts, { minLength: 40, maxLength: 40 }),
+        fc.boolean(),
+        (own, other, list, taken) => {
+          const written = [{ name: 'taken', when: { network: { in: ['stores'], unknown: taken } }, deny: {} }, ...own]
+          const policies = policiesOf(written, {
+            ...CUSTOM,
+            'base.yaml': { policy: 'b', baseline: true, rules: other },
+          })
+          for (const one of list) {
+            const told = decide(policies, one, { policy: 'p' })
+            expect(decide(policies, one, { policy: 'p', trace: false })).toEqual({ ...told, trace: [] })
+          }
+        },
+      ),
+      { numRuns: POLICIES },
+    )
+  })
+
   test('taking a fact away never loosens the result', () => {
     each((given, judge) => {
       const full = judge(given)

@@ -40,6 +40,9 @@ export interface Replay {
   end(): Replayed
 }
 
+/** Of a hundred thousand decisions hardly one is looked into. */
+const UNTOLD = Object.freeze({ trace: false })
+
 /** What the candidate would have made a person give beyond what they gave, by session. */
 type Extra = Map<string, { readonly last: Instant; readonly proofs: readonly Authenticated[] }>
 
@@ -101,7 +104,7 @@ export function createReplay({ candidate, since, app, outcomeOf }: ReplayOptions
   /** The candidate asked earlier in the session, for what would have been enough here. */
   function wouldHaveGiven({ facts, at }: Decidable): boolean {
     const known = withExtra(facts, at)
-    return known !== facts && decide(candidate, known).outcome === 'allow'
+    return known !== facts && decide(candidate, known, UNTOLD).outcome === 'allow'
   }
 
   /** Let in then. `interactive`: something was asked for anyway, so asking for more is no further prompt. */
@@ -111,7 +114,7 @@ export function createReplay({ candidate, since, app, outcomeOf }: ReplayOptions
     if (outcome.outcome === 'deny') return { change: 'newly_denied', prompted: 0 }
     // asked by the candidate already, in the same session, and what was given then still counts
     const known = withExtra(final.facts, final.at)
-    const again = known === final.facts ? outcome.decision : decide(candidate, known)
+    const again = known === final.facts ? outcome.decision : decide(candidate, known, UNTOLD)
     if (again.outcome === 'allow') return { change: 'unchanged', prompted: 0 }
     if (again.outcome === 'deny') return { change: 'newly_denied', prompted: 0 }
     giveMissing(final, again)
@@ -125,12 +128,14 @@ export function createReplay({ candidate, since, app, outcomeOf }: ReplayOptions
   }
 
   function judge(receipt: Decidable): { outcome: Decision['outcome']; decision: Decision; why?: Incomparable } {
-    const decision = decide(candidate, receipt.facts)
+    const decision = decide(candidate, receipt.facts, UNTOLD)
     const { outcome } = decision
     if (outcome === receipt.outcome) return { outcome, decision }
     const named = receipt.facts.app?.policy
     if (named === undefined || !candidate.find(named)) return { outcome, decision, why: 'policy-missing' }
-    return lacks(decision, receipt.facts) ? { outcome, decision, why: 'facts-lacking' } : { outcome, decision }
+    // what it was that is lacking stands in the trace
+    const lacking = lacks(decide(candidate, receipt.facts), receipt.facts)
+    return lacking ? { outcome, decision, why: 'facts-lacking' } : { outcome, decision }
   }
 
   const sessionOf = (facts: Facts) => `${facts.user?.id}\n${facts.session?.started}`

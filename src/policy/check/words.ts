@@ -1,7 +1,7 @@
 /** Facts of a situation in words, for those who wrote the policies: no addresses, only what rules name. */
 import { formatDuration } from '#core/duration'
 import type { Policies } from '../policies.ts'
-import { createScene } from '../scene.ts'
+import { createScene, isInside } from '../scene.ts'
 import { DAYS } from '../wall-clock.ts'
 import { list } from './finding.ts'
 import { MONDAY, type Situation } from './variables.ts'
@@ -25,7 +25,7 @@ const PHRASES: Readonly<Record<string, (situation: Situation, policies: Policies
   'network.ip': (situation, policies) => {
     const scene = createScene(situation, policies.sites)
     const zones = [...policies.zones.values()]
-    const inside = zones.filter((zone) => scene.inside(zone) === true).map(({ name }) => name)
+    const inside = zones.filter((zone) => isInside(scene, zone) === true).map(({ name }) => name)
     return inside.length > 0 ? `from ${list(inside)}` : 'from outside of all networks that are named'
   },
   'network.country': ({ network }) => (network?.country ? `in the country \`${network.country}\`` : 'in no country'),

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import type { Condition } from '../condition.ts'
 import { checkCountries } from '../countries.ts'
-import { among } from '../scene.ts'
+import { among, placeOf } from '../scene.ts'
 import { every, not } from '../truth.ts'
 import { countrySamples } from '../whereabouts.ts'
 import { atLeast } from './shapes.ts'
@@ -41,7 +41,10 @@ export const country: Condition<Wanted, string> = {
     return {
       why: 'the country of the address is not known',
       // known to be in no country is an empty word, which no list holds
-      see: ({ place }) => (place.country === undefined ? UNKNOWN : (place.country ?? '')),
+      see(scene) {
+        const { country } = placeOf(scene)
+        return country === undefined ? UNKNOWN : (country ?? '')
+      },
       holds: (seen) => every([!inside || named(inside, seen), !outside || not(named(outside, seen))]),
       show: (seen) => (seen === '' ? null : seen),
     }

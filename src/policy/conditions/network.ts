@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { Condition } from '../condition.ts'
+import { isInside, placeOf } from '../scene.ts'
 import { every, not, some } from '../truth.ts'
 import { addressSample, countrySamples } from '../whereabouts.ts'
 import { atLeast, words } from './shapes.ts'
@@ -32,11 +33,11 @@ export const network: Condition<Wanted, string> = {
     const byCountry = [...(inside ?? []), ...(outside ?? [])].some((zone) => zone.countries)
     return {
       why: byCountry ? 'the address is not known, or not its country' : 'the address is not known',
-      see: (scene) => scene.address ?? (byCountry ? (scene.place.country ?? undefined) : undefined),
+      see: (scene) => scene.address ?? (byCountry ? (placeOf(scene).country ?? undefined) : undefined),
       holds: (_, scene) =>
         every([
-          !inside || some(inside, (zone) => scene.inside(zone)),
-          !outside || not(some(outside, (zone) => scene.inside(zone))),
+          !inside || some(inside, (zone) => isInside(scene, zone)),
+          !outside || not(some(outside, (zone) => isInside(scene, zone))),
         ]),
     }
   },

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { nearest } from '#core/nearest'
 import type { Condition } from '../condition.ts'
+import { siteOf } from '../scene.ts'
 import { around, DAYS, openTimeZone, parseMinute, type TimeZone, type WallClock, wallClock } from '../wall-clock.ts'
 import { weeksOf } from '../weeks.ts'
 import { addressSample, clocksOf } from '../whereabouts.ts'
@@ -81,7 +82,7 @@ export const time: Condition<Wanted, WallClock> = {
   prepare: (wanted) => ({
     why: wanted.zone === SITE ? 'the time zone of the site is not known' : 'the time is not known',
     see(scene) {
-      const of = wanted.zone === SITE ? scene.site?.zone : wanted.zone
+      const of = wanted.zone === SITE ? siteOf(scene)?.zone : wanted.zone
       return scene.at === undefined || of === undefined ? undefined : wallClock(of, scene.at)
     },
     holds: (seen) => holds(wanted, seen),
@@ -106,7 +107,7 @@ export const time: Condition<Wanted, WallClock> = {
     ]
   },
   turns(wanted, at, scene) {
-    const of = wanted.zone === SITE ? scene.site?.zone : wanted.zone
+    const of = wanted.zone === SITE ? siteOf(scene)?.zone : wanted.zone
     if (!of) return []
     const instants = edges(wanted).flatMap((minute) => {
       const ahead: number[] = []

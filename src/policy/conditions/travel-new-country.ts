@@ -3,7 +3,7 @@ import { days, type Millis } from '#core/clock'
 import { parseDuration } from '#core/duration'
 import type { Condition } from '../condition.ts'
 import { previousOf, since } from '../history.ts'
-import type { Scene } from '../scene.ts'
+import { placeOf, type Scene } from '../scene.ts'
 import type { Truth } from '../truth.ts'
 import { countriesOf, countrySamples } from '../whereabouts.ts'
 
@@ -62,7 +62,7 @@ export const travelNewCountry: Condition<{ over: Millis }, Visit | null> = {
     why: 'the country is not known, or not those of the sign-ins before',
     see(scene) {
       if (previousOf(scene.facts.history)?.length === 0) return null
-      const { country } = scene.place
+      const { country } = placeOf(scene)
       if (country === undefined) return undefined
       return country === null ? null : { country, seen: seenIn(country, longest, scene) }
     },

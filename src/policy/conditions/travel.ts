@@ -5,6 +5,7 @@ import type { Condition } from '../condition.ts'
 import { type PastSignIn, previousOf } from '../history.ts'
 import { travelSamples } from '../journeys.ts'
 import type { Place } from '../places.ts'
+import { placeOf } from '../scene.ts'
 import { some } from '../truth.ts'
 
 /** Undefined: it cannot be told. */
@@ -19,7 +20,7 @@ export function travelled(name: string, unit: string, measure: Measure): Conditi
     samples: (_, sampling) => travelSamples(sampling),
     prepare: ({ over }) => ({
       why: 'the place is not known, or not that of a sign-in before',
-      see: ({ facts, place, at }) => previousOf(facts.history)?.map((before) => measure(place, before, at)),
+      see: (scene) => previousOf(scene.facts.history)?.map((before) => measure(placeOf(scene), before, scene.at)),
       holds: (legs) => some(legs, (leg) => (leg === undefined ? 'unknown' : leg > over)),
       show: (legs) => legs.map((leg) => (leg === undefined ? 'unknown' : `${Math.round(leg)} ${unit}`)),
     }),

@@ -3,7 +3,7 @@ import { FACTOR_NAMES, givable } from '../factors.ts'
 import type { Facts } from '../facts.ts'
 import { instant } from '../instants.ts'
 import type { Policies } from '../policies.ts'
-import { createScene } from '../scene.ts'
+import { createScene, isInside } from '../scene.ts'
 import { type Leaf, leavesOf } from '../when.ts'
 import { addressIn, type Change } from './change.ts'
 
@@ -55,7 +55,7 @@ function deviceChanges({ device }: Facts, leaves: readonly Leaf[]): Change[] {
 
 function networkChanges(policies: Policies, facts: Facts, leaves: readonly Leaf[]): Change[] {
   const scene = createScene(facts, policies.sites)
-  const inside = (name: string) => scene.inside(policies.zones.get(name)!) === true
+  const inside = (name: string) => isInside(scene, policies.zones.get(name)!) === true
   const named = namesOf(leaves, 'network')
   const others = named.filter((name) => !inside(name) && addressIn(policies, name) !== undefined)
   return [
