@@ -13,7 +13,7 @@ import { days, hours, minutes } from '#core/clock'
 import { silentLog } from '#core/log'
 import type { Person } from '#directory'
 import { COUNTERS, type Decision, decide } from '#policy'
-import { openSessions, type Session, sessionsMigrations } from '#sessions'
+import { openDevices, openSessions, type Session, sessionsMigrations } from '#sessions'
 import { openStorage, type Storage } from '#storage'
 import { createNumbering } from '../../src/access/numbering.ts'
 import { city, writeMmdb } from '../support/mmdb.ts'
@@ -132,6 +132,7 @@ beforeAll(async () => {
     log: silentLog,
     people,
     sessions,
+    devices: openDevices({ storage, clock, audit }),
     policies: await openLivePolicies({ folder: policies, log: silentLog }),
     places: openPlaces({ file: join(folder, 'places.mmdb'), log: silentLog }),
     history,

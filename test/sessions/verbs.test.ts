@@ -6,6 +6,7 @@ import { loadSettings } from '#config'
 import { silentLog } from '#core/log'
 import { parseArguments } from '../../src/cli/arguments.ts'
 import type { Context } from '../../src/cli/verb.ts'
+import { devicesVerbs } from '../../src/cli/verbs/devices.ts'
 import { sessionsVerbs } from '../../src/cli/verbs/sessions.ts'
 import { openHouse } from '../../src/house.ts'
 import { about, START } from './house.ts'
@@ -29,7 +30,7 @@ async function run(line: string) {
   const out: string[] = []
   const err: string[] = []
   let printed: unknown
-  const parsed = parseArguments(line.split(' '), sessionsVerbs)
+  const parsed = parseArguments(line.split(' '), [...sessionsVerbs, ...devicesVerbs])
   if ('wrong' in parsed) return { code: 2, out, err: [parsed.wrong], printed }
   const context = {
     open: async () => house,
