@@ -48,6 +48,9 @@ rules:
   - name: at home
     when: { network: [home], time: { between: '08:00-18:00', zone: site } }
     allow: { strength: any, session: { max: 8h } }
+  - name: shared tablet
+    when: { device.enrolled: true, device.kind: shared, device.site: ['0412'] }
+    allow: { strength: any, session: { max: 10h } }
   - name: by telephone
     when: { device.platform: [android, ios] }
     allow: { strength: any, within: 8h }
@@ -193,6 +196,9 @@ const session = fc
       return { ...session, ...(userAgent ? { userAgent } : {}) } as unknown as Session
     }),
   )
+const ENROLLED = [{ kind: 'shared', site: '0412' }, { kind: 'shared', site: 'lisbon-1' }, { kind: 'personal' }].map(
+  (one, n) => ({ ...one, id: `e-${n}`, name: 'x', enrolledAt: 0, enrolledBy: 'cli', lastSeenAt: 0 }),
+)
 const question: fc.Arbitrary<Question> = fc
   .record({
     kind: fc.constantFrom('sign-in', 'app', 'api', 'admin', 'account', 'helpdesk'),
@@ -208,6 +214,7 @@ const question: fc.Arbitrary<Question> = fc
       }),
       { nil: undefined },
     ),
+    enrolled: fc.constantFrom(undefined, null, ...ENROLLED),
     address: fc.constantFrom(...ADDRESSES),
     startedAt: fc.integer({ min: NOW - 60_000, max: NOW }),
     wanted: fc.option(
