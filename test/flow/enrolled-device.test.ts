@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { runCommand, VERBS } from '#cli'
 import { hours } from '#core/clock'
 import { decide, loadPolicies } from '#policy'
 import { createBrowser, formOf, headingOf, type Page } from '../../demo/browser.ts'
@@ -210,7 +211,7 @@ describe('a shared tablet in a store', () => {
   })
 
   test('has its cookie given anew and is seen when somebody signs in, so that it lives as long as it is used', async () => {
-    const { username } = await hire()
+    const { username, id } = await hire()
     const tablet = tabletAt(STORE)
     await setUp(tablet)
     const value = tablet.jar.get('portico-enrolled')!
@@ -231,7 +232,10 @@ describe('a shared tablet in a store', () => {
     })
     const set = answer.headers.getSetCookie().find((line) => line.startsWith('portico-enrolled='))
     expect(set).toBe(`portico-enrolled=${value}; Path=/; Max-Age=34560000; HttpOnly; SameSite=Lax`)
-    expect((await enrolledIn(tablet))!.lastSeenAt).toBe(clock.at)
+    const device = (await enrolledIn(tablet))!
+    expect(device.lastSeenAt).toBe(clock.at)
+    // noted when the session begins, so that the next request need not
+    expect((await house().sessions.ofPerson(id))[0]).toMatchObject({ enrolledId: device.id })
   })
 })
 
@@ -295,6 +299,32 @@ test('a refresh is judged by the tablet that the person was seen on last, and by
   expect((await ask(thief, 'tablet')).status).toBe(403)
   expect((await house().sessions.ofPerson(id))[0]).toMatchObject({ enrolledId: null })
   expect(await refresh(third)).toMatchObject({ status: 400, error: 'invalid_grant' })
+})
+
+test('`policy explain --device` knows an enrolled device by its id and by its name', async () => {
+  const { username } = await hire()
+  const tablet = tabletAt(STORE)
+  await setUp(tablet, { name: 'Counter 7' })
+  await setUp(tabletAt(STORE), { name: 'Twin' })
+  await setUp(tabletAt(STORE), { name: 'Twin' })
+  const explain = async (device: string) => {
+    const lines: string[] = []
+    const errors: string[] = []
+    const words = ['policy', 'explain', '--user', username, '--app', 'tablet', '--ip', STORE, '--device', device]
+    const code = await runCommand({
+      words: [...words, '--json', '--config', join(gateway.folder, 'portico.yaml')],
+      verbs: VERBS,
+      openHouse: async () => ({ ...house(), close: async () => undefined }),
+      out: (line) => lines.push(line),
+      err: (line) => errors.push(line),
+      clock,
+    })
+    return code === 0 ? (JSON.parse(lines[0]!) as { rule: string }).rule : errors[0]
+  }
+  expect(await explain('Counter 7')).toBe('shared tablet in a store')
+  expect(await explain((await enrolledIn(tablet))!.id)).toBe('shared tablet in a store')
+  expect(await explain('Counter 8')).toBe('nowhere else')
+  expect(await explain('Twin')).toContain('several enrolled devices are called `Twin`')
 })
 
 test('a machine is on no device, which is known', async () => {
