@@ -70,7 +70,7 @@ beforeAll(async () => {
     clock,
     settings: { ...PROXIED, sessions: { idle: '12h', max: '24h' } },
     apps: [
-      anApp('tablet', 'tablet', refreshing),
+      anApp('tablet', 'tablet', { ...refreshing, launch_url: 'https://till.kestrel.example/' }),
       anApp('site', 'site'),
       anApp('hours', 'hours'),
       anApp('remembered', 'remembered'),
@@ -237,6 +237,21 @@ describe('a shared tablet in a store', () => {
     // noted when the session begins, so that the next request need not
     expect((await house().sessions.ofPerson(id))[0]).toMatchObject({ enrolledId: device.id })
   })
+})
+
+test('the start page has what opens on the tablet there and nowhere else, and looking at it keeps its place', async () => {
+  const { username, id } = await hire()
+  const [tablet, other] = [tabletAt(STORE), tabletAt(STORE)]
+  await setUp(tablet)
+  for (const browser of [tablet, other]) {
+    await signIn(browser, 'plain', username)
+    const { text } = await browser.open(gateway.issuer)
+    expect(text.includes('https://till.kestrel.example/')).toBe(browser === tablet)
+  }
+  await tablet.open(`${gateway.issuer}/account`)
+  const { id: device } = (await enrolledIn(tablet))!
+  const seen = (await house().sessions.ofPerson(id)).map(({ enrolledId }) => enrolledId)
+  expect(seen.toSorted()).toEqual([device, null].toSorted())
 })
 
 test('the site of the tablet decides, and its clock where the address is in no site', async () => {
