@@ -102,6 +102,8 @@ test('devices enrol warns of a site that no file of the policies names, and make
     ['no site file of the policies names `0413`; did you mean `0412`?'],
     [expect.objectContaining({ site: '0413' })],
   ])
+  const many = await run(`devices enrol ${Array.from({ length: 30 }, (_, n) => `--site far-away-${n}`).join(' ')}`)
+  expect([many.err.length, many.err.at(-1)]).toEqual([21, 'nor do they name 10 more of these sites'])
   expect((await run('devices enrol --site elsewhere')).err).toEqual(['no site file of the policies names `elsewhere`'])
 })
 

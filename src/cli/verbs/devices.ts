@@ -131,16 +131,22 @@ function readWanted(args: Arguments): Wanted | string {
 const isLine = (text: string): boolean =>
   text.trim() !== '' && text.length <= LONGEST_DEVICE_NAME && !/[\p{Cc}\p{Cs}]/u.test(text)
 
+/** Whoever got one wrong reads it; whoever got all wrong reads no thousands of them. */
+const MOST_WARNINGS = 20
+
 /** A site that no rule can place is no mistake, but most often a slip of the finger. */
 async function warnOfSites(args: Arguments, context: Context, sites: readonly string[]): Promise<void> {
   if (sites.length === 0) return
   const policies = (await policiesInForce(context)) ?? loadPolicies(folderOf(args, context)).policies
   const known = policies?.sites.names
   if (!known || known.size === 0) return
-  for (const site of sites.filter((one) => !known.has(one))) {
+  const unknown = sites.filter((one) => !known.has(one))
+  for (const site of unknown.slice(0, MOST_WARNINGS)) {
     const near = nearest(site, known)
     context.err(`no site file of the policies names \`${site}\`${near ? `; did you mean \`${near}\`?` : ''}`)
   }
+  const rest = unknown.length - MOST_WARNINGS
+  if (rest > 0) context.err(`nor do they name ${rest} more of these sites`)
 }
 
 const revoke: Verb = {
