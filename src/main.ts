@@ -1,21 +1,6 @@
 #!/usr/bin/env node
-/** The command line's entrance. */
-import { createLog } from '#audit'
-import { runCommand, VERBS } from '#cli'
-import { missingFile, openHouse } from './house.ts'
-import { serveVerbs } from './serve.ts'
+/** The entrance. Nothing else is imported before `keepCompiled`, so that all of it is kept. */
+import { keepCompiled } from './compiled.ts'
 
-process.exitCode = await runCommand({
-  words: process.argv.slice(2),
-  verbs: [...serveVerbs, ...VERBS],
-  missing: missingFile,
-  terminal: process.stderr.isTTY ? process.stderr : undefined,
-  // what programs read goes to standard output, what operators read to standard error
-  openHouse: ({ settings, folder, clock }) =>
-    openHouse({
-      settings,
-      folder,
-      clock,
-      log: createLog({ level: settings.log.level === 'info' ? 'warn' : settings.log.level, stream: process.stderr }),
-    }),
-})
+keepCompiled()
+await import('./command.ts')

@@ -126,11 +126,16 @@ function assurance(decision: Decision, session: Session | undefined): Pick<Verdi
   }
 }
 
-/** What the rule says about the session, as lengths of time; `max` counts from its start. */
-function limitsOf({ session: said }: Decision, session: Session | undefined): Limits | undefined {
+/**
+ * What the rule says about the session, as lengths of time. `max` counts from the sign-in; where all that the rule needs was
+ * given anew since, from then: whoever has just proved it to a rule is not thrown out by it.
+ */
+function limitsOf({ session: said, satisfied_by: names }: Decision, session: Session | undefined): Limits | undefined {
   if (!said || !session) return undefined
+  const times = session.authenticated.filter(({ factor }) => names.includes(factor)).map(({ at }) => at)
+  const anew = times.length === 0 ? 0 : Math.max(0, Math.min(...times) - session.startedAt)
   const lengths = [
-    ...(said.max ? [parseDuration(said.max)!] : []),
+    ...(said.max ? [anew + parseDuration(said.max)!] : []),
     ...(said.ends ? [Date.parse(said.ends) - session.startedAt] : []),
   ]
   return {

@@ -88,13 +88,14 @@ export function createGate(options: AccountOptions): Gate {
     const wanted = need === 'change' ? { wanted: await wantedFor(session.personId) } : {}
     const { address } = request
     const seen = { session, person, device, enrolled, address }
+    // before the question: the limits of its rule count from what the person does now
+    await sessions.touch(session, { deviceId: device?.id, enrolled, address })
     const verdict = await access.ask({ ...about, ...wanted, ...seen, startedAt })
     // INVARIANT: nothing is shown and nothing is changed without "allow"
     if (verdict.outcome !== 'allow' || !verdict.person) {
       const id = `${randomId()}${mark(session)}`
       return redirect(await signin.begin({ ...about, ...wanted, id, returnTo: `${returnTo}?errand=${id}` }))
     }
-    await sessions.touch(session, { deviceId: device?.id, enrolled, address })
 
     return handle({
       request,

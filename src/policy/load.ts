@@ -2,6 +2,7 @@
 import type { Problem } from '#config'
 import { sha256Version } from '#core/digest'
 import { nearest } from '#core/nearest'
+import { AUDIENCE } from './decision.ts'
 import type { PolicyDocument } from './documents.ts'
 import { listFiles, type PolicyFiles, type PolicyFolder, readText } from './folder.ts'
 import type { Mention, Policies, Policy, Rule } from './policies.ts'
@@ -164,7 +165,7 @@ function checkPolicies(readings: readonly Reading[]): Problem[] {
   }
   const common = baselines[0]?.policy?.rules ?? []
   for (const reading of policies) {
-    const rules = [...reading.policy!.rules, ...common].map((rule) => rule.name)
+    const rules = [...[...reading.policy!.rules, ...common].map((rule) => rule.name), AUDIENCE]
     for (const [index, { expect }] of reading.policy!.tests.entries()) {
       for (const name of [expect.rule, ...(expect.reported ?? [])]) {
         if (typeof name !== 'string' || rules.includes(name)) continue

@@ -51,7 +51,8 @@ function oldestAllowed(
   if (within) oldest = at - within.ms
   // since this very request began, or in this instant where that is not told
   if (fresh) oldest = Math.max(oldest, Math.min(at, instant(facts.request?.started) ?? at))
-  if (max) oldest = Math.max(oldest, at - max.ms)
+  // a session that is as old as this is over
+  if (max) oldest = Math.max(oldest, at - max.ms + 1)
   for (const end of ends) oldest = Math.max(oldest, around(end, at).last)
   return oldest
 }

@@ -29,6 +29,26 @@ export interface Strengths {
   readonly names: readonly string[]
   readonly all: readonly Strength[]
   find(name: string): Strength | undefined
+  /** What was worked out for these strengths before: few demands and few sets of factors come up, each all the time. */
+  readonly known: { readonly names: Known<readonly string[]>; readonly missing: Known<readonly (readonly string[])[]> }
+}
+
+/** Answers that only depend on their key. Emptied when full: keys hold what a request asks for. */
+type Known<T> = (key: string, work: () => T) => T
+
+const MOST_KNOWN = 1000
+
+function createKnown<T>(): Known<T> {
+  const answers = new Map<string, T>()
+  return (key, work) => {
+    let answer = answers.get(key)
+    if (answer === undefined) {
+      answer = work()
+      if (answers.size >= MOST_KNOWN) answers.clear()
+      answers.set(key, answer)
+    }
+    return answer
+  }
 }
 
 /** The built-in strengths and the organisation's own, each a list of combinations of factor names. */
@@ -44,7 +64,12 @@ export function createStrengths(custom: ReadonlyMap<string, readonly (readonly s
   })
   const all = [...BUILT_IN, ...own]
   const byName = new Map(all.map((strength) => [strength.name, strength]))
-  return Object.freeze({ names: all.map((s) => s.name), all, find: (name: string) => byName.get(name) })
+  return Object.freeze({
+    names: all.map((s) => s.name),
+    all,
+    find: (name: string) => byName.get(name),
+    known: { names: createKnown<readonly string[]>(), missing: createKnown<readonly (readonly string[])[]>() },
+  })
 }
 
 /** What has to be met: every strength of `every`, and, where `one` is not empty, at least one of it. */
@@ -69,11 +94,13 @@ export function withoutImplied(set: number): number {
 }
 
 /** The names in a set, the strongest of the built-in ones first. */
-export function namesIn(strengths: Strengths, set: number): string[] {
-  const left = withoutImplied(set)
-  const chosen = strengths.all.filter((strength) => (left & strength.bit) !== 0)
-  return chosen.sort((a, b) => (a.lists || b.lists ? a.bit - b.bit : b.bit - a.bit)).map((strength) => strength.name)
-}
+export const namesIn = (strengths: Strengths, set: number): readonly string[] =>
+  strengths.known.names(`${set}`, () => {
+    const left = withoutImplied(set)
+    const chosen = strengths.all.filter((strength) => (left & strength.bit) !== 0)
+    chosen.sort((a, b) => (a.lists || b.lists ? a.bit - b.bit : b.bit - a.bit))
+    return Object.freeze(chosen.map((strength) => strength.name))
+  })
 
 /** The strongest of the built-in strengths that the factors meet. */
 export function strongest(factors: number): string | undefined {
@@ -84,7 +111,12 @@ export function strongest(factors: number): string | undefined {
  * The smallest sets of further factors that would meet the demand, smallest first, a passkey before anything else of its
  * size. Empty when nothing is missing.
  */
-export function alternatives(strengths: Strengths, demand: Demand, held: number): string[][] {
+export const alternatives = (strengths: Strengths, demand: Demand, held: number): readonly (readonly string[])[] =>
+  strengths.known.missing(`${demand.every} ${demand.one} ${held}`, () =>
+    Object.freeze(findAlternatives(strengths, demand, held).map((names) => Object.freeze(names))),
+  )
+
+function findAlternatives(strengths: Strengths, demand: Demand, held: number): string[][] {
   const listed = strengths.all.reduce((bits, s) => ((demand.every | demand.one) & s.bit ? bits | s.lists : bits), 0)
   const factors = offered(listed)
   const found: number[] = []

@@ -30,7 +30,7 @@ async function friction(policies: Policies, by: 'day' | 'shift' = 'day', since =
   return report.end()
 }
 
-const WORLDS = 30
+const WORLDS = 45
 const STEPS = 250
 
 describe('for random policies and random traffic', () => {
@@ -83,7 +83,7 @@ describe('for random policies and random traffic', () => {
       }),
       { numRuns: WORLDS, seed: 20261125, endOnFailure: true },
     )
-    expect(receipts).toBeGreaterThan(WORLDS * STEPS)
+    expect(receipts).toBeGreaterThan(10_000)
     expect(prompts).toBeGreaterThan(500)
   }, 120_000)
 

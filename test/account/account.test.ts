@@ -100,6 +100,24 @@ describe('the gate', () => {
     expect((await browser.get('/account/recovery-codes/new')).status).toBe(200)
   })
 
+  test('a rule with a shorter idle time lets in whoever comes later than that, and counts from there', async () => {
+    const rule = 'policy: account\nrules:\n  - name: all\n    allow: { session: { idle: 15m } }\n'
+    const strict = await openHouse({ 'account.yaml': rule })
+    try {
+      const { id } = await strict.person('late')
+      const browser = await strict.signedIn(id)
+      const statusAfter = async (wait: number) => {
+        strict.time.now += minutes(wait)
+        return (await browser.get('/')).status
+      }
+      // signed in elsewhere, by rules that allow two hours without use
+      expect([await statusAfter(20), await statusAfter(14), await statusAfter(14)]).toEqual([200, 200, 200])
+      expect(await statusAfter(16)).toBe(303)
+    } finally {
+      await strict.close()
+    }
+  })
+
   test('a rule that wants everything anew asks once and not in circles, and old proofs stay old in other sessions', async () => {
     const strict = await openHouse({
       'account.yaml':

@@ -22,6 +22,8 @@ describe('decide', () => {
       outcome: 'deny',
       rule: null,
       missing: [],
+      // by what it found, and not because something failed
+      trace: [{ rule: 'care', matched: false }],
     })
   })
 

@@ -255,7 +255,8 @@ tests:
     expect(problemsOf({ 'a.yaml': { ...GOOD, tests } })).toEqual([expect.stringMatching(/ unknown-rule$/)])
     const strong = [{ name: 't', given: {}, expect: { strength: 'strong' } }]
     expect(problemsOf({ 'a.yaml': { ...GOOD, tests: strong } })).toEqual([expect.stringMatching(/ unknown-strength$/)])
-    expect(problemsOf({ 'a.yaml': { ...GOOD, tests: [{ name: 't', given: {}, expect: { rule: null } }] } })).toEqual([])
+    for (const rule of [null, 'audience'])
+      expect(problemsOf({ 'a.yaml': { ...GOOD, tests: [{ name: 't', given: {}, expect: { rule } }] } })).toEqual([])
   })
 })
 

@@ -19,16 +19,18 @@ const wrong = (document: unknown): string | undefined =>
 const shipped = readdirSync(join(root, 'policies'))
   .filter((name) => name.endsWith('.yaml'))
   .map((name) => [name, parse(readFileSync(join(root, 'policies', name), 'utf8'))] as const)
-const examples = [...readFileSync(join(root, 'docs/policy.md'), 'utf8').matchAll(/```yaml\n(.*?)```/gs)].map(
-  ([, text]) => parse(text!),
+const examples = ['policy', 'policy-timelines'].flatMap((page) =>
+  [...readFileSync(join(root, `docs/${page}.md`), 'utf8').matchAll(/```yaml\n(.*?)```/gs)].map(([, text]) =>
+    parse(text!),
+  ),
 )
 
 test.each(shipped)('takes the shipped %s', (_, document) => {
   expect(wrong(document)).toBeUndefined()
 })
 
-test('takes every example of docs/policy.md', () => {
-  expect(examples.length).toBeGreaterThan(2)
+test('takes every example of docs/policy.md and docs/policy-timelines.md', () => {
+  expect(examples.length).toBeGreaterThan(15)
   for (const example of examples) expect(wrong(example)).toBeUndefined()
 })
 

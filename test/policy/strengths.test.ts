@@ -130,6 +130,11 @@ describe('a strength', () => {
     expect(ask({ strength }, of(factors)).missing).toEqual(missing)
   })
 
+  test('is `any` where the rule does not say', () => {
+    expect(ask({}, given(['totp', 5]))).toMatchObject({ outcome: 'allow', required: { strength: 'any' } })
+    expect(ask({}, given())).toMatchObject({ outcome: 'challenge', required: { strength: 'any' } })
+  })
+
   test('names the fewest factors that meet it, the newest of equals, and the time of the oldest of them', () => {
     const decision = ask({ strength: 'two-factors' }, given(['password', 60], ['totp', 90], ['recovery-code', 5]))
     expect(decision.satisfied_by).toEqual(['password', 'recovery-code'])
@@ -204,8 +209,8 @@ describe('within', () => {
   })
 
   test('a factor of a session that would be over does not count', () => {
-    expect(ask({ session: { max: '10h' } }, given(['password', 601])).outcome).toBe('challenge')
-    expect(ask({ session: { max: '10h' } }, given(['password', 600])).outcome).toBe('allow')
+    expect(ask({ session: { max: '10h' } }, given(['password', 600])).outcome).toBe('challenge')
+    expect(ask({ session: { max: '10h' } }, given(['password', 599])).outcome).toBe('allow')
     const ends = { at: '04:00', zone: 'Europe/Amsterdam' }
     // 04:00 in Amsterdam is 03:00 UTC, six hours before
     expect(ask({ session: { ends } }, given(['password', 359])).outcome).toBe('allow')
