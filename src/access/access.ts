@@ -7,6 +7,7 @@
  *
  * - `question.ts` what a door asks, `ask.ts` how it is answered
  * - `facts.ts`    what is known, as the policy language sees it; `surroundings.ts` the part of it that has to be looked up
+ * - `enrolled.ts` as what a browser is enrolled
  * - `memory.ts`   what is kept of what happened, for rules on journeys and frequency
  * - `live.ts`     the policies in force, never half; `versions.ts` what was published, `publish.ts` what may be
  * - `console-reach.ts` whether administrators could still get in

@@ -6,8 +6,9 @@ import type { Log } from '#core/log'
 import type { People, Person } from '#directory'
 import type { Keys } from '#keys'
 import { type Decision, decide, type Facts, type Policies, type Suggestion, suggest } from '#policy'
-import type { Limits, Session, Sessions } from '#sessions'
+import type { Devices, Limits, Session, Sessions } from '#sessions'
 import type { Storage } from '#storage'
+import { createEnrolledLookup, type EnrolledLookup } from './enrolled.ts'
 import { gatherFacts } from './facts.ts'
 import type { LivePolicies } from './live.ts'
 import { createMemory, type Memory } from './memory.ts'
@@ -39,6 +40,7 @@ export interface Access {
   readonly receipts: Receipts
   readonly policies: LivePolicies
   readonly memory: Memory
+  readonly enrolled: EnrolledLookup
 }
 
 export interface AccessOptions {
@@ -48,6 +50,7 @@ export interface AccessOptions {
   readonly log: Log
   readonly people: Pick<People, 'byId'>
   readonly sessions: Pick<Sessions, 'limit'>
+  readonly devices: Pick<Devices, 'enrolled' | 'enrolledCookieName'>
   readonly policies: LivePolicies
   readonly places: Places
   readonly history: History
@@ -89,6 +92,7 @@ export function openAccess(options: AccessOptions): Access {
     receipts,
     policies,
     memory,
+    enrolled: createEnrolledLookup(options),
     async preview(question) {
       return { ...(await judge(question)), reference: undefined }
     },

@@ -21,7 +21,7 @@ export async function gatherFacts(
 
 /** Of somebody about whom everything is known that could be looked up. */
 export function factsOf(question: Question, person: Person | undefined, now: Instant, around: Surroundings): Facts {
-  const { app, session, device, client, wanted } = question
+  const { app, session, client, wanted } = question
   return {
     at: now,
     request: {
@@ -37,9 +37,8 @@ export function factsOf(question: Question, person: Person | undefined, now: Ins
         : {}),
     network: { ip: question.address, ...around.place },
     device: {
-      // only an administrator makes a device a shared one
-      kind: 'personal',
-      ...(device ? { id: device.id, known: true, ...trust(device) } : { known: false }),
+      ...knownFacts(question.device),
+      ...enrolledFacts(question),
       ...(around.platform ? { platform: around.platform } : {}),
     },
     ...(session ? { session: { ...sessionFacts(session), ...upstream(around) } } : {}),
@@ -58,8 +57,23 @@ const userFacts = (person: Person) => ({
   organisation: person.organisation ?? null,
 })
 
-const trust = (device: NonNullable<Question['device']>) =>
-  device.trustedSince === undefined ? {} : { trusted_since: device.trustedSince }
+const knownFacts = (device: Question['device']) =>
+  device
+    ? {
+        id: device.id,
+        known: true,
+        ...(device.trustedSince === undefined ? {} : { trusted_since: device.trustedSince }),
+      }
+    : { known: false }
+
+/**
+ * Only an administrator makes a device a shared one, so what is known not to be enrolled is personal. A client that asks
+ * for itself is on no device. Where nobody looked, nothing is said: unknown.
+ */
+function enrolledFacts({ enrolled, client }: Question) {
+  if (enrolled) return { id: enrolled.id, enrolled: true, kind: enrolled.kind, site: enrolled.site ?? null }
+  return enrolled === null || client ? { enrolled: false, kind: 'personal', site: null } : {}
+}
 
 const upstream = (around: Surroundings) => (around.upstream === undefined ? {} : { upstream: around.upstream })
 

@@ -3,7 +3,7 @@ import type { App } from '#catalog'
 import type { Instant } from '#core/clock'
 import type { Person } from '#directory'
 import type { Facts } from '#policy'
-import type { Device, Session } from '#sessions'
+import type { Device, Enrolled, Session } from '#sessions'
 
 export type Wanted = NonNullable<NonNullable<Facts['request']>['wanted']>
 
@@ -17,6 +17,8 @@ export interface Question {
   /** The session's person, where the door has read it already. */
   readonly person?: Person | undefined
   readonly device?: Device | undefined
+  /** What the browser is enrolled as (`enrolled.ts`); absent where none asks, or nobody looked. */
+  readonly enrolled?: Enrolled
   readonly address: string
   /** When this very request began: what `within: 0s` counts from. */
   readonly startedAt: Instant

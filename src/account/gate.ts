@@ -6,7 +6,7 @@ import { randomId } from '#core/random'
 import type { Person } from '#directory'
 import { type Answer, type PageRequest, type Route, redirect, type SetCookie } from '#http'
 import type { Messages, Notice, PageOptions, View } from '#pages'
-import type { Device, Session } from '#sessions'
+import type { Device, Enrolled, Session } from '#sessions'
 import type { AccountOptions } from './options.ts'
 
 /** `change` is everything that would help a thief to stay: it wants fresh proof, and a second factor where there is one. */
@@ -19,6 +19,7 @@ export interface Visit {
   readonly person: Person
   /** This browser, where the person is known on it. */
   readonly device: Device | undefined
+  readonly enrolled: Enrolled
   readonly messages: Messages
   /** A path of ours with what the errand has proved still counting there. */
   on(path: string): string
@@ -78,6 +79,7 @@ export function createGate(options: AccountOptions): Gate {
 
     const person = await people.byId(session.personId)
     const device = await devices.find(request.cookies.get(devices.cookieName), session.personId)
+    const enrolled = await access.enrolled.byCookies(request.cookies)
     const errand = await errandBehind(request, session)
     // whoever turned back on the way to a change stays on the account page instead of being asked again
     if (errand?.outcome === 'refused' && need === 'change') return redirect('/account')
@@ -85,9 +87,10 @@ export function createGate(options: AccountOptions): Gate {
     const startedAt = finished?.startedAt ?? clock.now()
     const wanted = need === 'change' ? { wanted: await wantedFor(session.personId) } : {}
     const { address } = request
+    const seen = { session, person, device, enrolled, address }
     // before the question: the limits of its rule count from what the person does now
-    await sessions.touch(session, { deviceId: device?.id, address })
-    const verdict = await access.ask({ ...about, ...wanted, session, person, device, address, startedAt })
+    await sessions.touch(session, { deviceId: device?.id, enrolled, address })
+    const verdict = await access.ask({ ...about, ...wanted, ...seen, startedAt })
     // INVARIANT: nothing is shown and nothing is changed without "allow"
     if (verdict.outcome !== 'allow' || !verdict.person) {
       const id = `${randomId()}${mark(session)}`
@@ -99,6 +102,7 @@ export function createGate(options: AccountOptions): Gate {
       session,
       person: verdict.person,
       device,
+      enrolled,
       messages: presenter.messages(request),
       on: (path) => (finished ? `${path}?errand=${finished.id}` : path),
       page: (view, { current, ...rest } = {}) =>

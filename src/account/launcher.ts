@@ -10,12 +10,13 @@ const opens = (app: App): boolean => app.launchUrl !== undefined && (app.oidc?.r
 
 export function createLauncher({ access, catalog, clock }: AccountOptions) {
   return async (visit: Visit): Promise<Answer> => {
-    const { session, person, device, messages, request } = visit
+    const { session, person, device, enrolled, messages, request } = visit
     const { address } = request
+    const seen = { session, person, device, enrolled, address }
     const startedAt = clock.now()
     const apps: LauncherApp[] = []
     for (const app of (await catalog.apps.list()).filter(opens)) {
-      const { outcome } = await access.preview({ kind: 'app', app, session, person, device, address, startedAt })
+      const { outcome } = await access.preview({ kind: 'app', app, ...seen, startedAt })
       // what is refused is not there at all: an app's name may be more than this person should know
       if (outcome === 'deny') continue
       apps.push({

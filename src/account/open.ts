@@ -1,5 +1,6 @@
 /** The door put together: what it needs, and every address it answers. */
 import type { Route } from '#http'
+import { createDeviceEnrolment } from './device.ts'
 import { createEndings } from './endings.ts'
 import { createEnrolment } from './enrolment.ts'
 import { createGate, type Visit } from './gate.ts'
@@ -21,6 +22,7 @@ export function openAccount(options: AccountOptions): Account {
   const password = createPasswordChange(options)
   const endings = createEndings(options, overview)
   const signOut = createSignOut(options)
+  const device = createDeviceEnrolment(options)
   type Handle = (visit: Visit) => ReturnType<typeof overview.show>
 
   const see = (path: string, handle: Handle): Route => ({ method: 'GET', path, handle: gate('see', handle) })
@@ -50,6 +52,9 @@ export function openAccount(options: AccountOptions): Account {
     button('/account/sessions/:id/end', endings.endSession),
     button('/account/devices/:id/forget', endings.forgetDevice),
     button('/account/consents/:app/withdraw', endings.withdrawConsent),
+    { method: 'GET', path: '/device', handle: device.show },
+    { method: 'GET', path: '/device/:code', handle: device.showGiven },
+    { method: 'POST', path: '/device', handle: device.take },
     { method: 'GET', path: '/signout', handle: signOut.show },
     { method: 'POST', path: '/signout', handle: signOut.take },
   ]

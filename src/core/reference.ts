@@ -1,6 +1,6 @@
 /**
- * Receipt references: 40 bits as 8 characters of Crockford's base32, written `7K4Q-92MD`, so that a person can read one
- * out over the phone. Reading forgives case, hyphens, blanks, and the look-alikes O, I and L.
+ * What a person reads out over the phone, in Crockford's base32: receipt references, 40 bits as 8 characters, written
+ * `7K4Q-92MD`; and codes. Reading forgives case, hyphens, blanks, and the look-alikes O, I and L.
  */
 const ALPHABET = '0123456789ABCDEFGHJKMNPQRSTVWXYZ'
 
@@ -19,13 +19,22 @@ export function formatReference(n: number): string {
 
 /** The number, or undefined when the text cannot be a reference. */
 export function parseReference(text: string): number | undefined {
-  const plain = text.toUpperCase().replace(/[\s-]/g, '').replace(/O/g, '0').replace(/[IL]/g, '1')
-  if (plain.length !== 8) return undefined
+  const plain = plainCharacters(text, 8)
+  if (plain === undefined) return undefined
   let n = 0
-  for (const character of plain) {
-    const digit = ALPHABET.indexOf(character)
-    if (digit < 0) return undefined
-    n = n * 32 + digit
-  }
+  for (const character of plain) n = n * 32 + ALPHABET.indexOf(character)
   return n
+}
+
+/** `bytes` as characters, 5 bits of each, in groups of four: `7K4Q-92MD-X3F8`. */
+export const formatCode = (bytes: Buffer): string =>
+  [...bytes]
+    .map((byte) => ALPHABET[byte % 32])
+    .join('')
+    .replace(/(?<=.)(?=(?:.{4})+$)/g, '-')
+
+/** The one spelling of so many characters, or undefined when the text cannot be that. */
+export function plainCharacters(text: string, length: number): string | undefined {
+  const plain = text.toUpperCase().replace(/[\s-]/g, '').replace(/O/g, '0').replace(/[IL]/g, '1')
+  return plain.length === length && [...plain].every((one) => ALPHABET.includes(one)) ? plain : undefined
 }

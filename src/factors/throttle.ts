@@ -7,12 +7,11 @@
  *
  * INVARIANT: nothing here lasts longer than 15 minutes after the last failure, so nobody is ever locked out for good.
  */
-import { isIPv6 } from 'node:net'
 import type { Audit } from '#audit'
 import type { Clock, Millis } from '#core/clock'
 import { sha256 } from '#core/digest'
 import { Refusal } from '#core/refusal'
-import { normaliseAddress } from '#http'
+import { sourceOf } from '#http'
 import type { State } from '#storage'
 import type { FactorKind, Lane } from './factor.ts'
 import { FIRST_WAIT, LIMITS, type LimitName, LONGEST_WAIT } from './limits.ts'
@@ -46,21 +45,6 @@ const fold = (name: string): string =>
     .replace(/[\p{M}\p{Z}\p{C}]/gu, '')
     .toUpperCase()
     .toLowerCase()
-
-/** IPv4 as it is; of IPv6 the first 64 bits, because every household has at least so many addresses. */
-export function sourceOf(address: string): string {
-  const ip = normaliseAddress(address)
-  if (ip === undefined) return 'unknown'
-  if (!isIPv6(ip)) return ip
-  const [head = '', tail] = ip.replace(/(\d+)\.(\d+)\.(\d+)\.(\d+)$/, '0:0').split('::')
-  const front = head === '' ? [] : head.split(':')
-  const back = tail === undefined || tail === '' ? [] : tail.split(':')
-  const groups = tail === undefined ? front : [...front, ...Array(8 - front.length - back.length).fill('0'), ...back]
-  return groups
-    .slice(0, 4)
-    .map((group) => Number.parseInt(group, 16).toString(16))
-    .join(':')
-}
 
 export function createThrottle({ state, clock, audit }: { state: State; clock: Clock; audit: Audit }) {
   const windowOf = (limit: LimitName) => Math.floor(clock.now() / LIMITS[limit].within)

@@ -1,5 +1,6 @@
 /** Where a request comes from. */
 import type { IncomingMessage } from 'node:http'
+import { isIPv6 } from 'node:net'
 import { type Networks, normaliseAddress } from './networks.ts'
 
 const UNKNOWN = '0.0.0.0'
@@ -47,3 +48,21 @@ const usualHops = (header: string): string[] => header.split(',').map((hop) => w
 
 const withoutPort = (hop: string): string =>
   /^\[([^\]]*)\](?::\d+)?$/.exec(hop)?.[1] ?? /^(\d+\.\d+\.\d+\.\d+):\d+$/.exec(hop)?.[1] ?? hop
+
+/**
+ * Whom tries are counted for: IPv4 as it is; of IPv6 the first 64 bits, because every household has at least so many
+ * addresses.
+ */
+export function sourceOf(address: string): string {
+  const ip = normaliseAddress(address)
+  if (ip === undefined) return 'unknown'
+  if (!isIPv6(ip)) return ip
+  const [head = '', tail] = ip.replace(/(\d+)\.(\d+)\.(\d+)\.(\d+)$/, '0:0').split('::')
+  const front = head === '' ? [] : head.split(':')
+  const back = tail === undefined || tail === '' ? [] : tail.split(':')
+  const groups = tail === undefined ? front : [...front, ...Array(8 - front.length - back.length).fill('0'), ...back]
+  return groups
+    .slice(0, 4)
+    .map((group) => Number.parseInt(group, 16).toString(16))
+    .join(':')
+}

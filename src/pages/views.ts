@@ -140,6 +140,20 @@ export interface DeviceDoneData {
   readonly connected: boolean
   readonly app?: string
 }
+/** [enrol-device] `code`. */
+export interface EnrolDeviceData extends Form {
+  readonly code?: string
+  /** The code came with the link: there is nothing to type. */
+  readonly given?: boolean
+  readonly refusal?: RefusalCode
+  readonly retryAfter?: number
+}
+export interface DeviceEnrolledData {
+  readonly kind: 'personal' | 'shared'
+  readonly name: string
+  readonly site?: string
+  readonly again: string
+}
 /** [sign-out] `answer` = allow (sign out) | deny (stay). */
 export interface SignOutData extends Form {
   readonly username?: string

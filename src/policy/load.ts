@@ -218,7 +218,9 @@ function compile(reading: Reading, document: PolicyDocument, names: Names): Poli
   })
   const needs = reading.drafts.flatMap((draft, index) => {
     const enforced = document.rules[index]!.mode === 'enforce'
-    return (draft ? needsOf(draft, names) : []).map(({ signal, within }: Need) => {
+    // nothing is remembered on a shared device, so that rule asks for its kind as well
+    const own: readonly Need[] = document.rules[index]!.allow?.remember_device ? [{ signal: 'enrolment' }] : []
+    return [...own, ...(draft ? needsOf(draft, names) : [])].map(({ signal, within }: Need) => {
       return [signal, { windows: within ? [within] : [], enforced }] as const
     })
   })

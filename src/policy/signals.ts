@@ -9,9 +9,10 @@ export type Counter = (typeof COUNTERS)[number]
 
 /**
  * `place` where the address is; `travel` where and when this person signed in before; `countries` those that this person
- * was seen in; `absence` when this person was last seen; `upstream` what another identity provider vouches for.
+ * was seen in; `absence` when this person was last seen; `upstream` what another identity provider vouches for; `enrolment`
+ * as what the device is enrolled.
  */
-export type Signal = 'place' | 'travel' | 'countries' | 'absence' | 'upstream' | 'platform' | Counter
+export type Signal = 'place' | 'travel' | 'countries' | 'absence' | 'upstream' | 'platform' | 'enrolment' | Counter
 
 export interface Need {
   readonly signal: Signal

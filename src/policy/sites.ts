@@ -21,6 +21,8 @@ export interface Sites {
   at(address: string): Site | undefined
   /** The first line of that name which says something about the place. */
   named(name: string): Site | undefined
+  /** Every name that a site file gives. */
+  readonly names: ReadonlySet<string>
 }
 
 type Key = number | string
@@ -42,6 +44,7 @@ export function createSites(rows: readonly SiteRow[]): Sites {
   for (const { site } of rows) if (saysSomething(site) && !named.has(site.name)) named.set(site.name, site)
   // without any place or zone there is nothing to find
   const known = named.size > 0 ? rows : []
+  let names: Set<string> | undefined
   let built: { four: readonly Interval[]; six: readonly Interval[] } | undefined
   const build = () => ({
     four: intervals(known.filter(({ range }) => !range.address.includes(':'))),
@@ -54,6 +57,10 @@ export function createSites(rows: readonly SiteRow[]): Sites {
       return find(address.includes(':') ? built.six : built.four, address)
     },
     named: (name: string) => named.get(name),
+    get names() {
+      names ??= new Set(rows.map(({ site }) => site.name))
+      return names
+    },
   })
 }
 

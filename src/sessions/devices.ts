@@ -1,9 +1,14 @@
-/** Known devices: browsers that a person has passed with, each with a long-lived cookie of its own. */
+/**
+ * Known devices: browsers that a person has passed with, each with a long-lived cookie of its own. Whether one is
+ * enrolled is another matter (`enrolled.ts`), with another cookie: what people do on a device does not touch it.
+ */
 import type { Kysely } from 'kysely'
 import type { Audit } from '#audit'
 import type { Clock, Instant } from '#core/clock'
 import { Refusal } from '#core/refusal'
 import type { Storage } from '#storage'
+import { createEnrolled, type EnrolledDevices } from './enrolled.ts'
+import { createEnrolment } from './enrolment.ts'
 import { mint, newId, opens, readHandle, secretHash } from './handle.ts'
 import type { Tables } from './tables.ts'
 
@@ -23,6 +28,9 @@ export interface Device {
 
 export interface Devices {
   readonly cookieName: string
+  readonly enrolledCookieName: string
+  readonly enrolled: EnrolledDevices
+  readonly enrolment: ReturnType<typeof createEnrolment>
   /**
    * The device that carries this cookie. With a person: only when it is known for that very person, so that a device
    * somebody else signed in on is as good as unknown. One read.
@@ -164,8 +172,24 @@ export function openDevices({
       await audit.record('device-forgotten', { actor: by, subject: personId, count: deviceIds.length })
   }
 
+  const enrolled = createEnrolled({ storage, clock, audit })
+
+  /** What is shared from now on spares nobody a second factor, and would again once it is nobody's any more. */
+  async function distrust(cookie: string | undefined): Promise<void> {
+    const device = await find(cookie)
+    if (!device) return
+    await db
+      .updateTable('device_people')
+      .set({ trusted_since: null, trusted_until: null })
+      .where('device_id', '=', device.id)
+      .execute()
+  }
+
   return Object.freeze({
     cookieName: cookieName ?? 'portico-device',
+    enrolledCookieName: 'portico-enrolled',
+    enrolled,
+    enrolment: createEnrolment({ storage, clock, audit, enrolled, distrust }),
     find,
 
     async byId(deviceId: string, personId: string) {

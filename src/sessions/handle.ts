@@ -6,6 +6,8 @@ import { randomId } from '#core/random'
 const ID_BYTES = 16
 /** 32 bytes, 256 bits: kept here only as SHA-256, so a copy of the store opens no session. */
 const SECRET_BYTES = 32
+/** Of a device's cookie, in seconds: the longest that browsers keep one (RFC 6265bis §5.5). */
+export const DEVICE_COOKIE_AGE = 400 * 86_400
 const LENGTH = 22 + 1 + 43
 
 // ATTACK: the last character of each part carries unused bits. Only the spelling with zeros there is read, otherwise

@@ -1,5 +1,6 @@
 /** What a session is, and the arithmetic of its two ends. Nothing here reads or writes. */
 import type { Instant, Millis } from '#core/clock'
+import type { Enrolled } from './enrolled.ts'
 
 /**
  * One factor that a person has given, with its time. The factors room makes them and this room keeps them whole; the
@@ -36,6 +37,8 @@ export interface Session {
   readonly authenticated: readonly Proof[]
   /** Where the person was seen last: on which known device, and from which address. */
   readonly deviceId?: string
+  /** On which enrolled device; `null`: on none. Absent where nobody looked. */
+  readonly enrolledId?: string | null
   readonly address: string
   readonly userAgent?: string
   /** The apps that were opened with it and hear of its end. */
@@ -92,16 +95,27 @@ export function seen(row: Row, now: Instant): Row {
 /** Where somebody is seen: absent is a device that they are not known on. */
 export interface Place {
   readonly deviceId: string | undefined
+  readonly enrolled?: Enrolled
   readonly address: string
 }
 
-export const isAt = (session: Session, { deviceId, address }: Place): boolean =>
-  session.deviceId === deviceId && session.address === address
+const enrolledIdOf = (enrolled: Enrolled): Session['enrolledId'] => (enrolled === null ? null : enrolled?.id)
+
+export const isAt = (session: Session, { deviceId, enrolled, address }: Place): boolean =>
+  session.deviceId === deviceId && session.enrolledId === enrolledIdOf(enrolled) && session.address === address
+
+/** A session's particulars with this place. */
+export const placed = <T extends object>(session: T, { deviceId, enrolled, address }: Place) => ({
+  ...session,
+  ...(deviceId === undefined ? {} : { deviceId }),
+  ...(enrolled === undefined ? {} : { enrolledId: enrolledIdOf(enrolled)! }),
+  address,
+})
 
 /** The row with another place. */
-export function at(row: Row, { deviceId, address }: Place): Row {
-  const { deviceId: _before, ...session } = row.session
-  return { ...row, session: { ...session, address, ...(deviceId === undefined ? {} : { deviceId }) } }
+export function at(row: Row, place: Place): Row {
+  const { deviceId: _device, enrolledId: _enrolled, ...session } = row.session
+  return { ...row, session: placed(session, place) }
 }
 
 /** INVARIANT: limits only ever shorten. Undefined when they change nothing. */

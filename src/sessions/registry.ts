@@ -5,6 +5,7 @@ import type { Log } from '#core/log'
 import { Refusal } from '#core/refusal'
 import type { Storage } from '#storage'
 import { createEnding, type EndListener } from './ending.ts'
+import type { Enrolled } from './enrolled.ts'
 import { mint, newId, opens, readHandle } from './handle.ts'
 import {
   at,
@@ -15,6 +16,7 @@ import {
   newestProofs,
   type Place,
   type Proof,
+  placed,
   type Row,
   type Session,
   type SessionApp,
@@ -37,6 +39,7 @@ export interface NewSession {
   readonly personId: string
   readonly proofs: readonly Proof[]
   readonly deviceId?: string | undefined
+  readonly enrolled?: Enrolled
   readonly address: string
   readonly userAgent?: string | undefined
   readonly limits?: Limits | undefined
@@ -125,16 +128,18 @@ export function openSessions({ storage, clock, log, audit, defaults, cookieName 
       const { cookie, secretHash } = mint(id)
       const idle = Math.min(about.limits?.idle ?? defaults.idle, about.limits?.max ?? defaults.max)
       const endsAt = now + (about.limits?.max ?? defaults.max)
-      const session: Session = {
+      const { personId, deviceId, enrolled, address } = about
+      const began = {
         id,
-        personId: about.personId,
+        personId,
         startedAt: now,
         lastSeenAt: now,
         idleEndsAt: Math.min(now + idle, endsAt),
         endsAt,
         authenticated: newestProofs([], about.proofs),
-        ...(about.deviceId === undefined ? {} : { deviceId: about.deviceId }),
-        address: about.address,
+      }
+      const session: Session = {
+        ...placed(began, { deviceId, enrolled, address }),
         ...(about.userAgent === undefined ? {} : { userAgent: about.userAgent.slice(0, LONGEST_USER_AGENT) }),
         apps: [],
       }

@@ -7,7 +7,8 @@
  * - `ending.ts`   one way to end for all reasons, expiry included; who listens
  * - `outbox.ts`   `openOutbox`: sign-outs on their way to apps, durable, with retries
  * - `devices.ts`  `openDevices`: browsers a person is known on, and until when one is trusted
- * - `handle.ts`   the cookie value `<id>.<secret>` of both
+ * - `enrolled.ts` browsers that an administrator has set up; `enrolment.ts` how: a code that is spent once
+ * - `handle.ts`   the cookie value `<id>.<secret>` of all three
  * - `tables.ts`   devices and outbox; sessions themselves are short-lived state
  *
  * This room does not decide what a session is worth: it keeps proofs with their times, and the policy judges them.
@@ -15,6 +16,9 @@
  */
 export { type Device, type Devices, openDevices } from './devices.ts'
 export type { EndedSession, EndListener } from './ending.ts'
+export { DEVICE_KINDS, type DeviceKind, type Enrolled, type EnrolledDevice } from './enrolled.ts'
+export { CODE_LIFE, ENROLMENT_LIMIT, LONGEST_CODE_LIFE, LONGEST_DEVICE_NAME } from './enrolment.ts'
+export { DEVICE_COOKIE_AGE } from './handle.ts'
 export { type Delivery, type LogoutRow, type Outbox, openOutbox } from './outbox.ts'
 export type { Limits, Proof, Session, SessionApp } from './record.ts'
 export { type NewSession, type OpenedSession, openSessions, type Sessions, type SessionsOptions } from './registry.ts'

@@ -1,4 +1,4 @@
-/** The durable tables of this room: devices, and the sign-outs that apps have not heard of yet. */
+/** The durable tables of this room: devices, known and enrolled, and the sign-outs that apps have not heard of yet. */
 import type { Migration } from '#storage'
 
 export type DevicesTable = {
@@ -16,6 +16,17 @@ export type DevicePeopleTable = {
   readonly last_seen: number
   readonly trusted_since: number | null
   readonly trusted_until: number | null
+}
+
+export type EnrolledDevicesTable = {
+  readonly id: string
+  readonly secret_hash: string
+  readonly kind: 'personal' | 'shared'
+  readonly site: string | null
+  readonly name: string
+  readonly enrolled_at: number
+  readonly enrolled_by: string
+  readonly last_seen: number
 }
 
 export type LogoutOutboxTable = {
@@ -36,6 +47,7 @@ export type LogoutOutboxTable = {
 export type Tables = {
   devices: DevicesTable
   device_people: DevicePeopleTable
+  enrolled_devices: EnrolledDevicesTable
   logout_outbox: LogoutOutboxTable
 }
 
@@ -89,6 +101,23 @@ export const sessionsMigrations: readonly Migration[] = Object.freeze([
         .unique()
         .execute()
       await schema.createIndex('logout_outbox_next').on('logout_outbox').column('next_at').execute()
+    },
+  },
+  {
+    name: 'sessions-003-enrolled-devices',
+    async up({ schema }) {
+      await schema
+        .createTable('enrolled_devices')
+        .addColumn('id', 'text', (c) => c.primaryKey())
+        .addColumn('secret_hash', 'text', (c) => c.notNull())
+        .addColumn('kind', 'text', (c) => c.notNull())
+        .addColumn('site', 'text')
+        .addColumn('name', 'text', (c) => c.notNull())
+        .addColumn('enrolled_at', 'bigint', (c) => c.notNull())
+        .addColumn('enrolled_by', 'text', (c) => c.notNull())
+        .addColumn('last_seen', 'bigint', (c) => c.notNull())
+        .execute()
+      await schema.createIndex('enrolled_devices_site').on('enrolled_devices').columns(['site', 'name']).execute()
     },
   },
 ])

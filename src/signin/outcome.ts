@@ -7,7 +7,7 @@ import { rememberDays } from './dispatch.ts'
 import type { Changes } from './errand.ts'
 import { keepSignIn } from './past.ts'
 import type { Place, Places } from './place.ts'
-import { establish, rememberDevice } from './proved.ts'
+import { establish, keepEnrolled, rememberDevice } from './proved.ts'
 import type { SigninRooms } from './rooms.ts'
 import type { Outcome } from './steps/step.ts'
 
@@ -16,7 +16,7 @@ export function createOutcomes(rooms: SigninRooms, { placeOf }: Pick<Places, 'pl
 
   /** Back to where the errand came from; that door asks again. */
   async function leave(request: PageRequest, place: Place, cookies: readonly SetCookie[]): Promise<Answer> {
-    const { errand, session, verdict, device } = place
+    const { errand, session, verdict, device, enrolledAs } = place
     if (!session || verdict.outcome !== 'allow') {
       await errands.save(errand)
       return redirect(errand.returnTo, cookies)
@@ -24,9 +24,10 @@ export function createOutcomes(rooms: SigninRooms, { placeOf }: Pick<Places, 'pl
     const trustDays = errand.remember && errand.raised ? rememberDays(verdict) : undefined
     const label = browserName(presenter.messages(request), request.headers['user-agent']) ?? ''
     const known = await rememberDevice(rooms, { request, device, personId: session.personId, label, trustDays })
+    const kept = await keepEnrolled(rooms, request, enrolledAs)
     await keepSignIn(rooms, place, session, request.address)
     await errands.save(errand.outcome ? errand : errands.changed(errand, { outcome: 'done' }))
-    return redirect(errand.returnTo, [...cookies, ...known])
+    return redirect(errand.returnTo, [...cookies, ...known, ...kept])
   }
 
   /** What a form amounted to, carried out. Answers where somebody then stands; the errand is still to be saved. */
@@ -59,7 +60,8 @@ export function createOutcomes(rooms: SigninRooms, { placeOf }: Pick<Places, 'pl
         if (proof) {
           await mayBegin(personId, proof)
           const device = await devices.find(request.cookies.get(devices.cookieName), personId)
-          const about = { request, current: place.current, device, personId, proof }
+          const { current, enrolledAs: enrolled } = place
+          const about = { request, current, device, enrolled, personId, proof }
           ;({ session, cookies } = await establish(rooms, about))
         }
         const remember = outcome.kind === 'proved' && outcome.remember

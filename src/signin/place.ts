@@ -5,7 +5,7 @@ import { Refusal } from '#core/refusal'
 import type { Person } from '#directory'
 import type { FactorKind } from '#factors'
 import type { PageRequest } from '#http'
-import type { Device, Session } from '#sessions'
+import type { Device, Enrolled, Session } from '#sessions'
 import type { Situation } from './dispatch.ts'
 import type { Errand } from './errand.ts'
 import type { SigninRooms } from './rooms.ts'
@@ -16,6 +16,7 @@ export interface Place extends Situation {
   readonly app: App | undefined
   readonly person: Person | undefined
   readonly device: Device | undefined
+  readonly enrolledAs: Enrolled
   /** The session of this browser, also where it does not count for the errand. */
   readonly current: Session | undefined
 }
@@ -36,6 +37,7 @@ export function createPlaces(rooms: SigninRooms) {
     const session = errand.somebodyElse ? undefined : current
     const person = session ? await people.byId(session.personId) : undefined
     const device = session ? await devices.find(request.cookies.get(devices.cookieName), session.personId) : undefined
+    const enrolledAs = await access.enrolled.byCookies(request.cookies)
     const app = errand.app === undefined ? undefined : await catalog.apps.find(errand.app)
     if (errand.app !== undefined && !app) throw new Refusal('app-unknown', 'app of an errand')
     const verdict = await decide({
@@ -46,6 +48,7 @@ export function createPlaces(rooms: SigninRooms) {
       session,
       person,
       device,
+      enrolled: enrolledAs,
       address: request.address,
       startedAt: session && errand.session === session.id ? errand.startedAt : rooms.clock.now(),
     })
@@ -55,7 +58,7 @@ export function createPlaces(rooms: SigninRooms) {
     const enrolled = [...new Set(own.filter(({ left }) => left !== 0).map(({ kind }) => kind))]
     const enrollable =
       alive && verdict.outcome === 'challenge'
-        ? await enrollableNow(request, { errand, session: alive, device, enrolled, verdict })
+        ? await enrollableNow(request, { errand, session: alive, device, enrolledAs, enrolled, verdict })
         : []
     return {
       now: rooms.clock.now(),
@@ -67,6 +70,7 @@ export function createPlaces(rooms: SigninRooms) {
       app,
       person: verdict.person,
       device,
+      enrolledAs,
       current,
     }
   }
@@ -78,6 +82,7 @@ export function createPlaces(rooms: SigninRooms) {
       errand: Errand
       session: Session
       device: Device | undefined
+      enrolledAs: Enrolled
       enrolled: readonly FactorKind[]
       verdict: Verdict
     },
@@ -92,12 +97,13 @@ export function createPlaces(rooms: SigninRooms) {
       ),
     )
     if (helpful.length === 0) return []
-    const { session, device, errand } = at
+    const { session, device, enrolledAs, errand } = at
     const allowed = await access.preview({
       kind: 'account',
       policy: 'account',
       session,
       device,
+      enrolled: enrolledAs,
       address: request.address,
       startedAt: errand.startedAt,
     })

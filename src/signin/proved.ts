@@ -3,7 +3,15 @@ import type { Access } from '#access'
 import type { Audit } from '#audit'
 import { type Clock, days } from '#core/clock'
 import type { PageRequest, SetCookie } from '#http'
-import type { Device, Devices, Proof, Session, Sessions } from '#sessions'
+import {
+  DEVICE_COOKIE_AGE,
+  type Device,
+  type Devices,
+  type Enrolled,
+  type Proof,
+  type Session,
+  type Sessions,
+} from '#sessions'
 
 export interface Established {
   readonly session: Session
@@ -17,12 +25,13 @@ export async function establish(
     request: PageRequest
     current: Session | undefined
     device: Device | undefined
+    enrolled: Enrolled
     personId: string
     proof: Proof
   },
 ): Promise<Established> {
   const { sessions, audit } = rooms
-  const { request, current, personId, proof, device } = about
+  const { request, current, personId, proof, device, enrolled } = about
   if (current?.personId === personId) {
     const raised = await sessions.raise(current, [proof])
     return { session: raised.session, cookies: [{ name: sessions.cookieName, value: raised.cookie }] }
@@ -34,6 +43,7 @@ export async function establish(
     personId,
     proofs: [proof],
     address: request.address,
+    enrolled,
     ...(device ? { deviceId: device.id } : {}),
     ...(userAgent ? { userAgent } : {}),
   })
@@ -47,8 +57,6 @@ export async function establish(
   })
   return { session: started.session, cookies: [{ name: sessions.cookieName, value: started.cookie }] }
 }
-
-const DEVICE_COOKIE_AGE = 400 * 86_400 // the longest that browsers keep one (RFC 6265bis §5.5)
 
 /**
  * Makes this browser known for the person, who has just met what the policy asked. `trustDays`: the rule spares this
@@ -70,4 +78,16 @@ export async function rememberDevice(
   const until = trustDays === undefined ? {} : { until: clock.now() + days(trustDays) }
   const { cookie } = await devices.remember(request.cookies.get(devices.cookieName), personId, { label, ...until })
   return [{ name: devices.cookieName, value: cookie, maxAge: DEVICE_COOKIE_AGE }]
+}
+
+/** Somebody has signed in on an enrolled device: its cookie is given anew, because no browser keeps one for ever. */
+export async function keepEnrolled(
+  { devices }: { devices: Devices },
+  request: PageRequest,
+  enrolled: Enrolled,
+): Promise<readonly SetCookie[]> {
+  const value = request.cookies.get(devices.enrolledCookieName)
+  if (!enrolled || value === undefined) return []
+  await devices.enrolled.seen(enrolled)
+  return [{ name: devices.enrolledCookieName, value, maxAge: DEVICE_COOKIE_AGE }]
 }

@@ -227,6 +227,16 @@ describe('the canary', () => {
     expect(tokens['access_token']).toBeTruthy()
     watch('token', tokens['access_token'], tokens['id_token'])
 
+    // and the device itself is set up, with a name that is nobody else's business
+    const enrol = await command('devices', 'enrol', '--name', NAME, '--json')
+    const [{ code, url }] = JSON.parse(enrol.out) as [{ code: string; url: string }]
+    watch('code for a device', code, code.replaceAll('-', ''))
+    const given = await browser.open(url)
+    const mistyped = await browser.submit(formOf(given, 'enrol-device'), { code: NAME })
+    await browser.submit(formOf(mistyped, 'enrol-device'), { code: '0000-0000-0000' })
+    expect((await browser.submit(formOf(given, 'enrol-device'))).text).toContain(NAME)
+    remember()
+
     // an app that is to be told, and does not listen
     await browser.open(app('web'))
     const ending = await open(`/oauth2/session/end?client_id=web&logout_hint=${encodeURIComponent(MAIL)}&state=${NAME}`)
@@ -251,6 +261,7 @@ describe('the canary', () => {
         `/signin/${text}`,
         `/signin/aaaaaaaaaaaaaaaaaaaa?app=${text}`,
         `/claim/${text}`,
+        `/device/${text}`,
         `/account?done=${text}&lang=${text}&errand=${text}`,
         `/why/${text}`,
         `/${text}`,
@@ -271,6 +282,7 @@ describe('the canary', () => {
         `/claim/${text}`,
         '/account/password',
         '/oauth2/device',
+        '/device',
       ]) {
         await post(path, {
           grant_type: word,

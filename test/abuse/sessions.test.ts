@@ -313,6 +313,7 @@ describe('a form of another site', () => {
     ['/account/devices/x/forget', {}],
     ['/account/consents/web/withdraw', {}],
     ['/signin/aaaaaaaaaaaaaaaaaaaaaa', { step: 'identifier', username: 'thief' }],
+    ['/device', { step: 'enrol-device', code: '0000-0000-0000' }],
     ['/claim/aaaaaaaa', { username: 'thief', name: 'Thief', password: PASSWORD }],
   ]
   const SITES: readonly Record<string, string>[] = [

@@ -9,7 +9,7 @@ import { openHistory, openPlaces } from '#context'
 import { hours } from '#core/clock'
 import { silentLog } from '#core/log'
 import { createHashing, directoryMigrations, openDirectory } from '#directory'
-import { openSessions, sessionsMigrations } from '#sessions'
+import { openDevices, openSessions, sessionsMigrations } from '#sessions'
 import { openStorage } from '#storage'
 import { inFolder } from '../policy/house.ts'
 import { type Slapd, startSlapd } from '../support/slapd.ts'
@@ -66,6 +66,7 @@ async function openGate(settings: Directory) {
     log: silentLog,
     people,
     sessions,
+    devices: openDevices({ storage, clock, audit }),
     policies,
     places: openPlaces({ log: silentLog }),
     history: openHistory({ state: storage.state, clock }),

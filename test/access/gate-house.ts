@@ -11,7 +11,7 @@ import { days, hours, minutes } from '#core/clock'
 import { silentLog } from '#core/log'
 import type { Person } from '#directory'
 import { COUNTERS } from '#policy'
-import { openSessions, type Session, type Sessions, sessionsMigrations } from '#sessions'
+import { openDevices, openSessions, type Session, type Sessions, sessionsMigrations } from '#sessions'
 import { openStorage } from '#storage'
 import { city, writeMmdb } from '../support/mmdb.ts'
 
@@ -45,6 +45,9 @@ rules:
   - name: at home
     when: { network: [home], time: { between: '08:00-18:00', zone: site } }
     allow: { strength: any, session: { max: 8h } }
+  - name: shared tablet
+    when: { device.enrolled: true, device.kind: shared, device.site: ['0412'] }
+    allow: { strength: any, session: { max: 10h } }
   - name: by telephone
     when: { device.platform: [android, ios] }
     allow: { strength: any, within: 8h }
@@ -134,6 +137,7 @@ export async function openGate(): Promise<Gate> {
     log: silentLog,
     people: { byId: async () => undefined },
     sessions,
+    devices: openDevices({ storage, clock, audit }),
     policies: live,
     places: openPlaces({ file: join(folder, 'places.mmdb'), log: silentLog }),
     history,
@@ -201,6 +205,9 @@ const session = fc
       return { ...session, ...(userAgent ? { userAgent } : {}) } as unknown as Session
     }),
   )
+const ENROLLED = [{ kind: 'shared', site: '0412' }, { kind: 'shared', site: 'lisbon-1' }, { kind: 'personal' }].map(
+  (one, n) => ({ ...one, id: `e-${n}`, name: 'x', enrolledAt: 0, enrolledBy: 'cli', lastSeenAt: 0 }),
+)
 /** Whatever a door may ask. */
 export const question: fc.Arbitrary<Question> = fc
   .record({
@@ -217,6 +224,7 @@ export const question: fc.Arbitrary<Question> = fc
       }),
       { nil: undefined },
     ),
+    enrolled: fc.constantFrom(undefined, null, ...ENROLLED),
     address: fc.constantFrom(...ADDRESSES),
     startedAt: fc.integer({ min: NOW - 60_000, max: NOW }),
     wanted: fc.option(

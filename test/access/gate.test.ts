@@ -71,7 +71,7 @@ describe('the gate', () => {
       if (name !== 'vouched for')
         expect(verdicts.filter((one) => one.decision.rule === name).length, name).toBeGreaterThan(5)
     const results = verdicts.flatMap(({ decision }) => decision.trace.flatMap(({ conditions }) => conditions))
-    for (const condition of ['country', 'travel.new_country', 'frequency.absent'])
+    for (const condition of ['country', 'travel.new_country', 'frequency.absent', 'device.enrolled', 'device.kind'])
       for (const result of [true, false, 'unknown'])
         expect(
           results.some((one) => one.condition === condition && one.result === result),

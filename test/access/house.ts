@@ -82,7 +82,9 @@ export const anyFacts: fc.Arbitrary<Facts> = fc.record({
     fc.record({
       id: maybe(fc.constant('d1')),
       known: maybe(fc.boolean()),
+      enrolled: maybe(fc.boolean()),
       kind: maybe(fc.constantFrom('personal', 'shared')),
+      site: maybe(fc.constantFrom('0001', null)),
       trusted_since: maybe(time),
     }),
   ),

@@ -130,6 +130,7 @@ async function live({ apps, baseline }: { apps: Rule[]; baseline: Rule | undefin
         app: { id: `a${app}`, policy: `p${app}`, tags: [], audience: ['*'] } as unknown as App,
         session,
         device: await devices.find(browser.device, personId),
+        enrolled: null,
         address: '192.0.2.1',
         startedAt,
         ...(wanted && { wanted }),

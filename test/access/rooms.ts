@@ -32,6 +32,7 @@ export async function openRooms(options: {
     log: silentLog,
     people: { byId: async (id) => (options.people.includes(id) ? person(id) : undefined) },
     sessions,
+    devices,
     policies,
     // no database: what a place is stands in the files of sites
     places: openPlaces({ log: silentLog }),

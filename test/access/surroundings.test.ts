@@ -10,7 +10,7 @@ import { openHistory } from '#context'
 import { minutes } from '#core/clock'
 import { silentLog } from '#core/log'
 import type { Person } from '#directory'
-import { openSessions, type Session, sessionsMigrations } from '#sessions'
+import { openDevices, openSessions, type Session, sessionsMigrations } from '#sessions'
 import { openStorage, type Storage } from '#storage'
 import { watchedState } from '../support/watched-state.ts'
 
@@ -67,6 +67,7 @@ beforeAll(async () => {
     log: silentLog,
     people: { byId: async () => undefined },
     sessions,
+    devices: openDevices({ storage, clock, audit }),
     policies: await openLivePolicies({ folder, log: silentLog }),
     places,
     history,

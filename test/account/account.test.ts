@@ -29,7 +29,7 @@ async function withTotp() {
 describe('the gate', () => {
   test('a stranger is sent to sign in from every address, and comes back to it', async () => {
     for (const { method, path } of house.account.routes) {
-      if (path === '/signout') continue
+      if (path === '/signout' || path.startsWith('/device')) continue
       const address = path.replace(/:\w+/, 'x')
       const browser = house.browser()
       const sent = method === 'GET' ? await browser.get(address) : await browser.post(address)

@@ -40,12 +40,13 @@ export async function openVisitor(policies: Readonly<Record<string, unknown>>) {
       const startedAt = clock.at
       const asked: string[] = []
       let session = await sessions.find(cookie)
-      if (session) await sessions.touch(session, { deviceId: session.deviceId, address })
+      if (session) await sessions.touch(session, { deviceId: session.deviceId, enrolled: null, address })
       const question = async (): Promise<Question> => ({
         kind: 'app',
         app: { id: 'app', policy, tags: [], audience: ['*'] } as unknown as App,
         session,
         device: await devices.find(device, SAM),
+        enrolled: null,
         address,
         startedAt,
         opens: true,

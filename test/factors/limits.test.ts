@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { formatDuration } from '#core/duration'
 import { CHALLENGE_LIFE, FIRST_WAIT, LIMITS, LONGEST_WAIT, MOST_PASSKEYS, MOST_TOTPS, RECOVERY_CODES } from '#factors'
+import { CODE_LIFE, ENROLMENT_LIMIT, LONGEST_CODE_LIFE } from '#sessions'
 
 const text = readFileSync(join(import.meta.dirname, '../../docs/limits.md'), 'utf8')
 
@@ -11,7 +12,7 @@ test('docs/limits.md has every limit on guessing with its numbers, and none that
     name,
     `${tries} in ${within}`,
   ])
-  const limits = Object.entries(LIMITS).map(([name, limit]) => [
+  const limits = Object.entries({ ...LIMITS, 'device-enrolment': ENROLMENT_LIMIT }).map(([name, limit]) => [
     name,
     `${limit.tries} in ${formatDuration(limit.within)}`,
   ])
@@ -29,5 +30,7 @@ test('docs/limits.md has the other numbers as well', () => {
     'passkeys of one person': String(MOST_PASSKEYS),
     'authenticator apps of one person': String(MOST_TOTPS),
     'recovery codes': String(RECOVERY_CODES),
+    'life of a code for a device': formatDuration(CODE_LIFE),
+    'the longest that one can be given': formatDuration(LONGEST_CODE_LIFE),
   })
 })

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { Refusal } from '#core/refusal'
 import { openFactors } from '#factors'
-import { sourceOf } from '../../src/factors/throttle.ts'
+import { sourceOf } from '#http'
 import { type FactorsHouse, openHouse, PASSWORDS } from './house.ts'
 
 let house: FactorsHouse

@@ -13,7 +13,11 @@ const needed = (when: object) => signals(policiesOf([rule(when)], HOME).needs)
 describe('a policy needs', () => {
   test.each<[object, string[]]>([
     [{ 'user.groups': ['a'], 'device.known': true, network: ['stores'], 'session.age': { over: '1h' } }, []],
-    [{ time: { days: 'mon', zone: 'site' } }, []],
+    [{ time: { days: 'mon', zone: 'Europe/Amsterdam' } }, []],
+    [{ time: { days: 'mon', zone: 'site' } }, ['enrolment']],
+    [{ 'device.enrolled': true }, ['enrolment']],
+    [{ 'device.kind': 'shared' }, ['enrolment']],
+    [{ 'device.site': '0001' }, ['enrolment']],
     [{ country: ['NL'] }, ['place']],
     [{ network: ['home'] }, ['place']],
     [{ network: { outside: ['stores', 'home'] } }, ['place']],
@@ -30,6 +34,11 @@ describe('a policy needs', () => {
     [{ not: { any: [{ all: [{ country: ['NL'] }] }, { 'frequency.absent': { over: '1d' } }] } }, ['absence', 'place']],
   ])('for %j %j', (when, expected) => {
     expect(needed(when)).toEqual(expected)
+  })
+
+  test('the kind of the device, where a rule would remember it', () => {
+    const allow = { strength: 'two-factors', remember_device: '30d' }
+    expect(signals(policiesOf([{ name: 'a', allow }]).needs)).toEqual(['enrolment'])
   })
 
   test('the windows of its counters, each once, the longest first', () => {
@@ -59,17 +68,18 @@ describe('a policy needs', () => {
   })
 })
 
-test('the shipped policies need no place, and the store floor needs nothing at all', () => {
+test('the shipped policies need no place, and the store floor nothing but the kind of the device that it would remember', () => {
   const { policies } = loadPolicies(join(import.meta.dirname, '../../policies'))
   const { needs } = policies!
   expect(
     ['place', 'travel', 'countries', 'app_opens', 'prompts'].filter((signal) => needs.has(signal as never)),
   ).toEqual([])
-  for (const name of ['store-apps', 'account', 'default']) expect(policies!.needsOf(name).size).toBe(0)
+  expect(signals(policies!.needsOf('store-apps'))).toEqual(['enrolment'])
+  for (const name of ['account', 'default']) expect(policies!.needsOf(name).size).toBe(0)
 })
 
 test('every condition on what is not in the request itself says so', () => {
-  const told = /^(travel|frequency|upstream)\.|^country$|^device\.platform$|^network$/
+  const told = /^(travel|frequency|upstream)\.|^country$|^device\.(platform|enrolled|kind|site)$|^time$|^network$/
   const silent = CONDITIONS.filter(({ name, needs }) => told.test(name) && !needs).map(({ name }) => name)
   expect(silent).toEqual([])
 })

@@ -63,13 +63,13 @@ describe('the shipped policies', () => {
 test('the examples of docs/policy.md are sound, and their tests pass', () => {
   const page = readFileSync(join(import.meta.dirname, '../../docs/policy.md'), 'utf8')
   const blocks = [...page.matchAll(/```yaml\n(.*?)```/gs)].map(([, text], i) => [`${i}.yaml`, text] as const)
-  expect(blocks.length).toBe(4)
+  expect(blocks.length).toBe(5)
   const [, csv] = /```csv\n(.*?)```/s.exec(page)!
   const files = { ...Object.fromEntries(blocks), 'networks/stores.csv': csv }
   const read = load(files)
   expect(read.problems).toEqual([])
   const tests = runPolicyTests(read.policies!)
-  expect(tests.length).toBe(5)
+  expect(tests.length).toBe(6)
   expect(tests.filter(({ ok }) => !ok).map(({ name, got }) => [name, got.outcome, got.rule])).toEqual([])
   expect(read.policies!.sites.at('192.0.2.1')).toMatchObject({ name: 'utrecht-1', country: 'NL' })
 })

@@ -122,6 +122,29 @@ describe('the ends of a session', () => {
     expect(await house.sessions.find(cookie)).toMatchObject({ address: '192.0.2.1', deviceId: 'd2' })
   })
 
+  test('note on which enrolled device that is, on none, or that nobody looked', async () => {
+    const tablet = { id: 't1', kind: 'shared', name: 'x', enrolledAt: 0, enrolledBy: 'cli', lastSeenAt: 0 } as const
+    const { session, cookie } = await house.sessions.start({ ...about('p1'), enrolled: tablet })
+    expect(session.enrolledId).toBe('t1')
+    const found = async () => (await house.sessions.find(cookie))!
+    for (const [enrolled, id] of [
+      [null, null],
+      [tablet, 't1'],
+      [undefined, undefined],
+      [null, null],
+    ] as const) {
+      house.time.now += seconds(1)
+      const place = { address: session.address, deviceId: undefined, enrolled }
+      await house.sessions.touch(await found(), place)
+      const moved = await found()
+      expect([moved.enrolledId, moved.lastSeenAt]).toEqual([id, house.time.now])
+      // and then only once
+      house.time.now += seconds(1)
+      await house.sessions.touch(moved, place)
+      expect(await found()).toEqual(moved)
+    }
+  })
+
   test('stay usable when the idle time is shorter than that minute', async () => {
     const { session, cookie } = await house.sessions.start({ ...about('p1'), limits: { idle: seconds(40) } })
     house.time.now = START + seconds(15)

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
@@ -6,6 +6,7 @@ import { loadSettings } from '#config'
 import { silentLog } from '#core/log'
 import { parseArguments } from '../../src/cli/arguments.ts'
 import type { Context } from '../../src/cli/verb.ts'
+import { devicesVerbs } from '../../src/cli/verbs/devices.ts'
 import { sessionsVerbs } from '../../src/cli/verbs/sessions.ts'
 import { openHouse } from '../../src/house.ts'
 import { about, START } from './house.ts'
@@ -16,6 +17,9 @@ let sam: string
 const defaults = loadSettings(undefined, {}).settings!
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'portico-'))
+  mkdirSync(join(folder, 'policies'))
+  writeFileSync(join(folder, 'policies/networks.yaml'), 'networks: { stores: { file: stores.csv } }\n')
+  writeFileSync(join(folder, 'policies/stores.csv'), 'cidr,site\n192.0.2.0/25,0001\n192.0.2.128/25,0412\n')
   const settings = { ...defaults, storage: { url: 'sqlite::memory:' } }
   house = await openHouse({ settings, folder, clock: { now: () => START }, log: silentLog })
   sam = (await house.people.add({ username: 'sam', name: 'Sam' }, 'cli')).id
@@ -29,10 +33,12 @@ async function run(line: string) {
   const out: string[] = []
   const err: string[] = []
   let printed: unknown
-  const parsed = parseArguments(line.split(' '), sessionsVerbs)
+  const parsed = parseArguments(line.split(' '), [...sessionsVerbs, ...devicesVerbs])
   if ('wrong' in parsed) return { code: 2, out, err: [parsed.wrong], printed }
   const context = {
     open: async () => house,
+    settings: defaults,
+    folder,
     out: (text: string) => out.push(text),
     err: (text: string) => err.push(text),
     print: (value: unknown, human: () => string | readonly string[]) => {
@@ -65,6 +71,86 @@ test('sessions end ends by id, by person, or all; exactly one of them', async ()
   expect(await run('sessions end --all')).toMatchObject({ code: 0, printed: { ended: 0 } })
   expect((await run('sessions end')).code).toBe(2)
   expect((await run('sessions end --all --user sam')).code).toBe(2)
+})
+
+test('devices enrol prints a code and a link for each device, and no more than was asked', async () => {
+  const { code, out, err, printed } = await run('devices enrol --site 0412 --name Till --count 2 --for 12h')
+  expect([code, err]).toEqual([0, []])
+  const until = START + 12 * 3_600_000
+  expect(printed).toEqual(
+    [1, 2].map((n) => ({
+      code: expect.stringMatching(/^(?:[0-9A-Z]{4}-){2}[0-9A-Z]{4}$/),
+      url: expect.stringMatching(/^http:\/\/localhost:3000\/device\//),
+      ...{ kind: 'shared', site: '0412', name: `Till ${n}`, endsAt: until },
+    })),
+  )
+  const [first, second] = printed as { code: string; url: string }[]
+  expect(first!.url).toBe(`http://localhost:3000/device/${first!.code}`)
+  expect(first!.code).not.toBe(second!.code)
+  expect(out[0]).toContain(`${first!.code}  ${first!.url}  shared  site 0412  Till 1  until 2026-11-22T21:00:00Z`)
+  expect(out.at(-1)).toContain('http://localhost:3000/device')
+  const each = await run('devices enrol --site 0001 --site 0412 --site 0001 --kind personal')
+  expect((each.printed as { site: string; kind: string }[]).map(({ site, kind }) => [site, kind])).toEqual(
+    ['0001', '0412'].map((site) => [site, 'personal']),
+  )
+})
+
+test('devices enrol warns of a site that no file of the policies names, and makes the code all the same', async () => {
+  const { code, err, printed } = await run('devices enrol --site 0413')
+  expect([code, err, printed]).toEqual([
+    0,
+    ['no site file of the policies names `0413`; did you mean `0412`?'],
+    [expect.objectContaining({ site: '0413' })],
+  ])
+  const many = await run(`devices enrol ${Array.from({ length: 30 }, (_, n) => `--site far-away-${n}`).join(' ')}`)
+  expect([many.err.length, many.err.at(-1)]).toEqual([21, 'nor do they name 10 more of these sites'])
+  expect((await run('devices enrol --site elsewhere')).err).toEqual(['no site file of the policies names `elsewhere`'])
+})
+
+test.each([
+  'devices enrol tablet',
+  'devices enrol --kind public',
+  'devices enrol --for 0s',
+  'devices enrol --for 8d',
+  'devices enrol --for soon',
+  'devices enrol --count 0',
+  'devices enrol --count -1',
+  'devices enrol --count 10001',
+  'devices enrol --site 0001 --site 0412 --count 5001',
+  `devices enrol --name ${'x'.repeat(81)}`,
+  'devices enrol --site \u0007',
+  'devices list --enrolled --user sam',
+  'devices list --site 0412 --user sam',
+  'devices revoke',
+  'devices revoke --all',
+  'devices revoke --site 0412 x',
+  'devices revoke --site 0412 --user sam',
+])('%s is refused, and nothing is made', async (line) => {
+  const { code, err } = await run(line)
+  expect([code, err.length]).toEqual([2, 1])
+  expect(await house.audit.search({ event: 'device-enrolment-begun' })).toEqual([])
+})
+
+test('devices list --enrolled shows what is enrolled, and revoke takes it back by id or by site', async () => {
+  expect((await run('devices list --enrolled')).out).toEqual(['no devices'])
+  const redeem = async (site: string, name: string) => {
+    const { printed } = await run(`devices enrol --site ${site} --name ${name}`)
+    const about = { address: '192.0.2.1', label: '', enrolledCookie: undefined, deviceCookie: undefined }
+    return (await house.devices.enrolment.redeem((printed as [{ code: string }])[0].code, about)).device
+  }
+  const [till, desk, other] = [await redeem('0412', 'till'), await redeem('0412', 'desk'), await redeem('0001', 'till')]
+  const all = await run('devices list --enrolled')
+  expect(all.printed).toEqual([other, desk, till])
+  expect(all.out[2]).toBe(
+    `${till.id}  shared  site 0412  till  enrolled 2026-11-22T09:00:00Z  last seen 2026-11-22T09:00:00Z`,
+  )
+  expect((await run('devices list --site 0412')).printed).toEqual([desk, till])
+  expect(await run(`devices revoke ${till.id}`)).toMatchObject({ code: 0, printed: { revoked: 1 } })
+  await expect(run(`devices revoke ${till.id}`)).rejects.toMatchObject({ code: 'device-unknown' })
+  // an enrolled device is nobody's known device
+  await expect(run(`devices revoke ${desk.id} --user sam`)).rejects.toMatchObject({ code: 'device-unknown' })
+  expect(await run('devices revoke --site 0412')).toMatchObject({ code: 0, printed: { revoked: 1 } })
+  expect((await run('devices list --enrolled')).printed).toEqual([other])
 })
 
 test('devices list and revoke work on the devices of one person', async () => {

@@ -4,6 +4,7 @@ import { appsVerbs } from './apps.ts'
 import { auditVerbs } from './audit.ts'
 import { catalogVerbs } from './catalog.ts'
 import { configVerbs } from './config.ts'
+import { devicesVerbs } from './devices.ts'
 import { directoriesVerbs } from './directories.ts'
 import { groupsVerbs } from './groups.ts'
 import { keysVerbs } from './keys.ts'
@@ -25,6 +26,7 @@ export const VERBS: readonly Verb[] = [
   ...groupsVerbs,
   ...directoriesVerbs,
   ...sessionsVerbs,
+  ...devicesVerbs,
   ...keysVerbs,
   ...auditVerbs,
   ...reportVerbs,

@@ -6,6 +6,7 @@ import { formatProblem } from '#config'
 import { openPlaces } from '#context'
 import { silentLog } from '#core/log'
 import { type Decision, decide, type Facts, type Policies, readFacts, suggest } from '#policy'
+import type { EnrolledDevice } from '#sessions'
 import type { Arguments, Context, House, Verb } from '../verb.ts'
 import { policiesInForce } from './policy-folder.ts'
 import { decisionLines, type Explained } from './policy-lines.ts'
@@ -124,7 +125,8 @@ async function gatherGiven(args: Arguments, context: Context, policies: Policies
     context.err('`--at` takes an instant like 2026-11-22T09:00:00Z')
     return undefined
   }
-  const house = username === undefined && appId === undefined ? undefined : await context.open()
+  const given = [username, appId, deviceId].some((one) => one !== undefined)
+  const house = given ? await context.open() : undefined
   const person = username === undefined ? undefined : await house!.people.find(username)
   const app = appId === undefined ? undefined : await house!.catalog.apps.find(appId)
   if ((username !== undefined && !person) || (appId !== undefined && !app)) {
@@ -138,7 +140,9 @@ async function gatherGiven(args: Arguments, context: Context, policies: Policies
   const session = known && (await house!.sessions.ofPerson(known.id)).sort((a, b) => b.startedAt - a.startedAt)[0]
   const devices = known && deviceId !== undefined ? await house!.devices.ofPerson(known.id) : []
   const device = devices.find(({ id }) => id === deviceId)
-  const question = { kind: 'app', app, session, device, address: ip ?? '', startedAt: now } as const
+  const enrolled = deviceId === undefined || device ? null : await enrolledAs(deviceId, house!, context)
+  if (enrolled === 'several') return undefined
+  const question = { kind: 'app', app, session, device, enrolled, address: ip ?? '', startedAt: now } as const
   const places = house?.places ?? openPlaces({ file: placesFile(context), log: silentLog })
   const sources = { policies, places, history: house?.history }
   const gathered = await gatherFacts(question, known, now, sources, args.flag('policy') ?? app?.policy)
@@ -147,11 +151,22 @@ async function gatherGiven(args: Arguments, context: Context, policies: Policies
     ...facts,
     at: new Date(now).toISOString(),
     ...(ip === undefined ? {} : { network }),
-    ...(deviceId === undefined ? {} : { device: { ...seen, id: deviceId } }),
+    ...(deviceId === undefined ? {} : { device: { id: deviceId, ...seen } }),
   }
   const read = readFacts(JSON.stringify(told), 'command line')
   for (const problem of read.problems) context.err(formatProblem(problem))
   return read.facts as Facts | undefined
+}
+
+/** The enrolled device of that id or name; null where there is none: what is told is then known not to be enrolled. */
+async function enrolledAs(named: string, house: House, context: Context): Promise<EnrolledDevice | null | 'several'> {
+  const { enrolled } = house.devices
+  const device = await enrolled.byId(named)
+  if (device) return device
+  const [found, another] = (await enrolled.list()).filter(({ name }) => name === named)
+  if (!another) return found ?? null
+  context.err(`several enrolled devices are called \`${named}\`; \`devices list --enrolled\` shows their ids`)
+  return 'several'
 }
 
 const placesFile = ({ settings, folder }: Context): string | undefined =>

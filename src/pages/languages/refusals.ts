@@ -56,6 +56,11 @@ const TRANSLATED: Readonly<Record<RefusalCode, Readonly<Record<Exclude<Language,
     de: 'Hier gibt es noch keine Datenbank.',
     ru: 'Здесь пока нет базы данных.',
   },
+  'device-code-invalid': {
+    nl: 'Deze code klopt niet, is al gebruikt of is te oud.',
+    de: 'Dieser Code stimmt nicht, wurde schon benutzt oder ist zu alt.',
+    ru: 'Этот код неверен, уже использован или устарел.',
+  },
   'device-unknown': {
     nl: 'Dit apparaat is niet bekend.',
     de: 'Dieses Gerät ist nicht bekannt.',

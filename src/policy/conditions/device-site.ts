@@ -1,3 +1,7 @@
+import type { Condition } from '../condition.ts'
 import { oneOf } from './shapes.ts'
 
-export const deviceSite = oneOf('device.site', 'the site of the device is not known', (facts) => facts.device?.site)
+export const deviceSite: Condition = {
+  ...oneOf('device.site', 'the site of the device is not known', (facts) => facts.device?.site),
+  needs: () => [{ signal: 'enrolment' }],
+}

@@ -79,6 +79,7 @@ export const time: Condition<Wanted, WallClock> = {
   wanted: z
     .strictObject({ days: days.optional(), between: between.optional(), zone })
     .refine((form) => form.days || form.between, atLeast('`days` or `between`')) as unknown as z.ZodType<Wanted>,
+  needs: ({ zone: of }) => (of === SITE ? [{ signal: 'enrolment' }] : []),
   prepare: (wanted) => ({
     why: wanted.zone === SITE ? 'the time zone of the site is not known' : 'the time is not known',
     see(scene) {

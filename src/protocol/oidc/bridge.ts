@@ -11,13 +11,14 @@ import type { IncomingMessage } from 'node:http'
 import type { Adapter, AdapterPayload } from 'oidc-provider'
 import type { Clock } from '#core/clock'
 import { randomId } from '#core/random'
-import type { Device, Session, Sessions } from '#sessions'
+import type { Device, Enrolled, Session, Sessions } from '#sessions'
 import type { State } from '#storage'
 
 /** What is known about the browser behind a request, found once. */
 export interface Visitor {
   readonly session: Session | undefined
   readonly device: Device | undefined
+  readonly enrolled: Enrolled
   readonly address: string
 }
 

@@ -221,8 +221,9 @@ export function openOidc(options: OidcOptions): OidcDoor {
     const { cookies, address } = requestContext(request)
     const session = await sessions.find(cookies.get(sessions.cookieName))
     const device = session ? await devices.find(cookies.get(devices.cookieName), session.personId) : undefined
-    if (session) await sessions.touch(session, { deviceId: device?.id, address })
-    const visitor = { session, device, address }
+    const enrolled = await access.enrolled.byCookies(cookies)
+    if (session) await sessions.touch(session, { deviceId: device?.id, enrolled, address })
+    const visitor = { session, device, enrolled, address }
     // ATTACK: a link to an errand that somebody else has finished, so that their consent becomes the visitor's
     const began = request.headers.cookie?.split(/;\s*/).includes(`${resumeCookie}=${resumes}`)
     if (resumes && began) await takeOutcome(resumes, visitor)

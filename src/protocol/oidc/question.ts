@@ -48,7 +48,7 @@ export function createQuestioning({ access, catalog, clock, bridge }: QuestionRo
 
   async function put(ctx: KoaContextWithOIDC): Promise<Asked> {
     const { oidc } = ctx
-    const { session, device, address } = bridge.visitorOf(ctx.req)!
+    const { session, device, enrolled, address } = bridge.visitorOf(ctx.req)!
     const app = await catalog.apps.find(oidc.client!.clientId)
     // what was given on the way here was given for this very request (`open.ts`, takeOutcome)
     const proved = oidc.result?.['login'] as Proved | undefined
@@ -61,6 +61,7 @@ export function createQuestioning({ access, catalog, clock, bridge }: QuestionRo
       session: oidc.session?.accountId === session?.personId ? session : undefined,
       ...(person && person.id === session?.personId ? { person } : {}),
       device,
+      enrolled,
       address,
       startedAt: begun ?? clock.now(),
       // before somebody agreed, the same opening was counted already

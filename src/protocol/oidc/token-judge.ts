@@ -72,9 +72,11 @@ export function createTokenJudge(rooms: TokenJudgeRooms): TokenJudge {
     // an app that stays (offline_access) has no session to judge by, also while the one it began in lives
     const session = expiresWithSession && sessionUid ? await sessions.byId(sessionUid) : undefined
     const device = session?.deviceId ? await devices.byId(session.deviceId, session.personId) : undefined
+    const enrolled = await access.enrolled.ofSession(session)
     // the request comes from the app's server: its address says nothing about where the person is
     const address = session?.address ?? requestContext(ctx.req).address
-    const question = { kind: 'app', app, person, session, device, address, startedAt: clock.now() } as const
+    const startedAt = clock.now()
+    const question = { kind: 'app', app, person, session, device, enrolled, address, startedAt } as const
     const { outcome, decision, ...verdict } = await access.preview(question)
     if (!verdict.person || decision.rule === 'audience') throw refused('this person may no longer use this app')
     if (expiresWithSession) {
