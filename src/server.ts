@@ -71,7 +71,8 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     history,
   } = house
   try {
-    policies = await openLivePolicies({ folder: policyFolder, log, versions, audit })
+    const rooms = { people, factors, apps: catalog.apps, clock, breakGlass: settings.break_glass }
+    policies = await openLivePolicies({ folder: policyFolder, log, versions, audit, rooms })
   } catch (error) {
     await storage.close()
     throw error

@@ -1,6 +1,7 @@
 /**
  * The policies in force. Once something was published, that is what decides, on every process, and the folder is a
- * candidate; until then the folder itself is followed. A bad file, or a bad version, is refused and the old ones stay.
+ * candidate; until then the folder itself is followed. A bad file, or a bad version, is refused and the old ones stay; so
+ * is a folder with errors that publishing would be refused for, unless what is in force has them too.
  */
 import { readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
@@ -9,7 +10,7 @@ import { formatProblem, type Problem } from '#config'
 import type { Millis } from '#core/clock'
 import type { Log } from '#core/log'
 import { loadPolicies, type Policies, type PolicyFolder } from '#policy'
-import { failedTests } from './publish.ts'
+import { type CheckRooms, failedTests, findErrors, findNewErrors } from './checks.ts'
 import type { Versions } from './versions.ts'
 
 export interface LivePolicies {
@@ -29,13 +30,16 @@ export interface LiveOptions {
   readonly versions?: Versions
   /** Hears of what is loaded and refused. */
   readonly audit?: Audit
+  /** Asked what a changed folder would do to the apps and the administrators there are. */
+  readonly rooms?: CheckRooms
 }
 
 /** Half of the second after which a publication is in force everywhere. */
 const LOOK_EVERY: Millis = 500
 
 /** Throws `PoliciesInvalid` with every problem in the message when there are no good policies to start with. */
-export async function openLivePolicies({ folder, log, versions, audit }: LiveOptions): Promise<LivePolicies> {
+export async function openLivePolicies(options: LiveOptions): Promise<LivePolicies> {
+  const { folder, log, versions, audit, rooms } = options
   let stamp = ''
   let policies: Policies
   let inForce = 0
@@ -57,10 +61,13 @@ export async function openLivePolicies({ folder, log, versions, audit }: LiveOpt
   async function reload(): Promise<readonly Problem[]> {
     const head = (await versions?.head()) ?? 0
     const next = await read(head)
-    if (!next.policies) {
-      for (const problem of next.problems) log.warn('policies-refused', { problem: formatProblem(problem) })
-      await audit?.record('policies-refused', { actor: 'system', count: next.problems.length })
-      return next.problems
+    // whoever published was asked
+    const asked = head === 0 && next.policies && next.policies.version !== policies.version
+    const problems = asked && rooms ? await findNewErrors(next.policies!, policies, rooms) : next.problems
+    if (!next.policies || problems.length > 0) {
+      for (const problem of problems) log.warn('policies-refused', { problem: formatProblem(problem) })
+      await audit?.record('policies-refused', { actor: 'system', count: problems.length })
+      return problems
     }
     inForce = head
     if (next.policies.version === policies.version) return []
@@ -85,6 +92,9 @@ export async function openLivePolicies({ folder, log, versions, audit }: LiveOpt
   if (!first.policies) throw new PoliciesInvalid(first.problems)
   policies = first.policies
   inForce = head
+  // with nothing better to fall back on, a gateway that serves some is better than none
+  const errors = head === 0 && rooms ? await findErrors(policies, rooms) : []
+  for (const error of errors) log.warn('policies-doubtful', { problem: formatProblem(error) })
 
   return {
     current: () => policies,

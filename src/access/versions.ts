@@ -36,8 +36,15 @@ export interface Versions {
   find(named: string): Promise<Publication | undefined>
   /** Undefined where it was never published, or where its files are not what they were. */
   files(version: string): Promise<PolicyFiles | undefined>
-  /** @throws Refusal `state-conflict` when `head` is no longer the publication in force */
-  add(publication: NewPublication, head: number): Promise<Publication>
+  /**
+   * `also` writes with the same transaction what stands or falls with the publication.
+   * @throws Refusal `state-conflict` when `head` is no longer the publication in force
+   */
+  add(
+    publication: NewPublication,
+    head: number,
+    also?: (number: number, transaction: Records) => Promise<void>,
+  ): Promise<Publication>
 }
 
 type Tables = {
@@ -126,7 +133,7 @@ export function openVersions(storage: Storage, clock: Clock): Versions {
       return { label: LABEL, files }
     },
 
-    async add({ files, ...publication }, expected) {
+    async add({ files, ...publication }, expected, also) {
       const names = [...files].map(([name, text]) => ({ name, hash: sha256Version(text), text }))
       const number = expected + 1
       const at = clock.now()
@@ -149,6 +156,7 @@ export function openVersions(storage: Storage, clock: Clock): Versions {
             .values({ version: publication.version, files: manifest })
             .onConflict((conflict) => conflict.column('version').doNothing())
             .execute()
+          await also?.(number, trx)
         })
       } catch (cause) {
         if (!isConflict(cause)) throw cause

@@ -2,7 +2,7 @@
 import type { Kysely, Selectable } from 'kysely'
 import type { Clock, Instant } from '#core/clock'
 import type { Log } from '#core/log'
-import type { Storage } from '#storage'
+import type { Records, Storage } from '#storage'
 import { type AuditEvent, EVENTS } from './events.ts'
 import { idOnly } from './redaction.ts'
 import type { AuditTables } from './tables.ts'
@@ -50,8 +50,9 @@ export interface Audit {
   /**
    * Adds one event to the trail and to the log. Durable when it resolves. A value that does not look like an id or a code
    * (blanks, `@`, over 200 characters) is replaced by `(unfit)`. Throws `Refusal('storage-unavailable')`.
+   * `transaction`: the event is part of it, and durable when that is.
    */
-  record(event: AuditEvent, fields: AuditFields): Promise<void>
+  record(event: AuditEvent, fields: AuditFields, transaction?: Records): Promise<void>
   /** The newest first. */
   search(filter: AuditFilter): Promise<AuditEntry[]>
 }
@@ -75,12 +76,18 @@ export function createAudit({ storage, clock, log }: { storage: Storage; clock: 
       .compile(),
   )
   return Object.freeze({
-    async record(event: AuditEvent, fields: AuditFields) {
+    async record(event: AuditEvent, fields: AuditFields, transaction?: Records) {
       if (!Object.hasOwn(EVENTS, event)) throw new Error(`${event} is no audit event`)
       const texts = TEXTS.map((name) => (fields[name] === undefined ? null : idOnly(fields[name])))
       const count = fields.count ?? null
-      const { insertId } = await insert([clock.now(), event, ...texts, count])
-      const said: Record<string, string | number> = { audit: insertId }
+      const at = clock.now()
+      const { insertId } = transaction
+        ? await transaction
+            .insertInto('audit_events')
+            .values(values(event, at, texts, count))
+            .executeTakeFirstOrThrow()
+        : await insert([at, event, ...texts, count])
+      const said: Record<string, string | number> = { audit: Number(insertId) }
       TEXTS.forEach((name, at) => {
         if (texts[at] !== null) said[name] = texts[at]!
       })

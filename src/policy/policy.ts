@@ -17,7 +17,7 @@
  *
  * To add a condition: its file in `conditions/` with its samples, a line in `conditions/list.ts`, its facts in `facts.ts`.
  */
-export { checkPolicies } from './check/check.ts'
+export { checkPolicies, findPolicyErrors } from './check/check.ts'
 export type { Finding, Severity } from './check/finding.ts'
 export type { HouseFacts } from './check/house.ts'
 export { CONSOLE_POLICY } from './check/lockout.ts'

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { sql } from 'kysely'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import {
   accessMigrations,
@@ -15,7 +16,7 @@ import {
   rollBack,
 } from '#access'
 import { type Audit, auditMigrations, createAudit } from '#audit'
-import { silentLog } from '#core/log'
+import { type Log, silentLog } from '#core/log'
 import { directoryMigrations, openDirectory, type People } from '#directory'
 import type { EnrolledFactor, FactorKind } from '#factors'
 import { openStorage, type Storage } from '#storage'
@@ -34,6 +35,7 @@ let storage: Storage
 let clock: { at: number; now(): number }
 let rooms: PublishRooms & { audit: Audit; people: People; breakGlass: string[] }
 const enrolled = new Map<string, FactorKind[]>()
+const apps: { id: string; policy: string }[] = []
 
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'portico-publish-'))
@@ -47,7 +49,9 @@ beforeEach(async () => {
     enrolled: async (id: string) =>
       (enrolled.get(id) ?? []).map((kind): EnrolledFactor => ({ id: kind, kind, label: '', createdAt: 0 })),
   }
-  rooms = { versions: openVersions(storage, clock), people, factors, audit, clock, breakGlass: [] }
+  apps.length = 0
+  const registered = { list: async () => apps as never }
+  rooms = { versions: openVersions(storage, clock), people, factors, apps: registered, audit, clock, breakGlass: [] }
   write(GOOD)
 })
 afterEach(async () => {
@@ -145,8 +149,25 @@ describe('is refused, and changes nothing:', () => {
       write({ ...GOOD, 'administrators.yaml': CONSOLE(rule) })
       expect(await codes(), rule).toEqual(['administrators-locked-out'])
     }
+    await administrator('glass', 'password', 'passkey')
+    rooms.breakGlass.push('glass')
+    // nobody at all gets in, which is said once
     write({ 'account.yaml': ACCOUNT })
+    expect(await codes()).toEqual(['entrance-without-policy'])
+    write({ ...GOOD, 'administrators.yaml': CONSOLE('{ name: nobody, deny: {} }') })
     expect(await codes()).toEqual(['administrators-locked-out'])
+  })
+
+  test('policies without that of an app that is registered, or of an entrance, all of them at once', async () => {
+    apps.push({ id: 'crm', policy: 'crm' }, { id: 'web', policy: 'account' }, { id: 'old', policy: 'gone' })
+    write({ 'administrators.yaml': OPEN })
+    const result = await publishFolder()
+    expect('problems' in result && result.problems.map(({ code, message }) => `${code} ${message}`)).toEqual([
+      expect.stringMatching(/^entrance-without-policy .*`account`/),
+      expect.stringMatching(/^app-without-policy app `crm` names the policy `crm`/),
+      expect.stringMatching(/^app-without-policy app `web`/),
+      expect.stringMatching(/^app-without-policy app `old`/),
+    ])
   })
 
   test('policies that lock out somebody of break_glass, though others could get in', async () => {
@@ -159,7 +180,23 @@ describe('is refused, and changes nothing:', () => {
   })
 })
 
+test('a publication whose event cannot be written is none', async () => {
+  await sql`create trigger full before insert on audit_events when new.event = 'policies-published'
+    begin select raise(abort, 'full'); end`.execute(storage.records)
+  await expect(publishFolder()).rejects.toThrow('full')
+  expect(await rooms.versions.head()).toBe(0)
+  await sql`drop trigger full`.execute(storage.records)
+  await publishFolder()
+  expect(await rooms.audit.search({ event: 'policies-published' })).toMatchObject([{ actor: 'cli', count: 1 }])
+})
+
 describe('is published:', () => {
+  test('what `policy check` only warns of', async () => {
+    const twice = ['{ name: a, allow: {} }', '{ name: never, when: { user.groups: [nobody-is-in] }, deny: {} }']
+    write({ ...GOOD, 'x.yaml': `policy: x\nrules:\n  - ${twice.join('\n  - ')}\n` })
+    expect(await codes()).toEqual([])
+  })
+
   test.each([
     ['from one network only', 'network: [office]'],
     ['outside of it only', 'network: { outside: [office] }'],
@@ -181,8 +218,13 @@ describe('is published:', () => {
   test('where an administrator without a second factor may add one on the way, and not where they may not', async () => {
     await administrator('new', 'password')
     expect(await codes()).toEqual([])
-    write({ ...GOOD, 'account.yaml': 'policy: account\nrules: [{ name: none, deny: {} }]\n' })
-    expect(await codes()).toEqual(['administrators-locked-out'])
+    write({ ...GOOD, 'account.yaml': ACCOUNT.replace('allow', 'when: { request.kind: [app] }, allow') })
+    const result = await publishFolder()
+    // the second because of the first, but somebody with a second factor would not have it
+    expect('problems' in result && result.problems.map(({ code, message }) => [code, message])).toEqual([
+      ['administrators-locked-out', expect.stringContaining('change how they sign in')],
+      ['administrators-locked-out', expect.stringContaining('no administrator could reach the console')],
+    ])
   })
 
   test('whoever is switched off counts for nothing, and break glass that can get in is fine', async () => {
@@ -239,6 +281,15 @@ describe('rolling back', () => {
     await expect(rollBack('9', signed, rooms)).rejects.toMatchObject({ code: 'version-unknown' })
   })
 
+  test('to a version without the policy of an app that came later is refused', async () => {
+    await publishFolder()
+    write(other)
+    await publishFolder()
+    apps.push({ id: 'crm', policy: 'x' })
+    expect(await rollBack(undefined, signed, rooms)).toMatchObject({ problems: [{ code: 'app-without-policy' }] })
+    expect(await rooms.versions.head()).toBe(2)
+  })
+
   test('to a version that would lock everybody out by now is refused', async () => {
     await publishFolder()
     write({
@@ -292,6 +343,53 @@ describe('a running process', () => {
     await until(() =>
       [one, two].every((live) => live.publication() === 3 && live.current().names.includes('from-folder')),
     )
+  })
+
+  describe('that follows the folder', () => {
+    const said: string[] = []
+    const log: Log = { ...silentLog, warn: (event, fields) => void said.push(`${event} ${fields?.['problem']}`) }
+    const X = 'policy: x\nrules: [{ name: r, allow: {} }]\n'
+    const startAsked = async () => {
+      said.length = 0
+      return start({ log, rooms })
+    }
+
+    test('keeps what it has where the folder would lock administrators out or leave an app without policy', async () => {
+      write({ ...GOOD, 'x.yaml': X })
+      apps.push({ id: 'crm', policy: 'x' })
+      await administrator('ada', 'password', 'totp')
+      const live = await startAsked()
+      const { version } = live.current()
+      expect(said).toEqual([])
+      write({ ...GOOD, 'administrators.yaml': CONSOLE('{ name: keys, allow: { strength: hardware } }') })
+      expect((await live.reload()).map(({ code }) => code)).toEqual(['app-without-policy', 'administrators-locked-out'])
+      expect(live.current().version).toBe(version)
+      expect(said).toHaveLength(2)
+      expect(said[1]).toMatch(/^policies-refused .*administrators\.yaml:1:1 administrators-locked-out/)
+      expect(await rooms.audit.search({ event: 'policies-refused' })).toMatchObject([{ count: 2 }])
+      // the app was removed, and the rule mended
+      apps.pop()
+      write(GOOD)
+      expect(await live.reload()).toEqual([])
+      expect(live.current().names).toEqual(['account', 'administrators'])
+    })
+
+    test('starts with the best there is, says what is wrong with it, and takes what makes nothing worse', async () => {
+      apps.push({ id: 'crm', policy: 'x' }, { id: 'web', policy: 'y' })
+      write({ 'administrators.yaml': OPEN })
+      const live = await startAsked()
+      expect(said).toEqual([
+        expect.stringMatching(/^policies-doubtful .*entrance-without-policy/),
+        expect.stringMatching(/^policies-doubtful .*app-without-policy app `crm`/),
+        expect.stringMatching(/^policies-doubtful .*app-without-policy app `web`/),
+      ])
+      write({ 'administrators.yaml': OPEN, 'x.yaml': X })
+      expect(await live.reload()).toEqual([])
+      // a step back is refused, though the start would have taken it
+      write({ 'administrators.yaml': OPEN })
+      expect((await live.reload()).map(({ message }) => message)).toEqual([expect.stringContaining('app `crm`')])
+      expect(live.current().names).toEqual(['administrators', 'x'])
+    })
   })
 
   test('starts with what was published, whatever has become of the folder', async () => {

@@ -107,6 +107,8 @@ test('a publisher killed at any moment leaves the old version or the new one, wh
       expect([before, before + 1]).toContain(after)
       const { version } = (await house.versions.find('current'))!
       expect((await policiesOf(house.versions, version))?.version).toBe(version)
+      const [event] = await house.audit.search({ event: 'policies-published', limit: 1 })
+      expect(event).toMatchObject({ count: after, reason: version })
     }
   } finally {
     await house.close()

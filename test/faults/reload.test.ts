@@ -95,17 +95,14 @@ describe('policies', () => {
     expect(await opens()).toBe(200)
   })
 
-  test('an app whose policy has gone lets nobody in', async () => {
-    writeFileSync(policy('plain.yaml'), POLICIES['plain.yaml'])
+  test('a folder without the policy of an app is refused, and the old ones stay', async () => {
+    const refused = next('policies-refused')
     rmSync(policy('plain.yaml'))
-    hangUp()
-    await next('policies-loaded')()
-    // nobody is let in by a policy that is not there
-    expect(await opens()).toBe(400)
-    const loaded = next('policies-loaded')
-    writeFileSync(policy('plain.yaml'), POLICIES['plain.yaml'])
-    await loaded()
+    await refused()
+    expect(serving.out()).toMatch(/policies-refused.*app-without-policy app `robot`/)
     expect(await opens()).toBe(200)
+    writeFileSync(policy('plain.yaml'), POLICIES['plain.yaml'])
+    hangUp()
   })
 
   test('the whole folder gone: the old ones stay, and another folder in its place is taken', async () => {

@@ -1,7 +1,7 @@
 /** `policy check` against brute force: every situation of small worlds, judged one by one. */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { checkPolicies, decide, type Facts, type Policies, parseFacts, type Rule } from '#policy'
+import { checkPolicies, decide, type Facts, findPolicyErrors, type Policies, parseFacts, type Rule } from '#policy'
 import { plainAddress } from '../../src/policy/address.ts'
 import { FINDINGS } from '../../src/policy/check/finding.ts'
 import { gapOf } from '../../src/policy/check/gaps.ts'
@@ -218,6 +218,9 @@ test('every finding stands at a rule or a policy, with a code of the list, whate
         expect([file.startsWith(policies.folder), line, column > 0]).toEqual([true, 1, true])
       }
       expect(checkPolicies(policies, house)).toEqual(checkPolicies(policies, house))
+      const errors = checkPolicies(policies, house).filter(({ severity }) => severity === 'error')
+      expect(findPolicyErrors(policies, house.apps)).toEqual(errors)
+      expect(errors.map(({ code }) => code)).toContain('app-without-policy')
     }),
     { numRuns: 40 },
   )

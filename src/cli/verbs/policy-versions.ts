@@ -23,10 +23,11 @@ function signed(args: Arguments, context: Context): { author: string; message: s
   return undefined
 }
 
-const rooms = ({ versions, people, factors, audit, clock }: House, { settings }: Context) => ({
+const rooms = ({ versions, people, factors, catalog, audit, clock }: House, { settings }: Context) => ({
   versions,
   people,
   factors,
+  apps: catalog.apps,
   audit,
   clock,
   breakGlass: settings.break_glass,

@@ -22,14 +22,16 @@ export function findInHouse(policies: Policies, { groups, apps }: HouseFacts): F
       const message = `\`${name.slice(0, 100)}\` ${fact}${near ? `; did you mean \`${near}\`?` : ''}`
       return { severity: FINDINGS[code], file, line, column, code, message }
     })
-  const lost = apps
+  return [...names, ...unused(policies, apps)]
+}
+
+export const findLostApps = (policies: Policies, apps: HouseFacts['apps']): Finding[] =>
+  apps
     .filter(({ policy }) => !policies.find(policy))
     .map(({ id, policy }) => {
       const message = `app \`${id}\` names the policy \`${policy}\`, which does not exist, so it is closed to everybody`
       return finding('app-without-policy', { line: `${policies.folder}:1`, column: 1 }, message)
     })
-  return [...names, ...lost, ...unused(policies, apps)]
-}
 
 /** Before the first app is registered, no policy is in use, and that is nothing to tell. */
 function unused(policies: Policies, apps: HouseFacts['apps']): Finding[] {
