@@ -1,4 +1,5 @@
 /** The figures as tables, and which targets they meet. */
+import type { Deciding } from './policy/deciding.ts'
 import type { StartUp } from './start-up.ts'
 import type { StoreDay } from './store-day.ts'
 import type { Comparison } from './throughput.ts'
@@ -8,6 +9,7 @@ export interface Report {
   readonly alg: string
   readonly compared: readonly Comparison[]
   readonly started: StartUp
+  readonly policy: Deciding
   readonly day: StoreDay
 }
 
@@ -20,8 +22,11 @@ export interface Verdict {
 
 const LONGEST_START = 1500
 const MOST_IDLE = 200
+/** Microseconds of one decision. */
+const DECISION = { median: 20, p99: 100 }
+const FEWEST_DECISIONS = 500_000
 
-export function verdicts({ compared, started, day }: Report): Verdict[] {
+export function verdicts({ compared, started, policy, day }: Report): Verdict[] {
   const flows = compared.flatMap(({ title, yardstick, ratio, target, portico, bare }) => {
     const errors = portico.errors + bare.errors
     if (target === undefined && errors === 0) return []
@@ -40,11 +45,32 @@ export function verdicts({ compared, started, day }: Report): Verdict[] {
     start('start to ready, first start', started.first),
     start('start to ready, second start', started.second),
     { what: 'idle memory', is: `${started.idleMb} MB`, wanted: `≤ ${MOST_IDLE} MB`, met: started.idleMb <= MOST_IDLE },
+    ...decisions(policy),
     {
       what: 'prompts in a store day',
       is: `${day.signIns} sign-in, ${day.stepUps} step-up for ${day.openings} openings`,
       wanted: '1 sign-in, 1 step-up',
       met: day.signIns === 1 && day.stepUps === 1,
+    },
+  ]
+}
+
+function decisions({ rules, sites, median, p99, perSecond }: Deciding): Verdict[] {
+  const among = `one decision among ${rules} rules, ${sites} sites`
+  const cost = (what: string, is: number, most: number): Verdict => ({
+    what: `${among}: ${what}`,
+    is: `${is.toFixed(1)} µs`,
+    wanted: `≤ ${most} µs`,
+    met: is <= most,
+  })
+  return [
+    cost('median', median, DECISION.median),
+    cost('p99', p99, DECISION.p99),
+    {
+      what: 'decisions a second of two threads, as replay makes them, by the shipped policies',
+      is: `${(perSecond / 1e6).toFixed(2)} million`,
+      wanted: `≥ ${FEWEST_DECISIONS / 1e6} million`,
+      met: perSecond >= FEWEST_DECISIONS,
     },
   ]
 }

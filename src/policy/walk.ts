@@ -46,7 +46,8 @@ export function walk(policy: Policy, scene: Scene, notes: Notes, weigh: (terms: 
     write(notes, policy, rule, matched, conditions)
     if (matched === false) continue
     if (report) {
-      notes.reported.push({ ...placeOf(policy, rule), matched, outcome: alone(rule, scene, weigh) })
+      const { name, line } = rule
+      notes.reported.push({ policy: policy.name, rule: name, line, matched, outcome: alone(rule, scene, weigh) })
       continue
     }
     candidates.push({ policy: policy.name, rule, matched })
@@ -55,18 +56,16 @@ export function walk(policy: Policy, scene: Scene, notes: Notes, weigh: (terms: 
   return { policy, candidates, open: true }
 }
 
-const placeOf = (policy: Policy, rule: Rule) => ({ policy: policy.name, rule: rule.name, line: rule.line })
-
 function write(
   { trace }: Notes,
   policy: Policy,
-  rule: Rule,
+  { name: rule, line, mode }: Rule,
   matched: RuleTrace['matched'],
   conditions: readonly ConditionTrace[] | undefined,
 ): void {
-  if (!conditions) return
-  const at = placeOf(policy, rule)
-  trace?.push(rule.mode === 'report' ? { ...at, mode: 'report', matched, conditions } : { ...at, matched, conditions })
+  if (!trace || !conditions) return
+  if (mode === 'report') trace.push({ policy: policy.name, rule, line, mode, matched, conditions })
+  else trace.push({ policy: policy.name, rule, line, matched, conditions })
 }
 
 /** What a rule would have done if nothing else had a say. */
