@@ -78,7 +78,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     throw error
   }
   const presenter = createPresenter(settings)
-  const access = openAccess({ storage, keys, clock, log, people, sessions, policies, places, history })
+  const access = openAccess({ storage, keys, clock, log, people, sessions, policies, versions, places, history })
   const signin = openSignin({
     storage,
     clock,
