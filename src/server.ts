@@ -78,7 +78,19 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     throw error
   }
   const presenter = createPresenter(settings)
-  const access = openAccess({ storage, keys, clock, log, people, sessions, devices, policies, places, history })
+  const access = openAccess({
+    storage,
+    keys,
+    clock,
+    log,
+    people,
+    sessions,
+    devices,
+    policies,
+    versions,
+    places,
+    history,
+  })
   const signin = openSignin({
     storage,
     clock,

@@ -13,7 +13,10 @@ import { gatherFacts } from './facts.ts'
 import type { LivePolicies } from './live.ts'
 import { createMemory, type Memory } from './memory.ts'
 import type { Question } from './question.ts'
+import type { Receipt } from './receipt.ts'
 import { createReceipts, RECEIPT_KEY, type Receipts } from './receipts.ts'
+import { createPoliciesThen } from './then.ts'
+import type { Versions } from './versions.ts'
 
 export interface Verdict {
   readonly outcome: Decision['outcome']
@@ -37,6 +40,8 @@ export interface Access {
   preview(question: Question): Promise<Verdict>
   /** The smallest change with which that would pass, by the policies in force. For showing: it costs many decisions. */
   suggest(verdict: Pick<Verdict, 'facts'>, enrolled: readonly string[]): Suggestion | undefined
+  /** The policies that decided a receipt; undefined where they are neither in force nor stored. */
+  policiesThen(receipt: Pick<Receipt, 'policies'>): Promise<Policies | undefined>
   readonly receipts: Receipts
   readonly policies: LivePolicies
   readonly memory: Memory
@@ -52,6 +57,8 @@ export interface AccessOptions {
   readonly sessions: Pick<Sessions, 'limit'>
   readonly devices: Pick<Devices, 'enrolled' | 'enrolledCookieName'>
   readonly policies: LivePolicies
+  /** What was published, where anything can be. */
+  readonly versions?: Versions
   readonly places: Places
   readonly history: History
 }
@@ -60,6 +67,7 @@ export function openAccess(options: AccessOptions): Access {
   const { storage, keys, clock, log, people, sessions, policies, places, history } = options
   const memory = createMemory(options)
   const receipts = createReceipts(storage, clock, keys.derive(RECEIPT_KEY))
+  const policiesThen = createPoliciesThen(options.versions)
 
   async function judge(question: Question): Promise<Omit<Verdict, 'reference'>> {
     const person = question.person ?? (question.session ? await people.byId(question.session.personId) : undefined)
@@ -97,6 +105,7 @@ export function openAccess(options: AccessOptions): Access {
       return { ...(await judge(question)), reference: undefined }
     },
     suggest: ({ facts }, enrolled) => suggest(policies.current(), facts, { enrolled }),
+    policiesThen: (receipt) => policiesThen(receipt, policies.current()),
     async ask(question) {
       const verdict = await judge(question)
       // asking a stranger who they are decides about nobody; kept, it would let strangers fill the disk

@@ -1,5 +1,6 @@
 /** A receipt in words, for the person it is about. */
 import type { Receipt } from '#access'
+import type { App } from '#catalog'
 import { Refusal } from '#core/refusal'
 import type { Answer } from '#http'
 import { type HelpCode, helpSentence, reasonSentence, type WhyData, whyView } from '#pages'
@@ -14,10 +15,11 @@ const LONGEST_REFERENCE = 32
 const UNWRITTEN = 'audience'
 
 export function createWhy({ access, catalog, factors, clock }: AccountOptions) {
-  /** The whole decision where the same policies are still in force; of older ones only what the receipt itself says. */
-  function decisionOf({ facts, policies, outcome, policy, rule }: Receipt): Decision {
-    const inForce = access.policies.current()
-    if (facts && inForce.version === policies) return decide(inForce, facts)
+  /** The whole decision where the policies that made it are in force or stored; else only what the receipt itself says. */
+  async function decisionOf(receipt: Receipt): Promise<Decision> {
+    const { facts, policies, outcome, policy, rule } = receipt
+    const then = facts && (await access.policiesThen(receipt))
+    if (then) return decide(then, facts)
     return {
       outcome,
       policy: policy ?? null,
@@ -31,13 +33,18 @@ export function createWhy({ access, catalog, factors, clock }: AccountOptions) {
     }
   }
 
-  async function helpFor({ facts, policies }: Receipt, decision: Decision, visit: Visit) {
+  /** What would help now, by the policies in force: what would have helped then may be of no use any more. */
+  async function helpFor({ facts, policies }: Receipt, app: App | undefined, decision: Decision, visit: Visit) {
     const { messages, person } = visit
     const say = (code: HelpCode) => helpSentence(messages, code)
     if (decision.outcome === 'allow') return []
     const enrolled = (await factors.enrolled(person.id)).filter(({ left }) => left !== 0).map(({ kind }) => kind)
-    const inForce = access.policies.current().version === policies
-    const suggestion = facts && inForce ? access.suggest({ facts }, enrolled) : undefined
+    const inForce = access.policies.current()
+    // an app that goes by another policy since, or is gone, opens by what these facts say nothing about
+    const same = facts?.app?.id === undefined || facts.app.policy === app?.policy
+    const passes = facts && same && inForce.version !== policies && decide(inForce, facts).outcome === 'allow'
+    if (passes) return [say('try-again')]
+    const suggestion = facts && same ? access.suggest({ facts }, enrolled) : undefined
     const ways = helpWith(suggestion, { messages, enrolled, now: clock.now() })
     if (decision.outcome === 'deny') return [...ways, say('ask-help-desk')]
     return ways.length > 0 ? ways : [say(decision.missing.length === 0 ? 'confirm-again' : 'ask-help-desk')]
@@ -50,12 +57,13 @@ export function createWhy({ access, catalog, factors, clock }: AccountOptions) {
     // ATTACK: somebody else's receipt is the same 404 as one that never was
     if (receipt?.person !== person.id) throw new Refusal('not-found', 'no receipt of this person')
 
-    const decision = decisionOf(receipt)
+    const decision = await decisionOf(receipt)
     const { at, facts = {}, outcome, rule } = receipt
-    const app = receipt.app === undefined ? undefined : ((await catalog.apps.find(receipt.app))?.name ?? receipt.app)
+    const registered = receipt.app === undefined ? undefined : await catalog.apps.find(receipt.app)
+    const app = registered?.name ?? receipt.app
     // INVARIANT: sentences of ours and the rule's name; never what a rule says, an address or anybody else
     const reasons = reasonsFor({ decision, outcome, facts }, app ?? messages.account.title, messages)
-    const help = await helpFor(receipt, { ...decision, outcome }, visit)
+    const help = await helpFor(receipt, registered, { ...decision, outcome }, visit)
     const data: WhyData = {
       outcome,
       reference: receipt.reference,

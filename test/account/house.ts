@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { accessMigrations, openAccess, openLivePolicies } from '#access'
+import { accessMigrations, openAccess, openLivePolicies, openVersions } from '#access'
 import { openAccount } from '#account'
 import { auditMigrations, createAudit } from '#audit'
 import { catalogMigrations, openCatalog } from '#catalog'
@@ -15,6 +15,7 @@ import { factorsMigrations, openFactors, type Proof } from '#factors'
 import { createHttpServer } from '#http'
 import { keysMigrations, openKeys } from '#keys'
 import { createPresenter, errorView } from '#pages'
+import { loadPolicies } from '#policy'
 import { openDevices, openSessions, sessionsMigrations } from '#sessions'
 import { openSignin } from '#signin'
 import { openStorage } from '#storage'
@@ -79,10 +80,23 @@ export async function openHouse(policies: Partial<typeof POLICIES> = {}) {
   const sessions = openSessions({ storage, clock, log, audit, defaults: { idle: hours(2), max: hours(12) } })
   const devices = openDevices({ storage, clock, audit })
   const catalog = await openCatalog({ storage, clock, audit, keys, templates: folder })
-  const live = await openLivePolicies({ folder, log })
+  const versions = openVersions(storage, clock)
+  const live = await openLivePolicies({ folder, log, versions })
   const places = openPlaces({ log })
   const history = openHistory({ state: storage.state, clock })
-  const access = openAccess({ storage, keys, clock, log, people, sessions, devices, policies: live, places, history })
+  const access = openAccess({
+    storage,
+    keys,
+    clock,
+    log,
+    people,
+    sessions,
+    devices,
+    policies: live,
+    versions,
+    places,
+    history,
+  })
   const presenter = createPresenter({ organisation: 'Kestrel', languages: ['en', 'nl'] })
   const rooms = { storage, clock, log, audit, access, people, factors, sessions, devices, catalog, presenter }
   const signin = openSignin({ ...rooms, support: undefined })
@@ -132,6 +146,14 @@ export async function openHouse(policies: Partial<typeof POLICIES> = {}) {
       const one = browser()
       one.cookies.set(sessions.cookieName, cookie)
       return { ...one, session }
+    },
+    /** Puts these files in force as the next publication. */
+    async publish(files: Partial<typeof POLICIES> = {}) {
+      const all = new Map(Object.entries({ ...POLICIES, ...policies, ...files }))
+      const { version } = loadPolicies({ label: 'policies', files: all }).policies!
+      const about = { version, files: all, author: 'ada', message: '', rollback: false }
+      await versions.add(about, await versions.head())
+      await live.reload()
     },
     events: async () => (await audit.search({})).map((entry) => entry.event),
     async close() {

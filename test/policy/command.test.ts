@@ -124,7 +124,7 @@ describe('policy check', () => {
 
   test('finds the shipped policies by the settings', async () => {
     const { code, out } = await portico(['check'])
-    expect([code, out[0]]).toEqual([0, expect.stringContaining('policies are fine: 6')])
+    expect([code, out[0]]).toEqual([0, expect.stringContaining('policies are fine: 7')])
   })
 })
 

@@ -1,7 +1,7 @@
 /** `policy explain`: the verdict with its whole trace, for people or as JSON. */
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
-import { gatherFacts, policiesOf } from '#access'
+import { createPoliciesThen, gatherFacts } from '#access'
 import { formatProblem } from '#config'
 import { openPlaces } from '#context'
 import { silentLog } from '#core/log'
@@ -180,8 +180,9 @@ async function policiesFor(
   readPolicies: (args: Arguments, context: Context) => Policies | undefined,
 ): Promise<Policies | undefined> {
   if (args.flag('policies') !== undefined) return readPolicies(args, context)
-  const then = receipt && (await policiesOf((await context.open()).versions, receipt.policies))
-  return then ?? (await policiesInForce(context)) ?? readPolicies(args, context)
+  const inForce = (await policiesInForce(context)) ?? readPolicies(args, context)
+  const then = receipt && inForce && createPoliciesThen((await context.open()).versions)
+  return (await then?.(receipt!, inForce!)) ?? inForce
 }
 
 function storedLines(receipt: StoredDecision, now: Decision): string[] {

@@ -244,6 +244,8 @@ export const de: Messages = Object.freeze({
     'add-totp': 'Fügen Sie auf Ihrer Kontoseite eine Authenticator-App hinzu.',
     'add-second-factor': 'Fügen Sie auf Ihrer Kontoseite einen zweiten Anmeldeweg hinzu.',
     'confirm-again': 'Bestätigen Sie noch einmal, dass Sie es sind.',
+    'try-again':
+      'Die Regeln haben sich seitdem geändert. Versuchen Sie es noch einmal: Vielleicht öffnet es sich jetzt.',
     'use-passkey': 'Bestätigen Sie mit Ihrem Passkey.',
     'use-totp': 'Bestätigen Sie mit dem Code aus Ihrer Authenticator-App.',
     'use-recovery-code': 'Bestätigen Sie mit einem Ihrer Wiederherstellungs\u00ADcodes.',

@@ -239,6 +239,7 @@ const sentences = {
     'add-totp': 'Add an authenticator app on your account page.',
     'add-second-factor': 'Add a second way to sign in on your account page.',
     'confirm-again': 'Confirm once more that it is you.',
+    'try-again': 'The rules have changed since. Try again: it may open now.',
     'use-passkey': 'Confirm with your passkey.',
     'use-totp': 'Confirm with the code from your authenticator app.',
     'use-recovery-code': 'Confirm with one of your recovery codes.',

@@ -240,6 +240,7 @@ export const nl: Messages = Object.freeze({
     'add-totp': 'Voeg op uw accountpagina een authenticator-app toe.',
     'add-second-factor': 'Voeg op uw accountpagina een tweede manier van inloggen toe.',
     'confirm-again': 'Bevestig nog een keer dat u het bent.',
+    'try-again': 'De regels zijn sindsdien veranderd. Probeer het opnieuw: misschien opent het nu.',
     'use-passkey': 'Bevestig met uw passkey.',
     'use-totp': 'Bevestig met de code uit uw authenticator-app.',
     'use-recovery-code': 'Bevestig met een van uw herstelcodes.',

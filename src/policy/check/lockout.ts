@@ -66,8 +66,10 @@ export function letsIn(policies: Policies, policy: Policy, kind: Kind, budget: B
   }
   let answer: 'none' | 'unsure' = 'none'
   for (const chosen of combinations([policy, ...others])) {
+    // the way to a rule behind thousands of others is long, and laying it out costs as well
+    if (budget.left <= 0) return 'unsure'
     const paths = chosen.flatMap((rule, index) => pathTo(rule, [policy, ...others][index]!, world))
-    const needs = paths.flatMap((path) => path.needs)
+    const needs = [...new Set(paths.flatMap((path) => path.needs))]
     const holds = (situation: Situation) => {
       const facts = withEverything(situation, needs.includes('at') ? situation.at : MONDAY)
       return decide(policies, facts, { policy: policy.name }).outcome === 'allow'

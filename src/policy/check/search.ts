@@ -75,7 +75,7 @@ function dueAt(order: readonly Variable[], requirements: readonly Requirement[])
   const place = new Map(order.map(({ key }, index) => [key, index + 1]))
   const due: Requirement[][] = Array.from({ length: order.length + 1 }, () => [])
   for (const requirement of requirements)
-    due[Math.max(0, ...requirement.needs.map((key) => place.get(key)!))]!.push(requirement)
+    due[requirement.needs.reduce((last, key) => Math.max(last, place.get(key)!), 0)]!.push(requirement)
   return due
 }
 
