@@ -358,3 +358,22 @@ test('docs/policy.md has every finding with its severity, and every change, and 
   expect(rowsOf('What check finds').sort()).toEqual(Object.entries(FINDINGS).sort())
   expect(rowsOf('The smallest change that would pass').map(([code]) => code)).toEqual(CHANGES)
 })
+
+test('of an entrance with thousands of rules nothing is tried out, for a server asks this between two requests', () => {
+  const closed = (count: number) => {
+    const rules = Array.from({ length: count }, (_, n) => ({
+      name: `r${n}`,
+      when: { 'user.groups': { none: ['administrators'] } },
+      allow: {},
+    }))
+    const budget = { left: 100_000 }
+    const policies = policiesOf([{ name: 'all', allow: {} }], {
+      ...OWN,
+      'admin.yaml': { policy: 'administrators', rules },
+    })
+    const codes = findLockouts(policies, true, budget).map(({ code }) => code)
+    return { codes, tried: budget.left < 99_900 }
+  }
+  expect(closed(30)).toEqual({ codes: ['administrators-locked-out'], tried: true })
+  expect(closed(2001)).toEqual({ codes: ['too-many-combinations'], tried: false })
+})
