@@ -133,10 +133,7 @@ export function createEngine(options: EngineOptions): Provider {
       const app = await catalog.apps.find(ctx.oidc.client!.clientId)
       return app && grantFor(ctx, app, options.consents)
     },
-    async extraTokenClaims(ctx, token) {
-      await options.judge.judge(ctx, token)
-      return undefined
-    },
+    extraTokenClaims: (ctx, token) => options.judge.judge(ctx, token),
     clientBasedCORS: (_ctx, origin, client) =>
       (client.redirectUris ?? []).some((uri) => URL.parse(uri)?.origin === origin),
     async renderError(ctx, out, error) {

@@ -20,18 +20,26 @@ export interface TokenJudgeRooms {
   readonly devices: Pick<Devices, 'byId'>
 }
 
+/** How strongly the person signed in, and when: what whoever asks about the access token is told (RFC 9470 §6.2). */
+export type Assurance = { readonly acr?: string; readonly auth_time?: number }
+
+type Source = { readonly acr?: string | undefined; readonly authTime?: number | undefined }
+
 export interface TokenJudge {
   /** One question for a request, however often it is looked at. */
   machine(request: IncomingMessage, app: App | undefined, client: { id: string; method: string }): Promise<Verdict>
-  /** Notes that a token made outside of the engine's own requests has been judged. */
-  allowed(token: object): void
+  /** Notes that a token made outside of the engine's own requests has been judged; of a person's, what it comes from. */
+  allowed(token: object, source?: Source): void
   /**
    * Whether this refresh may be. To be asked before the engine spends the refresh token: a refusal leaves it as it was, so
    * that it is no reuse to come back with it once the person has proved again what they are asked for.
    */
   refresh(ctx: KoaContextWithOIDC): Promise<void>
-  /** The engine's question before each token; throws the protocol's refusal. INVARIANT: no token without an answer. */
-  judge(ctx: KoaContextWithOIDC | undefined, token: { readonly kind: string }): Promise<void>
+  /**
+   * The engine's question before each token; throws the protocol's refusal, and answers what the token tells.
+   * INVARIANT: no token without an answer.
+   */
+  judge(ctx: KoaContextWithOIDC | undefined, token: { readonly kind: string }): Promise<Assurance | undefined>
 }
 
 /** RFC 6749 §5.2, with a sentence for the app that says nothing of the rule. */
@@ -40,7 +48,7 @@ const refused = (sentence: string) => new errors.CustomOIDCProviderError('invali
 export function createTokenJudge(rooms: TokenJudgeRooms): TokenJudge {
   const { access, catalog, clock, people, sessions, devices } = rooms
   const verdicts = new WeakMap<IncomingMessage, Verdict>()
-  const judged = new WeakSet<object>()
+  const judged = new WeakMap<object, Source>()
   const refreshes = new WeakSet<IncomingMessage>()
 
   async function machine(
@@ -89,17 +97,26 @@ export function createTokenJudge(rooms: TokenJudgeRooms): TokenJudge {
   return {
     machine,
     refresh,
-    allowed: (token) => void judged.add(token),
+    allowed: (token, source = {}) => void judged.set(token, source),
 
     async judge(ctx, token) {
       if (!ctx) {
-        if (!judged.has(token)) throw new Error('a token that nobody has judged')
-        return
+        const source = judged.get(token)
+        if (!source) throw new Error('a token that nobody has judged')
+        return assuranceOf(source)
       }
-      if (token.kind === 'ClientCredentials')
+      if (token.kind === 'ClientCredentials') {
         await judgeMachine(ctx, await catalog.apps.find(ctx.oidc.client!.clientId))
-      else if (ctx.oidc.entities.RefreshToken && !refreshes.has(ctx.req))
-        throw new Error('a refresh that nobody has judged')
+        return undefined
+      }
+      const { RefreshToken, AuthorizationCode, DeviceCode } = ctx.oidc.entities
+      if (RefreshToken && !refreshes.has(ctx.req)) throw new Error('a refresh that nobody has judged')
+      return assuranceOf(RefreshToken ?? AuthorizationCode ?? DeviceCode ?? {})
     },
   }
 }
+
+const assuranceOf = ({ acr, authTime }: Source): Assurance => ({
+  ...(acr === undefined ? {} : { acr }),
+  ...(authTime === undefined ? {} : { auth_time: authTime }),
+})
