@@ -68,20 +68,16 @@ export function judgeJourneys(
   })
 }
 
-/** No rule in force saw a journey, or could not tell; or what is asked of whoever makes it was met. */
+/** No rule in force saw a journey; or the policy let in whoever made it, with all rules knowing what they saw, or judged both ways. */
 const isContent = ({ outcome, trace }: Decision): boolean =>
   trace
-    .filter(({ mode, matched, conditions }) => mode !== 'report' && !(matched === false && failsElsewhere(conditions)))
+    .filter(({ mode }) => mode !== 'report')
     .map(({ matched, conditions }) => ({ matched, results: journeysIn(conditions) }))
     .every(
       ({ matched, results }) =>
         results.every((result) => result === false) ||
         (outcome === 'allow' && (matched !== false || results.every((result) => result === true || result === false))),
     )
-
-/** Something about the person, not about the journey, keeps the rule from matching. */
-const failsElsewhere = (conditions: readonly ConditionTrace[]): boolean =>
-  conditions.some((condition) => condition.result === false && journeysIn([condition]).length === 0)
 
 /** What conditions on journeys said, however deep they stand. What a rule takes for no (`unknown: false`) is not known. */
 const journeysIn = (conditions: readonly ConditionTrace[]): ConditionTrace['result'][] =>
