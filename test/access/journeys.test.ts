@@ -1,7 +1,8 @@
 /** Which policies have nothing against where somebody has just signed in. */
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import { type Past, trustedBy } from '#context'
 import { hours, minutes } from '#core/clock'
+import type { Session } from '#sessions'
 import { openRooms } from './rooms.ts'
 
 const START = Date.parse('2026-11-23T09:00:00Z')
@@ -17,44 +18,46 @@ const FAST = { 'travel.speed': { over: 900 } }
 const TWICE = { strength: 'two-factors', within: '0s' }
 const rest = { name: 'rest', allow: {} }
 
-/** Signs in at home, an hour later somewhere else with these factors; answers where `p` then measures from. */
-async function measuresFrom(rules: readonly object[], then: { address: string; factors?: readonly string[] }) {
+interface Then {
+  readonly address: string
+  readonly factors?: readonly string[]
+}
+
+/** Signs in at home, and an hour later somewhere else with these factors. */
+async function signInTwice(policies: Readonly<Record<string, object>>, then: Then) {
   const time = { now: START }
   const rooms = await openRooms({
     clock: { now: () => time.now },
     policies: {
       'sites.yaml': { networks: { sites: { file: 'sites.csv' } } },
       'sites.csv': SITES,
-      'p.yaml': { policy: 'p', rules },
+      ...policies,
       'plain.yaml': { policy: 'plain', rules: [rest] },
     },
     defaults: { idle: hours(2), max: hours(12) },
     people: ['sam'],
   })
-  try {
-    const signIn = async (address: string, factors: readonly string[]) => {
-      const proofs = factors.map((factor) => ({ factor, at: time.now, amr: [] }) as never)
-      const { session } = await rooms.sessions.start({ personId: 'sam', proofs, address, enrolled: null })
-      // through an app that asks for nothing: what counts is what `p` would say
-      const verdict = await rooms.access.preview({
-        kind: 'app',
-        policy: 'plain',
-        session,
-        address,
-        startedAt: time.now,
-      })
-      await rooms.access.memory.signedIn('sam', address, verdict.facts)
-    }
-    await signIn(HOME, ['password'])
-    time.now += minutes(60)
-    await signIn(then.address, then.factors ?? ['password'])
-    const past = (await rooms.history.past('sam')) as Past
-    expect(past.last.address).toBe(then.address)
-    return trustedBy(past, 'p').address
-  } finally {
-    await rooms.close()
+  onTestFinished(rooms.close)
+  const asked = (policy: string, address: string, session: Session) =>
+    rooms.access.preview({ kind: 'app', policy, session, address, startedAt: time.now })
+  const signIn = async (address: string, factors: readonly string[]) => {
+    const proofs = factors.map((factor) => ({ factor, at: time.now, amr: [] }) as never)
+    const { session } = await rooms.sessions.start({ personId: 'sam', proofs, address, enrolled: null })
+    // through an app that asks for nothing: what counts is what the others would say
+    await rooms.access.memory.signedIn('sam', address, (await asked('plain', address, session)).facts)
+    return session
   }
+  await signIn(HOME, ['password'])
+  time.now += minutes(60)
+  const session = await signIn(then.address, then.factors ?? ['password'])
+  const past = (await rooms.history.past('sam')) as Past
+  expect(past.last.address).toBe(then.address)
+  return { past, factsOf: async (policy: string) => (await asked(policy, then.address, session)).facts }
 }
+
+/** Where a policy of these rules then measures from. */
+const measuresFrom = async (rules: readonly object[], then: Then) =>
+  trustedBy((await signInTwice({ 'p.yaml': { policy: 'p', rules } }, then)).past, 'p').address
 
 test.each([
   ['a journey that asks for more', [{ name: 'fast', when: FAST, allow: TWICE }, rest]],
@@ -111,4 +114,20 @@ test('what has nothing to do with journeys does not matter', async () => {
     { name: 'rest', allow: { strength: 'hardware' } },
   ]
   expect(await measuresFrom(rules, { address: '10.1.9.9' })).toBe('10.1.9.9')
+})
+
+test('where only the baseline looks at journeys its trust is everybody’s; a policy that looks as well has its own', async () => {
+  const { factsOf } = await signInTwice(
+    {
+      'base.yaml': { policy: 'base', baseline: true, rules: [{ name: 'fast', when: FAST, allow: TWICE }, rest] },
+      'p.yaml': { policy: 'p', rules: [rest] },
+      'q.yaml': { policy: 'q', rules: [{ name: 'fast', when: FAST, allow: { strength: 'hardware' } }, rest] },
+    },
+    { address: FAR, factors: ['password', 'totp'] },
+  )
+  const far = { at: START + minutes(60), country: 'US', latitude: 40.71, longitude: -74.01 }
+  expect((await factsOf('p')).history).toEqual({ previous: far })
+  expect((await factsOf('q')).history).toEqual({
+    previous: [far, { at: START, country: 'NL', latitude: 52.09, longitude: 5.12 }],
+  })
 })
