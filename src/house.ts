@@ -109,7 +109,10 @@ export async function openHouse({
       versions: openVersions(storage, clock),
       clock,
       log,
-      close: () => storage.close(),
+      async close() {
+        people.close()
+        await storage.close()
+      },
     }
   } catch (error) {
     await storage.close()

@@ -175,6 +175,9 @@ function describe(
   if (issue.code === 'invalid_type' && issue.input === undefined) {
     return [problem(path, 'missing', `${name} is missing, expected ${issue.expected}`)]
   }
+  if (issue.code === 'invalid_union' && issue.input === undefined) {
+    return [problem(path, 'missing', `${name} is missing, ${lowerFirst(issue.message)}`)]
+  }
   if (issue.code === 'custom' && issue.params?.['code']) {
     return [problem(path, String(issue.params['code']), `${name} ${issue.message}`)]
   }

@@ -40,11 +40,15 @@ const localDirectory = z.strictObject({
   organisation: z.string().optional().describe('Part of the organisation tree its people belong to, like `retail/nl`'),
 })
 
+const ldapUrl = z.string().regex(/^ldaps?:\/\//, 'expected an `ldap://` or `ldaps://` URL')
+
 const ldapDirectory = z.strictObject({
   id,
   kind: z.literal('ldap'),
   organisation: z.string().optional(),
-  url: z.string().regex(/^ldaps?:\/\//, 'expected an `ldap://` or `ldaps://` URL'),
+  url: z
+    .union([ldapUrl, z.array(ldapUrl).min(1).max(8)], 'expected an `ldap://` or `ldaps://` URL, or a list of them')
+    .describe('Of the server, or a list: the first that answers is asked'),
   start_tls: z.boolean().default(false).describe('Upgrade an ldap:// connection before anything is sent'),
   ca_file: z.string().optional().describe('PEM file with the certificate authority of the server'),
   insecure_plain_text: z

@@ -72,6 +72,8 @@ export interface OpenDirectory {
   verify(attempt: Attempt): Promise<'right' | 'wrong' | UpstreamPerson>
   /** For `directories test`: one step after the other, ending with the first that fails. Never throws. */
   test(username: string | undefined): AsyncIterable<TestStep>
+  /** Lets go of connections that are kept for the next use. */
+  close?(): void
 }
 
 export interface Tools {

@@ -63,6 +63,8 @@ export interface People {
   onPasswordSet(listener: PasswordListener): void
   /** Step by step; the last one is the one that failed, if any did. Throws `directory-unknown`. */
   test(directoryId: string, username?: string): Promise<TestStep[]>
+  /** Lets go of connections to directories that are kept for the next use. */
+  close(): void
   /** Password hashing, for metrics. */
   load(): { done: number; running: number; waiting: number }
 }
@@ -102,6 +104,9 @@ export async function openDirectory(options: DirectoryOptions): Promise<People> 
     list: (filter: PeopleFilter = {}) => store.list(filter),
     import: createImport({ store, hashing, changes: all, clock, log, audit }),
     load: hashing.load,
+    close() {
+      for (const directory of directories) directory.close?.()
+    },
     async test(directoryId: string, username?: string) {
       const directory = directories.find(({ id }) => id === directoryId)
       if (!directory) throw new Refusal('directory-unknown', 'directory test')

@@ -184,7 +184,7 @@ test('a directory that goes down: its people are known with their last groups, n
     { staff: ['ada', 'bea'] },
   )
   onTestFinished(() => server.end())
-  const { people } = await openHouse([server.settings(), LOCAL])
+  const { people, clock } = await openHouse([server.settings(), LOCAL])
   const ada = (await people.find('ada'))!
   const leo = await people.add({ username: 'leo', name: 'Leo', password: PASSWORD }, 'cli')
   await server.stop()
@@ -200,6 +200,9 @@ test('a directory that goes down: its people are known with their last groups, n
   expect(await people.verifyPassword('leo', PASSWORD)).toEqual(leo)
   expect(await people.verifyPassword('leo', 'wrong horse')).toBe('wrong')
   await server.start()
+  // for a while nobody asks a server that did not answer again and again
+  expect(await refusalOf(people.verifyPassword('bea', PASSWORD))).toBe('directory-unavailable')
+  clock.pass(90_000)
   expect(await people.verifyPassword('bea', PASSWORD)).toMatchObject({ groups: ['staff'] })
 })
 

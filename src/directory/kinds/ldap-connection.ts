@@ -1,4 +1,4 @@
-/** Connections to an LDAP server: one for each use, TLS before anything else is said, a time limit over the whole. */
+/** Connections to an LDAP server: TLS before anything else is said, a time limit over each use. */
 import { connect as connectTcp, isIP, type Socket } from 'node:net'
 import { connect as connectTls, type TLSSocket } from 'node:tls'
 import { Client, ResultCodeError } from 'ldapts'
@@ -10,7 +10,7 @@ export interface Server {
   readonly tls: 'none' | 'ldaps' | 'start-tls'
   /** PEM; where given, nobody else's certificates are believed. */
   readonly ca: string | undefined
-  /** For one use of a connection from beginning to end. */
+  /** For one use of a connection from beginning to end, and for opening one. */
   readonly timeout: Millis
 }
 
@@ -21,27 +21,50 @@ const START_TLS = '1.3.6.1.4.1.1466.20037'
 
 /** Opens a connection, hands it to `work` and closes it whatever happens. Errors come as they are; `codeOf` names them. */
 export async function withConnection<T>(server: Server, work: (connected: Connected) => Promise<T>): Promise<T> {
+  const connected = await openConnection(server, async () => {})
+  try {
+    const result = await within(server.timeout, () => work(connected))
+    // RFC 4511 §4.3; whether the other side hears it makes no difference
+    await connected.client.unbind().catch(() => {})
+    return result
+  } finally {
+    close(connected.socket)
+  }
+}
+
+/** A connection on which `prepare` was done; within the time limit, or closed. */
+export async function openConnection(
+  server: Server,
+  prepare: (connected: Connected) => Promise<void>,
+): Promise<Connected> {
   let open: Socket | undefined
+  try {
+    return await within(server.timeout, async () => {
+      const socket = await openSocket(server, (opened) => {
+        open = opened
+      })
+      const connected = { client: clientOn(socket, server.timeout), socket }
+      await prepare(connected)
+      return connected
+    })
+  } catch (error) {
+    close(open)
+    throw error
+  }
+}
+
+/** What `work` gives, or an Error `timeout`. What it does afterwards is nobody's business any more. */
+export async function within<T>(limit: Millis, work: () => Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error('timeout')), server.timeout)
+    timer = setTimeout(() => reject(new Error('timeout')), limit)
   })
-  const done = (async () => {
-    const socket = await openSocket(server, (opened) => {
-      open = opened
-    })
-    const client = clientOn(socket, server.timeout)
-    const result = await work({ client, socket })
-    // RFC 4511 §4.3; whether the other side hears it makes no difference
-    await client.unbind().catch(() => {})
-    return result
-  })()
+  const done = work()
   done.catch(() => {}) // it may fail after the time limit has answered
   try {
     return await Promise.race([done, late])
   } finally {
     clearTimeout(timer)
-    close(open)
   }
 }
 

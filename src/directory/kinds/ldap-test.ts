@@ -6,7 +6,7 @@ import type { Entry } from 'ldapts'
 import { stopwatch } from '#core/clock'
 import type { TestStep } from '../kind.ts'
 import { isAdministrators } from '../person.ts'
-import { type Connected, close, codeOf, openSocket, withConnection } from './ldap-connection.ts'
+import { type Connected, close, codeOf, openSocket, type Server, withConnection } from './ldap-connection.ts'
 import { toUpstream } from './ldap-entry.ts'
 import type { Ldap } from './ldap-use.ts'
 
@@ -60,9 +60,23 @@ async function timed<T>(step: string, work: () => Promise<T>, tell: (value: T) =
   }
 }
 
-/** The steps as they happen. Never throws; the last one told is the one that failed, if any did. */
+/** The steps as they happen: each server by itself, then what is asked of the first that answers. Never throws. */
 export async function* testLdap(ldap: Ldap, username: string | undefined): AsyncGenerator<TestStep> {
-  const { server, settings } = ldap
+  const { servers } = ldap
+  let good: Server | undefined
+  for (const server of servers) {
+    let well = true
+    for await (const step of testServer(ldap, server)) {
+      well &&= step.ok
+      yield step
+    }
+    if (well) good ??= server
+  }
+  if (good) yield* testSearch(ldap, good, username)
+}
+
+/** Ends with the first step that fails. */
+async function* testServer(ldap: Ldap, server: Server): AsyncGenerator<TestStep> {
   const resolved = await timed(
     'resolve',
     () => lookup(server.host, { all: true }),
@@ -72,7 +86,7 @@ export async function* testLdap(ldap: Ldap, username: string | undefined): Async
   if (!resolved.step.ok) return
   const reached = await timed(
     'connect',
-    () => reach(ldap),
+    () => reach(server),
     () => ({ say: `${server.host} port ${server.port}` }),
   )
   yield reached.step
@@ -80,24 +94,27 @@ export async function* testLdap(ldap: Ldap, username: string | undefined): Async
   if (server.tls !== 'none') {
     const secured = await timed(
       'tls',
-      () => certificate(ldap),
+      () => certificate(server),
       (say) => ({ say }),
     )
     yield secured.step
     if (!secured.step.ok) return
   }
+  const bound = await timed(
+    'bind',
+    () => withConnection(server, ldap.bindService),
+    () => ({ say: ldap.settings.bind_dn === '' ? 'anonymous' : 'as the service account' }),
+  )
+  yield bound.step
+}
+
+async function* testSearch(ldap: Ldap, server: Server, username: string | undefined): AsyncGenerator<TestStep> {
+  const { settings } = ldap
   const use = <T>(work: (connected: Connected) => Promise<T>) =>
     withConnection(server, async (connected) => {
       await ldap.bindService(connected)
       return work(connected)
     })
-  const bound = await timed(
-    'bind',
-    () => use(async () => {}),
-    () => ({ say: settings.bind_dn === '' ? 'anonymous' : 'as the service account' }),
-  )
-  yield bound.step
-  if (!bound.step.ok) return
   // without a name, a search for one that nobody has still shows whether `base_dn` exists and may be read
   const searched = await timed(
     'search',
@@ -137,8 +154,7 @@ function tellGroups(all: readonly string[]): Told {
 }
 
 /** Connects without TLS and hangs up: so a closed port and a wrong certificate are two different lines. */
-async function reach(ldap: Ldap): Promise<void> {
-  const { host, port, timeout } = ldap.server
+async function reach({ host, port, timeout }: Server): Promise<void> {
   const socket = connect({ host, port, timeout })
   try {
     await new Promise<void>((resolve, reject) => {
@@ -151,11 +167,11 @@ async function reach(ldap: Ldap): Promise<void> {
   }
 }
 
-async function certificate(ldap: Ldap): Promise<string> {
+async function certificate(server: Server): Promise<string> {
   let open: Socket | undefined
-  const timer = setTimeout(() => open?.destroy(new Error('timeout')), ldap.server.timeout)
+  const timer = setTimeout(() => open?.destroy(new Error('timeout')), server.timeout)
   try {
-    const socket = await openSocket(ldap.server, (opened) => {
+    const socket = await openSocket(server, (opened) => {
       open = opened
     })
     if (!(socket instanceof TLSSocket)) return 'none'

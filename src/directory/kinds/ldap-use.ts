@@ -13,7 +13,8 @@ import { type FilterTemplate, parseFilter } from './ldap-filter.ts'
 /** One use of the directory: what both the kind and `directories test` go through. */
 export interface Ldap {
   readonly settings: LdapSettings
-  readonly server: Server
+  /** In the order in which they are asked. */
+  readonly servers: readonly Server[]
   /** Throws where the server does not take the service account. */
   bindService(connected: Connected): Promise<void>
   /** All entries the filter finds (at most two are asked for) and which of them is meant. */
@@ -23,17 +24,17 @@ export interface Ldap {
 
 /** Throws `settings-invalid` with a sentence that names the key. Opens nothing. */
 export async function createLdap(settings: LdapSettings, folder: string): Promise<Ldap> {
-  const server = await serverOf(settings, folder)
+  const servers = await serversOf(settings, folder)
   const names = settings.attributes
   const users = filterOf(settings, 'user_filter', ['username'])
   const groups = filterOf(settings, 'group_filter', ['dn', 'username'])
-  const timeLimit = Math.max(1, Math.floor(server.timeout / 1000))
+  const timeLimit = Math.max(1, Math.floor(servers[0]!.timeout / 1000))
   const options = { scope: 'sub', derefAliases: 'never', timeLimit } as const
   const wanted = [names.id, names.username, names.name, names.given_name, names.family_name, names.mail, names.language]
   const attributes = [...new Set([...wanted, ...users.compared.map(({ attribute }) => attribute)])]
   return {
     settings,
-    server,
+    servers,
     async bindService({ client }) {
       if (settings.bind_dn !== '') await client.bind(settings.bind_dn, settings.bind_password)
     },
@@ -75,29 +76,32 @@ function filterOf(settings: LdapSettings, key: 'user_filter' | 'group_filter', p
   }
 }
 
-async function serverOf(settings: LdapSettings, folder: string): Promise<Server> {
+async function serversOf(settings: LdapSettings, folder: string): Promise<Server[]> {
   const wrong = (say: string) => new Refusal('settings-invalid', `directories: ${settings.id}: ${say}`)
-  const url = URL.parse(settings.url)
-  if (!url || url.hostname === '' || (url.pathname !== '' && url.pathname !== '/') || url.search !== '') {
-    throw wrong('`url` is not of the form `ldaps://host:port`')
-  }
-  const host = url.hostname.replace(/^\[(.*)\]$/, '$1')
-  const ldaps = url.protocol === 'ldaps:'
-  if (ldaps && settings.start_tls) throw wrong('`start_tls` is for `ldap://` only; `ldaps://` is TLS from the start')
-  const tls = ldaps ? 'ldaps' : settings.start_tls ? 'start-tls' : 'none'
-  // ATTACK: passwords in plain text on a network
-  if (tls === 'none' && !(settings.insecure_plain_text && isLoopback(host))) {
-    throw wrong(
-      '`ldap://` sends passwords in plain text: use `ldaps://` or `start_tls: true` (`insecure_plain_text: true` only for a loopback server)',
-    )
-  }
   // a bind with a name and an empty password succeeds as nobody (RFC 4513 §5.1.2), and then finds nobody
   if (settings.bind_dn !== '' && !settings.bind_password) throw wrong('`bind_dn` needs `bind_password`')
   const ca = await caOf(settings, folder).catch(() => {
     throw wrong('`ca_file` cannot be read')
   })
   const timeout: Millis = parseDuration(settings.timeout) ?? seconds(5)
-  return { host, port: Number(url.port) || (ldaps ? 636 : 389), tls, ca, timeout }
+  const urls = typeof settings.url === 'string' ? [settings.url] : settings.url
+  return urls.map((text) => {
+    const url = URL.parse(text)
+    if (!url || url.hostname === '' || (url.pathname !== '' && url.pathname !== '/') || url.search !== '') {
+      throw wrong('`url` is not of the form `ldaps://host:port`')
+    }
+    const host = url.hostname.replace(/^\[(.*)\]$/, '$1')
+    const ldaps = url.protocol === 'ldaps:'
+    if (ldaps && settings.start_tls) throw wrong('`start_tls` is for `ldap://` only; `ldaps://` is TLS from the start')
+    const tls = ldaps ? 'ldaps' : settings.start_tls ? 'start-tls' : 'none'
+    // ATTACK: passwords in plain text on a network
+    if (tls === 'none' && !(settings.insecure_plain_text && isLoopback(host))) {
+      throw wrong(
+        '`ldap://` sends passwords in plain text: use `ldaps://` or `start_tls: true` (`insecure_plain_text: true` only for a loopback server)',
+      )
+    }
+    return { host, port: Number(url.port) || (ldaps ? 636 : 389), tls, ca, timeout }
+  })
 }
 
 async function caOf(settings: LdapSettings, folder: string): Promise<string | undefined> {

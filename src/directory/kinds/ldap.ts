@@ -11,8 +11,10 @@ import type { Entry } from 'ldapts'
 import { Refusal } from '#core/refusal'
 import type { DirectoryKind, OpenDirectory, UpstreamPerson } from '../kind.ts'
 import { createQueue } from '../queue.ts'
-import { bindAs, type Connected, codeOf, withConnection } from './ldap-connection.ts'
+import { bindAs, type Connected, codeOf } from './ldap-connection.ts'
 import { toUpstream } from './ldap-entry.ts'
+import { createPool } from './ldap-pool.ts'
+import { createServers } from './ldap-servers.ts'
 import { testLdap } from './ldap-test.ts'
 import { createLdap } from './ldap-use.ts'
 
@@ -23,21 +25,27 @@ export const ldap = Object.freeze<DirectoryKind<'ldap'>>({
   kind: 'ldap',
   async open(settings, { clock, log, folder }) {
     const use = await createLdap(settings, folder)
-    const { server } = use
     const { id } = settings
+    const servers = createServers(use.servers, { clock, log, directory: id })
+    // on the one kind the service account searches, on the other people show their passwords
+    const searching = use.servers.map((server) => createPool(server, clock, use.bindService))
+    const showing = use.servers.map((server) => createPool(server, clock, async () => {}))
     const unavailable = (code: string) => new Refusal('directory-unavailable', `directory ${id}: ${code}`)
     const late = (reason: string) => unavailable(`too many at once: ${reason}`)
     // a server that hangs must not collect an endless line of connections
-    const queue = createQueue({ clock, places: AT_ONCE, waiting: WAITING, deadline: server.timeout, refuse: late })
+    const queue = createQueue({
+      clock,
+      places: AT_ONCE,
+      waiting: WAITING,
+      deadline: use.servers[0]!.timeout,
+      refuse: late,
+    })
 
-    /** Every failure to find out is `directory-unavailable`, never an answer. */
-    const asking = async <T>(work: (connected: Connected) => Promise<T>): Promise<T> => {
+    /** Every failure to find out is `directory-unavailable`, never an answer. `index` is that of the server. */
+    const asking = async <T>(work: (connected: Connected, index: number) => Promise<T>): Promise<T> => {
       try {
         return await queue.run(() =>
-          withConnection(server, async (connected) => {
-            await use.bindService(connected)
-            return work(connected)
-          }),
+          servers.use((_, index) => searching[index]!.lease((connected) => work(connected, index))),
         )
       } catch (error) {
         throw error instanceof Refusal ? error : unavailable(codeOf(error))
@@ -69,14 +77,19 @@ export const ldap = Object.freeze<DirectoryKind<'ldap'>>({
           return entry && personOf(connected, entry, username)
         }),
       verify: ({ username, password }) =>
-        asking(async (connected) => {
+        asking(async (connected, index) => {
           const entry = await entryOf(connected, username)
           if (!entry) return 'wrong'
           // the service connection stays what it is: what the person may read decides nothing here
-          const proved = await withConnection(server, (own) => bindAs(own, entry.dn, password))
-          return proved ? personOf(connected, entry, username) : 'wrong'
+          const proving = showing[index]!.lease((own) => bindAs(own, entry.dn, password))
+          // asked at the same time: a directory that is far away is waited for twice, not three times
+          const [proved, person] = await Promise.all([proving, personOf(connected, entry, username)])
+          return proved ? person : 'wrong'
         }),
       test: (username) => testLdap(use, username),
+      close() {
+        for (const pool of [...searching, ...showing]) pool.close()
+      },
     } satisfies OpenDirectory
   },
 })

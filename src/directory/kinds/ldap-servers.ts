@@ -1,0 +1,99 @@
+/**
+ * The servers of a directory, in the order of the settings. One that fails is asked last, for a time that grows; when each
+ * has failed again and again, nobody waits for them any more until it is time to look again, and then one looks for all.
+ */
+import { type Clock, type Instant, type Millis, seconds } from '#core/clock'
+import type { Log } from '#core/log'
+import { randomNumber } from '#core/random'
+import { codeOf, type Server } from './ldap-connection.ts'
+
+export interface Servers {
+  /** Tries one after the other. Throws what the last one said; `DirectoryDown` where nobody was asked. */
+  use<T>(work: (server: Server, index: number) => Promise<T>): Promise<T>
+}
+
+interface Health {
+  /** One after the other, without an answer between. */
+  failures: number
+  notBefore: Instant
+}
+
+const FIRST_WAIT: Millis = seconds(1)
+const LONGEST_WAIT: Millis = seconds(60)
+/** So many failures in a row, and nobody waits for it any more. */
+const GIVEN_UP = 3
+/** RFC 4511 appendix A.2: busy, unavailable. Every other result is an answer of a server that lives. */
+const NO_ANSWER = new Set(['ldap-51', 'ldap-52'])
+
+/** Said without a server having been asked. */
+export class DirectoryDown extends Error {
+  readonly code: string
+  constructor(code: string) {
+    super('directory is down')
+    this.code = code
+  }
+}
+
+export function createServers(
+  servers: readonly Server[],
+  { clock, log, directory }: { clock: Clock; log: Log; directory: string },
+): Servers {
+  const health = servers.map((): Health => ({ failures: 0, notBefore: 0 }))
+  let said = 'unknown'
+
+  /** Who may be asked now: those that answer first, then those that may be back, then those that failed just now. */
+  function candidates(now: Instant): number[] {
+    const all = servers.map((_, index) => index)
+    const rank = (index: number) => {
+      const { failures, notBefore } = health[index]!
+      return failures === 0 ? 0 : notBefore <= now ? 1 : 2
+    }
+    return all
+      .filter((index) => rank(index) < 2 || health[index]!.failures < GIVEN_UP)
+      .sort((a, b) => rank(a) - rank(b) || a - b)
+  }
+
+  function failed(index: number, code: string): void {
+    const one = health[index]!
+    one.failures++
+    // spread, so that many processes do not come back in the same moment
+    const wait = Math.min(FIRST_WAIT * 2 ** (one.failures - 1), LONGEST_WAIT) * (0.75 + (randomNumber() % 512) / 1024)
+    one.notBefore = clock.now() + wait
+    said = code
+    if (one.failures === 1) log.warn('directory-server-down', { directory, server: index + 1, code })
+  }
+
+  function answered(index: number): void {
+    const one = health[index]!
+    if (one.failures > 0) log.info('directory-server-up', { directory, server: index + 1 })
+    one.failures = 0
+    one.notBefore = 0
+  }
+
+  return {
+    async use(work) {
+      const [first, ...others] = candidates(clock.now())
+      if (first === undefined) throw new DirectoryDown(said)
+      let last: unknown
+      for (const index of [first, ...others]) {
+        const { failures } = health[index]!
+        // whoever looks whether it is back looks for all
+        if (failures >= GIVEN_UP) health[index]!.notBefore = clock.now() + servers[index]!.timeout
+        try {
+          const result = await work(servers[index]!, index)
+          answered(index)
+          return result
+        } catch (error) {
+          const code = codeOf(error)
+          if (code.startsWith('ldap-') && !NO_ANSWER.has(code)) {
+            answered(index)
+            throw error
+          }
+          failed(index, code)
+          last = error
+        }
+      }
+      throw last
+    },
+  }
+}
