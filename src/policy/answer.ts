@@ -3,13 +3,23 @@ import type { Decision, Required } from './decision.ts'
 import { bitsOf, mayRemember, needed, oldestOf, proofsOf } from './proofs.ts'
 import type { Scene } from './scene.ts'
 import { alternatives, meets, namesIn, type Strengths, strongest } from './strengths.ts'
-import type { Terms } from './terms.ts'
+import { type Terms, tokenLimits } from './terms.ts'
 import { around } from './wall-clock.ts'
 import type { Wanted } from './wanted.ts'
 
 export type Answer = Pick<
   Decision,
-  'outcome' | 'required' | 'satisfied_by' | 'missing' | 'acr' | 'auth_time' | 'session' | 'remember_device' | 'unmet'
+  | 'outcome'
+  | 'required'
+  | 'satisfied_by'
+  | 'missing'
+  | 'acr'
+  | 'auth_time'
+  | 'session'
+  | 'remember_device'
+  | 'scopes'
+  | 'token'
+  | 'unmet'
 >
 
 /** `terms` already hold what the request wants, except for its choice of strengths. */
@@ -37,6 +47,7 @@ export function answer(strengths: Strengths, terms: Terms, wanted: Wanted, scene
     ...(since !== undefined && { auth_time: Math.floor(since / 1000) }),
     ...(session && { session }),
     ...(mayRemember(facts, terms) && { remember_device: terms.remember!.text }),
+    ...tokenLimits(terms),
     ...(wanted.unmet && { unmet: true }),
   }
 }
@@ -53,6 +64,7 @@ function answerClient(strengths: Strengths, terms: Terms, wanted: Wanted): Answe
     required,
     satisfied_by: met ? ['client'] : [],
     missing: [],
+    ...tokenLimits(terms),
     ...(wanted.unmet && { unmet: true }),
   }
 }
