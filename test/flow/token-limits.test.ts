@@ -5,6 +5,8 @@ import fc from 'fast-check'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { type Travel, travelTo } from '../../bench/fake-date.ts'
 import { createBrowser, formOf } from '../../demo/browser.ts'
+import { createTokenJudge } from '../../src/protocol/oidc/token-judge.ts'
+import type { Token } from '../../src/protocol/oidc/token-limits.ts'
 import { type Gateway, PASSWORD, startGateway } from '../support/gateway.ts'
 import { POLICIES } from '../support/policies.ts'
 import { atCallback, type Browser, CALLBACK, typePassword } from '../support/relying-party.ts'
@@ -80,6 +82,10 @@ beforeAll(async () => {
       ...[app('app'), app('often'), app('changing'), app('long-app', 'long')],
       app('refreshing', 'changing', refreshing),
       app('stay', 'stay', refreshing),
+      app('both', 'orders', {
+        scopes: ['openid', 'profile', 'orders:read'],
+        grant_types: ['authorization_code', 'client_credentials'],
+      }),
       app('five-minutes', 'five-minutes', refreshing),
       app('tv', 'app', { grant_types: ['authorization_code', DEVICE_CODE] }),
       app('tv-changing', 'changing', { grant_types: ['authorization_code', DEVICE_CODE] }),
@@ -210,6 +216,12 @@ describe('a program', () => {
       expect(await asks('open', scope)).toMatchObject({ status: 400, error: 'invalid_scope' })
     expect(await asks('api', 'orders:read')).toMatchObject({ status: 400, error: 'invalid_scope' })
     expect(await saidOf(await asks('api'))).toEqual([undefined, 600])
+  })
+
+  test('that people sign in to as well gets no scope of a sign-in for itself, unless the list has it', async () => {
+    expect(await saidOf(await asks('both', 'openid profile orders:read'))).toEqual(['orders:read', 300])
+    expect(await asks('both', 'openid profile')).toMatchObject({ status: 400, error: 'invalid_scope' })
+    expect(await saidOf(await opened('both', { scope: 'openid profile orders:read' }))).toEqual(['openid profile', 300])
   })
 
   test('without a list gets what it asks for; a hundred years are no more than ten minutes', async () => {
@@ -357,6 +369,15 @@ describe('other policies in the meantime', () => {
     )
     expect((await saidOf(await refresh('stay', next.refresh_token)))[1]).toBe(420)
   })
+})
+
+test('a token that was not judged is an error, whoever made it', async () => {
+  const judge = createTokenJudge({} as never)
+  const unjudged = { kind: 'AccessToken', scope: 'openid' } as Token
+  await judge.judge(undefined, unjudged)
+  expect(() => judge.confirm(unjudged)).toThrow('nobody has judged')
+  judge.allowed(unjudged, {})
+  judge.confirm(unjudged)
 })
 
 test('the timeline of docs/policy-timelines.md happens as it is written there', async () => {
