@@ -88,6 +88,7 @@ beforeAll(async () => {
       }),
       app('five-minutes', 'five-minutes', refreshing),
       app('tv', 'app', { grant_types: ['authorization_code', DEVICE_CODE] }),
+      app('tv-stay', 'stay', { grant_types: ['authorization_code', DEVICE_CODE] }),
       app('tv-changing', 'changing', { grant_types: ['authorization_code', DEVICE_CODE] }),
     ] as never,
   })
@@ -305,6 +306,8 @@ describe('an app of people', () => {
 
   test('on a television gets the same', async () => {
     expect(await saidOf(await poll('tv', await connected('tv')))).toEqual(['openid', 300])
+    // of two rules the one that let the person in
+    expect(await saidOf(await poll('tv-stay', await connected('tv-stay')))).toEqual(['openid', 1200])
   })
 })
 
@@ -354,6 +357,12 @@ describe('other policies in the meantime', () => {
     expect(await saidOf(third)).toEqual(['openid', 60])
     await changing('{}')
     expect(await saidOf(await refresh('refreshing', third.refresh_token))).toEqual(['openid', 3600])
+  })
+
+  test('a refresh with a session is of the rule that decides then, however strict others are', async () => {
+    const first = await opened('stay')
+    clock.advance(MINUTE)
+    expect((await saidOf(await refresh('stay', first.refresh_token)))[1]).toBe(1200)
   })
 
   test('an app that stays refreshes by the strictest of all rules, for nobody can tell which one it would be', async () => {
