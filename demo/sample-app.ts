@@ -10,6 +10,10 @@ interface Pending {
   readonly verifier: string
   readonly state: string
   readonly nonce: string
+  /** The browser in which it was begun: a link to somebody else's sign-in leads nowhere. */
+  readonly browser: string
+  /** Where the person wanted to go. */
+  readonly path: string
 }
 
 interface SignedIn {
@@ -24,6 +28,9 @@ export interface RunningApp {
   readonly app: SampleApp
   close(): Promise<void>
 }
+
+/** Pages that somebody may have a link to. */
+const CUSTOMER = '/customer/'
 
 const escaped = (text: string) => text.replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`)
 
@@ -41,6 +48,7 @@ export async function startSampleApp(
   )
   const keys = createRemoteJWKSet(new URL(configuration.serverMetadata().jwks_uri!))
   const own = `http://localhost:${app.port}`
+  /** By state: people open many tabs at once. */
   const pending = new Map<string, Pending>()
   const sessions = new Map<string, SignedIn>()
 
@@ -48,19 +56,20 @@ export async function startSampleApp(
     async '/'(request, response, url) {
       const signedIn = sessions.get(cookie(request))
       const pretend = url.searchParams.has('outside')
-      if (!signedIn || pretend) return begin(response, pretend ? outside : issuer)
+      if (!signedIn || pretend) return begin(response, pretend ? outside : issuer, url.pathname)
+      const customer = url.pathname === '/' ? '' : `<p>Customer ${escaped(url.pathname.slice(CUSTOMER.length))}</p>`
       page(
         response,
         app.name,
-        `<p>Hello ${escaped(signedIn.name)}.</p><p>${escaped(app.line)}</p>${facts(signedIn)}<p><a href="${issuer}/">All apps</a> · <a href="/sign-out">Sign out</a></p>`,
+        `<p>Hello ${escaped(signedIn.name)}.</p>${customer}<p>${escaped(app.line)}</p>${facts(signedIn)}<p><a href="${issuer}/">All apps</a> · <a href="/sign-out">Sign out</a></p>`,
       )
     },
 
     async '/callback'(request, response, url) {
-      const id = cookie(request)
-      const begun = pending.get(id)
-      pending.delete(id)
-      if (!begun)
+      const state = url.searchParams.get('state') ?? ''
+      const begun = pending.get(state)
+      pending.delete(state)
+      if (!begun || begun.browser !== cookie(request, `-${state}`))
         return page(
           response,
           app.name,
@@ -93,7 +102,7 @@ export async function startSampleApp(
         claims: { ...claims, ...userinfo },
         idToken: tokens.id_token!,
       })
-      response.writeHead(303, { location: '/', 'set-cookie': cookieOf(session) }).end()
+      response.writeHead(303, { location: begun.path, 'set-cookie': cookieOf(session) }).end()
     },
 
     async '/sign-out'(request, response) {
@@ -127,10 +136,10 @@ export async function startSampleApp(
     },
   }
 
-  async function begin(response: ServerResponse, through: string): Promise<void> {
-    const id = randomBytes(24).toString('base64url')
-    const begun = { verifier: oidc.randomPKCECodeVerifier(), state: oidc.randomState(), nonce: oidc.randomNonce() }
-    pending.set(id, begun)
+  async function begin(response: ServerResponse, through: string, path: string): Promise<void> {
+    const [verifier, state, nonce] = [oidc.randomPKCECodeVerifier(), oidc.randomState(), oidc.randomNonce()]
+    const begun: Pending = { verifier, state, nonce, browser: randomBytes(24).toString('base64url'), path }
+    pending.set(state, begun)
     const target = oidc.buildAuthorizationUrl(configuration, {
       redirect_uri: `${own}/callback`,
       scope: 'openid profile email groups',
@@ -139,17 +148,19 @@ export async function startSampleApp(
       state: begun.state,
       nonce: begun.nonce,
     })
-    response.writeHead(303, { location: target.href.replace(issuer, through), 'set-cookie': cookieOf(id) }).end()
+    const held = `${cookieOf(begun.browser, `-${state}`)}; Max-Age=3600`
+    response.writeHead(303, { location: target.href.replace(issuer, through), 'set-cookie': held }).end()
   }
 
   const cookieName = `sample-${app.id}`
-  const cookie = (request: IncomingMessage) =>
-    new RegExp(`(?:^|; )${cookieName}=([^;]*)`).exec(request.headers.cookie ?? '')?.[1] ?? ''
-  const cookieOf = (value: string) => `${cookieName}=${value}; Path=/; HttpOnly; SameSite=Lax`
+  const cookie = (request: IncomingMessage, which = '') =>
+    new RegExp(`(?:^|; )${cookieName}${which}=([^;]*)`).exec(request.headers.cookie ?? '')?.[1] ?? ''
+  const cookieOf = (value: string, which = '') => `${cookieName}${which}=${value}; Path=/; HttpOnly; SameSite=Lax`
 
   const server = createServer((request, response) => {
     const url = new URL(request.url ?? '/', own)
-    const route = Object.hasOwn(routes, url.pathname) ? routes[url.pathname] : undefined
+    const name = url.pathname.startsWith(CUSTOMER) ? '/' : url.pathname
+    const route = Object.hasOwn(routes, name) ? routes[name] : undefined
     if (!route) return page(response, app.name, '<p>There is nothing here.</p>', 404)
     route(request, response, url).catch((error) =>
       page(response, app.name, `<p>Sign-in failed: ${escaped(String(error?.code ?? error?.message))}</p>`, 400),

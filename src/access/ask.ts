@@ -27,9 +27,9 @@ export interface Verdict {
   readonly reference: string | undefined
   /** Name of the strength that was met. */
   readonly acr: string | undefined
-  /** RFC 8176, of the factors that met it. */
+  /** RFC 8176, of the factors that make it. */
   readonly amr: readonly string[]
-  /** When the oldest needed factor was given. */
+  /** When the oldest of them was given. */
   readonly authTime: Instant | undefined
 }
 
@@ -125,7 +125,8 @@ export function openAccess(options: AccessOptions): Access {
 /** What the door may say about how strongly somebody signed in: only factors that the decision counted. */
 function assurance(decision: Decision, session: Session | undefined): Pick<Verdict, 'acr' | 'amr' | 'authTime'> {
   if (decision.outcome !== 'allow' || !session) return { acr: undefined, amr: [], authTime: undefined }
-  const counted = session.authenticated.filter((proof) => decision.satisfied_by.includes(proof.factor))
+  const makeAcr = decision.acr_by ?? decision.satisfied_by
+  const counted = session.authenticated.filter((proof) => makeAcr.includes(proof.factor))
   const amr = new Set(counted.flatMap((proof) => proof.amr))
   if (counted.length > 1) amr.add('mfa')
   return {

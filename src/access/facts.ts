@@ -15,7 +15,7 @@ export async function gatherFacts(
   policy = question.app?.policy ?? question.policy,
 ): Promise<Facts> {
   const needs = sources.policies.needsOf(policy)
-  const around = needs.size === 0 ? {} : await lookAround(needs, question, { person, now, ...sources })
+  const around = needs.size === 0 ? {} : await lookAround(needs, question, { person, now, policy, ...sources })
   return factsOf(question, person, now, around)
 }
 

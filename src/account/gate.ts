@@ -82,7 +82,8 @@ export function createGate(options: AccountOptions): Gate {
     const enrolled = await access.enrolled.byCookies(request.cookies)
     const errand = await errandBehind(request, session)
     // whoever turned back on the way to a change stays on the account page instead of being asked again
-    if (errand?.outcome === 'refused' && need === 'change') return redirect('/account')
+    const turnedBack = errand?.outcome === 'refused' || errand?.outcome === 'unmet'
+    if (turnedBack && need === 'change') return redirect('/account')
     const finished = errand?.outcome === 'done' ? errand : undefined
     const startedAt = finished?.startedAt ?? clock.now()
     const wanted = need === 'change' ? { wanted: await wantedFor(session.personId) } : {}

@@ -10,6 +10,6 @@
  * To add a database: its file in `databases/`, a line in `databases/list.ts`.
  */
 export type { Place } from './database.ts'
-export { type Counter, type History, openHistory, type Past, type SignIn } from './history.ts'
+export { type Counter, type History, type Judged, openHistory, type Past, type SignIn, trustedBy } from './history.ts'
 export { openPlaces, type Places } from './places.ts'
 export { platformOf } from './platform.ts'

@@ -16,13 +16,24 @@ export interface SignIn {
   readonly address: string
 }
 
+/** The last sign-in that a policy with rules on journeys had nothing against, or the very first. */
+export interface Trusted extends SignIn {
+  /** Where it saw this person, each with the last time; only kept while a rule of it looks at that. */
+  readonly countries: Readonly<Record<string, Instant>>
+}
+
 export interface Past {
   /** The last sign-in that was carried through. */
   readonly last: SignIn
-  /** The last one that a rule on journeys let pass, or the very first: an earlier one, or the same. */
-  readonly trusted: SignIn
-  /** Where this person was seen, each with the last time; only kept while a rule looks at it. */
-  readonly countries: Readonly<Record<string, Instant>>
+  /** By the policy that says so: one that minds journeys less does not vouch for another. */
+  readonly trusted: Readonly<Record<string, Trusted>>
+}
+
+/** What a policy with rules on journeys said to a sign-in. */
+export interface Judged {
+  readonly policy: string
+  readonly content: boolean
+  readonly country?: string | undefined
 }
 
 /** What is counted, and for how long each is kept. */
@@ -35,9 +46,19 @@ export interface History {
   counts(person: string, at: Instant): Promise<((counter: Counter, within: Millis) => number) | 'unreadable'>
   /** Something happened once more. Counters that are not in `kept` are dropped. */
   count(person: string, counter: Counter, kept: Kept): Promise<void>
-  /** A sign-in was carried through. `trusted`: a rule on journeys let it pass, or there is none. */
-  signedIn(person: string, about: { address: string; trusted: boolean; country?: string | undefined }): Promise<void>
+  /** A sign-in was carried through. `judged` by every policy in force that looks at journeys; what others said is dropped. */
+  signedIn(person: string, about: { address: string; judged: readonly Judged[] }): Promise<void>
   forget(person: string): Promise<void>
+}
+
+/**
+ * What a policy measures journeys from, beside the last sign-in. One that has said nothing yet begins with what others
+ * trusted the longest ago, or else with the last sign-in: a rule that is switched on must not begin blind.
+ */
+export function trustedBy({ last, trusted }: Past, policy: string | undefined): Trusted {
+  if (policy !== undefined && Object.hasOwn(trusted, policy)) return trusted[policy]!
+  const [oldest] = Object.values(trusted).sort((a, b) => a.at - b.at)
+  return oldest ?? { ...last, countries: {} }
 }
 
 const LIFE: Millis = days(400)
@@ -90,15 +111,18 @@ export function openHistory({ state, clock }: { readonly state: State; readonly 
       })
     },
 
-    async signedIn(person: string, about: { address: string; trusted: boolean; country?: string | undefined }) {
-      const last: SignIn = { at: clock.now(), address: about.address }
+    async signedIn(person: string, { address, judged }: { address: string; judged: readonly Judged[] }) {
+      const last: SignIn = { at: clock.now(), address }
       await change(pastKey(person), LIFE, (text) => {
         const before = text === undefined ? undefined : parse<Past>(text, isPast)
-        const trusted = about.trusted || !before ? last : before.trusted
-        const countries = { ...before?.countries, ...(about.country ? { [about.country]: last.at } : {}) }
-        const kept = Object.entries(countries).sort(([, a], [, b]) => b - a)
-        const past: Past = { last, trusted, countries: Object.fromEntries(kept.slice(0, MOST_COUNTRIES)) }
-        return JSON.stringify(past)
+        const trusted = judged.map(({ policy, content, country }) => {
+          const known = before && trustedBy(before, policy)
+          if (known && !content) return [policy, known] as const
+          const countries = { ...known?.countries, ...(country ? { [country]: last.at } : {}) }
+          const kept = Object.entries(countries).sort(([, a], [, b]) => b - a)
+          return [policy, { ...last, countries: Object.fromEntries(kept.slice(0, MOST_COUNTRIES)) }] as const
+        })
+        return JSON.stringify({ last, trusted: Object.fromEntries(trusted) } satisfies Past)
       })
     },
 
@@ -125,8 +149,12 @@ function parse<T>(text: string, fits: (value: unknown) => boolean): T | undefine
 const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null
 const isSignIn = (value: unknown) =>
   isRecord(value) && typeof value['at'] === 'number' && typeof value['address'] === 'string'
+const isTrusted = (value: unknown) => isSignIn(value) && isRecord((value as Partial<Trusted>).countries)
 const isPast = (value: unknown) =>
-  isRecord(value) && isSignIn(value['last']) && isSignIn(value['trusted']) && isRecord(value['countries'])
+  isRecord(value) &&
+  isSignIn(value['last']) &&
+  isRecord(value['trusted']) &&
+  Object.values(value['trusted']).every(isTrusted)
 const isBucket = (value: unknown) =>
   Array.isArray(value) && Number.isSafeInteger(value[0]) && Number.isSafeInteger(value[1])
 const isCounts = (value: unknown) =>

@@ -1,8 +1,8 @@
 /** Allow or challenge: the factors a person has given against the terms of the rule. */
 import type { Decision, Required } from './decision.ts'
-import { bitsOf, mayRemember, needed, oldestOf, proofsOf } from './proofs.ts'
+import { bitsOf, mayRemember, needed, oldestOf, type Proof, proofsOf } from './proofs.ts'
 import type { Scene } from './scene.ts'
-import { alternatives, meets, namesIn, type Strengths, strongest } from './strengths.ts'
+import { alternatives, type Demand, meets, namesIn, type Strengths, strongest } from './strengths.ts'
 import { type Terms, tokenLimits } from './terms.ts'
 import { around } from './wall-clock.ts'
 import type { Wanted } from './wanted.ts'
@@ -14,6 +14,7 @@ export type Answer = Pick<
   | 'satisfied_by'
   | 'missing'
   | 'acr'
+  | 'acr_by'
   | 'auth_time'
   | 'session'
   | 'remember_device'
@@ -35,8 +36,9 @@ export function answer(strengths: Strengths, terms: Terms, wanted: Wanted, scene
   const required = requiredBy(strengths, terms, chosen?.bit ?? 0)
   const names = [required.strength, ...(required.also ?? [])]
   const used = met ? needed(strengths, demand, proofs) : proofs
-  const since = met ? oldestOf(used) : undefined
   const acr = met ? (chosen?.name ?? names.find((name) => strengths.find(name)!.lists) ?? strongest(held)) : undefined
+  const makeAcr = met ? makersOf(strengths, demand, acr, used, proofs) : used
+  const since = met ? oldestOf(makeAcr) : undefined
   const session = limits(terms, at)
   return {
     outcome: wanted.unmet ? 'deny' : met ? 'allow' : 'challenge',
@@ -44,12 +46,29 @@ export function answer(strengths: Strengths, terms: Terms, wanted: Wanted, scene
     satisfied_by: used.map((proof) => proof.name),
     missing: met ? [] : alternatives(strengths, demand, held),
     ...(acr && { acr }),
+    ...(makeAcr !== used && { acr_by: makeAcr.map((proof) => proof.name) }),
     ...(since !== undefined && { auth_time: Math.floor(since / 1000) }),
     ...(session && { session }),
     ...(mayRemember(facts, terms) && { remember_device: terms.remember!.text }),
     ...tokenLimits(terms),
     ...(wanted.unmet && { unmet: true }),
   }
+}
+
+/**
+ * The fewest proofs that meet the demand and the strength that is told of it. What an app is told must be of one piece: a
+ * strength that only counts with the password of this morning was not reached by the code of a minute ago.
+ */
+function makersOf(
+  strengths: Strengths,
+  demand: Demand,
+  acr: string | undefined,
+  used: Proof[],
+  proofs: Proof[],
+): Proof[] {
+  const told = strengths.find(acr ?? '')
+  if (!told || told.met(bitsOf(used))) return used
+  return needed(strengths, { every: demand.every | told.bit, one: demand.one }, proofs)
 }
 
 /**

@@ -50,7 +50,9 @@ export interface Decision extends TokenLimits {
   readonly missing: readonly (readonly string[])[]
   /** The strength met: the one the request wanted, else the rule's own, else the strongest built-in one. */
   readonly acr?: string
-  /** Seconds since 1970 at which the oldest of `satisfied_by` was given. */
+  /** The factors that make `acr`, where it takes more of them than `satisfied_by`. */
+  readonly acr_by?: readonly string[]
+  /** Seconds since 1970 at which the oldest of the factors that make `acr` was given. */
   readonly auth_time?: number
   /** `ends` is an instant (ISO 8601); the others are durations. */
   readonly session?: { readonly idle?: string; readonly max?: string; readonly ends?: string }

@@ -48,7 +48,8 @@ export interface Errand extends NewErrand {
   readonly remember?: boolean
   /** A second factor was given in this conversation. */
   readonly raised?: boolean
-  readonly outcome?: 'done' | 'consented' | 'declined' | 'refused'
+  /** `unmet`: the policy would have been content, but nobody here can give what the request asks beyond it. */
+  readonly outcome?: 'done' | 'consented' | 'declined' | 'refused' | 'unmet'
   /** Who said so. */
   readonly by?: string
 }

@@ -3,7 +3,7 @@ import { Refusal } from '#core/refusal'
 import { type Answer, type PageRequest, redirect, type SetCookie } from '#http'
 import { browserName } from '#pages'
 import type { Proof, Session } from '#sessions'
-import { rememberDays } from './dispatch.ts'
+import { nextStep, rememberDays } from './dispatch.ts'
 import type { Changes } from './errand.ts'
 import { keepSignIn } from './past.ts'
 import type { Place, Places } from './place.ts'
@@ -18,7 +18,8 @@ export function createOutcomes(rooms: SigninRooms, { placeOf }: Pick<Places, 'pl
   async function leave(request: PageRequest, place: Place, cookies: readonly SetCookie[]): Promise<Answer> {
     const { errand, session, verdict, device, enrolledAs } = place
     if (!session || verdict.outcome !== 'allow') {
-      await errands.save(errand)
+      const unmet = errand.outcome === 'refused' && (await asksTooMuch(request, place))
+      await errands.save(unmet ? errands.changed(errand, { outcome: 'unmet' }) : errand)
       return redirect(errand.returnTo, cookies)
     }
     const trustDays = errand.remember && errand.raised ? rememberDays(verdict) : undefined
@@ -28,6 +29,15 @@ export function createOutcomes(rooms: SigninRooms, { placeOf }: Pick<Places, 'pl
     await keepSignIn(rooms, place, session, request.address)
     await errands.save(errand.outcome ? errand : errands.changed(errand, { outcome: 'done' }))
     return redirect(errand.returnTo, [...cookies, ...known, ...kept])
+  }
+
+  /** Whether somebody came to the end for what the request asks, and would have been let in by the policy alone. */
+  async function asksTooMuch(request: PageRequest, place: Place): Promise<boolean> {
+    const errand = errands.changed(place.errand, { outcome: undefined })
+    if (!errand.wanted || place.verdict.outcome !== 'challenge' || nextStep({ ...place, errand }) !== 'refused')
+      return false
+    const alone = await placeOf(request, errands.changed(errand, { wanted: undefined }), access.preview)
+    return alone.verdict.outcome === 'allow'
   }
 
   /** What a form amounted to, carried out. Answers where somebody then stands; the errand is still to be saved. */

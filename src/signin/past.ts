@@ -42,5 +42,5 @@ export async function keepSignIn(
   session: Session,
   address: string,
 ): Promise<void> {
-  if (errand.session === session.id) await access.memory.signedIn(session.personId, address, verdict)
+  if (errand.session === session.id) await access.memory.signedIn(session.personId, address, verdict.facts)
 }

@@ -447,6 +447,22 @@ describe('a remembered device', () => {
     expect(stepOf(page)).toBe('totp')
   })
 
+  test('is asked for the code again, in the session that it was spared in, once somebody took it back', async () => {
+    const { username, id } = await somebody()
+    const browser = await remembered(username)
+    browser.jar.delete('portico-session')
+    const open = () => browser.open(appAddress(gateway, 'remember'))
+    expect(atCallback(await typePassword(browser, await open(), username))).toBe(true)
+    expect(atCallback(await open())).toBe(true)
+    const { devices } = gateway.server.house
+    // what `devices revoke` and the button of the account page do
+    for (const one of await devices.ofPerson(id)) await devices.forget(id, one.id, 'cli')
+    const asked = await open()
+    expect(stepOf(asked)).toBe('totp')
+    expect(atCallback(await browser.submit(formOf(asked, 'totp'), { code: codeOf(username) }))).toBe(true)
+    clock.at += 30_000
+  })
+
   test('a copy of its cookie dies when the device itself is used with both factors again', async () => {
     const { username } = await somebody()
     const browser = await remembered(username)

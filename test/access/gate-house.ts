@@ -86,7 +86,8 @@ async function livedThrough(history: History, time: { now: number }): Promise<vo
       time.now = NOW - ago
       const address = ADDRESSES[(i * 5 + n * 3) % ADDRESSES.length]!
       const country = ['NL', 'US', undefined][(i + n) % 3]
-      if ((i * 7 + n) % 8 < 2) await history.signedIn(`p-${i}`, { address, trusted: n % 2 === 0, country })
+      const judged = [{ policy: 'journeys', content: n % 2 === 0, country }]
+      if ((i * 7 + n) % 8 < 2) await history.signedIn(`p-${i}`, { address, judged })
       for (let times = (i * 11 + n * 5) % 6; times > 0; times--)
         await history.count(`p-${i}`, COUNTERS[(i + n) % COUNTERS.length]!, keep)
     }

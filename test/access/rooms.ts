@@ -25,6 +25,7 @@ export async function openRooms(options: {
   const policies = await inFolder(options.policies, (folder) => openLivePolicies({ folder, log: silentLog }))
   const person = (id: string) =>
     ({ id, username: id, directory: 'staff', groups: ['staff'], attributes: {}, disabled: false }) as unknown as Person
+  const history = openHistory({ state: storage.state, clock })
   const access = openAccess({
     storage,
     keys: { derive: () => Buffer.alloc(32, 7) },
@@ -36,10 +37,11 @@ export async function openRooms(options: {
     policies,
     // no database: what a place is stands in the files of sites
     places: openPlaces({ log: silentLog }),
-    history: openHistory({ state: storage.state, clock }),
+    history,
   })
   return {
     access,
+    history,
     sessions,
     devices,
     async close() {

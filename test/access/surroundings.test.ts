@@ -42,6 +42,7 @@ const places = {
 
 let storage: Storage
 let access: ReturnType<typeof openAccess>
+const judgedBy = (content: boolean) => ['journey', 'country'].map((policy) => ({ policy, content }))
 let history: ReturnType<typeof openHistory>
 let calls: { reads: number; writes: number }
 
@@ -183,7 +184,7 @@ describe('the facts', () => {
       previous: null,
       failures: [{ within: '5m', count: 0 }],
     })
-    await history.signedIn(sam.id, { address: '10.1.2.3', trusted: true })
+    await history.signedIn(sam.id, { address: '10.1.2.3', judged: judgedBy(true) })
     const at = time.now
     expect((await factsOf('absent', { person: sam })).history).toEqual({ previous: { at } })
     const located = { at, country: 'NL', latitude: 52.09, longitude: 5.12 }
@@ -193,7 +194,7 @@ describe('the facts', () => {
       countries: [{ country: 'NL', at }],
     })
     time.now += 1
-    await history.signedIn(sam.id, { address: '203.0.113.9', trusted: false, country: undefined })
+    await history.signedIn(sam.id, { address: '203.0.113.9', judged: judgedBy(false) })
     expect((await factsOf('journey', { person: sam })).history).toEqual({
       previous: [{ at: at + 1, country: 'DE', latitude: 50.11, longitude: 8.68 }, located],
     })
@@ -204,7 +205,7 @@ describe('the facts', () => {
   test('leave out what cannot be read: unknown, never none, so the rule is judged both ways', async () => {
     const sam = person()
     expect((await access.preview(question('absent', { person: sam }))).outcome).toBe('deny')
-    await history.signedIn(sam.id, { address: '10.1.2.3', trusted: true })
+    await history.signedIn(sam.id, { address: '10.1.2.3', judged: judgedBy(true) })
     expect((await access.preview(question('absent', { person: sam }))).outcome).toBe('allow')
     for (const key of ['history-past', 'history-counts']) await storage.state.set(`${key}:${sam.id}`, '{"half":')
     for (const policy of ['journey', 'country', 'absent', 'often']) {

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { afterAll, beforeEach, describe, expect, test } from 'vitest'
-import { type Counter, openHistory } from '#context'
+import { type Counter, openHistory, type Past, trustedBy } from '#context'
 import { days, hours, type Millis, minutes, seconds, systemClock } from '#core/clock'
 import { silentLog } from '#core/log'
 import { openStorage, type Storage } from '#storage'
@@ -129,51 +129,91 @@ describe('counters', () => {
 })
 
 describe('the sign-ins before', () => {
-  const here = { address: '192.0.2.1', trusted: true }
-  const there = { address: '203.0.113.9', trusted: false }
+  const from = (address: string, content: boolean, country?: string) => ({
+    address,
+    judged: [{ policy: 'p', content, ...(country ? { country } : {}) }],
+  })
+  const here = from('192.0.2.1', true)
+  const there = from('203.0.113.9', false)
+  const pastOf = async (history: ReturnType<typeof open>) => (await history.past('a')) as Past
 
   test('are none for somebody new', async () => {
     expect(await open().past('a')).toBeUndefined()
   })
 
-  test('are the last one, and the last one that was trusted', async () => {
+  test('are the last one, and the last one that a policy had nothing against', async () => {
     const history = open()
     await history.signedIn('a', here)
     time.now += minutes(5)
     await history.signedIn('a', there)
     expect(await history.past('a')).toEqual({
       last: { at: START + minutes(5), address: there.address },
-      trusted: { at: START, address: here.address },
-      countries: {},
+      trusted: { p: { at: START, address: here.address, countries: {} } },
     })
     time.now += minutes(5)
-    await history.signedIn('a', { ...there, trusted: true })
+    await history.signedIn('a', from(there.address, true))
     const last = { at: START + minutes(10), address: there.address }
-    expect(await history.past('a')).toEqual({ last, trusted: last, countries: {} })
+    expect(await history.past('a')).toEqual({ last, trusted: { p: { ...last, countries: {} } } })
     expect(await history.past('b')).toBeUndefined()
+  })
+
+  test('are trusted by each policy for itself', async () => {
+    const history = open()
+    const both = (address: string, p: boolean, q: boolean) => ({
+      address,
+      judged: [
+        { policy: 'p', content: p },
+        { policy: 'q', content: q },
+      ],
+    })
+    await history.signedIn('a', both('192.0.2.1', true, true))
+    time.now += minutes(5)
+    await history.signedIn('a', both('203.0.113.9', true, false))
+    const past = await pastOf(history)
+    expect(trustedBy(past, 'p').address).toBe('203.0.113.9')
+    expect(trustedBy(past, 'q').address).toBe('192.0.2.1')
+    // one that is new here begins with what was trusted the longest ago, and so does one named like what all objects have
+    for (const name of ['r', 'constructor', '__proto__', undefined])
+      expect(trustedBy(past, name).address, name).toBe('192.0.2.1')
+    time.now += minutes(5)
+    await history.signedIn('a', { address: '198.51.100.1', judged: [{ policy: 'r', content: false }] })
+    expect((await pastOf(history)).trusted).toEqual({
+      r: { at: START, address: '192.0.2.1', countries: {} },
+    })
+  })
+
+  test('that nobody judged are where the first rule on journeys begins', async () => {
+    const history = open()
+    await history.signedIn('a', { address: '192.0.2.1', judged: [] })
+    expect(trustedBy(await pastOf(history), 'p').address).toBe('192.0.2.1')
+    time.now += minutes(5)
+    await history.signedIn('a', there)
+    expect(trustedBy(await pastOf(history), 'p')).toEqual({ at: START, address: '192.0.2.1', countries: {} })
   })
 
   test('begin with the first one, whatever it was, or there would be nothing to compare with', async () => {
     const history = open()
     await history.signedIn('a', there)
-    expect(await history.past('a')).toMatchObject({ trusted: { address: there.address } })
+    expect(trustedBy(await pastOf(history), 'p').address).toBe(there.address)
   })
 
   test('keep the last time of each country, and of very many only the latest', async () => {
     const history = open()
-    await history.signedIn('a', { ...here, country: 'NL' })
+    const countriesOf = async () => trustedBy(await pastOf(history), 'p').countries
+    await history.signedIn('a', from('192.0.2.1', true, 'NL'))
     time.now += days(1)
-    await history.signedIn('a', { ...here, country: 'BE' })
-    await history.signedIn('a', { ...here, country: 'NL' })
+    await history.signedIn('a', from('192.0.2.1', true, 'BE'))
+    await history.signedIn('a', from('192.0.2.1', true, 'NL'))
     await history.signedIn('a', here)
-    expect((await history.past('a')) as object).toMatchObject({
-      countries: { NL: START + days(1), BE: START + days(1) },
-    })
+    // not one in which nobody let them pass
+    await history.signedIn('a', from('192.0.2.1', false, 'US'))
+    expect(await countriesOf()).toEqual({ NL: START + days(1), BE: START + days(1) })
     for (let i = 0; i < 100; i++) {
       time.now += minutes(1)
-      await history.signedIn('a', { ...here, country: String.fromCharCode(65 + (i % 26), 65 + Math.floor(i / 26)) })
+      const country = String.fromCharCode(65 + (i % 26), 65 + Math.floor(i / 26))
+      await history.signedIn('a', from('192.0.2.1', true, country))
     }
-    const { countries } = (await history.past('a')) as { countries: Record<string, number> }
+    const countries = await countriesOf()
     expect(Object.keys(countries)).toHaveLength(40)
     expect(countries['NL']).toBeUndefined()
     expect(countries['VD']).toBe(time.now)

@@ -72,7 +72,7 @@ export async function openVisitor(policies: Readonly<Record<string, unknown>>) {
       }
       if (verdict.outcome !== 'allow') return { asked, end: 'denied' }
       if (!(await sessions.find(cookie))) throw new Error('let in with a session that has ended')
-      if (asked.length > 0) await access.memory.signedIn(SAM, address, verdict)
+      if (asked.length > 0) await access.memory.signedIn(SAM, address, verdict.facts)
       const remember = verdict.decision.remember_device
       const until = ticks && second && remember ? { until: clock.at + parseDuration(remember)! } : {}
       device = (await devices.remember(device, SAM, { label: 'browser', ...until })).cookie

@@ -444,7 +444,7 @@ describe('where no rule looks at journeys or frequency', () => {
       await typePassword(browser, await browser.open(appAddress(plain, 'weak')), 'sam')
       for (let i = 0; i < 3; i++) expect(atCallback(await browser.open(appAddress(plain, 'weak')))).toBe(true)
       const last = { at: expect.any(Number), address: HOME }
-      expect(await house.history.past(id)).toEqual({ last, trusted: last, countries: {} })
+      expect(await house.history.past(id)).toEqual({ last, trusted: {} })
       expect(await house.storage.state.get(`history-counts:${id}`)).toBeUndefined()
       expect(resolve('geoip-lite') in cache).toBe(false)
 

@@ -187,6 +187,19 @@ export function samples(messages: Messages, hostile?: string): Record<string, Vi
       },
       messages,
     ),
+    'refused-unmet': refusedView(
+      {
+        say: t(reasonSentence(messages, 'cannot-be-met', { app })),
+        next: t(messages.refused.help),
+        app,
+        reference: t('7K4Q-92MD'),
+        why: t('/why/7K4Q-92MD'),
+        back: link,
+        apps: t('/'),
+        otherPerson: t('/signin/abc?somebody-else'),
+      },
+      messages,
+    ),
     'refused-bare': refusedView({ say: t(messages.reasons['no-rule']) }, messages),
     expired: expiredView({ again: t('/'), app }, messages),
     error: errorView(

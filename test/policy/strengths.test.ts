@@ -164,6 +164,20 @@ describe('a strength', () => {
   ] as const)('%s with %j gives the acr %s', (strength, factors, acr) => {
     expect(ask({ strength }, of(factors)).acr).toBe(acr)
   })
+
+  test('is told with the factors that make it and the age of the oldest of them', () => {
+    const decision = ask({}, given(['password', 60], ['totp', 5]))
+    expect(decision).toMatchObject({
+      acr: 'two-factors',
+      satisfied_by: ['totp'],
+      acr_by: ['password', 'totp'],
+      auth_time: (nine - minutes(60)) / 1000,
+    })
+    // not where the fewest factors make it already
+    const alone = ask({}, given(['password', 60], ['passkey', 5, VERIFIED]))
+    expect(alone).toMatchObject({ acr: 'phishing-resistant', auth_time: (nine - minutes(5)) / 1000 })
+    expect(alone).not.toHaveProperty('acr_by')
+  })
 })
 
 describe('within', () => {

@@ -139,10 +139,7 @@ export function createEngine(options: EngineOptions): Provider {
       keepLimits(code, await questioning.ask(ctx), options.access.policies.current())
       return !code.scopes.has('offline_access')
     },
-    async extraTokenClaims(_ctx, token) {
-      options.judge.confirm(token)
-      return undefined
-    },
+    extraTokenClaims: async (_ctx, token) => options.judge.confirm(token),
     clientBasedCORS: (_ctx, origin, client) =>
       (client.redirectUris ?? []).some((uri) => URL.parse(uri)?.origin === origin),
     async renderError(ctx, out, error) {

@@ -20,9 +20,10 @@ import type { Endings } from './endings.ts'
 import { createEngine, ENGINE_COOKIES } from './engine.ts'
 import { type Consents, createConsents } from './grants.ts'
 import { takeOverLogout } from './logout.ts'
-import { ANOTHER_PERSON, createQuestioning, type Proved, wantedBy } from './question.ts'
+import { ANOTHER_PERSON, createQuestioning, type Proved } from './question.ts'
 import { createShortWays, type ShortWays } from './short-ways/open.ts'
 import { createTokenJudge } from './token-judge.ts'
+import { wantedBy } from './wanted.ts'
 
 export interface OidcOptions {
   readonly issuer: string
@@ -51,6 +52,17 @@ export interface OidcDoor {
   /** Sends the sign-outs that are due; answers how many arrived. */
   deliverLogouts(): Promise<number>
 }
+
+/** What the app hears where the person came back without what it wanted: no rule, no place, no name. */
+const ENDS = Object.freeze({
+  declined: { error: 'access_denied', error_description: 'declined by the person' },
+  refused: { error: 'access_denied', error_description: 'refused by policy' },
+  // OpenID Connect Core Unmet Authentication Requirements 1.0
+  unmet: {
+    error: 'unmet_authentication_requirements',
+    error_description: 'this person cannot authenticate as the request asks',
+  },
+})
 
 /** A user name at its longest. */
 const LONGEST_HINT = 256
@@ -183,11 +195,7 @@ export function openOidc(options: OidcOptions): OidcDoor {
         interaction.result = { ...lastSubmission, login: proved, ...(consented ? { consent: {} } : {}) }
       }
     } else {
-      const error = errand.wanted?.strength ? 'unmet_authentication_requirements' : 'access_denied'
-      interaction.result = {
-        error,
-        error_description: errand.outcome === 'declined' ? 'declined by the person' : 'refused by policy',
-      }
+      interaction.result = ENDS[errand.outcome]
     }
     await interaction.persist()
     await signin.end(uid)

@@ -3,11 +3,12 @@
  * engine starts an interaction, which becomes an errand of the conversation.
  */
 import { errors, interactionPolicy, type KoaContextWithOIDC } from 'oidc-provider'
-import type { Access, Question, Verdict, Wanted } from '#access'
+import type { Access, Question, Verdict } from '#access'
 import type { Catalog } from '#catalog'
 import type { Clock } from '#core/clock'
 import type { KnownAccount } from './account.ts'
 import type { Bridge } from './bridge.ts'
+import { wantedBy } from './wanted.ts'
 
 export interface QuestionRooms {
   readonly access: Access
@@ -115,20 +116,6 @@ export function createQuestioning({ access, catalog, clock, bridge }: QuestionRo
   return { ask, policy }
 }
 
-/** What the request adds: never less than policy asks (OIDC Core §3.1.2.1; §5.5.1.1 for `claims`). */
-export function wantedBy(ctx: KoaContextWithOIDC): Wanted | undefined {
-  const { params, claims } = ctx.oidc
-  const strengths = requestedStrengths(params?.['acr_values'], claims?.id_token?.['acr'])
-  const maxAge = params?.['max_age']
-  const fresh = ctx.oidc.prompts.has('login')
-  if (strengths.length === 0 && maxAge === undefined && !fresh) return undefined
-  return {
-    ...(strengths.length > 0 ? { strength: strengths } : {}),
-    ...(maxAge === undefined ? {} : { max_age: Number(maxAge) }),
-    ...(fresh ? { fresh: true } : {}),
-  }
-}
-
 /**
  * True when the request names another person than the one signed in (OIDC Core §3.1.2.1 id_token_hint, §5.5.1 sub).
  * ATTACK: the engine forgets the hint on the way through a conversation, and asks in circles for a `sub`. Whoever was
@@ -148,12 +135,3 @@ function namesAnother({ oidc }: KoaContextWithOIDC): boolean {
 /** Of an ID token that the engine has verified when the request came. */
 const subjectOf = (idToken: string): unknown =>
   JSON.parse(Buffer.from(idToken.split('.')[1] ?? '', 'base64url').toString('utf8')).sub
-
-function requestedStrengths(acrValues: unknown, claim: unknown): string[] {
-  const asked = claim as { value?: unknown; values?: unknown } | null | undefined
-  const fromClaim = [asked?.value, ...(Array.isArray(asked?.values) ? asked.values : [])].filter(
-    (v): v is string => typeof v === 'string',
-  )
-  if (fromClaim.length > 0) return fromClaim
-  return typeof acrValues === 'string' ? acrValues.split(' ').filter(Boolean) : []
-}

@@ -22,13 +22,18 @@ export interface TokenJudgeRooms {
   readonly devices: Pick<Devices, 'byId'>
 }
 
+/** How strongly the person signed in, and when: what whoever asks about the access token is told (RFC 9470 §6.2). */
+export type Assurance = { readonly acr?: string; readonly auth_time?: number }
+
+type Source = { readonly acr?: string | undefined; readonly authTime?: number | undefined }
+
 export interface TokenJudge {
   /** One question for a request, however often it is looked at. */
   machine(request: IncomingMessage, app: App | undefined, client: { id: string; method: string }): Promise<Verdict>
   /** What rules say about the token of that code; somebody was let in when it was issued. */
   ofCode(app: App, code: object): TokenLimits
-  /** Makes the token what the limits say, and notes that it has been judged. */
-  allowed(token: Token, limits: TokenLimits): void
+  /** Makes the token what the limits say, and notes that it has been judged; of a person's, what it comes from. */
+  allowed(token: Token, limits: TokenLimits, source?: Source): void
   /**
    * Whether this refresh may be. To be asked before the engine spends the refresh token: a refusal leaves it as it was, so
    * that it is no reuse to come back with it once the person has proved again what they are asked for.
@@ -36,8 +41,8 @@ export interface TokenJudge {
   refresh(ctx: KoaContextWithOIDC): Promise<void>
   /** Before each token, unless it is judged already; throws the protocol's refusal. */
   judge(ctx: KoaContextWithOIDC | undefined, token: Token): Promise<void>
-  /** The engine's own question before it hands a token out. INVARIANT: no token without an answer. */
-  confirm(token: object): void
+  /** The engine's own question before it hands a token out: what the token tells. INVARIANT: no token without an answer. */
+  confirm(token: object): Assurance | undefined
 }
 
 /** RFC 6749 §5.2, with a sentence for the app that says nothing of the rule. */
@@ -46,7 +51,7 @@ const refused = (sentence: string) => new errors.CustomOIDCProviderError('invali
 export function createTokenJudge(rooms: TokenJudgeRooms): TokenJudge {
   const { access, catalog, clock, people, sessions, devices } = rooms
   const verdicts = new WeakMap<IncomingMessage, Verdict>()
-  const judged = new WeakSet<object>()
+  const judged = new WeakMap<object, Source | undefined>()
   const refreshes = new WeakMap<IncomingMessage, TokenLimits>()
 
   async function machine(
@@ -112,9 +117,9 @@ export function createTokenJudge(rooms: TokenJudgeRooms): TokenJudge {
     return limits
   }
 
-  function allowed(token: Token, limits: TokenLimits): void {
+  function allowed(token: Token, limits: TokenLimits, source?: Source): void {
     applyLimits(token, limits)
-    judged.add(token)
+    judged.set(token, source)
   }
 
   return {
@@ -124,11 +129,21 @@ export function createTokenJudge(rooms: TokenJudgeRooms): TokenJudge {
     allowed,
 
     async judge(ctx, token) {
-      if (ctx && !judged.has(token)) allowed(token, await limitsOf(ctx, token))
+      if (!ctx || judged.has(token)) return
+      const limits = await limitsOf(ctx, token)
+      const { RefreshToken, AuthorizationCode, DeviceCode } = ctx.oidc.entities
+      allowed(token, limits, RefreshToken ?? AuthorizationCode ?? DeviceCode)
     },
 
     confirm(token) {
       if (!judged.has(token)) throw new Error('a token that nobody has judged')
+      const source = judged.get(token)
+      return source && assuranceOf(source)
     },
   }
 }
+
+const assuranceOf = ({ acr, authTime }: Source): Assurance => ({
+  ...(acr === undefined ? {} : { acr }),
+  ...(authTime === undefined ? {} : { auth_time: authTime }),
+})
