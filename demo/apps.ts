@@ -81,6 +81,7 @@ export async function seedApps({ catalog }: House, apps: readonly SampleApp[]): 
       name: 'Northwind order import',
       policy: 'partners',
       tags: ['partner'],
+      oidc: { scopes: ['orders:read', 'orders:write', 'orders:delete'] },
     }),
   }
   const applied = await catalog.apps.apply([...manifests, partner], { by: 'demo' })

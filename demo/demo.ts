@@ -75,8 +75,8 @@ ${apps.map((app) => `       http://localhost:${app.port}  ${app.name}: ${app.lin
   4. Be outside the store (as if from ${OUTSIDE_ADDRESS}): http://localhost:${apps[3]!.port}/?outside
      SIM swap stays closed there, and says why, with a reference. Then look at it as the helpdesk does:
        npx portico policy explain --receipt REFERENCE --config demo/portico.yaml
-  5. The partner's program gets a token:
-       curl -u ${PARTNER}:${place.partner.secret} -d grant_type=client_credentials ${issuer}/oauth2/token
+  5. The partner's program gets a token; of the scopes it asks for, the one that its rule allows:
+       curl -u ${PARTNER}:${place.partner.secret} -d grant_type=client_credentials -d 'scope=orders:read orders:delete' ${issuer}/oauth2/token
 
 Ctrl-C stops everything.`)
     console.log(`ready ${issuer}`)

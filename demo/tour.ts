@@ -89,17 +89,19 @@ export async function tour({ issuer, outside, apps, partner }: Place): Promise<b
       fetch(`${issuer}/oauth2/token`, {
         method: 'POST',
         headers: { authorization: `Basic ${Buffer.from(`${partner.id}:${secret}`).toString('base64')}` },
-        body: new URLSearchParams({ grant_type: 'client_credentials' }),
+        body: new URLSearchParams({ grant_type: 'client_credentials', scope: 'orders:read orders:delete' }),
       })
     const answer = await ask(partner.secret)
-    const { access_token: token, expires_in: life } = (await answer.json()) as {
-      access_token?: string
-      expires_in?: number
-    }
+    const {
+      access_token: token,
+      expires_in: life,
+      scope,
+    } = (await answer.json()) as { access_token?: string; expires_in?: number; scope?: string }
     expect(answer.status === 200 && !!token, `answered ${answer.status}`)
+    expect(scope === 'orders:read', `the rule allows no deleting, and the token has ${scope}`)
     const refused = await ask('a guess')
     expect(refused.status === 401, `a wrong secret answered ${refused.status}`)
-    return `valid for ${life} s`
+    return `${scope}, valid for ${life} s`
   })
 
   await step('sam signs out; the customer desk hears of it and asks again', async () => {

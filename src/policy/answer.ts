@@ -3,7 +3,7 @@ import type { Decision, Required } from './decision.ts'
 import { bitsOf, mayRemember, needed, oldestOf, type Proof, proofsOf } from './proofs.ts'
 import type { Scene } from './scene.ts'
 import { alternatives, type Demand, meets, namesIn, type Strengths, strongest } from './strengths.ts'
-import type { Terms } from './terms.ts'
+import { type Terms, tokenLimits } from './terms.ts'
 import { around } from './wall-clock.ts'
 import type { Wanted } from './wanted.ts'
 
@@ -18,6 +18,8 @@ export type Answer = Pick<
   | 'auth_time'
   | 'session'
   | 'remember_device'
+  | 'scopes'
+  | 'token'
   | 'unmet'
 >
 
@@ -48,6 +50,7 @@ export function answer(strengths: Strengths, terms: Terms, wanted: Wanted, scene
     ...(since !== undefined && { auth_time: Math.floor(since / 1000) }),
     ...(session && { session }),
     ...(mayRemember(facts, terms) && { remember_device: terms.remember!.text }),
+    ...tokenLimits(terms),
     ...(wanted.unmet && { unmet: true }),
   }
 }
@@ -80,6 +83,7 @@ function answerClient(strengths: Strengths, terms: Terms, wanted: Wanted): Answe
     required,
     satisfied_by: met ? ['client'] : [],
     missing: [],
+    ...tokenLimits(terms),
     ...(wanted.unmet && { unmet: true }),
   }
 }

@@ -126,4 +126,6 @@ const same = (a: Terms, b: Terms): boolean =>
   a.idle?.ms === b.idle?.ms &&
   a.max?.ms === b.max?.ms &&
   a.remember?.ms === b.remember?.ms &&
+  a.token?.ms === b.token?.ms &&
+  a.scopes?.join(' ') === b.scopes?.join(' ') &&
   a.ends.length === b.ends.length

@@ -1,5 +1,6 @@
 /** What a decision says: the JSON of `explain`, of receipts and of tests. */
 import type { Words } from './documents.ts'
+import type { TokenLimits } from './terms.ts'
 import type { ConditionTrace } from './when.ts'
 
 /** Name of the rule that no file writes: the app's own list of groups. */
@@ -34,7 +35,7 @@ export interface Required {
   readonly within?: string
 }
 
-export interface Decision {
+export interface Decision extends TokenLimits {
   readonly outcome: Outcome
   /** The policy whose rule decided: the app's, or the baseline. Null where none was named. */
   readonly policy: string | null

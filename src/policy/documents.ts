@@ -75,6 +75,11 @@ const words = z.union([
     .refine((map) => Object.keys(map).length > 0, 'expected a sentence in at least one language'),
 ])
 
+const scope = z
+  .string()
+  // RFC 6749 §3.3: scope-token
+  .regex(/^[\x21\x23-\x5b\x5d-\x7e]{1,100}$/, 'expected a scope without blanks, quotes and backslashes')
+
 const ends = z.strictObject({ at: z.string(), zone: z.string() }).transform((written, ctx) => {
   const minute = parseMinute(written.at)
   const open = openTimeZone(written.zone)
@@ -101,6 +106,15 @@ const allow = z.strictObject(
         idle: duration.optional().describe('A session unused for so long ends'),
         max: duration.optional().describe('A session ends after so long'),
         ends: ends.optional().describe('A session ends at this time of day'),
+      })
+      .optional(),
+    scopes: z.array(scope).max(100).optional().describe('Of the scopes of an API a token has at most these'),
+    token: z
+      .strictObject({
+        max: duration
+          .refine(({ ms }) => ms > 0, 'expected at least `1s`; a rule that gives no token says `deny`')
+          .optional()
+          .describe('No access token lives longer'),
       })
       .optional(),
   },
@@ -131,6 +145,8 @@ const expectation = z
     rule: z.string().nullable().optional(),
     strength: z.union([z.string(), z.array(z.string())]).optional(),
     within: z.string().optional(),
+    scopes: z.array(scope).optional(),
+    token: z.strictObject({ max: z.string() }).optional(),
     reported: z.array(z.string()).optional(),
   })
   .refine((value) => Object.keys(value).length > 0, 'expected at least `outcome`')

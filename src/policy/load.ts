@@ -12,6 +12,7 @@ import { createZoneOpener, readSites } from './site-file.ts'
 import { createSites, type SiteRow } from './sites.ts'
 import { BUILT_IN_NAMES, createStrengths, MOST_CUSTOM } from './strengths.ts'
 import type { Verdict } from './terms.ts'
+import { createTokenLimits } from './tokens.ts'
 import { type Names, needsOf, type Path, prepareWhen } from './when.ts'
 import { createCountryZone, createZone, parseRange, type Range, type Zone } from './zones.ts'
 
@@ -107,6 +108,7 @@ export function loadPolicies(dir: PolicyFolder): {
     sites: createSites(siteRows),
     needs: joinNeeds(list.flatMap((policy) => [...policy.needs])),
     needsOf: (name: string | undefined) => judged.get(name ?? '') ?? NOTHING,
+    tokenLimitsOf: createTokenLimits(list, baseline),
     ...(baseline && { baseline }),
   })
   return { policies, problems, files: { label, files: read } }
@@ -194,7 +196,7 @@ function compile(reading: Reading, document: PolicyDocument, names: Names): Poli
   }
   const rules = document.rules.map((rule, index): Rule => {
     const draft = reading.drafts[index]
-    const { strength = 'any', within, remember_device: remember, session } = rule.allow ?? {}
+    const { strength = 'any', within, remember_device: remember, session, scopes, token } = rule.allow ?? {}
     const verdict: Verdict = rule.deny
       ? 'deny'
       : {
@@ -204,6 +206,8 @@ function compile(reading: Reading, document: PolicyDocument, names: Names): Poli
           ...(remember && { remember }),
           ...(session?.idle && { idle: session.idle }),
           ...(session?.max && { max: session.max }),
+          ...(scopes && { scopes: [...new Set(scopes)].sort() }),
+          ...(token?.max && { token: token.max }),
         }
     return Object.freeze({
       name: rule.name,

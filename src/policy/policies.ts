@@ -4,7 +4,7 @@ import type { Facts } from './facts.ts'
 import type { Needs } from './signals.ts'
 import type { Sites } from './sites.ts'
 import type { Strengths } from './strengths.ts'
-import type { Verdict } from './terms.ts'
+import type { TokenLimits, Verdict } from './terms.ts'
 import type { Draft, Judge } from './when.ts'
 import type { Zone } from './zones.ts'
 
@@ -74,4 +74,9 @@ export interface Policies {
   readonly needs: Needs
   /** What judging that policy takes, and the baseline with it. */
   needsOf(policy: string | undefined): Needs
+  /**
+   * The strictest that any rule in force there, or in the baseline, says about tokens: for a token of which nobody can tell
+   * which rule decides. Absent: none of them says anything.
+   */
+  tokenLimitsOf(policy: string | undefined): TokenLimits | undefined
 }

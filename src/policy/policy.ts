@@ -9,7 +9,7 @@
  * - `zones.ts` `address.ts`       named networks; `sites.ts` `site-file.ts` `places.ts` `countries.ts` where they are
  * - `wall-clock.ts` local time    - `signals.ts` what conditions need to know; `history.ts` a person's past, in facts
  * - `factors.ts` `strengths.ts`   which factors make which strength, and what is missing; `proofs.ts` how old they may be
- * - `terms.ts` `wanted.ts`        what is asked, which of two is stricter, and what a request adds
+ * - `terms.ts` `wanted.ts` `tokens.ts` what is asked, which of two is stricter, what a request adds, what holds for tokens
  * - `check/`                      what would hurt in policies that are sound as files: tried out, never guessed
  * - `suggest/`                    the smallest change with which a request would pass
  * - `diff.ts` `enforcing.ts`     what two sets of files differ in; a set with a rule of mode `report` in force
@@ -39,5 +39,6 @@ export { BUILT_IN_NAMES } from './strengths.ts'
 export type { Asking } from './suggest/candidates.ts'
 export type { Change, ChangeCode } from './suggest/change.ts'
 export { type Suggestion, suggest } from './suggest/suggest.ts'
+export type { TokenLimits } from './terms.ts'
 export { runPolicyTests, type TestReport } from './tests.ts'
 export type { ConditionTrace } from './when.ts'

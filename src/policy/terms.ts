@@ -9,6 +9,14 @@ export interface Length {
   readonly text: string
 }
 
+/** What a rule says about tokens, as decisions tell it. */
+export interface TokenLimits {
+  /** Of the scopes of an API a token has at most these. Absent: no limit; an empty list: none of them. */
+  readonly scopes?: readonly string[]
+  /** No access token lives longer than `max`, a duration. */
+  readonly token?: { readonly max: string }
+}
+
 /** Under which terms a person is let in. */
 export interface Terms {
   /** Set of strengths, one bit each: all of them must be met. */
@@ -22,13 +30,19 @@ export interface Terms {
   readonly idle?: Length
   readonly max?: Length
   readonly ends: readonly DailyEnd[]
+  /** Scopes of an API that a token may have, in the order of their letters; absent: any. */
+  readonly scopes?: readonly string[]
+  /** No access token lives longer. */
+  readonly token?: Length
 }
+
+export type OnTokens = Pick<Terms, 'scopes' | 'token'>
 
 export type Verdict = 'deny' | Terms
 
 /**
  * INVARIANT: commutative, associative, and never weaker than either side. Deny over allow, both strengths, the shorter
- * times; remembering only where both remember.
+ * times, the scopes that both name; remembering only where both remember.
  */
 export function stricter(a: Verdict, b: Verdict): Verdict {
   if (a === b) return a
@@ -48,7 +62,15 @@ export function stricter(a: Verdict, b: Verdict): Verdict {
     ...(remember && { remember }),
     ...(idle && { idle }),
     ...(max && { max }),
+    ...stricterOnTokens(a, b),
   }
+}
+
+/** The same for what terms say about tokens. A list of scopes that is absent is no limit; one that is empty stays one. */
+export function stricterOnTokens(a: OnTokens, b: OnTokens): OnTokens {
+  const scopes = a.scopes && b.scopes ? a.scopes.filter((scope) => b.scopes!.includes(scope)) : (a.scopes ?? b.scopes)
+  const token = shorter(a.token, b.token)
+  return { ...(scopes && { scopes }), ...(token && { token }) }
 }
 
 /** A time that is absent is no limit. */
@@ -56,3 +78,8 @@ export function shorter(a: Length | undefined, b: Length | undefined): Length | 
   if (!a || !b) return a ?? b
   return b.ms < a.ms ? b : a
 }
+
+export const tokenLimits = ({ scopes, token }: OnTokens): TokenLimits => ({
+  ...(scopes && { scopes }),
+  ...(token && { token: { max: token.text } }),
+})

@@ -24,13 +24,15 @@ export function runPolicyTests(policies: Policies): TestReport[] {
 }
 
 function agrees(expected: Expectation, got: Decision): boolean {
-  const { outcome, rule, strength, within, reported } = expected
+  const { outcome, rule, strength, within, scopes, token, reported } = expected
   const list = (names: string | readonly string[] | undefined) => JSON.stringify([names ?? []].flat().sort())
   return (
     (outcome === undefined || got.outcome === outcome) &&
     (rule === undefined || got.rule === rule) &&
     (strength === undefined || list(got.required?.strength) === list(strength)) &&
     (within === undefined || got.required?.within === within) &&
+    (scopes === undefined || (got.scopes !== undefined && list(got.scopes) === list(scopes))) &&
+    (token === undefined || got.token?.max === token.max) &&
     (reported === undefined || list(got.reported.map((one) => one.rule)) === list(reported))
   )
 }

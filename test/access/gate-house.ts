@@ -50,9 +50,9 @@ rules:
     allow: { strength: any, session: { max: 10h } }
   - name: by telephone
     when: { device.platform: [android, ios] }
-    allow: { strength: any, within: 8h }
+    allow: { strength: any, within: 8h, scopes: [orders:read], token: { max: 10m } }
   - name: everybody else
-    allow: { strength: any, within: 1h }
+    allow: { strength: any, within: 1h, scopes: [orders:read, orders:write], token: { max: 5m } }
 `
 const NETWORKS = `networks:
   home: { countries: [NL, BE] }

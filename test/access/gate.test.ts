@@ -108,6 +108,8 @@ describe('the gate', () => {
           rule: decision.rule,
           ...(decision.required && { strength: decision.required.strength }),
           ...(decision.required?.within && { within: decision.required.within }),
+          ...(decision.scopes && { scopes: decision.scopes }),
+          ...(decision.token && { token: decision.token }),
           reported: decision.reported.map(({ rule }) => rule),
         },
       }))

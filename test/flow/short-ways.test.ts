@@ -3,6 +3,8 @@
  * lower case, which means the same (RFC 9110 §11.1) and is left to the engine.
  */
 import { createHash, randomBytes } from 'node:crypto'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import fc from 'fast-check'
 import { decodeJwt, decodeProtectedHeader } from 'jose'
 import { sql } from 'kysely'
@@ -27,9 +29,16 @@ const machine = (id: string, oidc: object = {}, more: object = {}) => ({
 
 let gateway: Gateway
 let browser: Browser
+const LIMITS = `policy: limits
+rules:
+  - { name: programs, when: { request.kind: [api] }, allow: { scopes: [orders:read], token: { max: 3m } } }
+  - { name: people, allow: { scopes: [orders:read], token: { max: 5m } } }
+`
+const LIMITED = { policy: 'limits' }
+
 beforeAll(async () => {
   gateway = await startGateway({
-    policies: POLICIES,
+    policies: { ...POLICIES, 'limits.yaml': LIMITS },
     people: [{ username: 'sam', name: 'Sam de Vries', mail: 'sam@kestrel.example', groups: ['staff'] }],
     apps: [
       web('web'),
@@ -45,9 +54,12 @@ beforeAll(async () => {
       web('in-id-token', { claims: { groups: 'all', in_id_token: true } }),
       web('optional-pkce', { pkce: 'optional' }),
       web('told', { backchannel_logout_uri: 'http://localhost:9/out' }),
+      web('limited', {}, LIMITED),
+      web('limited-refreshing', { grant_types: ['authorization_code', 'refresh_token'] }, LIMITED),
       machine('machine'),
       machine('scoped', { scopes: ['orders:read'] }),
       machine('closed', {}, { policy: 'closed' }),
+      machine('limited-machine', { scopes: ['orders:read', 'orders:write'] }, LIMITED),
       machine('api', {}, { tags: ['resource-server'] }),
     ] as never,
   })
@@ -160,6 +172,7 @@ describe('a code for tokens', () => {
     ['of an app that would send its secret in the body', 'by-post', {}],
     ['of an app that hears of sign-outs, with its `sid`', 'told', {}],
     ['with the scope openid alone', 'web', { scope: 'openid' }],
+    ['of an app whose rule has a word on tokens', 'limited', {}],
     ['without a nonce', 'web', { nonce: '' }],
     ['at another of its redirect URIs', 'optional-pkce', {}],
   ] as [string, string, Fields][])('%s takes the short way, and the answer is the same', async (_, id, parameters) => {
@@ -175,6 +188,7 @@ describe('a code for tokens', () => {
     async () => ({ id, fields: change(exchange(await begin(id))), ...more })
 
   test.each([
+    ['for an app with refresh tokens, whose rule has a word on tokens', usual('limited-refreshing')],
     ['for an app with refresh tokens', usual('refreshing', { scope: 'openid' })],
     ['for an app that wants its claims in the ID token', usual('in-id-token')],
     ['with max_age', usual('web', { max_age: '3600' })],
@@ -215,6 +229,28 @@ describe('a code for tokens', () => {
     const { short, long, same } = await bothWays(make)
     expect(same[0]).toEqual(same[1])
     expect(orderOf(short)).toBe(orderOf(long))
+  })
+
+  test('lives as short as the rule says, also where another version of the policies let somebody in', async () => {
+    const lives = async (make: () => Promise<Sent>) => {
+      const { short, long, same } = await bothWays(make)
+      expect(orderOf(short)).not.toBe(orderOf(long))
+      expect(same[0]).toEqual(same[1])
+      return same[0].life
+    }
+    expect(await lives(usual('limited'))).toBe(300)
+    const changed = (max: string) => async () => {
+      const fields = exchange(await begin('limited'))
+      writeFileSync(join(gateway.folder, 'policies/limits.yaml'), LIMITS.replace('5m', max))
+      await gateway.server.reload()
+      return { id: 'limited', fields }
+    }
+    // a minute is the shortest of the whole policy; then three of the programs are
+    expect(await lives(changed('1m'))).toBe(60)
+    expect(await lives(usual('limited'))).toBe(60)
+    const short = await send('Basic', await changed('4m')())
+    expect(JSON.parse(short.body).expires_in).toBe(180)
+    expect(await lives(usual('limited'))).toBe(240)
   })
 
   test.each(['Basic', 'basic'] as const)('a code that comes again ends what it gave (%s)', async (scheme) => {
@@ -260,6 +296,7 @@ describe('a code for tokens', () => {
 })
 
 describe("a machine's token", () => {
+  const asking = (scope: string): Fields => ({ grant_type: 'client_credentials', scope })
   const asks = (id: string, fields: Fields | string = { grant_type: 'client_credentials' }, more: Partial<Sent> = {}) =>
     bothWays(async () => ({ id, fields, ...more }))
 
@@ -272,11 +309,20 @@ describe("a machine's token", () => {
     expect((await receipts()) - before).toBe(2)
   })
 
+  test('whose rule has a word on tokens takes it too, and lives as short', async () => {
+    const { short, long, same } = await asks('limited-machine')
+    expect(same[0]).toEqual(same[1])
+    expect([same[0].life, same[0].others]).toMatchObject([180, { expires_in: 180 }])
+    expect(orderOf(short)).not.toBe(orderOf(long))
+  })
+
   test.each([
-    ['with a scope that is registered', 'scoped', { grant_type: 'client_credentials', scope: 'orders:read' }, 200],
-    ['with a scope that is not', 'scoped', { grant_type: 'client_credentials', scope: 'orders:write' }, 200],
-    ['with a scope for people', 'scoped', { grant_type: 'client_credentials', scope: 'openid' }, 200],
-    ['with an empty scope', 'scoped', { grant_type: 'client_credentials', scope: '' }, 200],
+    ['with scopes of which a rule cuts some', 'limited-machine', asking('orders:read orders:write'), 200],
+    ['with scopes of which a rule cuts all', 'limited-machine', asking('orders:write'), 400],
+    ['with a scope that is registered', 'scoped', asking('orders:read'), 200],
+    ['with a scope that is not', 'scoped', asking('orders:write'), 400],
+    ['with a scope for people', 'scoped', asking('openid'), 400],
+    ['with an empty scope', 'scoped', asking(''), 200],
     ['where policy refuses', 'closed', { grant_type: 'client_credentials' }, 400],
     ['of an app for people', 'web', { grant_type: 'client_credentials' }, 400],
     ['for a resource', 'machine', { grant_type: 'client_credentials', resource: 'https://api.example' }, 200],
@@ -302,12 +348,16 @@ describe("a machine's token", () => {
     })
     let short = 0
     await fc.assert(
-      fc.asyncProperty(mutation, fc.constantFrom('machine', 'scoped', 'closed'), async ({ at, cut, text }, id) => {
-        const fields = body.slice(0, at) + text + body.slice(at + cut)
-        const both = await asks(id, fields)
-        expect(both.same[0]).toEqual(both.same[1])
-        if (orderOf(both.short) !== orderOf(both.long)) short++
-      }),
+      fc.asyncProperty(
+        mutation,
+        fc.constantFrom('machine', 'scoped', 'closed', 'limited-machine'),
+        async ({ at, cut, text }, id) => {
+          const fields = body.slice(0, at) + text + body.slice(at + cut)
+          const both = await asks(id, fields)
+          expect(both.same[0]).toEqual(both.same[1])
+          if (orderOf(both.short) !== orderOf(both.long)) short++
+        },
+      ),
       { numRuns: 300 },
     )
     // among the mutations are some that change nothing

@@ -146,6 +146,15 @@ describe('policy test', () => {
     ])
   })
 
+  test('prints what came of tokens as well', async () => {
+    const program = { request: { kind: 'api' }, client: { id: 'x' } }
+    const rules = [{ name: 'r', allow: { scopes: ['a'], token: { max: '5m' } } }]
+    const tests = [{ name: 'wrong', given: program, expect: { scopes: ['b'], token: { max: '6m' } } }]
+    const { out } = await run({ 'p.yaml': { policy: 'p', rules, tests } }, 'test --policies DIR')
+    expect(out[1]).toBe('  expected {"scopes":["b"],"token":{"max":"6m"}}')
+    expect(out[2]).toContain('"scopes":["a"],"token":{"max":"5m"}')
+  })
+
   test('cannot run on bad files', async () => {
     const { code, err } = await run({ ...GOOD, 'x.yaml': 'nonsense' }, 'test --policies DIR')
     expect([code, err.length]).toEqual([2, 1])
@@ -195,6 +204,24 @@ describe('policy explain', () => {
         '  yes      user.groups [staff] ← [staff]',
       ].join('\n'),
     )
+  })
+
+  test('tells what the rule says of tokens', async () => {
+    const explained = async (allow: object) =>
+      (
+        await run(
+          { 'p.yaml': { policy: 'p', rules: [{ name: 'r', allow }] } },
+          'explain --policies DIR --policy p --facts FACTS',
+          {
+            request: { kind: 'api' },
+            client: { id: 'sync' },
+          },
+        )
+      ).out.join('\n')
+    const text = await explained({ scopes: ['orders:read', 'orders:write'], token: { max: '5m' } })
+    expect(text).toContain('  scopes     at most orders:read, orders:write\n  token      at most 5m\n')
+    expect(await explained({ scopes: [] })).toContain('  scopes     none of an API\n')
+    expect(await explained({})).not.toMatch(/scopes|token/)
   })
 
   test('tells what the person is told, and what is unknown', async () => {

@@ -72,6 +72,16 @@ test('a condition, a mode, an end of the day: as they are written', () => {
   ])
 })
 
+test('what a rule says about tokens', () => {
+  const of = (allow: object) => policy([rule('a', { allow })])
+  const before = { scopes: ['orders:read', 'orders:write'], token: { max: '10m' } }
+  expect(diff(of(before), of({ scopes: ['orders:read'], token: { max: '5m' } }))[0]!.details).toEqual([
+    { path: 'allow.scopes', before: ['orders:read', 'orders:write'], after: ['orders:read'] },
+    { path: 'allow.token.max', before: '10m', after: '5m' },
+  ])
+  expect(diff(of({}), of({ scopes: [] }))[0]!.details).toEqual([{ path: 'allow.scopes', after: [] }])
+})
+
 test('networks, strengths and whole policies, for they decide as well', () => {
   const p = policy([rule('a')])
   const sites = (text: string) => ({ ...p, 'n/n.yaml': 'networks: { stores: { file: s.csv } }\n', 'n/s.csv': text })

@@ -179,8 +179,38 @@ describe('a rule', () => {
     expect(ruleOf(`when: { ${name}: [x] }\nallow: {}`).map((line) => line.split(' ')[1])).toEqual(['unknown-condition'])
   })
 
-  test.each(['scopes: [a]', 'token: { max: 5m }'])('is refused with allow: %s, which nothing would enforce', (key) => {
-    expect(ruleOf(`allow: { ${key} }`).map((line) => line.split(' ')[1])).toEqual(['unknown-key'])
+  test.each([
+    "scopes: [orders:read, '!#$%&()*+,-./:;<=>?@[]^_`{|}~']",
+    'scopes: []',
+    'token: { max: 1s }',
+    'token: {}',
+  ])('may have allow: %s', (key) => {
+    expect(ruleOf(`allow: { ${key} }`)).toEqual([])
+  })
+
+  test.each([
+    ['scopes: orders:read', 'p.yaml:4:22 invalid'],
+    ['scopes: [orders:read orders:write]', 'p.yaml:4:23 invalid'],
+    ["scopes: ['']", 'p.yaml:4:23 invalid'],
+    ["scopes: ['a\\b']", 'p.yaml:4:23 invalid'],
+    ['scopes: [é]', 'p.yaml:4:23 invalid'],
+    ['scopes: [7]', 'p.yaml:4:23 invalid'],
+    ['scopes:', 'p.yaml:4:22 invalid'],
+    ['token: 15m', 'p.yaml:4:21 invalid'],
+    ['token: { min: 15m }', 'p.yaml:4:23 unknown-key'],
+    ['token: { max: 0s }', 'p.yaml:4:28 invalid'],
+    ['token: { max: 0d }', 'p.yaml:4:28 invalid'],
+    ['token: { max: -1m }', 'p.yaml:4:28 invalid'],
+    ['token: { max: 900 }', 'p.yaml:4:28 invalid'],
+    ['token: { max: 36526d }', 'p.yaml:4:28 invalid'],
+    ['scope: [orders:read]', 'p.yaml:4:14 unknown-key'],
+  ])('is refused with allow: { %s }', (key, problem) => {
+    expect(ruleOf(`allow: { ${key} }`)).toEqual([problem])
+  })
+
+  test('says what a token of no length would be', () => {
+    const { problems } = load({ 'p.yaml': { policy: 'p', rules: [{ name: 'r', allow: { token: { max: '0s' } } }] } })
+    expect(problems.map(({ message }) => message)).toEqual([expect.stringContaining('says `deny`')])
   })
 
   test('is refused with the name of the rule on audiences', () => {

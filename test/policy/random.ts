@@ -63,6 +63,8 @@ const allow = fc.record(
     within: duration,
     remember_device: fc.constantFrom('1h', '30d'),
     session: fc.record({ idle: duration, max: fc.constantFrom('1h', '12h') }, { requiredKeys: [] }),
+    scopes: fc.subarray(['orders:read', 'orders:write', 'stock:read']),
+    token: fc.record({ max: fc.constantFrom('10m', '1h', '12h') }),
   },
   { requiredKeys: [] },
 )

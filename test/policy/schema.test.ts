@@ -98,6 +98,8 @@ describe('editors are offered', () => {
     ['both allow and deny', { allow: {}, deny: {} }],
     ['neither', {}],
     ['a length of time that is none', { allow: { within: 'a day' } }],
+    ['a life of a token that is none', { allow: { token: { max: 'soon' } } }],
+    ['two scopes in one', { allow: { scopes: ['orders:read orders:write'] } }],
     ['an outcome of its own', { allow: {}, mode: 'off' }],
   ])('no rule with %s', (_, rest) => {
     expect(validate({ policy: 'p', rules: [{ name: 'r', ...rest }] })).toBe(false)

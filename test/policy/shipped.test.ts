@@ -119,13 +119,13 @@ describe('the shipped policies', () => {
 test('the examples of docs/policy.md are sound, and their tests pass', () => {
   const page = readFileSync(join(import.meta.dirname, '../../docs/policy.md'), 'utf8')
   const blocks = [...page.matchAll(/```yaml\n(.*?)```/gs)].map(([, text], i) => [`${i}.yaml`, text] as const)
-  expect(blocks.length).toBe(5)
+  expect(blocks.length).toBe(6)
   const [, csv] = /```csv\n(.*?)```/s.exec(page)!
   const files = { ...Object.fromEntries(blocks), 'networks/stores.csv': csv }
   const read = load(files)
   expect(read.problems).toEqual([])
   const tests = runPolicyTests(read.policies!)
-  expect(tests.length).toBe(6)
+  expect(tests.length).toBe(8)
   expect(tests.filter(({ ok }) => !ok).map(({ name, got }) => [name, got.outcome, got.rule])).toEqual([])
   expect(read.policies!.sites.at('192.0.2.1')).toMatchObject({ name: 'utrecht-1', country: 'NL' })
 })
@@ -137,7 +137,11 @@ test('docs/policy.md names every condition', () => {
 
 describe('tests in a policy', () => {
   const rules = [
-    { name: 'staff', when: { 'user.groups': ['staff'] }, allow: { strength: 'two-factors', within: '1h' } },
+    {
+      name: 'staff',
+      when: { 'user.groups': ['staff'] },
+      allow: { strength: 'two-factors', within: '1h', scopes: ['a', 'b', 'a'], token: { max: '5m' } },
+    },
   ]
   const run = (expected: object) =>
     runPolicyTests(
@@ -160,8 +164,19 @@ describe('tests in a policy', () => {
     [{ strength: 'any' }, false],
     [{ strength: ['two-factors'] }, true],
     [{ within: '2h' }, false],
+    [{ scopes: ['b', 'a'], token: { max: '5m' } }, true],
+    [{ scopes: ['a'] }, false],
+    [{ scopes: [] }, false],
+    [{ token: { max: '6m' } }, false],
   ])('expecting %j: %s', (expected, ok) => {
     expect(run(expected).ok).toBe(ok)
+  })
+
+  test('an empty list of scopes is not that of a rule without any', () => {
+    const tests = [{ name: 't', given: { user: { groups: ['staff'] } }, expect: { scopes: [] } }]
+    const of = (allow: object) => policiesOf([], { 'p.yaml': { policy: 'p', rules: [{ name: 'r', allow }], tests } })
+    expect(runPolicyTests(of({}))[0]!.ok).toBe(false)
+    expect(runPolicyTests(of({ scopes: [] }))[0]!.ok).toBe(true)
   })
 
   test('judge the policy they stand in and say where they stand', () => {

@@ -21,11 +21,13 @@ describe('the stricter of two', () => {
       remember: maybe(short),
       idle: maybe(short),
       max: maybe(short),
+      token: maybe(short),
+      scopes: maybe(fc.subarray(['a', 'b', 'c'])),
     })
-    .map(({ strengths, ...times }) => ({
+    .map(({ strengths, ...parts }) => ({
       strengths,
       ends: [],
-      ...Object.fromEntries(Object.entries(times).filter(([, time]) => time)),
+      ...Object.fromEntries(Object.entries(parts).filter(([, part]) => part)),
     }))
   const verdict: fc.Arbitrary<Verdict> = fc.oneof(
     { weight: 6, arbitrary: terms },
@@ -35,7 +37,9 @@ describe('the stricter of two', () => {
   const notWeaker = (a: Verdict, b: Verdict): boolean =>
     JSON.stringify(stricter(a, b), Object.keys(sorted(a))) === JSON.stringify(plain(a), Object.keys(sorted(a)))
   const sorted = (one: Verdict) =>
-    one === 'deny' ? {} : { ms: 0, text: 0, strengths: 0, within: 0, fresh: 0, remember: 0, idle: 0, max: 0 }
+    one === 'deny'
+      ? {}
+      : { ms: 0, text: 0, strengths: 0, within: 0, fresh: 0, remember: 0, idle: 0, max: 0, token: 0, scopes: 0 }
 
   test('is commutative, associative and the same with itself', () => {
     fc.assert(
@@ -96,7 +100,7 @@ const plainly = (verdict: Verdict) =>
 describe('the table of docs/policy.md', () => {
   test('has a row for every part', () => {
     const parts = table.map(([part]) => part).join(' ')
-    for (const part of ['deny', '`strength`', '`within`', '`session`', '`remember_device`'])
+    for (const part of ['deny', '`strength`', '`within`', '`session`', '`remember_device`', '`scopes`', '`token`'])
       expect(parts).toContain(part)
   })
 
@@ -114,8 +118,8 @@ describe('the table of docs/policy.md', () => {
         return { name, ...more, ...(written.allow || written.deny ? written : { allow: written }) }
       }
       const parts = (decision: Decision) => {
-        const { outcome, required, session, remember_device: remember } = decision
-        return { outcome, required, session, remember }
+        const { outcome, required, session, remember_device: remember, scopes, token } = decision
+        return { outcome, required, session, remember, scopes, token }
       }
       const facts: Facts = { ...given(['password', 5]), device: { kind: 'personal' } }
       const base = { 'b.yaml': { policy: 'b', baseline: true, rules: [rule('b', other!)] } }

@@ -33,6 +33,9 @@ export function decisionLines(decision: Explained): string[] {
         .join(', '),
   )
   row('remembers', decision.remember_device && `this device for ${decision.remember_device}`)
+  const { scopes, token } = decision
+  row('scopes', scopes && (scopes.length > 0 ? `at most ${scopes.join(', ')}` : 'none of an API'))
+  row('token', token && `at most ${token.max}`)
   for (const one of reported)
     row('reported', `${one.rule} (${one.line}) would ${one.matched === true ? '' : 'perhaps '}${one.outcome}`)
   return [

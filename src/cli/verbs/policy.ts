@@ -33,13 +33,15 @@ const test: Verb = {
 }
 
 function failure({ line, policy, name, expected, got }: TestReport): string[] {
-  const { outcome, rule, required, reported } = got
+  const { outcome, rule, required, scopes, token, reported } = got
   const { strength, within } = required ?? {}
   const seen = {
     outcome,
     rule,
     ...(strength && { strength }),
     ...(within && { within }),
+    ...(scopes && { scopes }),
+    ...(token && { token }),
     reported: reported.map((one) => one.rule),
   }
   return [

@@ -11,6 +11,9 @@ export const CLAIMS = Object.freeze({
   groups: ['groups'],
 })
 
+/** They say what an app may know of a person and whether it may stay, which is between the two of them: no API's. */
+export const SIGN_IN_SCOPES: ReadonlySet<string> = new Set(['offline_access', ...Object.keys(CLAIMS)])
+
 /** The engine hands the account on; the question about it need not read the person again. */
 export interface KnownAccount extends Account {
   readonly person: Person

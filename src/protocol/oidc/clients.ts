@@ -1,17 +1,15 @@
 /** Registered apps as the engine's clients. */
 import type { ClientMetadata, Provider } from 'oidc-provider'
 import type { App, Catalog } from '#catalog'
-import { CLAIMS } from './account.ts'
+import { SIGN_IN_SCOPES } from './account.ts'
 
 type Client = InstanceType<Provider['Client']>
-
-const ENGINE_SCOPES: ReadonlySet<string> = new Set(['offline_access', ...Object.keys(CLAIMS)])
 
 /** RFC 7591 metadata of an app; undefined when the app does not speak OpenID Connect. */
 export function clientMetadata(app: App): ClientMetadata | undefined {
   const { oidc } = app
   if (!oidc) return undefined
-  const known = oidc.scopes.filter((scope) => ENGINE_SCOPES.has(scope))
+  const known = oidc.scopes.filter((scope) => SIGN_IN_SCOPES.has(scope))
   const codeFlow = oidc.grantTypes.includes('authorization_code')
   return {
     client_id: app.id,

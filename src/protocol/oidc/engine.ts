@@ -16,6 +16,7 @@ import { rpInitiatedLogout } from './logout.ts'
 import type { createQuestioning, QuestionRooms } from './question.ts'
 import { EngineKey } from './signing-key.ts'
 import type { TokenJudge } from './token-judge.ts'
+import { beforeEachToken, keepLimits } from './token-limits.ts'
 
 export const ENGINE_COOKIES = Object.freeze({
   session: 'portico-engine',
@@ -133,7 +134,12 @@ export function createEngine(options: EngineOptions): Provider {
       const app = await catalog.apps.find(ctx.oidc.client!.clientId)
       return app && grantFor(ctx, app, options.consents)
     },
-    extraTokenClaims: (ctx, token) => options.judge.judge(ctx, token),
+    // the last thing that the engine asks before it writes a code down
+    async expiresWithSession(ctx, code) {
+      keepLimits(code, await questioning.ask(ctx), options.access.policies.current())
+      return !code.scopes.has('offline_access')
+    },
+    extraTokenClaims: async (_ctx, token) => options.judge.confirm(token),
     clientBasedCORS: (_ctx, origin, client) =>
       (client.redirectUris ?? []).some((uri) => URL.parse(uri)?.origin === origin),
     async renderError(ctx, out, error) {
@@ -177,6 +183,7 @@ export function createEngine(options: EngineOptions): Provider {
   // the server has put our own public address into the request (`open.ts`)
   engine.proxy = true
   useCatalogClients(engine, catalog)
+  beforeEachToken(engine, options.judge.judge)
   // without a listener koa writes the error, with whatever is in its message, to standard error
   engine.on('error' as never, (cause: unknown) => options.log.error('oidc-engine-error', {}, cause))
   engine.on('server_error', (_ctx, cause) => options.log.error('oidc-server-error', {}, cause))

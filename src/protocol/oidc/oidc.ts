@@ -8,7 +8,8 @@
  * - `adapter.ts`   its storage on our state contract; spending a code or token is one compare-and-swap
  * - `bridge.ts`    its browser session: a view of ours that exists only for the length of a request
  * - `question.ts`  its interaction policy: each authorization request is one question to `access/`
- * - `token-judge.ts` each token is one question      - `short-ways/` the usual token requests without the engine's detours
+ * - `token-judge.ts` each token is one question; `token-limits.ts` what rules say about its scopes and its life
+ * - `short-ways/`  the usual token requests without the engine's detours
  * - `clients.ts`   registered apps as the engine's clients    - `grants.ts`  consent, per person and app
  * - `account.ts`   claims about people                        - `logout.ts`  sign-out, back-channel through the outbox
  * - `device.ts`    the pages of the device flow              - `endings.ts` what ends with a session or a person

@@ -1,6 +1,6 @@
 /**
- * Who may have a token. Machines ask for themselves; people were judged when the code was issued, and are judged again at
- * each refresh.
+ * Who may have a token, and what it may be good for. Machines ask for themselves; people were judged when the code was
+ * issued, and are judged again at each refresh.
  */
 import type { IncomingMessage } from 'node:http'
 import { errors, type KoaContextWithOIDC } from 'oidc-provider'
@@ -9,7 +9,9 @@ import type { App, Catalog } from '#catalog'
 import type { Clock } from '#core/clock'
 import type { People } from '#directory'
 import { requestContext } from '#http'
+import type { TokenLimits } from '#policy'
 import type { Devices, Sessions } from '#sessions'
+import { applyLimits, limitsOfCode, registeredScopes, type Token } from './token-limits.ts'
 
 export interface TokenJudgeRooms {
   readonly access: Access
@@ -28,18 +30,19 @@ type Source = { readonly acr?: string | undefined; readonly authTime?: number | 
 export interface TokenJudge {
   /** One question for a request, however often it is looked at. */
   machine(request: IncomingMessage, app: App | undefined, client: { id: string; method: string }): Promise<Verdict>
-  /** Notes that a token made outside of the engine's own requests has been judged; of a person's, what it comes from. */
-  allowed(token: object, source?: Source): void
+  /** What rules say about the token of that code; somebody was let in when it was issued. */
+  ofCode(app: App, code: object): TokenLimits
+  /** Makes the token what the limits say, and notes that it has been judged; of a person's, what it comes from. */
+  allowed(token: Token, limits: TokenLimits, source?: Source): void
   /**
    * Whether this refresh may be. To be asked before the engine spends the refresh token: a refusal leaves it as it was, so
    * that it is no reuse to come back with it once the person has proved again what they are asked for.
    */
   refresh(ctx: KoaContextWithOIDC): Promise<void>
-  /**
-   * The engine's question before each token; throws the protocol's refusal, and answers what the token tells.
-   * INVARIANT: no token without an answer.
-   */
-  judge(ctx: KoaContextWithOIDC | undefined, token: { readonly kind: string }): Promise<Assurance | undefined>
+  /** Before each token, unless it is judged already; throws the protocol's refusal. */
+  judge(ctx: KoaContextWithOIDC | undefined, token: Token): Promise<void>
+  /** The engine's own question before it hands a token out: what the token tells. INVARIANT: no token without an answer. */
+  confirm(token: object): Assurance | undefined
 }
 
 /** RFC 6749 §5.2, with a sentence for the app that says nothing of the rule. */
@@ -48,8 +51,8 @@ const refused = (sentence: string) => new errors.CustomOIDCProviderError('invali
 export function createTokenJudge(rooms: TokenJudgeRooms): TokenJudge {
   const { access, catalog, clock, people, sessions, devices } = rooms
   const verdicts = new WeakMap<IncomingMessage, Verdict>()
-  const judged = new WeakMap<object, Source>()
-  const refreshes = new WeakSet<IncomingMessage>()
+  const judged = new WeakMap<object, Source | undefined>()
+  const refreshes = new WeakMap<IncomingMessage, TokenLimits>()
 
   async function machine(
     request: IncomingMessage,
@@ -65,11 +68,12 @@ export function createTokenJudge(rooms: TokenJudgeRooms): TokenJudge {
     return verdict
   }
 
-  async function judgeMachine(ctx: KoaContextWithOIDC, app: App | undefined): Promise<void> {
+  async function judgeMachine(ctx: KoaContextWithOIDC, app: App | undefined): Promise<TokenLimits> {
     const { clientId: id, tokenEndpointAuthMethod } = ctx.oidc.client!
     const verdict = await machine(ctx.req, app, { id, method: String(tokenEndpointAuthMethod) })
     if (verdict.outcome !== 'allow')
       throw new errors.AccessDenied(undefined, `refused by policy, reference ${verdict.reference}`)
+    return verdict.decision
   }
 
   async function refresh(ctx: KoaContextWithOIDC): Promise<void> {
@@ -91,27 +95,50 @@ export function createTokenJudge(rooms: TokenJudgeRooms): TokenJudge {
       if (!session || outcome === 'challenge') throw refused('the person has to sign in to this app again')
       if (outcome !== 'allow') throw refused('this person may not use this app now')
     }
-    refreshes.add(ctx.req)
+    // without a session nobody can tell which rule would decide
+    const limits = expiresWithSession ? decision : access.policies.current().tokenLimitsOf(app?.policy)
+    refreshes.set(ctx.req, limits ?? {})
+  }
+
+  const ofCode = (app: App | undefined, code: object) => limitsOfCode(code, app, access.policies.current())
+
+  async function limitsOf(ctx: KoaContextWithOIDC, token: Token): Promise<TokenLimits> {
+    const app = await catalog.apps.find(ctx.oidc.client!.clientId)
+    if (token.kind === 'ClientCredentials') {
+      const limits = await judgeMachine(ctx, app)
+      const asked = ctx.oidc.body?.['scope']
+      if (asked) token.scope = registeredScopes(String(asked), app)
+      return limits
+    }
+    const { RefreshToken, AuthorizationCode, DeviceCode } = ctx.oidc.entities
+    const code = AuthorizationCode ?? DeviceCode
+    const limits = RefreshToken ? refreshes.get(ctx.req) : code && ofCode(app, code)
+    if (!limits) throw new Error('a token for something that nobody has judged')
+    return limits
+  }
+
+  function allowed(token: Token, limits: TokenLimits, source?: Source): void {
+    applyLimits(token, limits)
+    judged.set(token, source)
   }
 
   return {
     machine,
     refresh,
-    allowed: (token, source = {}) => void judged.set(token, source),
+    ofCode,
+    allowed,
 
     async judge(ctx, token) {
-      if (!ctx) {
-        const source = judged.get(token)
-        if (!source) throw new Error('a token that nobody has judged')
-        return assuranceOf(source)
-      }
-      if (token.kind === 'ClientCredentials') {
-        await judgeMachine(ctx, await catalog.apps.find(ctx.oidc.client!.clientId))
-        return undefined
-      }
+      if (!ctx || judged.has(token)) return
+      const limits = await limitsOf(ctx, token)
       const { RefreshToken, AuthorizationCode, DeviceCode } = ctx.oidc.entities
-      if (RefreshToken && !refreshes.has(ctx.req)) throw new Error('a refresh that nobody has judged')
-      return assuranceOf(RefreshToken ?? AuthorizationCode ?? DeviceCode ?? {})
+      allowed(token, limits, RefreshToken ?? AuthorizationCode ?? DeviceCode)
+    },
+
+    confirm(token) {
+      if (!judged.has(token)) throw new Error('a token that nobody has judged')
+      const source = judged.get(token)
+      return source && assuranceOf(source)
     },
   }
 }

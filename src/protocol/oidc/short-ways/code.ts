@@ -46,7 +46,7 @@ export const code: Way = {
         ...{ accountId, client, expiresWithSession, grantId, gty: 'authorization_code', sessionUid, sid },
       } as ConstructorParameters<typeof engine.AccessToken>[0])
       token.scope = grant.getOIDCScopeFiltered(new Set(code.scope!.split(' ')))
-      judge.allowed(token, code)
+      judge.allowed(token, judge.ofCode(app, code), code)
       const claims = idTokenClaims(code, { iss: issuer, aud: client.clientId, now: clock.now() })
       // both are waited for from the start: one that fails while nobody listens would end the process
       const [accessToken, idToken] = await Promise.all([token.save(), sign(signer, claims)])

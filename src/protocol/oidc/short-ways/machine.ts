@@ -10,7 +10,7 @@ export const machine: Way = {
       const verdict = await judge.machine(request, app, { id: app.id, method: String(method) })
       if (verdict.outcome !== 'allow') return undefined
       const token = new ClientCredentials({ client } as ConstructorParameters<typeof ClientCredentials>[0])
-      judge.allowed(token)
+      judge.allowed(token, verdict.decision)
       return { access_token: await token.save(), expires_in: token.expiration, token_type: token.tokenType }
     },
 }

@@ -1,0 +1,90 @@
+/**
+ * What rules say about tokens (`allow.scopes`, `allow.token.max`), brought to every access token.
+ *
+ * A machine's token has what the decision about the machine said; that of a refresh, what the decision about the refresh
+ * said. Between somebody's sign-in and the exchange of the code lies no further decision, so the code keeps what that one
+ * said.
+ */
+import Provider, { errors, type KoaContextWithOIDC } from 'oidc-provider'
+import type { App } from '#catalog'
+import { parseDuration } from '#core/duration'
+import type { Policies, TokenLimits } from '#policy'
+import { SIGN_IN_SCOPES } from './account.ts'
+import { LIFETIMES } from './lifetimes.ts'
+import type { Asked } from './question.ts'
+
+/** What becomes an access token: of a person, or of a machine. */
+export type Token = InstanceType<Provider['AccessToken'] | Provider['ClientCredentials']>
+
+interface Kept extends TokenLimits {
+  /** Which policy, in which version, said so. */
+  readonly by: string
+}
+interface Code {
+  limits?: Kept
+}
+
+const NONE: ReadonlySet<string> = new Set()
+
+const byline = (policy: string | undefined, version: string): string => `${policy} ${version}`
+
+/** To be called before the engine writes the code down. Where no rule says anything about tokens nothing is kept. */
+export function keepLimits(code: object, { question, verdict }: Asked, policies: Policies): void {
+  const policy = question.app?.policy
+  if (!policies.tokenLimitsOf(policy)) return
+  const { scopes, token, versions } = verdict.decision
+  const kept = { by: byline(policy, versions.policies), ...(scopes && { scopes }), ...(token && { token }) }
+  Object.assign(code, { limits: kept } satisfies Code)
+}
+
+/**
+ * For the token of a code. INVARIANT: never weaker than the policies in force. Where others decided, since some were
+ * published in between, nobody asks the person again: the strictest of those in force holds.
+ */
+export function limitsOfCode(code: object, app: App | undefined, policies: Policies): TokenLimits {
+  const { limits: kept } = code as Code
+  if (kept?.by === byline(app?.policy, policies.version)) return kept
+  return policies.tokenLimitsOf(app?.policy) ?? {}
+}
+
+/** Throws where a token should have scopes and none is left (RFC 6749 §5.2). */
+export function applyLimits(token: Token, { scopes, token: life }: TokenLimits): void {
+  // `max` shortens, and never lengthens
+  if (life) Object.assign(token, { expiresIn: Math.min(LIFETIMES[token.kind], parseDuration(life.max)! / 1000) })
+  if (!scopes || !token.scope) return
+  const spared = token.kind === 'AccessToken' ? SIGN_IN_SCOPES : NONE
+  token.scope = cut(token.scope, (scope) => spared.has(scope) || scopes.includes(scope))
+}
+
+/**
+ * What a program gets of the scopes that it asks for, before any rule: those that it is registered with. The engine, which
+ * knows none of an API, has dropped them from the token by then, and left those of a sign-in.
+ */
+export const registeredScopes = (asked: string, app: App | undefined): string =>
+  cut(asked, (scope) => app?.oidc?.scopes.includes(scope) ?? false)
+
+/** RFC 6749 §3.3: case-sensitive, in any order; what is left is told in the answer. */
+function cut(scope: string, may: (scope: string) => boolean): string {
+  const left = [...new Set(scope.split(' '))].filter(may)
+  if (left.length === 0) throw new errors.InvalidScope('none of the requested scopes is allowed', scope)
+  return left.join(' ')
+}
+
+/**
+ * Has `before` called for each token, before the engine works out anything of it; its own question
+ * (`extraTokenClaims`) comes when scopes and times have been written down already. And lets codes keep what they are told.
+ */
+export function beforeEachToken(
+  engine: Provider,
+  before: (ctx: KoaContextWithOIDC | undefined, token: Token) => Promise<void>,
+): void {
+  for (const { prototype } of [engine.AccessToken, engine.ClientCredentials]) {
+    const { save } = prototype
+    prototype.save = async function (this: Token) {
+      await before(Provider.ctx, this)
+      return save.call(this)
+    }
+  }
+  for (const Code of [engine.AuthorizationCode, engine.DeviceCode])
+    Object.defineProperty(Code, 'IN_PAYLOAD', { value: [...Code.IN_PAYLOAD, 'limits' satisfies keyof Code] })
+}
