@@ -72,6 +72,7 @@ export function samples(messages: Messages, hostile?: string): Record<string, Vi
   const who = { username: t('sam.jansen'), notYou: t('/signin/abc?somebody-else') }
   const options = hostile ? { challenge: hostile } : REQUEST_OPTIONS
   const creation = hostile ? { challenge: hostile } : CREATION_OPTIONS
+  const back = { href: t('/signin/abc?back'), name: t(messages.common.back) }
   const link = { href: t('https://crm.kestrel.example/'), name: t(messages.common.toApps) }
   const reasons = [
     t(reasonSentence(messages, 'denied-by-rule', { rule: 'closed outside stores' })),
@@ -181,7 +182,7 @@ export function samples(messages: Messages, hostile?: string): Record<string, Vi
         reference: t('7K4Q-92MD'),
         why: t('/why/7K4Q-92MD'),
         enrol: t('/account'),
-        back: link,
+        back,
         apps: t('/'),
         otherPerson: t('/signin/abc?somebody-else'),
       },
@@ -194,7 +195,7 @@ export function samples(messages: Messages, hostile?: string): Record<string, Vi
         app,
         reference: t('7K4Q-92MD'),
         why: t('/why/7K4Q-92MD'),
-        back: link,
+        back,
         apps: t('/'),
         otherPerson: t('/signin/abc?somebody-else'),
       },
