@@ -287,7 +287,7 @@ describe('policy explain', () => {
   })
 
   test('shows a receipt, and decides its facts again', async () => {
-    const facts = { ...inStore, app: { policy: 'p' } }
+    const facts = { ...inStore, user: { ...inStore.user, username: 'sam' }, app: { id: 'tills', policy: 'p' } }
     const receipt = {
       reference: '7K4Q-92MD',
       at: nine,
@@ -312,10 +312,11 @@ describe('policy explain', () => {
       })
     const { code, out } = await explain('7K4Q-92MD')
     expect(code).toBe(0)
-    expect(out[0]).toBe('7K4Q-92MD  2026-11-23T09:00:00.000Z  deny  p › gone')
+    expect(out[0]).toBe('7K4Q-92MD  2026-11-23T09:00:00.000Z  deny  p › gone  by sam  to tills')
     expect(out[1]).toContain('not those in force now')
     expect(out[3]).toContain('CHALLENGE  p › staff')
     expect(await explain('0000-0000')).toEqual({ code: 2, out: [], err: ['there is no receipt with this reference'] })
+    expect((await explain('E-7YVH-QHDJ')).err[0]).toContain('look for it in the log')
   })
 })
 

@@ -13,7 +13,7 @@ export const BY = 'cli'
 /** By user name, else by id. Throws `person-unknown`. */
 export async function personOf(named: string, { people }: House): Promise<Person> {
   const person = (await people.byId(named)) ?? (await people.find(named))
-  if (!person) throw new Refusal('person-unknown', 'nobody has this user name or id')
+  if (!person) throw new Refusal('person-unknown', `nobody has the user name or id \`${named}\``)
   return person
 }
 

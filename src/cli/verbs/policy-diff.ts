@@ -8,7 +8,7 @@ export const policyDiffVerb: Verb = {
   words: ['policy', 'diff'],
   usage: 'policy diff [A [B]]',
   summary:
-    'what is different, rule by rule; A and B are folders or published versions: what is in force, and the folder',
+    'what is different, rule by rule, from A to B: folders, published versions or `current`; else from what is in force to the folder',
   async run(args, context) {
     if (args.positional.length > 2) {
       context.err('policy diff takes two folders or versions')

@@ -26,6 +26,8 @@ export interface StoredDecision {
 
 export type FindReceipt = (house: House, reference: string) => Promise<StoredDecision | undefined>
 
+const LOGGED =
+  'a reference that begins with E- is of an error page and has no receipt: look for it in the log, as `request`'
 const PLACES = ['user', 'app', 'ip', 'device', 'at'] as const
 const OUTCOMES = ['allow', 'deny', 'challenge']
 
@@ -47,7 +49,7 @@ export function explainVerb(
       const reference = args.flag('receipt')
       const receipt = reference === undefined ? undefined : await findReceipt(await context.open(), reference)
       if (reference !== undefined && !receipt) {
-        context.err('there is no receipt with this reference')
+        context.err(/^e-/i.test(reference) ? LOGGED : 'there is no receipt with this reference')
         return 2
       }
       const policies = await policiesFor(args, context, receipt, readPolicies)
@@ -193,5 +195,9 @@ function storedLines(receipt: StoredDecision, now: Decision): string[] {
   return [decidedLine(receipt), `decided by ${version}; decided again:`, '']
 }
 
-const decidedLine = ({ reference, at, outcome, policy, rule }: StoredDecision): string =>
-  `${reference}  ${new Date(at).toISOString()}  ${outcome}  ${policy ?? 'no policy'} › ${rule ?? 'no rule'}`
+const decidedLine = ({ reference, at, outcome, policy, rule, facts }: StoredDecision): string =>
+  [
+    `${reference}  ${new Date(at).toISOString()}  ${outcome}  ${policy ?? 'no policy'} › ${rule ?? 'no rule'}`,
+    ...(facts?.user?.username ? [`  by ${facts.user.username}`] : []),
+    ...(facts?.app?.id ? [`  to ${facts.app.id}`] : []),
+  ].join('')

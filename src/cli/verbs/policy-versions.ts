@@ -77,7 +77,7 @@ const publishVerb: Verb = {
 const rollbackVerb: Verb = {
   words: ['policy', 'rollback'],
   usage: 'policy rollback [VERSION] [--author NAME] [--message TEXT]',
-  summary: 'put an earlier version in force again: the one before, or by number or version',
+  summary: 'put an earlier version in force again, by number or version; else the publication before the last',
   options: ['author', 'message'],
   async run(args, context) {
     const about = signed(args, context)
