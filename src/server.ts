@@ -204,7 +204,12 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     claimUrl: made.url,
     claimTooLate: made.tooLate,
     async reload() {
-      await policies.reload()
+      try {
+        await policies.reload()
+      } catch (cause) {
+        // SIGHUP while the database cannot be read must not be what ends the process
+        log.error('policies-reload-failed', {}, cause)
+      }
     },
     tick,
     async close() {

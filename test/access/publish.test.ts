@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { sql } from 'kysely'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import {
   accessMigrations,
   openLivePolicies,
@@ -343,6 +343,40 @@ describe('a running process', () => {
     await until(() =>
       [one, two].every((live) => live.publication() === 3 && live.current().names.includes('from-folder')),
     )
+  })
+
+  test('takes a folder that has settled, for half of a file can be good policies as well', async () => {
+    const live = await start()
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
+    try {
+      live.follow()
+      const look = async () => {
+        vi.advanceTimersByTime(500)
+        for (let turn = 0; turn < 50; turn++) await new Promise((resolve) => setImmediate(resolve))
+        return live.current().names
+      }
+      const before = live.current().names
+      // as a slow copy leaves it from one look to the next: each half is sound
+      for (const written of [
+        'policy: x\nrules:\n  - { name: a, allow: {} }\n',
+        'policy: x\nrules:\n  - { name: a, allow: {} }\n  - { name: b, ',
+      ]) {
+        write({ ...GOOD, 'x.yaml': written })
+        expect(await look()).toEqual(before)
+      }
+      write({ ...GOOD, 'x.yaml': 'policy: x\nrules:\n  - { name: a, allow: {} }\n  - { name: b, deny: {} }\n' })
+      expect(await look()).toEqual(before)
+      expect(await look()).toEqual([...before, 'x'])
+      // gone for one look, as where a deployment puts another in its place, is not even a problem
+      rmSync(join(folder, 'policies'), { recursive: true })
+      await look()
+      write(GOOD)
+      await look()
+      expect(await look()).toEqual(before)
+      expect(await rooms.audit.search({ event: 'policies-refused' })).toEqual([])
+    } finally {
+      vi.useRealTimers()
+    }
   })
 
   describe('that follows the folder', () => {
