@@ -71,7 +71,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     history,
   } = house
   try {
-    const rooms = { people, factors, apps: catalog.apps, clock, breakGlass: settings.break_glass }
+    const rooms = { people, factors, apps: catalog.apps, devices, clock, breakGlass: settings.break_glass }
     policies = await openLivePolicies({ folder: policyFolder, log, versions, audit, rooms })
   } catch (error) {
     await storage.close()
