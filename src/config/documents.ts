@@ -89,9 +89,10 @@ export function readYaml<T>(file: string, text: string, schema: z.ZodType<T>): Y
       message: first.charAt(0).toLowerCase() + first.slice(1),
     })
   }
-  if (problems.length === 0)
-    for (const { offset, ...what } of wrongNodes(document).slice(0, MOST_LISTED))
-      problems.push({ file, ...at(offset), ...what })
+  const { wrong, hidden: all } = problems.length === 0 ? wrongNodes(document) : { wrong: [], hidden: [] }
+  // whoever takes anything looks at it later
+  const hidden = schema.type === 'unknown' ? [] : all
+  for (const { offset, ...what } of wrong.slice(0, MOST_LISTED)) problems.push({ file, ...at(offset), ...what })
   let value: unknown
   if (problems.length === 0) {
     try {
@@ -102,16 +103,26 @@ export function readYaml<T>(file: string, text: string, schema: z.ZodType<T>): Y
   }
   if (problems.length > 0) return { problems, position, problem }
   const result = schema.safeParse(value ?? {}, { reportInput: true, error: tellKnownKeys })
-  if (result.success) return { value: result.data, problems, position, problem }
-  for (const issue of flatten(result.error.issues).slice(0, MOST_LISTED))
+  if (result.success && hidden.length === 0) return { value: result.data, problems, position, problem }
+  for (const issue of flatten(result.error?.issues ?? []).slice(0, MOST_LISTED))
     problems.push(...describe(issue, problem, file, position))
+  const told = new Set(problems.map(({ line, column }) => `${line}:${column}`))
+  for (const place of hidden.slice(0, MOST_LISTED).map(at))
+    if (!told.has(`${place.line}:${place.column}`))
+      problems.push({ file, ...place, code: 'unknown-key', message: 'there is no key `__proto__`' })
   problems.sort((a, b) => a.line - b.line || a.column - b.column)
   return { problems: problems.slice(0, MOST_LISTED), position, problem }
 }
 
+interface WrongNodes {
+  readonly wrong: { offset: number; code: string; message: string }[]
+  /** Offsets of keys that schemas may pass over. */
+  readonly hidden: number[]
+}
+
 /** What the syntax allows and a file of ours never needs. */
-function wrongNodes(document: Document): { offset: number; code: string; message: string }[] {
-  const wrong: { offset: number; code: string; message: string }[] = []
+function wrongNodes(document: Document): WrongNodes {
+  const { wrong, hidden }: WrongNodes = { wrong: [], hidden: [] }
   const add = (node: unknown, code: string, message: string) =>
     wrong.push({ offset: (node as Node | null)?.range?.[0] ?? 0, code, message })
   let aliases = 0
@@ -134,8 +145,8 @@ function wrongNodes(document: Document): { offset: number; code: string; message
       const seen = new Set<string>()
       for (const { key } of items) {
         if (!isScalar(key)) continue
-        // ATTACK: schemas pass over it, so that what stands there would be there for some and not for others
-        if (key.value === '__proto__') add(key, 'yaml-invalid', 'a key may not be `__proto__`')
+        // ATTACK: in a list of names no schema sees it, so that it would be there for some and not for others
+        if (key.value === '__proto__') hidden.push(key.range?.[0] ?? 0)
         if (seen.has(String(key.value))) add(key, 'yaml-invalid', 'map keys must be unique')
         seen.add(String(key.value))
       }
@@ -150,7 +161,7 @@ function wrongNodes(document: Document): { offset: number; code: string; message
   })
   if (deepest > DEEPEST) add(undefined, 'yaml-deep', 'document is nested too deeply')
   if (aliases > MOST_ALIASES) add(undefined, 'yaml-aliases', 'document uses too many aliases')
-  return wrong
+  return { wrong, hidden }
 }
 
 type Issue = z.core.$ZodIssue

@@ -160,7 +160,7 @@ describe('a key named `__proto__`', () => {
     ['a strength', 'strengths:\n  __proto__: [[password]]\n', 'allow: { strength: __proto__ }'],
   ])('is none of %s, also where a rule names it', (_what, other, rule) => {
     const files = { 'o.yaml': other, 'p.yaml': `policy: p\nrules:\n  - { name: r, ${rule} }\n` }
-    expect(problemsOf(files)).toContainEqual(expect.stringMatching(/^o\.yaml:2:3 yaml-invalid$/))
+    expect(problemsOf(files)).toContainEqual(expect.stringMatching(/^o\.yaml:2:3 unknown-key$/))
   })
 
   test('is refused where a sentence or an attribute would be passed over', () => {
@@ -172,7 +172,7 @@ describe('a key named `__proto__`', () => {
       ],
     ])
       expect(problemsOf({ 'p.yaml': `policy: p\nrules: [{ name: r, ${rest}\n` })).toEqual([
-        `p.yaml:${place} yaml-invalid`,
+        `p.yaml:${place} unknown-key`,
       ])
   })
 })

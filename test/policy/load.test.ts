@@ -173,6 +173,7 @@ describe('a rule', () => {
     'upstream',
     'user.attribute.',
     'user',
+    '__proto__',
     'toString',
   ])('is refused with the condition %s, which does not exist here', (name) => {
     expect(ruleOf(`when: { ${name}: [x] }\nallow: {}`).map((line) => line.split(' ')[1])).toEqual(['unknown-condition'])
