@@ -36,7 +36,7 @@ export async function policiesInForce(context: Context): Promise<Policies | unde
 
 /** A folder, or a publication by number, version or `current`. Undefined after saying what is wrong with it. */
 export async function filesNamed(named: string, context: Context): Promise<PolicyFiles | undefined> {
-  if (isFolder(named)) {
+  if (statSync(named, { throwIfNoEntry: false })?.isDirectory()) {
     const { files, problems } = loadPolicies(named)
     for (const problem of problems) context.err(formatProblem(problem))
     return problems.length > 0 ? undefined : files
@@ -49,13 +49,4 @@ export async function filesNamed(named: string, context: Context): Promise<Polic
     return undefined
   }
   return { ...files, label: `${publication.number}:${files.label}` }
-}
-
-/** A name that can be none of a folder (too long, a link to itself) is that of a version, or wrong. */
-function isFolder(named: string): boolean {
-  try {
-    return statSync(named).isDirectory()
-  } catch {
-    return false
-  }
 }
