@@ -71,7 +71,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     history,
   } = house
   try {
-    const rooms = { people, factors, apps: catalog.apps, clock, breakGlass: settings.break_glass }
+    const rooms = { people, factors, apps: catalog.apps, devices, clock, breakGlass: settings.break_glass }
     policies = await openLivePolicies({ folder: policyFolder, log, versions, audit, rooms })
   } catch (error) {
     await storage.close()
@@ -204,7 +204,12 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     claimUrl: made.url,
     claimTooLate: made.tooLate,
     async reload() {
-      await policies.reload()
+      try {
+        await policies.reload()
+      } catch (cause) {
+        // SIGHUP while the database cannot be read must not be what ends the process
+        log.error('policies-reload-failed', {}, cause)
+      }
     },
     tick,
     async close() {

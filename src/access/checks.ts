@@ -3,15 +3,17 @@ import { setImmediate as others } from 'node:timers/promises'
 import type { Apps } from '#catalog'
 import type { Problem } from '#config'
 import type { Clock } from '#core/clock'
-import { ADMINISTRATORS, type People } from '#directory'
+import { ADMINISTRATORS, type People, type Person } from '#directory'
 import type { Factors } from '#factors'
 import { CONSOLE_POLICY, findPolicyErrors, type Policies, runPolicyTests } from '#policy'
-import { type Candidate, canReachConsole } from './console-reach.ts'
+import type { Devices } from '#sessions'
+import { type Candidate, canReachConsole, type Reaching, reachingUnder } from './console-reach.ts'
 
 export interface CheckRooms {
   readonly people: Pick<People, 'find' | 'list'>
   readonly factors: Pick<Factors, 'enrolled'>
   readonly apps: Pick<Apps, 'list'>
+  readonly devices: Pick<Devices, 'ofPerson'> & { readonly enrolled: Pick<Devices['enrolled'], 'list'> }
   readonly clock: Clock
   /** User names of people who must be able to reach the console, with what they have enrolled. */
   readonly breakGlass: readonly string[]
@@ -65,9 +67,9 @@ async function lockedOutAdministrators(policies: Policies, rooms: CheckRooms, cl
   const everyone = await rooms.people.list({ group: ADMINISTRATORS, disabled: false, limit: MOST_ADMINISTRATORS })
   if (everyone.length === 0) return []
   const now = rooms.clock.now()
+  const how = await howFor(policies, rooms, true)
   for (const person of everyone) {
-    const candidate: Candidate = { person, enrolled: await rooms.factors.enrolled(person.id) }
-    if (canReachConsole(policies, candidate, now, { mayEnrol: true })) return []
+    if (canReachConsole(policies, await candidateOf(person, rooms), now, how)) return []
     // a running server asks this as well, and has other things to do
     await others()
   }
@@ -77,17 +79,29 @@ async function lockedOutAdministrators(policies: Policies, rooms: CheckRooms, cl
 
 async function lockedOutBreakGlass(policies: Policies, rooms: CheckRooms, closed: boolean): Promise<Problem[]> {
   const problems: Problem[] = []
+  if (rooms.breakGlass.length === 0) return problems
+  const how = await howFor(policies, rooms, false)
   for (const username of rooms.breakGlass) {
     const person = await rooms.people.find(username)
     if (person && closed) continue
-    const enrolled = person ? await rooms.factors.enrolled(person.id) : []
-    const reaches = person && canReachConsole(policies, { person, enrolled }, rooms.clock.now(), { mayEnrol: false })
-    if (reaches) continue
+    if (person && canReachConsole(policies, await candidateOf(person, rooms), rooms.clock.now(), how)) continue
     const why = person ? 'could not reach the console with what they have enrolled' : 'is nobody here'
     problems.push(problem(placeOf(policies), 'break-glass-locked-out', `\`${username}\` of \`break_glass\` ${why}`))
   }
   return problems
 }
+
+async function candidateOf(person: Person, { factors, devices }: CheckRooms): Promise<Candidate> {
+  const known = (await devices.ofPerson(person.id)).length > 0
+  return { person, enrolled: await factors.enrolled(person.id), known }
+}
+
+/** Devices are thousands, so they are looked at where some rule does. */
+const howFor = async (policies: Policies, { devices }: CheckRooms, mayEnrol: boolean): Promise<Reaching> =>
+  reachingUnder(policies, {
+    mayEnrol,
+    devices: policies.needs.has('enrolment') ? await devices.enrolled.list() : [],
+  })
 
 /** Where the policy about the console stands, or the first one where there is none. */
 const placeOf = (policies: Policies): string => (policies.find(CONSOLE_POLICY) ?? policies.list[0]!).line

@@ -46,6 +46,8 @@ export async function openLivePolicies(options: LiveOptions): Promise<LivePolici
   /** The newest publication that was looked at, good or bad. */
   let looked = 0
   let failing = false
+  /** How the folder was when it was looked at last. */
+  let seen = ''
   let timer: NodeJS.Timeout | undefined
 
   async function read(head: number): Promise<Read> {
@@ -79,7 +81,10 @@ export async function openLivePolicies(options: LiveOptions): Promise<LivePolici
   async function look(): Promise<void> {
     try {
       const head = (await versions?.head()) ?? 0
-      if (head > 0 ? head !== looked : stampOf(folder) !== stamp) await reload()
+      const quiet = seen
+      if (head === 0) seen = stampOf(folder)
+      // half of a file can be good policies as well, so files are left to settle
+      if (head > 0 ? head !== looked : seen !== stamp && seen === quiet) await reload()
       failing = false
     } catch (cause) {
       if (!failing) log.error('policies-reload-failed', {}, cause)

@@ -33,7 +33,12 @@ const MOST_ALIASES = 100
 const DEEPEST = 200
 const MOST_LISTED = 200
 
-export const formatProblem = (p: Problem): string => `${p.file}:${p.line}:${p.column} ${p.code} ${p.message}`
+/** ATTACK: what stands in a file that somebody else wrote must not make two lines of one, nor speak to the terminal. */
+export const formatProblem = (p: Problem): string =>
+  `${p.file}:${p.line}:${p.column} ${p.code} ${p.message}`.replace(
+    /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/gu,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  )
 
 /**
  * Reads one YAML document. Never throws: what is wrong is in `problems`.
@@ -57,7 +62,14 @@ export function readYaml<T>(file: string, text: string, schema: z.ZodType<T>): Y
     }
     return { problems: [problem], position: () => ({ line: 1, column: 1 }), problem: () => problem }
   }
-  const document = parseDocument(text, { lineCounter: lines, uniqueKeys: false, strict: true, schema: 'core' })
+  const document = parseDocument(text, {
+    lineCounter: lines,
+    uniqueKeys: false,
+    strict: true,
+    schema: 'core',
+    // ATTACK: `!!omap` and its like make objects whose keys no schema sees, so that `allow` would ask for nothing
+    resolveKnownTags: false,
+  })
   const position = (path: Path, where: 'key' | 'value' = 'value') => {
     const range = rangeOf(document.contents, path, where)
     return range === undefined ? { line: 1, column: 1 } : at(range)
@@ -65,7 +77,7 @@ export function readYaml<T>(file: string, text: string, schema: z.ZodType<T>): Y
   const problem = (path: Path, code: string, message: string): Problem => ({ file, ...position(path), code, message })
   const tooDeep = document.errors.some((issue) => /call stack/i.test(issue.message))
   if (tooDeep) problems.push({ file, line: 1, column: 1, code: 'yaml-deep', message: 'document is nested too deeply' })
-  for (const issue of tooDeep ? [] : [...document.errors, ...document.warnings]) {
+  for (const issue of tooDeep ? [] : [...document.errors, ...document.warnings].slice(0, MOST_LISTED)) {
     const first =
       issue.code === 'MULTIPLE_DOCS'
         ? 'a second document begins here; a file holds one'
@@ -77,8 +89,10 @@ export function readYaml<T>(file: string, text: string, schema: z.ZodType<T>): Y
       message: first.charAt(0).toLowerCase() + first.slice(1),
     })
   }
-  if (problems.length === 0)
-    problems.push(...wrongNodes(document).map(({ offset, ...what }) => ({ file, ...at(offset), ...what })))
+  const { wrong, hidden: all } = problems.length === 0 ? wrongNodes(document) : { wrong: [], hidden: [] }
+  // whoever takes anything looks at it later
+  const hidden = schema.type === 'unknown' ? [] : all
+  for (const { offset, ...what } of wrong.slice(0, MOST_LISTED)) problems.push({ file, ...at(offset), ...what })
   let value: unknown
   if (problems.length === 0) {
     try {
@@ -89,39 +103,57 @@ export function readYaml<T>(file: string, text: string, schema: z.ZodType<T>): Y
   }
   if (problems.length > 0) return { problems, position, problem }
   const result = schema.safeParse(value ?? {}, { reportInput: true, error: tellKnownKeys })
-  if (result.success) return { value: result.data, problems, position, problem }
-  for (const issue of flatten(result.error.issues).slice(0, MOST_LISTED))
+  if (result.success && hidden.length === 0) return { value: result.data, problems, position, problem }
+  for (const issue of flatten(result.error?.issues ?? []).slice(0, MOST_LISTED))
     problems.push(...describe(issue, problem, file, position))
+  const told = new Set(problems.map(({ line, column }) => `${line}:${column}`))
+  for (const place of hidden.slice(0, MOST_LISTED).map(at))
+    if (!told.has(`${place.line}:${place.column}`))
+      problems.push({ file, ...place, code: 'unknown-key', message: 'there is no key `__proto__`' })
   problems.sort((a, b) => a.line - b.line || a.column - b.column)
   return { problems: problems.slice(0, MOST_LISTED), position, problem }
 }
 
+interface WrongNodes {
+  readonly wrong: { offset: number; code: string; message: string }[]
+  /** Offsets of keys that schemas may pass over. */
+  readonly hidden: number[]
+}
+
 /** What the syntax allows and a file of ours never needs. */
-function wrongNodes(document: Document): { offset: number; code: string; message: string }[] {
-  const wrong: { offset: number; code: string; message: string }[] = []
+function wrongNodes(document: Document): WrongNodes {
+  const { wrong, hidden }: WrongNodes = { wrong: [], hidden: [] }
   const add = (node: unknown, code: string, message: string) =>
     wrong.push({ offset: (node as Node | null)?.range?.[0] ?? 0, code, message })
   let aliases = 0
   let deepest = 0
+  // the library's own way looks through the whole document for each alias
+  const anchors = new Map<string, Node>()
+  const pass = (node: Node & { anchor?: string | undefined }, depth: number) => {
+    deepest = Math.max(deepest, depth)
+    if (node.anchor !== undefined) anchors.set(node.anchor, node)
+  }
   visit(document, {
-    Node: (_key, _node, path) => {
-      deepest = Math.max(deepest, path.length)
-    },
+    Node: (_key, node, path) => pass(node, path.length),
     Pair: (_key, { key }) => {
       if (key !== null && !isScalar(key)) add(key, 'yaml-invalid', 'a key is no plain text')
     },
     // the library's own check compares each key with all others: minutes for a file of some thousand keys
-    Map: (_key, { items }) => {
+    Map(_key, map, path) {
+      pass(map, path.length)
+      const { items } = map
       const seen = new Set<string>()
       for (const { key } of items) {
         if (!isScalar(key)) continue
+        // ATTACK: in a list of names no schema sees it, so that it would be there for some and not for others
+        if (key.value === '__proto__') hidden.push(key.range?.[0] ?? 0)
         if (seen.has(String(key.value))) add(key, 'yaml-invalid', 'map keys must be unique')
         seen.add(String(key.value))
       }
     },
     Alias: (_key, alias, path) => {
       if (++aliases > MOST_ALIASES) return visit.BREAK
-      const named = alias.resolve(document)
+      const named = anchors.get(alias.source)
       if (!named) add(alias, 'yaml-aliases', `nothing before this is named \`&${alias.source}\``)
       else if (path.includes(named)) add(alias, 'yaml-aliases', `\`*${alias.source}\` stands inside what it names`)
       return undefined
@@ -129,7 +161,7 @@ function wrongNodes(document: Document): { offset: number; code: string; message
   })
   if (deepest > DEEPEST) add(undefined, 'yaml-deep', 'document is nested too deeply')
   if (aliases > MOST_ALIASES) add(undefined, 'yaml-aliases', 'document uses too many aliases')
-  return wrong
+  return { wrong, hidden }
 }
 
 type Issue = z.core.$ZodIssue
@@ -140,7 +172,7 @@ function flatten(issues: readonly Issue[], prefix: Path = []): Issue[] {
     const path = [...prefix, ...issue.path] as (string | number)[]
     if (issue.code !== 'invalid_union' || issue.errors.length === 0) return [{ ...issue, path } as Issue]
     const depth = (branch: readonly Issue[]) =>
-      Math.max(0, ...branch.map((i) => i.path.length + (i.code === 'unrecognized_keys' ? 1 : 0)))
+      branch.reduce((most, i) => Math.max(most, i.path.length + (i.code === 'unrecognized_keys' ? 1 : 0)), 0)
     const best = [...issue.errors].sort((a, b) => depth(b) - depth(a) || a.length - b.length)[0]!
     if (depth(best) === 0) return [{ ...issue, path } as Issue]
     return flatten(best, path)

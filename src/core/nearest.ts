@@ -20,6 +20,8 @@ export function nearest(name: string, known: Iterable<string>): string | undefin
   // a name of which every letter would be another one is no slip of the finger
   let least = Math.min(Math.max(2, Math.floor(length / 3)), length - 1) + 1
   for (const candidate of known) {
+    // so many letters at least are added or left out
+    if (Math.abs(Math.min(candidate.length, 64) - length) >= least) continue
     const distance = editDistance(name.slice(0, 64).toLowerCase(), candidate.slice(0, 64).toLowerCase())
     if (distance < least) [best, least] = [candidate, distance]
   }

@@ -95,17 +95,18 @@ function compare(
 /** The order of rules decides, so a rule that stays as it is and comes at another place is a change as well. */
 function compareRules(policy: string, before: readonly Item[], after: readonly Item[]): PolicyChange[] {
   const about = ({ name }: Item) => ({ of: 'rule' as const, policy, name })
-  const common = after.filter(({ name }) => before.some((one) => one.name === name))
-  const stay = longestInOrder(common.map(({ name }) => before.findIndex((one) => one.name === name)))
+  const [old, now] = [before, after].map((list) => new Map(list.map(({ name }, place) => [name, place])))
+  const common = after.filter(({ name }) => old!.has(name))
+  const stay = longestInOrder(common.map(({ name }) => old!.get(name)!))
   const moved = common
     .filter((_, place) => !stay.has(place))
     .map((item): PolicyChange => {
-      const place = (list: readonly Item[]) => list.findIndex(({ name }) => name === item.name) + 1
+      const place = (list: ReadonlyMap<string, number>) => list.get(item.name)! + 1
       return {
         change: 'moved',
         ...about(item),
         line: item.line,
-        details: [{ path: 'place', before: place(before), after: place(after) }],
+        details: [{ path: 'place', before: place(old!), after: place(now!) }],
       }
     })
   return [...compare(before, after, about), ...moved]

@@ -2,6 +2,7 @@
 import type { Problem } from '#config'
 import { sha256Version } from '#core/digest'
 import { nearest } from '#core/nearest'
+import { type Complaints, createComplaints } from './complaints.ts'
 import { AUDIENCE } from './decision.ts'
 import type { PolicyDocument } from './documents.ts'
 import { listFiles, type PolicyFiles, type PolicyFolder, readText } from './folder.ts'
@@ -25,14 +26,15 @@ export function loadPolicies(dir: PolicyFolder): {
   problems: Problem[]
   files: PolicyFiles
 } {
-  const { files, label, problems } = listFiles(dir)
+  const { files, label, root, problems } = listFiles(dir)
+  const complaints = createComplaints()
   const read = new Map<string, string>()
   const hashes: string[] = []
   const readings: Reading[] = []
   const siteRows: SiteRow[] = []
   const openZone = createZoneOpener()
   for (const name of files) {
-    const { text, problem } = readText(dir, label, name)
+    const { text, problem } = readText(root, label, name)
     if (problem) problems.push(problem)
     if (text === undefined) continue
     read.set(name, text)
@@ -48,7 +50,7 @@ export function loadPolicies(dir: PolicyFolder): {
     if (file.startsWith('/') || file.includes('\\') || file.split('/').includes('..')) {
       return void problems.push(reading.problem(path, 'file-outside', 'must name a file in the policy folder'))
     }
-    const { text, problem } = readText(dir, label, name)
+    const { text, problem } = readText(root, label, name)
     if (text === undefined) {
       return void problems.push(
         reading.problem(path, 'file-unreadable', `names \`${file.slice(0, 200)}\`: ${problem!.message}`),
@@ -61,7 +63,8 @@ export function loadPolicies(dir: PolicyFolder): {
     for (const row of sites.rows) siteRows.push(row)
     return sites.rows.map((row) => row.range)
   }
-  problems.push(...readings.flatMap((reading) => reading.problems))
+  // one by one: there may be more than a call takes
+  for (const reading of readings) for (const problem of reading.problems) problems.push(problem)
   const zones = new Map<string, Zone>()
   const combinations = new Map<string, string[][]>()
   for (const reading of readings) {
@@ -74,16 +77,16 @@ export function loadPolicies(dir: PolicyFolder): {
     for (const [name, lists] of Object.entries(reading.strengths?.strengths ?? {})) {
       if (combinations.size < MOST_CUSTOM || combinations.has(name)) combinations.set(name, lists)
       else
-        problems.push(
-          reading.problem(
-            ['strengths', name],
-            'too-many-strengths',
-            `is one too many; at most ${MOST_CUSTOM} may be added`,
-          ),
+        complaints.add(
+          reading,
+          ['strengths', name],
+          'too-many-strengths',
+          () => `is one too many; at most ${MOST_CUSTOM} may be added`,
         )
     }
   }
-  problems.push(...checkNames(readings))
+  checkNames(readings, complaints)
+  for (const problem of complaints.problems) problems.push(problem)
   if (problems.length > 0) return { problems: sorted(problems), files: { label, files: read } }
 
   const strengths = createStrengths(combinations)
@@ -121,8 +124,7 @@ const mentionsOf = (reading: Reading): Mention[] =>
   )
 
 /** Names that are given twice, and names that nothing has. */
-function checkNames(readings: readonly Reading[]): Problem[] {
-  const problems: Problem[] = []
+function checkNames(readings: readonly Reading[], complaints: Complaints): void {
   const names = {
     networks: new Map<string, Reading>(),
     strengths: new Map<string, Reading>(),
@@ -133,11 +135,10 @@ function checkNames(readings: readonly Reading[]): Problem[] {
     for (const name of reading.names) {
       const path = reading.kind === 'policy' ? ['policy'] : [reading.kind, name]
       const earlier = names[reading.kind].get(name)
-      if (earlier) problems.push(reading.problem(path, 'duplicate-name', `\`${name}\` is given in ${earlier.file} too`))
+      if (earlier) complaints.add(reading, path, 'duplicate-name', () => `\`${name}\` is given in ${earlier.file} too`)
       else names[reading.kind].set(name, reading)
-      if (reading.kind === 'strengths' && BUILT_IN_NAMES.includes(name)) {
-        problems.push(reading.problem(path, 'reserved-name', `\`${name}\` is built in`))
-      }
+      if (reading.kind === 'strengths' && BUILT_IN_NAMES.includes(name))
+        complaints.add(reading, path, 'reserved-name', () => `\`${name}\` is built in`)
     }
   }
   const known = { network: [...names.networks.keys()], strength: [...BUILT_IN_NAMES, ...names.strengths.keys()] }
@@ -145,45 +146,35 @@ function checkNames(readings: readonly Reading[]): Problem[] {
   for (const reading of readings) {
     for (const { to, name, path } of reading.references) {
       if (to === 'group' || to === 'app' || sets[to].has(name)) continue
-      const near = nearest(name, known[to])
-      problems.push(
-        reading.problem(
-          path,
-          `unknown-${to}`,
-          `\`${path.join('.')}\` names \`${name.slice(0, 100)}\`, which is no ${to}${near ? `; did you mean \`${near}\`?` : ''}`,
-        ),
-      )
+      complaints.add(reading, path, `unknown-${to}`, () => {
+        const near = nearest(name, known[to])
+        return `\`${path.join('.')}\` names \`${name.slice(0, 100)}\`, which is no ${to}${near ? `; did you mean \`${near}\`?` : ''}`
+      })
     }
   }
-  return [...problems, ...checkPolicies(readings)]
+  checkPolicies(readings, complaints)
 }
 
-function checkPolicies(readings: readonly Reading[]): Problem[] {
-  const problems: Problem[] = []
+function checkPolicies(readings: readonly Reading[], complaints: Complaints): void {
   const policies = readings.filter((reading) => reading.policy)
   const baselines = policies.filter((reading) => reading.policy!.baseline)
   for (const second of baselines.slice(1)) {
-    problems.push(second.problem(['baseline'], 'second-baseline', `${baselines[0]!.file} is the baseline already`))
+    complaints.add(second, ['baseline'], 'second-baseline', () => `${baselines[0]!.file} is the baseline already`)
   }
   const common = baselines[0]?.policy?.rules ?? []
   for (const reading of policies) {
-    const rules = [...[...reading.policy!.rules, ...common].map((rule) => rule.name), AUDIENCE]
+    const rules = new Set([...[...reading.policy!.rules, ...common].map((rule) => rule.name), AUDIENCE])
     for (const [index, { expect }] of reading.policy!.tests.entries()) {
       for (const name of [expect.rule, ...(expect.reported ?? [])]) {
-        if (typeof name !== 'string' || rules.includes(name)) continue
-        const near = nearest(name, rules)
+        if (typeof name !== 'string' || rules.has(name)) continue
         const path = ['tests', index, 'expect']
-        problems.push(
-          reading.problem(
-            [...path, 'rule'],
-            'unknown-rule',
-            `\`${path.join('.')}\` names \`${name.slice(0, 100)}\`, which is no rule of this policy${near ? `; did you mean \`${near}\`?` : ''}`,
-          ),
-        )
+        complaints.add(reading, [...path, 'rule'], 'unknown-rule', () => {
+          const near = nearest(name, rules)
+          return `\`${path.join('.')}\` names \`${name.slice(0, 100)}\`, which is no rule of this policy${near ? `; did you mean \`${near}\`?` : ''}`
+        })
       }
     }
   }
-  return problems
 }
 
 const NOTHING: Needs = new Map()

@@ -43,12 +43,14 @@ export function readDocument(file: string, text: string): Reading {
   const drafts: (Draft | undefined)[] = []
   const found: { kind?: Kind; names: string[] } = { names: [] }
   const whole = z.unknown().transform((raw, ctx) => {
+    // filled one by one, as all lists here: there may be more than a call takes
     const issues = ctx.issues as unknown[]
     const notes: Notes = {
       problem: (path, code, message) =>
         void issues.push({ code: 'custom', path: [...path], message, params: { code }, input: raw }),
-      issues: (path, error) =>
-        void issues.push(...error.issues.map((issue) => ({ ...issue, path: [...path, ...issue.path] }))),
+      issues(path, error) {
+        for (const issue of error.issues) issues.push({ ...issue, path: [...path, ...issue.path] })
+      },
       reference: (path, reference) => void references.push({ ...reference, path }),
     }
     const kind = kindOf(raw, notes)
@@ -59,7 +61,7 @@ export function readDocument(file: string, text: string): Reading {
     if (!result.success) notes.issues([], result.error)
     if (kind === 'policy') {
       found.names = typeof document['policy'] === 'string' ? [document['policy']] : []
-      drafts.push(...readRules(document, notes))
+      for (const draft of readRules(document, notes)) drafts.push(draft)
     } else found.names = isRecord(document[kind]) ? Object.keys(document[kind]) : []
     return result.success ? result.data : z.NEVER
   })

@@ -200,6 +200,33 @@ test('somebody who is signed in enrols nothing by themselves', async () => {
   }
 })
 
+test('a shared tablet stays one when its people sign out, one after another, and keeps nothing of theirs', async () => {
+  const browser = browserAt()
+  await browser.submit(formOf(await browser.open(`${page()}/${await begin()}`), 'enrol-device'))
+  const cookie = browser.jar.get('portico-enrolled')
+  for (let shift = 0; shift < 2; shift++) {
+    const username = `person${++people}`
+    await gateway.server.house.people.add({ username, name: username, groups: ['staff'], password: PASSWORD }, 'test')
+    expect(atCallback(await typePassword(browser, await browser.open(appAddress(gateway, 'tablet')), username))).toBe(
+      true,
+    )
+    const session = browser.jar.get('portico-session')!
+    const out = await post(browser, `${gateway.issuer}/signout`, { step: 'sign-out', answer: 'allow' })
+    // what the browser is told to throw away are not its cookies
+    expect(out.cookies.filter((line) => line.startsWith('portico-enrolled'))).toEqual([])
+    expect(await gateway.server.house.sessions.find(session)).toBeUndefined()
+    browser.jar.delete('portico-session')
+    expect(browser.jar.get('portico-enrolled')).toBe(cookie)
+    expect(await isEnrolled(cookie)).toBe(true)
+    expect(headingOf(await browser.open(appAddress(gateway, 'tablet')))).toBe('Sign in')
+  }
+  const answer = await fetch(`${gateway.issuer}/signout`, {
+    method: 'POST',
+    body: new URLSearchParams({ answer: 'allow' }),
+  })
+  expect(answer.headers.get('clear-site-data')).not.toMatch(/cookies|\*/)
+})
+
 test('an id is no secret: with a made-up one, or after it was revoked, a cookie is worth nothing', async () => {
   const cookie = cookieOf(await send(await begin()))!
   const [id = '', secret = ''] = cookie.split('.')

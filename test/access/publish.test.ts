@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { sql } from 'kysely'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import {
   accessMigrations,
   openLivePolicies,
@@ -19,7 +19,9 @@ import { type Audit, auditMigrations, createAudit } from '#audit'
 import { type Log, silentLog } from '#core/log'
 import { directoryMigrations, openDirectory, type People } from '#directory'
 import type { EnrolledFactor, FactorKind } from '#factors'
+import { type Devices, openDevices, sessionsMigrations } from '#sessions'
 import { openStorage, type Storage } from '#storage'
+import { findErrors } from '../../src/access/checks.ts'
 import { NINE } from './house.ts'
 
 const NETWORKS = 'networks: { office: { ranges: [198.51.100.0/25] } }\n'
@@ -33,14 +35,14 @@ const GOOD = { 'networks.yaml': NETWORKS, 'administrators.yaml': OPEN, 'account.
 let folder: string
 let storage: Storage
 let clock: { at: number; now(): number }
-let rooms: PublishRooms & { audit: Audit; people: People; breakGlass: string[] }
+let rooms: PublishRooms & { audit: Audit; people: People; breakGlass: string[]; devices: Devices }
 const enrolled = new Map<string, FactorKind[]>()
 const apps: { id: string; policy: string }[] = []
 
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'portico-publish-'))
   clock = { at: NINE, now: () => clock.at }
-  const migrations = [...auditMigrations, ...directoryMigrations, ...accessMigrations]
+  const migrations = [...auditMigrations, ...directoryMigrations, ...sessionsMigrations, ...accessMigrations]
   storage = await openStorage({ url: 'sqlite::memory:', clock, log: silentLog, migrations })
   const audit = createAudit({ storage, clock, log: silentLog })
   const directories = [{ id: 'local', kind: 'local' as const }]
@@ -51,7 +53,9 @@ beforeEach(async () => {
   }
   apps.length = 0
   const registered = { list: async () => apps as never }
-  rooms = { versions: openVersions(storage, clock), people, factors, apps: registered, audit, clock, breakGlass: [] }
+  const devices = openDevices({ storage, clock, audit })
+  const versions = openVersions(storage, clock)
+  rooms = { versions, people, factors, apps: registered, devices, audit, clock, breakGlass: [] }
   write(GOOD)
 })
 afterEach(async () => {
@@ -170,6 +174,49 @@ describe('is refused, and changes nothing:', () => {
     ])
   })
 
+  test('policies that let administrators in for no time at all, themselves or by the baseline', async () => {
+    await administrator('ada', 'password', 'totp')
+    for (const idle of ['0s', '0d']) {
+      write({ ...GOOD, 'administrators.yaml': CONSOLE(`{ name: a, allow: { session: { idle: ${idle} } } }`) })
+      expect(await codes()).toEqual(['administrators-locked-out'])
+    }
+    const always = 'rules: [{ name: all, allow: { session: { max: 0s } } }]'
+    write({ ...GOOD, 'base.yaml': `policy: base\nbaseline: true\n${always}\n` })
+    expect(new Set(await codes())).toEqual(new Set(['administrators-locked-out']))
+  })
+
+  test('a console for enrolled devices only, where none is enrolled that would do', async () => {
+    await administrator('ada', 'password', 'totp')
+    const only = 'when: { device.enrolled: true, device.site: "0001", device.kind: shared }'
+    write({ ...GOOD, 'administrators.yaml': CONSOLE(`{ name: a, ${only}, allow: {} }`) })
+    const { enrolled } = rooms.devices
+    expect(await codes()).toEqual(['administrators-locked-out'])
+    const about = { kind: 'shared', name: 'Till', enrolledBy: 'cli' } as const
+    await enrolled.add({ ...about, site: '0002' }, undefined)
+    expect(await codes()).toEqual(['administrators-locked-out'])
+    const { device } = await enrolled.add({ ...about, site: '0001' }, undefined)
+    const live = await openLivePolicies({ folder: join(folder, 'policies'), log: silentLog })
+    expect(await findErrors(live.current(), rooms)).toEqual([])
+    await enrolled.revoke(device.id, 'cli')
+    expect(await codes()).toEqual(['administrators-locked-out'])
+  })
+
+  test('known devices only, everywhere, for whoever is known on none: none could ever become known', async () => {
+    const id = await administrator('glass', 'password', 'passkey')
+    rooms.breakGlass.push('glass')
+    const known = 'when: { device.known: true }'
+    const closed = {
+      ...GOOD,
+      'administrators.yaml': CONSOLE(`{ name: a, ${known}, allow: {} }`),
+      'account.yaml': ACCOUNT.replace('allow', `${known}, allow`),
+    }
+    write(closed)
+    expect(await codes()).toEqual(['administrators-locked-out', 'break-glass-locked-out'])
+    await rooms.devices.remember(undefined, id, { label: 'a laptop' })
+    const live = await openLivePolicies({ folder: join(folder, 'policies'), log: silentLog })
+    expect(await findErrors(live.current(), rooms)).toEqual([])
+  })
+
   test('policies that lock out somebody of break_glass, though others could get in', async () => {
     await administrator('ada', 'password', 'passkey')
     await administrator('glass', 'password')
@@ -206,10 +253,19 @@ describe('is published:', () => {
     ['in one country only', 'country: [NL]'],
     ['after no journey', 'not: { travel.speed: { over: 900 } }'],
     ['to whoever does not come often', 'not: { frequency.sign_ins: { over: 10, within: 5m } }'],
+    ['not on a shared device', 'not: { device.kind: shared }'],
+    ['not on an enrolled device', 'device.enrolled: false'],
+    ['on one platform only', 'device.platform: [macos]'],
+    ['for ten minutes a week', "time: { days: sun, between: '03:10-03:20', zone: Europe/Amsterdam }"],
+    ['in one network without another that is inside it', 'network: { in: [campus], outside: [office] }'],
+    ['in the second country of a site file', 'network: [stores], country: [PT]'],
+    ['by the clock of the site only', "time: { days: tue, between: '08:00-09:00', zone: site }"],
   ])('a console that opens %s', async (_what, when) => {
     await administrator('ada', 'password', 'totp')
     write({
       ...GOOD,
+      'networks.yaml': `networks: { office: { ranges: [198.51.100.0/25] }, campus: { ranges: [198.51.100.0/24] }, stores: { file: s.csv } }\n`,
+      's.csv': 'cidr,site,country,zone\n192.0.2.0/25,1,NL,Europe/Amsterdam\n192.0.2.128/25,2,PT,Europe/Lisbon\n',
       'administrators.yaml': CONSOLE(`{ name: a, when: { user.groups: [administrators], ${when} }, allow: {} }`),
     })
     expect(await codes()).toEqual([])
@@ -343,6 +399,40 @@ describe('a running process', () => {
     await until(() =>
       [one, two].every((live) => live.publication() === 3 && live.current().names.includes('from-folder')),
     )
+  })
+
+  test('takes a folder that has settled, for half of a file can be good policies as well', async () => {
+    const live = await start()
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
+    try {
+      live.follow()
+      const look = async () => {
+        vi.advanceTimersByTime(500)
+        for (let turn = 0; turn < 50; turn++) await new Promise((resolve) => setImmediate(resolve))
+        return live.current().names
+      }
+      const before = live.current().names
+      // as a slow copy leaves it from one look to the next: each half is sound
+      for (const written of [
+        'policy: x\nrules:\n  - { name: a, allow: {} }\n',
+        'policy: x\nrules:\n  - { name: a, allow: {} }\n  - { name: b, ',
+      ]) {
+        write({ ...GOOD, 'x.yaml': written })
+        expect(await look()).toEqual(before)
+      }
+      write({ ...GOOD, 'x.yaml': 'policy: x\nrules:\n  - { name: a, allow: {} }\n  - { name: b, deny: {} }\n' })
+      expect(await look()).toEqual(before)
+      expect(await look()).toEqual([...before, 'x'])
+      // gone for one look, as where a deployment puts another in its place, is not even a problem
+      rmSync(join(folder, 'policies'), { recursive: true })
+      await look()
+      write(GOOD)
+      await look()
+      expect(await look()).toEqual(before)
+      expect(await rooms.audit.search({ event: 'policies-refused' })).toEqual([])
+    } finally {
+      vi.useRealTimers()
+    }
   })
 
   describe('that follows the folder', () => {

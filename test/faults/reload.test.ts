@@ -2,6 +2,7 @@
 import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { Agent, type ClientRequest, type IncomingMessage, request as send } from 'node:http'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createBrowser, formOf } from '../../demo/browser.ts'
 import { PASSWORD } from '../support/gateway.ts'
@@ -137,6 +138,23 @@ describe('policies', () => {
     await back()
     expect(await opens()).toBe(200)
   })
+})
+
+test('SIGHUP while the database cannot say what was published is noted, and nothing more', async () => {
+  const database = new DatabaseSync(join(place.folder, 'portico.db'))
+  database.exec('pragma busy_timeout = 5000')
+  try {
+    database.exec('alter table policy_publications rename to away')
+    // the look that comes by itself says so once, and each SIGHUP
+    for (const times of [2, 3]) {
+      hangUp()
+      await serving.printed(new RegExp(`(?:"event":"policies-reload-failed"[^]*?){${times}}`))
+    }
+  } finally {
+    database.exec('alter table away rename to policy_publications')
+    database.close()
+  }
+  expect(await opens()).toBe(200)
 })
 
 describe('a template of the catalog', () => {

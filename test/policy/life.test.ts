@@ -1,5 +1,5 @@
 /** The life of a policy on the command line: diff, replay, publish, versions, rollback, report; and what people were asked. */
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -84,6 +84,49 @@ beforeAll(async () => {
   await house.close()
 })
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+describe('what cannot be a candidate', () => {
+  const bad: Record<string, string> = {
+    'a key that schemas pass over': 'networks: { __proto__: { ranges: [10.0.0.0/8] } }\n',
+    'a list without end': `policy: x\nrules: [${'1,'.repeat(20_000)}]\n`,
+    'aliases of aliases': `policy: &a [x, x]\nrules: &b [${'*a,'.repeat(90)}]\nx: [${'*b,'.repeat(90)}]\n`,
+    'no text at all': '\0\u0001\u001b[2J',
+    'two lines in a key': 'policy: x\n"a\\nfake.yaml:1:1 fine": 1\n',
+  }
+  const commands = [
+    'check --policies DIR',
+    'test --policies DIR',
+    'diff sound DIR',
+    'replay --policies DIR',
+    'publish --policies DIR',
+    'explain --app crm --policies DIR',
+  ]
+  test.each(Object.keys(bad))('%s: every command says so in lines with a place, and exits 1 or 2', async (what) => {
+    write('sound', { ...BASE, 'crm.yaml': CRM('1h', OUTSIDE) })
+    const dir = write('bad', { ...BASE, 'x.yaml': bad[what]! })
+    for (const command of commands) {
+      const line = command.replace('DIR', dir).replace('sound', join(folder, 'sound'))
+      const { code, out, err } = await portico(`policy ${line}`)
+      expect([1, 2], command).toContain(code)
+      const said = [...out, ...err].filter((one) => one !== 'nothing was changed')
+      expect(said.length, command).toBeGreaterThan(0)
+      for (const one of said) expect(one).toMatch(/^\S+x\.yaml:\d+:\d+ [a-z-]+ \P{Cc}+$/u)
+    }
+  })
+
+  test.each(['x'.repeat(5000), '/proc/self/mem', '..', '/nowhere/at/all', 'loop'])(
+    'a folder %j that is none',
+    async (named) => {
+      write('sound', BASE)
+      symlinkSync('loop', join(folder, 'sound', 'loop'))
+      const dir = named === 'loop' ? join(folder, 'sound', 'loop') : named
+      for (const command of commands) {
+        const line = command.replace('sound', join(folder, 'sound')).replace('DIR', dir)
+        expect([command, (await portico(`policy ${line}`)).code]).toEqual([command, expect.toBeOneOf([1, 2])])
+      }
+    },
+  )
+})
 
 test('replay tells what a candidate would change, with ids unless names are asked for, and exits 1 over the limit', async () => {
   const candidate = join(folder, 'candidate')

@@ -23,11 +23,12 @@ function signed(args: Arguments, context: Context): { author: string; message: s
   return undefined
 }
 
-const rooms = ({ versions, people, factors, catalog, audit, clock }: House, { settings }: Context) => ({
+const rooms = ({ versions, people, factors, devices, catalog, audit, clock }: House, { settings }: Context) => ({
   versions,
   people,
   factors,
   apps: catalog.apps,
+  devices,
   audit,
   clock,
   breakGlass: settings.break_glass,

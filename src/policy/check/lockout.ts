@@ -1,5 +1,7 @@
 /** Entrances of the gateway's own that no administrator could pass. */
+import { parseDuration } from '#core/duration'
 import { decide } from '../decide.ts'
+import type { Decision } from '../decision.ts'
 import { FACTOR_NAMES, givable } from '../factors.ts'
 import type { Facts } from '../facts.ts'
 import type { Policies, Policy, Rule } from '../policies.ts'
@@ -55,7 +57,7 @@ export function findLockouts(policies: Policies, installed: boolean, budget: Bud
 }
 
 /** Of an entrance. Trying out more takes seconds; whether the administrators there are could get in is asked besides. */
-const MOST_RULES = 2000
+export const MOST_RULES = 2000
 
 /** Looks for facts with which an administrator who has just given every factor there is would be allowed. */
 export function letsIn(policies: Policies, policy: Policy, kind: Kind, budget: Budget): Found | 'untried' {
@@ -80,7 +82,7 @@ export function letsIn(policies: Policies, policy: Policy, kind: Kind, budget: B
       budget.left -= rules.length
       if (budget.left <= 0) return false
       const facts = withEverything(situation, needs.includes('at') ? situation.at : MONDAY)
-      return decide(policies, facts, { policy: policy.name }).outcome === 'allow'
+      return letsStay(decide(policies, facts, { policy: policy.name }))
     }
     const requirements = [...paths, rightKind, { needs, holds }]
     const found = search({ variables: world.variables, requirements, given, budget })
@@ -90,6 +92,10 @@ export function letsIn(policies: Policies, policy: Policy, kind: Kind, budget: B
   // such a condition may be what opens it
   return world.free.length > 0 ? 'untried' : answer
 }
+
+/** Let in, and not for no time at all: the session would be over before the page is there. */
+export const letsStay = ({ outcome, session }: Decision): boolean =>
+  outcome === 'allow' && (session?.idle === undefined || parseDuration(session.idle) !== 0)
 
 /** One rule that allows of each policy, in every combination. */
 function combinations(policies: readonly Policy[]): Rule[][] {
