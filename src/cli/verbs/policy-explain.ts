@@ -145,7 +145,7 @@ async function gatherGiven(args: Arguments, context: Context, policies: Policies
   const question = { kind: 'app', app, session, device, enrolled, address: ip ?? '', startedAt: now } as const
   const places = house?.places ?? openPlaces({ file: placesFile(context), log: silentLog })
   const sources = { policies, places, history: house?.history }
-  const gathered = await gatherFacts(question, known, now, sources, args.flag('policy') ?? app?.policy)
+  const { facts: gathered } = await gatherFacts(question, known, now, sources, args.flag('policy') ?? app?.policy)
   const { network, device: seen, ...facts } = gathered
   const told = {
     ...facts,
