@@ -124,6 +124,10 @@ test('nobody has a past to look into, and a device that is known is known withou
   expect(await replayed(closed, without({ country: ['NL'] }), [], stranger)).toBe('not_comparable')
   const known = { ...SAM, device: { known: false, enrolled: false, kind: 'personal', site: null } } as const
   expect(await replayed(closed, without({ 'device.enrolled': true }), [], known)).toBe('newly_allowed')
+  // what it belongs to is known, and has no clock
+  const clocks = without({ time: { between: '08:00-18:00', zone: 'site' } })
+  expect(await replayed(open, clocks, [], known)).toBe('newly_denied')
+  expect(await replayed(open, clocks, undefined, known)).toBe('newly_denied')
 })
 
 test('a rule in report mode is not said to change what nobody looked for', async () => {
