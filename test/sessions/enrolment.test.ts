@@ -217,6 +217,9 @@ test('a code that is taken back while it is typed enrols a device or counts as t
     ])
     expect([cancelled, done]).toEqual(done === 'done' ? [0, 'done'] : [1, 'device-code-invalid'])
   }
+  const { id } = await house.devices.enrolment.begin({ kind: 'shared' }, 'cli')
+  const twice = await Promise.all([1, 2].map(() => house.devices.enrolment.cancel([id], 'cli')))
+  expect(twice.sort()).toEqual([0, 1])
 })
 
 test('what happened to a device is found by it, and who signed in on it', async () => {
