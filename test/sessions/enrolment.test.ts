@@ -181,6 +181,18 @@ test('a device that becomes a shared one spares nobody a second factor any more;
   expect(await house.devices.ofPerson('p1')).toHaveLength(1)
 })
 
+test('who listens hears of a device that is revoked, again where a process died before it told, and of none that is set up anew', async () => {
+  const heard: string[] = []
+  house.devices.enrolled.onRevoked(async (id, by) => void heard.push(`${id} ${by}`))
+  const first = await redeem(await begin())
+  const { device } = await redeem(await begin(), { enrolledCookie: first.cookie })
+  expect(heard).toEqual([])
+  const db = house.storage.records.withTables<Pick<Tables, 'enrolled_devices'>>()
+  await db.deleteFrom('enrolled_devices').execute()
+  expect(await refused(house.devices.enrolled.revoke(device.id, 'cli'))).toBe('device-unknown')
+  expect(heard).toEqual([`${device.id} cli`])
+})
+
 test('open codes are listed without what they are, and are gone once spent or too late', async () => {
   const { enrolment } = house.devices
   const late = await enrolment.begin({ kind: 'shared', site: '0412', name: 'Till' }, 'cli', hours(2))
