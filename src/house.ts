@@ -79,7 +79,7 @@ export async function openHouse({
 
     const receipts = createReceipts(storage, clock, keys.derive(RECEIPT_KEY))
     const outbox = openOutbox({ storage, clock, log, audit })
-    const endings = attachEndings({ state: storage.state, audit, sessions, people, outbox, catalog })
+    const endings = attachEndings({ state: storage.state, audit, sessions, devices, people, outbox, catalog })
     people.onPasswordSet(async (personId, by) => {
       await sessions.endAll(personId, 'password-changed', by)
       // ATTACK: an app opened with the old password may have got a token that outlives its session

@@ -21,7 +21,10 @@ async function serve({ settings, folder, out, err }: Context): Promise<number> {
   })
   try {
     const server = await startServer({ settings, folder, log, follow: true })
-    process.on('SIGHUP', () => void server.reload())
+    process.on('SIGHUP', () => {
+      // what decides goes on, and so does the process: whoever sent it reads the log
+      server.reload().catch((cause: unknown) => log.error('policies-reload-failed', {}, cause))
+    })
     if (server.claimUrl) out(`make the first administrator within 30 minutes: ${server.claimUrl}`)
     if (server.claimTooLate)
       out(

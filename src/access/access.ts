@@ -10,7 +10,7 @@
  * - `enrolled.ts` as what a browser is enrolled
  * - `memory.ts`   what is kept of what happened, for rules on journeys and frequency
  * - `live.ts`     the policies in force, never half; `versions.ts` what was published, `publish.ts` how, `checks.ts` what may be;
- *   `then.ts` the policies that decided a receipt
+ *   `then.ts` the policies that decided a receipt, and what those of now say to it
  * - `console-reach.ts` whether administrators could still get in
  * - `receipts.ts` one compact row for each decision: `receipt-parts.ts` what rows share, `receipt-recording.ts` writing,
  *   `receipt-reading.ts` reading, `receipt-retention.ts` removing, `numbering.ts` a row's number as a reference
@@ -33,5 +33,5 @@ export { createReplay, type Replayed } from './replay/replay.ts'
 export { createReported, type ReportedRule } from './replay/reported.ts'
 export { CHANGES, DIMENSIONS, type Tally } from './replay/tally.ts'
 export type { By } from './replay/units.ts'
-export { createPoliciesThen } from './then.ts'
+export { createPoliciesThen, nowOf } from './then.ts'
 export { openVersions, type Publication, policiesOf, type Versions } from './versions.ts'

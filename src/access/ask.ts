@@ -5,7 +5,7 @@ import { parseDuration } from '#core/duration'
 import type { Log } from '#core/log'
 import type { People, Person } from '#directory'
 import type { Keys } from '#keys'
-import { type Decision, decide, type Facts, type Policies, type Suggestion, suggest } from '#policy'
+import { type Decision, decide, type Facts, type Gathered, type Policies, type Suggestion, suggest } from '#policy'
 import type { Devices, Limits, Session, Sessions } from '#sessions'
 import type { Storage } from '#storage'
 import { createEnrolledLookup, type EnrolledLookup } from './enrolled.ts'
@@ -22,6 +22,8 @@ export interface Verdict {
   readonly outcome: Decision['outcome']
   readonly decision: Decision
   readonly facts: Facts
+  /** What was looked for, found or not. */
+  readonly gathered: Gathered
   readonly person: Person | undefined
   /** Absent for a preview, and where somebody unknown is asked to sign in. */
   readonly reference: string | undefined
@@ -75,9 +77,17 @@ export function openAccess(options: AccessOptions): Access {
     const known = person && !person.disabled ? person : undefined
     const inForce = policies.current()
     const sources = { policies: inForce, places, history }
-    const facts = await gatherFacts(known ? question : { ...question, session: undefined }, known, clock.now(), sources)
+    const asked = known ? question : { ...question, session: undefined }
+    const { facts, gathered } = await gatherFacts(asked, known, clock.now(), sources)
     const decision = decideClosed(inForce, facts)
-    return { outcome: decision.outcome, decision, facts, person: known, ...assurance(decision, question.session) }
+    return {
+      outcome: decision.outcome,
+      decision,
+      facts,
+      gathered,
+      person: known,
+      ...assurance(decision, question.session),
+    }
   }
 
   function decideClosed(inForce: Policies, facts: Facts): Decision {
@@ -111,7 +121,7 @@ export function openAccess(options: AccessOptions): Access {
       // asking a stranger who they are decides about nobody; kept, it would let strangers fill the disk
       const stranger = verdict.outcome === 'challenge' && !verdict.person
       if (stranger) return { ...verdict, reference: undefined }
-      const reference = await receipts.add(verdict.facts, verdict.decision)
+      const reference = await receipts.add(verdict.facts, verdict.decision, verdict.gathered)
       // a rule's limits hold for the session from the first time that it opens something
       const limits = verdict.outcome === 'allow' ? limitsOf(verdict.decision, question.session) : undefined
       if (limits) await sessions.limit(question.session!, limits)

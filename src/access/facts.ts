@@ -1,10 +1,16 @@
 /** What is known about a question, in the words of the policy language (POLICY.md, Facts). */
 import type { Instant } from '#core/clock'
 import type { Person } from '#directory'
-import type { Facts } from '#policy'
+import type { Facts, Needs, Signal } from '#policy'
 import type { Proof, Session } from '#sessions'
 import type { Question } from './question.ts'
 import { lookAround, type Sources, type Surroundings } from './surroundings.ts'
+
+export interface GatheredFacts {
+  readonly facts: Facts
+  /** What was looked for, found or not: what is unknown without having been looked for cannot be decided later. */
+  readonly gathered: readonly Signal[]
+}
 
 /** Everything that the policy which decides, and the baseline with it, can look at. */
 export async function gatherFacts(
@@ -13,10 +19,24 @@ export async function gatherFacts(
   now: Instant,
   sources: Sources,
   policy = question.app?.policy ?? question.policy,
-): Promise<Facts> {
+): Promise<GatheredFacts> {
   const needs = sources.policies.needsOf(policy)
   const around = needs.size === 0 ? {} : await lookAround(needs, question, { person, now, policy, ...sources })
-  return factsOf(question, person, now, around)
+  return { facts: factsOf(question, person, now, around), gathered: gatheredFor(needs) }
+}
+
+/** One list for each policy: it is written down with every decision. */
+const lists = new WeakMap<Needs, readonly Signal[]>()
+
+function gatheredFor(needs: Needs): readonly Signal[] {
+  let list = lists.get(needs)
+  if (!list) {
+    // a journey is looked up with its places and times
+    const more: readonly Signal[] = needs.has('travel') ? ['place', 'absence'] : []
+    list = [...new Set([...needs.keys(), ...more])]
+    lists.set(needs, list)
+  }
+  return list
 }
 
 /** Of somebody about whom everything is known that could be looked up. */

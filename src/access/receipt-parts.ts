@@ -6,7 +6,7 @@
  */
 import type { Instant } from '#core/clock'
 import { sha256 } from '#core/digest'
-import { type Decision, FACTS_VERSION, type Facts } from '#policy'
+import { type Decision, FACTS_VERSION, type Facts, type Gathered } from '#policy'
 
 export interface Part {
   readonly text: string
@@ -24,6 +24,8 @@ export interface What {
   readonly rule: string | null
   /** Version of the policies that decided. */
   readonly policies: string
+  /** What was looked for because these policies needed it; absent in what was stored before this was kept. */
+  readonly gathered?: Gathered
 }
 
 type Decided = Pick<Decision, 'outcome' | 'policy' | 'rule' | 'versions'>
@@ -44,7 +46,12 @@ export interface Times {
 }
 
 /** The texts of both parts and the rest. `now` stands for a time that the facts do not tell as a number. */
-export function takeApart(facts: Facts, decision: Decided, now: Instant): Times & { who: string; what: string } {
+export function takeApart(
+  facts: Facts,
+  decision: Decided,
+  now: Instant,
+  gathered?: Gathered,
+): Times & { who: string; what: string } {
   const { at, request, app, history, ...who } = facts
   const own: Own = {}
   let moment = now
@@ -70,6 +77,7 @@ export function takeApart(facts: Facts, decision: Decided, now: Instant): Times 
     policy,
     rule,
     policies,
+    ...(gathered && { gathered }),
   }
   let rest = false
   for (const _ in own) rest = true

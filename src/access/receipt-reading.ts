@@ -49,6 +49,7 @@ export function createReading(db: Kysely<ReceiptTables>, referenceOf: (id: numbe
       rule: what.rule ?? undefined,
       policies: what.policies,
       facts: joinFacts(row, who?.who, what),
+      gathered: what.gathered,
     }
   }
 

@@ -2,7 +2,7 @@
 import { type Kysely, sql } from 'kysely'
 import type { Clock } from '#core/clock'
 import { Refusal } from '#core/refusal'
-import type { Decision, Facts } from '#policy'
+import type { Decision, Facts, Gathered } from '#policy'
 import type { Storage } from '#storage'
 import { hashOf, takeApart } from './receipt-parts.ts'
 import { dayOf, type ReceiptTables } from './receipt-tables.ts'
@@ -20,7 +20,10 @@ const MOST_WHAT = 1024
 const HERE = sql<never>`${0}`
 
 /** Answers the number of the new row. */
-export function createRecording(storage: Storage, clock: Clock): (facts: Facts, decision: Decision) => Promise<number> {
+export function createRecording(
+  storage: Storage,
+  clock: Clock,
+): (facts: Facts, decision: Decision, gathered: Gathered) => Promise<number> {
   const db: Kysely<ReceiptTables> = storage.records.withTables<ReceiptTables>()
   const whos = createRecent<string, Known>(MOST_WHO)
   const whats = createRecent<string, Known>(MOST_WHAT)
@@ -47,8 +50,8 @@ export function createRecording(storage: Storage, clock: Clock): (facts: Facts, 
       .compile(),
   )
 
-  return async (facts, decision) => {
-    const { at, started, own, who, what } = takeApart(facts, decision, clock.now())
+  return async (facts, decision, gathered) => {
+    const { at, started, own, who, what } = takeApart(facts, decision, clock.now(), gathered)
     const day = dayOf(at)
     const knownWho = whos.get(who)
     const knownWhat = whats.get(what)

@@ -1,6 +1,6 @@
 /** What a receipt says. */
 import type { Instant } from '#core/clock'
-import type { Decision, Facts } from '#policy'
+import type { Decision, Facts, Gathered } from '#policy'
 
 export interface Receipt {
   /** `7K4Q-92MD` */
@@ -15,6 +15,8 @@ export interface Receipt {
   readonly policies: string
   /** Undefined where the person was removed since, or where what is stored cannot be read. */
   readonly facts: Facts | undefined
+  /** What was looked for, found or not; undefined in receipts of before this was kept. */
+  readonly gathered: Gathered
 }
 
 /** Receipts in the order in which they were written. */

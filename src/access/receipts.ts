@@ -7,7 +7,7 @@
 import { type Kysely, sql } from 'kysely'
 import type { Clock, Instant } from '#core/clock'
 import { formatReference, parseReference } from '#core/reference'
-import type { Decision, Facts } from '#policy'
+import type { Decision, Facts, Gathered } from '#policy'
 import type { Storage } from '#storage'
 import { createNumbering } from './numbering.ts'
 import type { Page, Receipt } from './receipt.ts'
@@ -17,8 +17,8 @@ import { createRetention } from './receipt-retention.ts'
 import { FORGOTTEN, type ReceiptTables } from './receipt-tables.ts'
 
 export interface Receipts {
-  /** Answers the reference. */
-  add(facts: Facts, decision: Decision): Promise<string>
+  /** Answers the reference. `gathered`: what was looked for, found or not. */
+  add(facts: Facts, decision: Decision, gathered?: Gathered): Promise<string>
   find(reference: string): Promise<Receipt | undefined>
   /** Of somebody who was removed: what was decided stays, what was known about them goes. */
   forget(person: string): Promise<void>
@@ -45,8 +45,8 @@ export function createReceipts(storage: Storage, clock: Clock, key: Buffer): Rec
   const reading = createReading(db, referenceOf)
 
   return {
-    async add(facts, decision) {
-      return referenceOf(await record(facts, decision))
+    async add(facts, decision, gathered) {
+      return referenceOf(await record(facts, decision, gathered))
     },
 
     async find(reference) {

@@ -11,7 +11,7 @@ import type { AccountOptions } from './options.ts'
 const PATH = '/device'
 const ANEW = 'another'
 
-export function createDeviceEnrolment({ devices, presenter }: AccountOptions) {
+export function createDeviceEnrolment({ devices, sessions, presenter }: AccountOptions) {
   const { enrolled, enrolment, enrolledCookieName } = devices
 
   const ask = (request: PageRequest, code?: string) =>
@@ -45,12 +45,16 @@ export function createDeviceEnrolment({ devices, presenter }: AccountOptions) {
     async take(request: PageRequest): Promise<Answer> {
       const code = (await request.form()).get('code') ?? ''
       try {
-        const { cookie } = await enrolment.redeem(code, {
+        const { cookie, device } = await enrolment.redeem(code, {
           address: request.address,
           label: browserName(presenter.messages(request), request.headers['user-agent']) ?? '',
           enrolledCookie: request.cookies.get(enrolledCookieName),
           deviceCookie: request.cookies.get(devices.cookieName),
         })
+        // whoever is signed in here already is so on this device from now on
+        const session = await sessions.find(request.cookies.get(sessions.cookieName))
+        if (session)
+          await sessions.touch(session, { deviceId: session.deviceId, enrolled: device, address: request.address })
         return redirect(PATH, [{ name: enrolledCookieName, value: cookie, maxAge: DEVICE_COOKIE_AGE }])
       } catch (error) {
         if (!(error instanceof Refusal) || !['device-code-invalid', 'throttled'].includes(error.code)) throw error

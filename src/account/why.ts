@@ -1,5 +1,5 @@
 /** A receipt in words, for the person it is about. */
-import type { Receipt } from '#access'
+import { nowOf, type Receipt } from '#access'
 import type { App } from '#catalog'
 import { Refusal } from '#core/refusal'
 import type { Answer } from '#http'
@@ -34,17 +34,14 @@ export function createWhy({ access, catalog, factors, clock }: AccountOptions) {
   }
 
   /** What would help now, by the policies in force: what would have helped then may be of no use any more. */
-  async function helpFor({ facts, policies }: Receipt, app: App | undefined, decision: Decision, visit: Visit) {
+  async function helpFor(receipt: Receipt, app: App | undefined, decision: Decision, visit: Visit) {
     const { messages, person } = visit
     const say = (code: HelpCode) => helpSentence(messages, code)
     if (decision.outcome === 'allow') return []
     const enrolled = (await factors.enrolled(person.id)).filter(({ left }) => left !== 0).map(({ kind }) => kind)
-    const inForce = access.policies.current()
-    // an app that goes by another policy since, or is gone, opens by what these facts say nothing about
-    const same = facts?.app?.id === undefined || facts.app.policy === app?.policy
-    const passes = facts && same && inForce.version !== policies && decide(inForce, facts).outcome === 'allow'
-    if (passes) return [say('try-again')]
-    const suggestion = facts && same ? access.suggest({ facts }, enrolled) : undefined
+    const now = nowOf(receipt, app, access.policies.current())
+    if (now === 'passes') return [say('try-again')]
+    const suggestion = now === 'asks' ? access.suggest({ facts: receipt.facts! }, enrolled) : undefined
     const ways = helpWith(suggestion, { messages, enrolled, now: clock.now() })
     if (decision.outcome === 'deny') return [...ways, say('ask-help-desk')]
     return ways.length > 0 ? ways : [say(decision.missing.length === 0 ? 'confirm-again' : 'ask-help-desk')]

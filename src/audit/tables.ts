@@ -17,6 +17,7 @@ export type AuditTables = {
     key_id: string | null
     reason: string | null
     count: number | null
+    device: string | null
   }
 }
 
@@ -52,6 +53,13 @@ export const auditMigrations: readonly Migration[] = Object.freeze([
     name: 'audit-001-events',
     async up(records) {
       for (const statement of STATEMENTS) await sql.raw(statement).execute(records)
+    },
+  } satisfies Migration,
+  {
+    name: 'audit-002-devices',
+    async up(records) {
+      await sql`alter table audit_events add column device text`.execute(records)
+      await sql`create index audit_events_device on audit_events (device) where device is not null`.execute(records)
     },
   } satisfies Migration,
 ])

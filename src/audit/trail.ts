@@ -14,6 +14,8 @@ export interface AuditFields {
   readonly subject?: string | undefined
   readonly app?: string | undefined
   readonly session?: string | undefined
+  /** An enrolled device. */
+  readonly device?: string | undefined
   /** The reference of the decision behind it. */
   readonly receipt?: string | undefined
   readonly factor?: string | undefined
@@ -34,6 +36,7 @@ export interface AuditFilter {
   readonly actor?: string | undefined
   readonly subject?: string | undefined
   readonly app?: string | undefined
+  readonly device?: string | undefined
   readonly event?: AuditEvent | undefined
   readonly receipt?: string | undefined
   /** Inclusive. */
@@ -58,7 +61,7 @@ export interface Audit {
 }
 
 const MOST = 1000
-const TEXTS = ['actor', 'subject', 'app', 'session', 'receipt', 'factor', 'key', 'reason'] as const
+const TEXTS = ['actor', 'subject', 'app', 'session', 'receipt', 'factor', 'key', 'reason', 'device'] as const
 
 export function createAudit({ storage, clock, log }: { storage: Storage; clock: Clock; log: Log }): Audit {
   const db: Kysely<AuditTables> = storage.records
@@ -97,7 +100,7 @@ export function createAudit({ storage, clock, log }: { storage: Storage; clock: 
 
     async search(filter: AuditFilter) {
       let query = db.selectFrom('audit_events').selectAll()
-      for (const name of ['actor', 'subject', 'app', 'event', 'receipt'] as const) {
+      for (const name of ['actor', 'subject', 'app', 'device', 'event', 'receipt'] as const) {
         const wanted = filter[name]
         if (wanted !== undefined) query = query.where(name, '=', wanted)
       }

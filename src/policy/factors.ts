@@ -8,14 +8,16 @@ interface FactorRow {
   readonly kind: Kind
   /** Everybody may have it, so it is offered wherever it would help; the others only where a strength lists them. */
   readonly common: boolean
+  /** A session can begin with it. A code alone shows that somebody has a telephone, and not who signs in. */
+  readonly begins?: true
   /** Not yet: the word is known, but nobody can have one in this version. */
   readonly later?: true
 }
 
 /** In the order in which they are offered. A recovery code is a look-up secret: something you have on paper. */
 const FACTORS: Readonly<Record<string, FactorRow>> = Object.freeze({
-  passkey: { bit: 1, kind: 'possession', common: true },
-  password: { bit: 2, kind: 'knowledge', common: true },
+  passkey: { bit: 1, kind: 'possession', common: true, begins: true },
+  password: { bit: 2, kind: 'knowledge', common: true, begins: true },
   totp: { bit: 4, kind: 'possession', common: true },
   'recovery-code': { bit: 8, kind: 'possession', common: true },
   badge: { bit: 16, kind: 'possession', common: false, later: true },
@@ -32,6 +34,9 @@ export const USER_VERIFIED = 1 << 10
 export const HARDWARE = 1 << 11
 /** A second factor that was verified on this device before, and is remembered. */
 export const REMEMBERED = 1 << 12
+
+/** The factors with which a session can begin. */
+export const BEGINNERS: number = Object.values(FACTORS).reduce((bits, row) => (row.begins ? bits | row.bit : bits), 0)
 
 export const PASSKEY = FACTORS['passkey']!.bit
 const KNOWLEDGE = bitsOf('knowledge')

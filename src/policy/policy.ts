@@ -13,6 +13,7 @@
  * - `check/`                      what would hurt in policies that are sound as files: tried out, never guessed
  * - `suggest/`                    the smallest change with which a request would pass
  * - `diff.ts` `enforcing.ts`     what two sets of files differ in; a set with a rule of mode `report` in force
+ * - `lacking.ts`                  which facts nobody had looked for, where a decision of the past is made again
  * - `facts.ts` `scene.ts`         the input; `decide.ts` `decision.ts` the output; `tests.ts` the tests in the files
  *
  * To add a condition: its file in `conditions/` with its samples, a line in `conditions/list.ts`, its facts in `facts.ts`.
@@ -31,6 +32,7 @@ export { enforcing } from './enforcing.ts'
 export { FACTOR_NAMES } from './factors.ts'
 export { type Authenticated, FACTS_VERSION, type Facts, parseFacts, readFacts } from './facts.ts'
 export type { PolicyFiles, PolicyFolder } from './folder.ts'
+export { createLacking, type Gathered, type Lacking } from './lacking.ts'
 export { loadPolicies } from './load.ts'
 export { mergePlaces } from './places.ts'
 export type { Policies, Policy, Rule } from './policies.ts'

@@ -1,5 +1,5 @@
 /** Strengths: which combinations of factors count, and what is missing to reach one. */
-import { anyOf, bitOf, everySet, HARDWARE, kindsOf, offered, PASSKEY } from './factors.ts'
+import { anyOf, BEGINNERS, bitOf, everySet, HARDWARE, kindsOf, offered, PASSKEY } from './factors.ts'
 
 export interface Strength {
   readonly name: string
@@ -20,6 +20,9 @@ const BUILT_IN: readonly Strength[] = Object.freeze([
 export const BUILT_IN_NAMES: readonly string[] = BUILT_IN.map((strength) => strength.name)
 /** A set of strengths is a 32-bit number. */
 export const MOST_CUSTOM = 24
+
+/** In a set of strengths, and no strength that anybody names: somebody signs in anew, with a factor that begins a session. */
+export const ANEW: number = 1 << 30
 
 const ANY = 1
 const PHISHING_RESISTANT = 4
@@ -79,6 +82,7 @@ export interface Demand {
 }
 
 export function meets(strengths: Strengths, demand: Demand, factors: number): boolean {
+  if ((demand.every & ANEW) !== 0 && (factors & BEGINNERS) === 0) return false
   let one = demand.one === 0
   for (const strength of strengths.all) {
     if ((demand.every & strength.bit) !== 0 && !strength.met(factors)) return false
@@ -90,7 +94,7 @@ export function meets(strengths: Strengths, demand: Demand, factors: number): bo
 /** A set without the strengths that another one of it implies. */
 export function withoutImplied(set: number): number {
   const left = set & HARDWARE_BIT ? set & ~PHISHING_RESISTANT : set
-  return left === ANY ? ANY : left & ~ANY
+  return (left & ~ANEW) === ANY ? left : left & ~ANY
 }
 
 /** The names in a set, the strongest of the built-in ones first. */

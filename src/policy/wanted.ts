@@ -1,7 +1,7 @@
 /** What a request asks on top of the policy: OIDC `acr_values`, `max_age` and `prompt=login`. It can only add. */
 import { formatDuration } from '#core/duration'
 import type { Facts } from './facts.ts'
-import type { Strength, Strengths } from './strengths.ts'
+import { ANEW, type Strength, type Strengths } from './strengths.ts'
 import { stricter, type Terms } from './terms.ts'
 
 export interface Wanted {
@@ -31,12 +31,15 @@ export function wantedOf(strengths: Strengths, wanted: NonNullable<Facts['reques
   }
 }
 
-/** INVARIANT: the result is never weaker than the terms. */
+/**
+ * INVARIANT: the result is never weaker than the terms. `prompt=login` and `max_age=0` ask that somebody signs in again
+ * (OIDC Core §3.1.2.1), which takes what a session begins with: a code alone is a second factor of whoever sits there.
+ */
 export function addWanted(terms: Terms, { age }: Wanted): Terms {
   if (age === undefined) return terms
   const ms = age * 1000
   const added = age === 0 ? { fresh: true as const } : { within: { ms, text: formatDuration(ms) } }
   // a request says nothing about remembering, so it must not take that away
   const remember = terms.remember ? { remember: terms.remember } : {}
-  return stricter(terms, { strengths: 0, ends: [], ...added, ...remember }) as Terms
+  return stricter(terms, { strengths: age === 0 ? ANEW : 0, ends: [], ...added, ...remember }) as Terms
 }

@@ -28,6 +28,12 @@ export type Enrolled = EnrolledDevice | null | undefined
 
 export type NewEnrolled = Pick<EnrolledDevice, 'kind' | 'site' | 'name' | 'enrolledBy'>
 
+/** Called when a device is no longer enrolled, awaited; `by` as in the trail. It may be called again: it must bear that. */
+export type RevokeListener = (deviceId: string, by: string) => Promise<void>
+
+/** As a session ends whose device was revoked. */
+export const DEVICE_REVOKED = 'device-revoked'
+
 /** How exact `lastSeenAt` is: who signs in every minute writes once. */
 const SEEN = hours(1)
 
@@ -35,6 +41,8 @@ export function createEnrolled({ storage, clock, audit }: { storage: Storage; cl
   const db: Kysely<Tables> = storage.records.withTables<Tables>()
   // compiled once: each question from an enrolled device reads it
   const byIdRow = storage.prepare(db.selectFrom('enrolled_devices').selectAll().where('id', '=', '').compile())
+
+  const listeners: RevokeListener[] = []
 
   const rowOf = async (id: string) => (await byIdRow([id])).rows[0]
 
@@ -48,7 +56,7 @@ export function createEnrolled({ storage, clock, audit }: { storage: Storage; cl
   /** True where there was one. */
   async function remove(id: string, by: string, reason: string): Promise<boolean> {
     const gone = await db.deleteFrom('enrolled_devices').where('id', '=', id).returning('id').executeTakeFirst()
-    if (gone) await audit.record('device-revoked', { actor: by, subject: id, reason })
+    if (gone) await audit.record('device-revoked', { actor: by, device: id, reason })
     return gone !== undefined
   }
 
@@ -81,7 +89,7 @@ export function createEnrolled({ storage, clock, audit }: { storage: Storage; cl
         last_seen: now,
       }
       await db.insertInto('enrolled_devices').values(row).execute()
-      await audit.record('device-enrolled', { actor: about.enrolledBy, subject: device.id, reason: device.kind })
+      await audit.record('device-enrolled', { actor: about.enrolledBy, device: device.id, reason: device.kind })
       return { device, cookie }
     },
 
@@ -100,9 +108,16 @@ export function createEnrolled({ storage, clock, audit }: { storage: Storage; cl
       return (await some.orderBy('site').orderBy('name').orderBy('id').execute()).map(toDevice)
     },
 
-    /** From the next question on it is as good as never enrolled. @throws Refusal `device-unknown` */
+    onRevoked(listener: RevokeListener): void {
+      listeners.push(listener)
+    },
+
+    /** From the next question on it is as good as never enrolled, and nobody is signed in on it. @throws Refusal `device-unknown` */
     async revoke(id: string, by: string): Promise<void> {
-      if (!(await remove(id, by, 'revoked'))) throw new Refusal('device-unknown', 'not enrolled')
+      const gone = await remove(id, by, 'revoked')
+      // also where there is none any more: a process may have died before it came to this
+      for (const listener of listeners) await listener(id, by)
+      if (!gone) throw new Refusal('device-unknown', 'not enrolled')
     },
   })
 }

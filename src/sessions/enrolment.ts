@@ -14,6 +14,8 @@ import { DEVICE_KINDS, type EnrolledDevice, type EnrolledDevices, type NewEnroll
 
 /** 60 bits: with thousands of codes open and a botnet that guesses for days the chance stays below one in a million. */
 const LENGTH = 12
+/** Of the id that a list shows instead of the code. */
+const ID_LENGTH = 8
 export const CODE_LIFE: Millis = minutes(30)
 export const LONGEST_CODE_LIFE: Millis = days(7)
 export const LONGEST_DEVICE_NAME = 80
@@ -27,7 +29,16 @@ export interface Enrolment {
   readonly name?: string | undefined
 }
 
+/** A code that nobody has used yet. What it is only the one knows who was told. */
+export interface OpenCode extends Enrolment {
+  readonly id: string
+  readonly by: string
+  readonly endsAt: Instant
+}
+
 export interface EnrolmentCode {
+  /** Public, as lists show it. */
+  readonly id: string
   /** `7K4Q-92MD-X3F8` */
   readonly code: string
   readonly endsAt: Instant
@@ -42,10 +53,6 @@ export interface Redeeming {
   readonly enrolledCookie: string | undefined
   /** On which people are known. */
   readonly deviceCookie: string | undefined
-}
-
-interface Stored extends Enrolment {
-  readonly by: string
 }
 
 const keyOf = (plain: string): string => `device-enrolment:${sha256(plain)}`
@@ -77,14 +84,44 @@ export function createEnrolment(rooms: {
     return () => state.increment(key, -1, within)
   }
 
+  async function openCodes(): Promise<{ key: string; code: OpenCode }[]> {
+    return (await state.group(GROUP)).flatMap(({ key, value }) => {
+      const code = read(value)
+      return code ? [{ key, code }] : []
+    })
+  }
+
   return Object.freeze({
     /** Makes a code that enrols one device, within `life`. */
     async begin(about: Enrolment, by: string, life: Millis = CODE_LIFE): Promise<EnrolmentCode> {
       const code = formatCode(randomBytes(LENGTH))
-      const stored: Stored = { ...about, by }
+      const stored: OpenCode = { ...about, id: formatCode(randomBytes(ID_LENGTH)), by, endsAt: clock.now() + life }
       await state.set(keyOf(plainCharacters(code, LENGTH)!), JSON.stringify(stored), { ttl: life, group: GROUP })
       await audit.record('device-enrolment-begun', { actor: by, reason: about.kind })
-      return { code, endsAt: clock.now() + life }
+      return { code, id: stored.id, endsAt: stored.endsAt }
+    },
+
+    /** Codes that still enrol a device, the first to end first. */
+    async open(): Promise<OpenCode[]> {
+      return (await openCodes()).map(({ code }) => code).sort((a, b) => a.endsAt - b.endsAt || (a.id < b.id ? -1 : 1))
+    },
+
+    /**
+     * These codes, by their ids or as they were told, enrol nothing any more; answers how many there were. Where somebody types one in this very moment,
+     * either the device is enrolled or the code counts here, never both.
+     */
+    async cancel(named: readonly string[], by: string): Promise<number> {
+      const wanted = new Set(
+        named.flatMap((name) => {
+          const plain = plainCharacters(name, LENGTH)
+          return plain === undefined ? [name] : [keyOf(plain)]
+        }),
+      )
+      const found = (await openCodes()).filter(({ key, code }) => wanted.has(code.id) || wanted.has(key))
+      const taken = await Promise.all(found.map(({ key }) => state.take(key)))
+      const count = taken.filter((text) => text !== undefined).length
+      if (count > 0) await audit.record('device-enrolment-cancelled', { actor: by, count })
+      return count
     },
 
     /**
@@ -119,10 +156,10 @@ export function createEnrolment(rooms: {
 }
 
 /** Undefined for what is none: bytes that somebody flipped enrol nothing. */
-function read(text: string | undefined): Stored | undefined {
+function read(text: string | undefined): OpenCode | undefined {
   if (text === undefined || text.includes('\uFFFD')) return undefined
   try {
-    const stored = JSON.parse(text) as Stored
+    const stored = JSON.parse(text) as OpenCode
     return DEVICE_KINDS.includes(stored.kind) && typeof stored.by === 'string' ? stored : undefined
   } catch {
     return undefined

@@ -86,6 +86,8 @@ export interface Sessions {
   end(id: string, reason: string, by: string): Promise<boolean>
   /** Ends all of a person but `exceptId`; answers how many. */
   endAll(personId: string, reason: string, by: string, exceptId?: string): Promise<number>
+  /** Ends all that were ever on this enrolled device, whoever they belong to; answers how many. */
+  endOn(enrolledId: string, reason: string, by: string): Promise<number>
   /** Ends what merely expired, so that apps hear of that as well. To be called about once a minute by every process. */
   sweep(): Promise<number>
   /** Called once an end is certain, awaited. After a crash in between it is called again: listeners must bear that. */
@@ -106,6 +108,11 @@ export function openSessions({ storage, clock, log, audit, defaults, cookieName 
     const now = clock.now()
     const rows = (await shelf.ofPerson(personId)).filter((row) => isAlive(row, now))
     return rows.map((row) => row.session).sort((a, b) => b.lastSeenAt - a.lastSeenAt)
+  }
+
+  async function endEach(ids: readonly string[], reason: string, by: string): Promise<number> {
+    const ended = await Promise.all(ids.map((id) => ending.end(id, reason, by)))
+    return ended.filter(Boolean).length
   }
 
   return Object.freeze({
@@ -145,7 +152,12 @@ export function openSessions({ storage, clock, log, audit, defaults, cookieName 
       }
       await Promise.all([
         shelf.put({ session, secretHash, idle }),
-        audit.record('session-started', { actor: about.personId, subject: about.personId, session: id }),
+        audit.record('session-started', {
+          actor: about.personId,
+          subject: about.personId,
+          session: id,
+          ...(enrolled ? { device: enrolled.id } : {}),
+        }),
       ])
       return { session, cookie }
     },
@@ -203,8 +215,9 @@ export function openSessions({ storage, clock, log, audit, defaults, cookieName 
 
     async endAll(personId: string, reason: string, by: string, exceptId?: string) {
       const ids = (await shelf.ofPerson(personId)).map((row) => row.session.id).filter((id) => id !== exceptId)
-      const ended = await Promise.all(ids.map((id) => ending.end(id, reason, by)))
-      return ended.filter(Boolean).length
+      return endEach(ids, reason, by)
     },
+
+    endOn: async (enrolledId: string, reason: string, by: string) => endEach(await shelf.on(enrolledId), reason, by),
   })
 }

@@ -16,8 +16,8 @@
  */
 export { type Device, type Devices, openDevices } from './devices.ts'
 export type { EndedSession, EndListener } from './ending.ts'
-export { DEVICE_KINDS, type DeviceKind, type Enrolled, type EnrolledDevice } from './enrolled.ts'
-export { CODE_LIFE, ENROLMENT_LIMIT, LONGEST_CODE_LIFE, LONGEST_DEVICE_NAME } from './enrolment.ts'
+export { DEVICE_KINDS, DEVICE_REVOKED, type DeviceKind, type Enrolled, type EnrolledDevice } from './enrolled.ts'
+export { CODE_LIFE, ENROLMENT_LIMIT, LONGEST_CODE_LIFE, LONGEST_DEVICE_NAME, type OpenCode } from './enrolment.ts'
 export { DEVICE_COOKIE_AGE } from './handle.ts'
 export { type Delivery, type LogoutRow, type Outbox, openOutbox } from './outbox.ts'
 export type { Limits, Proof, Session, SessionApp } from './record.ts'

@@ -20,6 +20,7 @@ const OVERLAP = 10
 
 export const keyOf = (id: string): string => `session:${id}`
 export const groupOf = (personId: string): string => `sessions-of:${personId}`
+const onDevice = (deviceId: string): string => `sessions-on:${deviceId}`
 /** Whatever is stored in this group goes when the session ends. */
 export const withSession = (id: string): string => `with-session:${id}`
 
@@ -39,10 +40,20 @@ export function createShelf({ state, clock }: { state: State; clock: Clock }) {
     await state.addMember(bucketName(bucketAt(at)), id, Math.max(at - clock.now(), 0) + GRACE)
   }
 
+  /**
+   * ATTACK: whoever holds a stolen tablet can take its cookie out of the browser and keep the session. So each enrolled
+   * device that a session was ever on is kept, until the session is over.
+   */
+  async function noteDevice({ session: { id, enrolledId, endsAt } }: Row, before?: Row): Promise<void> {
+    if (typeof enrolledId !== 'string' || enrolledId === before?.session.enrolledId) return
+    await state.addMember(onDevice(enrolledId), id, Math.max(endsAt - clock.now(), 0) + GRACE)
+  }
+
   return Object.freeze({
     lookAt,
     async put(row: Row): Promise<void> {
       const { id, personId } = row.session
+      await noteDevice(row)
       await state.set(keyOf(id), JSON.stringify(row), options(row))
       await lookAt(id, endOf(row.session))
       await state.addMember(PEOPLE, personId, LISTED)
@@ -66,6 +77,7 @@ export function createShelf({ state, clock }: { state: State; clock: Clock }) {
         if (!next) return row
         // before the swap: a look too many costs nothing, a look too few leaves apps signed in
         if (endOf(next.session) < endOf(row.session)) await lookAt(id, endOf(next.session))
+        await noteDevice(next, row)
         if (await state.compareAndSwap(keyOf(id), text!, JSON.stringify(next), options(next))) return next
       }
     },
@@ -90,6 +102,7 @@ export function createShelf({ state, clock }: { state: State; clock: Clock }) {
       const rows = (await state.group(groupOf(personId))).map((entry) => parseRow(entry.value))
       return rows.filter((row) => row !== undefined)
     },
+    on: (deviceId: string): Promise<string[]> => state.members(onDevice(deviceId)),
     people: (): Promise<string[]> => state.members(PEOPLE),
 
     /**

@@ -2,9 +2,11 @@
 import type { Access } from '#access'
 import type { Audit } from '#audit'
 import { type Clock, days } from '#core/clock'
+import { Refusal } from '#core/refusal'
 import type { PageRequest, SetCookie } from '#http'
 import {
   DEVICE_COOKIE_AGE,
+  DEVICE_REVOKED,
   type Device,
   type Devices,
   type Enrolled,
@@ -20,7 +22,7 @@ export interface Established {
 
 /** `current` is the session of this browser, whoever it belongs to. */
 export async function establish(
-  rooms: { sessions: Sessions; audit: Audit; access: Pick<Access, 'memory'> },
+  rooms: { sessions: Sessions; devices: Devices; audit: Audit; access: Pick<Access, 'memory'> },
   about: {
     request: PageRequest
     current: Session | undefined
@@ -30,14 +32,17 @@ export async function establish(
     proof: Proof
   },
 ): Promise<Established> {
-  const { sessions, audit } = rooms
-  const { request, current, personId, proof, device, enrolled } = about
+  const { sessions, devices, audit } = rooms
+  const { request, current, personId, proof, device } = about
   if (current?.personId === personId) {
     const raised = await sessions.raise(current, [proof])
     return { session: raised.session, cookies: [{ name: sessions.cookieName, value: raised.cookie }] }
   }
   // two people in one browser: the first one's session ends before the second one's begins
   if (current) await sessions.end(current.id, 'replaced', personId)
+  // where no rule asks nobody has looked, and yet the session ends when the device is revoked
+  const found = about.enrolled ?? (await devices.enrolled.find(request.cookies.get(devices.enrolledCookieName)))
+  const enrolled = found ?? about.enrolled
   const userAgent = request.headers['user-agent']?.slice(0, 256)
   const started = await sessions.start({
     personId,
@@ -47,6 +52,11 @@ export async function establish(
     ...(device ? { deviceId: device.id } : {}),
     ...(userAgent ? { userAgent } : {}),
   })
+  // ATTACK: revoked while the password was checked, the device would keep a session that nobody ends
+  if (enrolled && !(await devices.enrolled.byId(enrolled.id))) {
+    await sessions.end(started.session.id, DEVICE_REVOKED, 'system')
+    throw new Refusal('device-unknown', 'revoked while somebody signed in on it')
+  }
   // before anything is decided: a rule on frequent sign-ins looks at this one as well
   await rooms.access.memory.count('sign_ins', personId)
   await audit.record('person-signed-in', {

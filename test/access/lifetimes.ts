@@ -57,7 +57,8 @@ export function asksOf(
   const age = wanted?.max_age === undefined ? [] : [wanted.max_age * 1000]
   const remembering = rules.every((rule) => rule.remember_device !== undefined)
   return {
-    every: rules.map(({ strength = 'any' }) => strength),
+    // signing in again takes what a session begins with
+    every: [...rules.map(({ strength = 'any' }) => strength), ...(wanted?.fresh ? ['begins'] : [])],
     one: wanted?.strength ?? [],
     within: least([...times.filter((time) => time !== 0), ...age]),
     fresh: times.includes(0) || wanted?.fresh === true,

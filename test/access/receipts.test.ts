@@ -76,9 +76,10 @@ const sorted = (value: unknown): string =>
 
 describe('a silent sign-on', () => {
   test('of a session to an app that it has opened before is one row of at most 80 bytes, and nothing else', async () => {
-    await store.receipts.add(silent(0), allowed())
+    const gathered = ['travel', 'place', 'absence', 'enrolment', 'failures'] as const
+    await store.receipts.add(silent(0), allowed(), gathered)
     const parts = await count('receipt_parts')
-    for (let minute = 1; minute <= 500; minute++) await store.receipts.add(silent(minute), allowed())
+    for (let minute = 1; minute <= 500; minute++) await store.receipts.add(silent(minute), allowed(), gathered)
     expect(await count('receipts')).toBe(501)
     expect(await count('receipt_parts')).toBe(parts)
     const { rows } = await sql<{ bytes: number }>`
@@ -119,6 +120,14 @@ describe('a silent sign-on', () => {
     expect(await count('receipt_parts')).toBe(parts)
     expect((await all()).slice(1).map((one) => one.facts)).toEqual([facts, asked])
   })
+})
+
+test('a receipt tells what was looked for, nothing, or that nobody wrote it down', async () => {
+  for (const gathered of [['place', 'sign_ins'], [], undefined] as const)
+    await store.receipts.add(silent(1), allowed(), gathered)
+  const found = await all()
+  expect(found.map(({ gathered }) => gathered)).toEqual([['place', 'sign_ins'], [], undefined])
+  expect(found.map(({ facts }) => facts)).toEqual([silent(1), silent(1), silent(1)])
 })
 
 test('a person is found by their receipts, the newest first', async () => {

@@ -202,6 +202,18 @@ describe('the facts', () => {
     expect((await factsOf('country', { person: sam })).history?.countries).toEqual([{ country: 'NL', at }])
   })
 
+  test('come with what was looked for, found or not, and the receipt keeps that', async () => {
+    const gathered = async (policy: string) => {
+      const { reference } = await access.ask(question(policy))
+      return (await access.receipts.find(reference!))!.gathered
+    }
+    expect(await gathered('plain')).toEqual([])
+    expect(await gathered('place')).toEqual(['place'])
+    expect(await gathered('journey')).toEqual(['travel', 'place', 'absence'])
+    expect(await gathered('often')).toEqual(['sign_ins', 'prompts'])
+    expect(await gathered('platform')).toEqual(['platform'])
+  })
+
   test('leave out what cannot be read: unknown, never none, so the rule is judged both ways', async () => {
     const sam = person()
     expect((await access.preview(question('absent', { person: sam }))).outcome).toBe('deny')

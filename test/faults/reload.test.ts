@@ -75,6 +75,32 @@ describe('policies', () => {
     expect(await opens()).toBe(200)
   })
 
+  test('SIGHUP while the database cannot tell what was published: what decides goes on, and so does the server', async () => {
+    const database = new DatabaseSync(join(place.folder, 'portico.db'))
+    database.exec('alter table policy_publications rename to away')
+    // one is said by the server that looks by itself
+    const line = '"event":"policies-reload-failed"'
+    const said = serving.out().split(line).length - 1
+    for (let times = 1; times <= 2; times++) {
+      hangUp()
+      await serving.printed(new RegExp(`(?:${line}[^]*?){${said + times}}`))
+      expect(await opens()).toBe(200)
+    }
+    await serving.printed(new RegExp(`(?:${line}[^]*?){${said + 3}}`))
+    database.exec('alter table away rename to policy_publications')
+    database.close()
+    const loaded = next('policies-loaded')
+    writeFileSync(policy('plain.yaml'), CLOSED)
+    hangUp()
+    await loaded()
+    expect(await opens()).toBe(400)
+    const back = next('policies-loaded')
+    writeFileSync(policy('plain.yaml'), POLICIES['plain.yaml'])
+    hangUp()
+    await back()
+    expect(await opens()).toBe(200)
+  })
+
   test('a bad file is refused with its position, and the old one stays', async () => {
     const refused = next('policies-refused')
     writeFileSync(policy('plain.yaml'), 'policy: plain\nrules:\n  - { name: nobody, denny: { say: Closed. } }\n')

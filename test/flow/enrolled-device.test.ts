@@ -62,6 +62,8 @@ const refreshing = {
 
 const clock = movableClock()
 let gateway: Gateway
+/** None of its rules asks what a browser is enrolled as. */
+let unasking: Gateway
 let people = 0
 
 beforeAll(async () => {
@@ -75,14 +77,22 @@ beforeAll(async () => {
       anApp('hours', 'hours'),
       anApp('remembered', 'remembered'),
       anApp('plain', 'plain'),
+      anApp('stays', 'plain', { oidc: { ...refreshing.oidc, scopes: ['openid', 'offline_access'] } }),
       anApp('robot', 'machine', {
         audience: [],
         oidc: { redirect_uris: [], grant_types: ['client_credentials'], scopes: ['orders:read'] },
       }),
     ],
   })
+  const { 'account.yaml': account, 'plain.yaml': plain } = policies
+  unasking = await startGateway({
+    policies: { 'networks.yaml': 'networks: {}\n', 'account.yaml': account, 'plain.yaml': plain },
+    clock,
+    settings: PROXIED,
+    apps: [anApp('plain', 'plain')],
+  })
 })
-afterAll(() => gateway.close())
+afterAll(() => Promise.all([gateway.close(), unasking.close()]))
 
 const house = () => gateway.server.house
 async function hire(): Promise<{ id: string; username: string }> {
@@ -117,6 +127,35 @@ async function signIn(browser: Browser, app: string, username: string): Promise<
   const page = await ask(browser, app)
   return stepOf(page) === 'identifier' ? typePassword(browser, page, username) : page
 }
+
+interface Tokens {
+  readonly status: number
+  readonly access_token?: string
+  readonly refresh_token?: string
+  readonly error?: string
+}
+
+async function token(app: string, fields: Record<string, string>): Promise<Tokens> {
+  const response = await fetch(`${gateway.issuer}/oauth2/token`, {
+    method: 'POST',
+    headers: { authorization: `Basic ${btoa(`${app}:${gateway.secrets.get(app)}`)}` },
+    body: new URLSearchParams(fields),
+  })
+  return { status: response.status, ...((await response.json()) as object) }
+}
+const refresh = (app: string, { refresh_token = '' }: Tokens) =>
+  token(app, { grant_type: 'refresh_token', refresh_token })
+
+/** What the app gets for somebody who is signed in. */
+async function tokensOf(browser: Browser, app: string, more: Record<string, string> = {}): Promise<Tokens> {
+  let page = await browser.open(appAddress(gateway, app, more))
+  if (stepOf(page) === 'consent') page = await browser.submit(formOf(page, 'consent'), { answer: 'allow' })
+  const code = page.url.searchParams.get('code') ?? ''
+  return token(app, { grant_type: 'authorization_code', code, redirect_uri: CALLBACK })
+}
+
+const userinfo = async ({ access_token }: Tokens) =>
+  (await fetch(`${gateway.issuer}/oauth2/userinfo`, { headers: { authorization: `Bearer ${access_token}` } })).status
 
 const newestReceipt = async (person: string) => (await house().receipts.ofPerson(person, 1))[0]!
 
@@ -163,17 +202,71 @@ describe('a shared tablet in a store', () => {
     expect(await commits(tablet)).toBe(elsewhere)
   })
 
-  test('is shut out by the next question once it is revoked, whoever is signed in on it', async () => {
-    const { username } = await hire()
-    const tablet = tabletAt(STORE)
+  test('is shut out once it is revoked: whoever was signed in on it is out, with all tokens, and nowhere else', async () => {
+    const [victim, other] = [await hire(), await hire()]
+    const [tablet, laptop] = [tabletAt(STORE), tabletAt(STORE)]
     await setUp(tablet)
-    await signIn(tablet, 'tablet', username)
-    expect(atCallback(await ask(tablet, 'tablet'))).toBe(true)
-    await house().devices.enrolled.revoke((await enrolledIn(tablet))!.id, 'cli')
-    expect((await ask(tablet, 'tablet')).status).toBe(403)
-    // the session lives, and opens what is open to every browser
+    await signIn(tablet, 'plain', other.username)
+    // two people use it one after the other, and one of them is signed in elsewhere as well
+    const before = tablet.jar.get('portico-session')!
+    tablet.jar.delete('portico-session')
+    await signIn(tablet, 'tablet', victim.username)
+    await signIn(laptop, 'plain', victim.username)
+    const [own, offline, elsewhere] = [
+      await tokensOf(tablet, 'tablet'),
+      await tokensOf(tablet, 'stays', { scope: 'openid offline_access', prompt: 'consent' }),
+      await tokensOf(laptop, 'stays', { scope: 'openid offline_access', prompt: 'consent' }),
+    ]
+    expect([own, offline, elsewhere].map(({ status }) => status)).toEqual([200, 200, 200])
+    expect([await userinfo(own), await userinfo(offline)]).toEqual([200, 200])
+    // whoever has it takes its cookie out of the browser, and looks like somebody at home
+    const { id } = (await enrolledIn(tablet))!
+    tablet.jar.delete('portico-enrolled')
     expect(atCallback(await ask(tablet, 'plain'))).toBe(true)
+    await house().devices.enrolled.revoke(id, 'cli')
+
+    expect([await userinfo(own), await userinfo(offline), await userinfo(elsewhere)]).toEqual([401, 401, 200])
+    expect([await refresh('tablet', own), await refresh('stays', offline)]).toMatchObject([
+      { status: 400, error: 'invalid_grant' },
+      { status: 400, error: 'invalid_grant' },
+    ])
+    expect(stepOf(await ask(tablet, 'plain'))).toBe('identifier')
+    tablet.jar.set('portico-session', before)
+    expect(stepOf(await ask(tablet, 'plain'))).toBe('identifier')
     expect(headingOf(await tablet.open(`${gateway.issuer}/device`))).toBe('Set up this device')
+
+    expect(atCallback(await ask(laptop, 'plain'))).toBe(true)
+    expect((await refresh('stays', elsewhere)).status).toBe(200)
+    const ended = await house().audit.search({ event: 'session-ended' })
+    const revoked = ended.filter(({ reason }) => reason === 'device-revoked')
+    expect(revoked.map(({ actor, subject }) => [actor, subject]).sort()).toEqual(
+      [victim, other].map((one) => ['cli', one.id]).sort(),
+    )
+  })
+
+  test('is shut out the same where no rule asked for it, and whoever was signed in before it was set up', async () => {
+    const [first, second] = [await hire(), await hire()]
+    const { devices, sessions } = unasking.server.house
+    const browsers = [tabletAt(STORE), tabletAt(STORE)]
+    const open = (browser: Browser) => browser.open(appAddress(unasking, 'plain'))
+    for (const [n, { username }] of [first, second].entries())
+      await unasking.server.house.people.add({ username, name: 'x', groups: ['staff'], password: PASSWORD }, `${n}`)
+    const enrol = async (browser: Browser) => {
+      const { code } = await devices.enrolment.begin({ kind: 'shared', name: 'x' }, 'cli')
+      await browser.submit(formOf(await browser.open(`${unasking.issuer}/device`), 'enrol-device'), { code })
+      return (await devices.enrolled.find(browser.jar.get('portico-enrolled')))!.id
+    }
+    const [early, late] = [browsers[0]!, browsers[1]!]
+    const ids = [await enrol(early)]
+    expect(atCallback(await typePassword(early, await open(early), first.username))).toBe(true)
+    expect(atCallback(await typePassword(late, await open(late), second.username))).toBe(true)
+    ids.push(await enrol(late))
+    for (const browser of browsers) expect(atCallback(await open(browser))).toBe(true)
+    for (const [n, id] of ids.entries()) {
+      await devices.enrolled.revoke(id, 'cli')
+      expect(stepOf(await open(browsers[n]!))).toBe('identifier')
+    }
+    for await (const session of sessions.all()) expect(session).toBeUndefined()
   })
 
   test('is known to whoever signed in on it, and to nobody else', async () => {
@@ -285,35 +378,58 @@ test('a refresh is judged by the tablet that the person was seen on last, and by
   const { username, id } = await hire()
   const tablet = tabletAt(STORE)
   await setUp(tablet)
-  const page = await signIn(tablet, 'tablet', username)
-  const token = async (fields: Record<string, string>) => {
-    const response = await fetch(`${gateway.issuer}/oauth2/token`, {
-      method: 'POST',
-      headers: { authorization: `Basic ${btoa(`tablet:${gateway.secrets.get('tablet')}`)}` },
-      body: new URLSearchParams(fields),
-    })
-    return { status: response.status, ...((await response.json()) as { refresh_token?: string; error?: string }) }
-  }
-  const refresh = (one: { refresh_token?: string }) =>
-    token({ grant_type: 'refresh_token', refresh_token: one.refresh_token! })
-  const code = page.url.searchParams.get('code')!
-  const first = await token({ grant_type: 'authorization_code', code, redirect_uri: CALLBACK })
-  const second = await refresh(first)
+  await signIn(tablet, 'tablet', username)
+  const second = await refresh('tablet', await tokensOf(tablet, 'tablet'))
   expect(second.status).toBe(200)
   const device = (await enrolledIn(tablet))!
   expect((await house().sessions.ofPerson(id))[0]).toMatchObject({ enrolledId: device.id })
-  await house().devices.enrolled.revoke(device.id, 'cli')
-  expect(await refresh(second)).toMatchObject({ status: 400, error: 'invalid_grant' })
-  // the cookie of a session alone, in another browser, is no tablet either
+  // another browser with a copy of the cookie was set up anew, so the device is gone, and nobody was signed out
+  const { enrolled } = house().devices
+  await enrolled.add({ kind: 'shared', name: 'x', enrolledBy: 'cli' }, tablet.jar.get('portico-enrolled'))
+  expect(await refresh('tablet', second)).toMatchObject({ status: 400, error: 'invalid_grant' })
   await setUp(tablet)
   await ask(tablet, 'tablet')
-  const third = await refresh(second)
+  const third = await refresh('tablet', second)
   expect(third.status).toBe(200)
+  // the cookie of a session alone, in another browser, is no tablet either
   const thief = tabletAt(STORE)
   thief.jar.set('portico-session', tablet.jar.get('portico-session')!)
   expect((await ask(thief, 'tablet')).status).toBe(403)
   expect((await house().sessions.ofPerson(id))[0]).toMatchObject({ enrolledId: null })
-  expect(await refresh(third)).toMatchObject({ status: 400, error: 'invalid_grant' })
+  expect(await refresh('tablet', third)).toMatchObject({ status: 400, error: 'invalid_grant' })
+})
+
+test('a second factor is added on the way only where the rules for accounts let this device', async () => {
+  const own = await startGateway({
+    policies: {
+      'networks.yaml': 'networks: {}\n',
+      'account.yaml': `policy: account
+rules:
+  - { name: looking, when: { request.kind: app }, allow: {} }
+  - { name: changes, when: { device.enrolled: true }, allow: {} }
+  - { name: nowhere else, deny: {} }
+`,
+      'risky.yaml': 'policy: risky\nrules:\n  - { name: two, allow: { strength: two-factors } }\n',
+    },
+    clock,
+    settings: PROXIED,
+    apps: [anApp('risky', 'risky')],
+  })
+  try {
+    const { devices, people: directory } = own.server.house
+    await directory.add({ username: 'sam', name: 'Sam', groups: [], password: PASSWORD }, 'test')
+    const [tablet, other] = [tabletAt(STORE), tabletAt(STORE)]
+    const { code } = await devices.enrolment.begin({ kind: 'shared', name: 'x' }, 'cli')
+    await tablet.submit(formOf(await tablet.open(`${own.issuer}/device`), 'enrol-device'), { code })
+    const reached = async (browser: Browser) => {
+      const page = await typePassword(browser, await browser.open(appAddress(own, 'risky')), 'sam')
+      return [page.status, stepOf(page)]
+    }
+    expect(await reached(other)).toEqual([403, undefined])
+    expect(await reached(tablet)).toEqual([200, 'enrol-choice'])
+  } finally {
+    await own.close()
+  }
 })
 
 test('`policy explain --device` knows an enrolled device by its id and by its name', async () => {

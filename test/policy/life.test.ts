@@ -263,7 +263,7 @@ describe('published', () => {
     await portico('policy rollback 2')
     const { out } = await portico(`policy explain --receipt ${receipts['outside']}`)
     expect(out[0]).toContain('allow  crm › staff')
-    expect(out[1]).toBe('decided by these policies; decided again:')
+    expect(out[1]).toBe('decided by these policies, which are not those in force now; decided again:')
     expect(out[3]).toMatch(/^ALLOW {2}crm › staff {2}\(policies\/crm\.yaml:4\)/)
   })
 

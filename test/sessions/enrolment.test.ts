@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { days, hours, minutes } from '#core/clock'
 import { ENROLMENT_LIMIT } from '#sessions'
 import type { Tables } from '../../src/sessions/tables.ts'
-import { openHouse, START } from './house.ts'
+import { about, openHouse, START } from './house.ts'
 
 let house: Awaited<ReturnType<typeof openHouse>>
 beforeEach(async () => {
@@ -148,7 +148,7 @@ test('a browser that is set up again is the new device and no longer the old', a
   expect(await house.devices.enrolled.find(first.cookie)).toBeNull()
   expect((await house.devices.enrolled.list()).map(({ id }) => id)).toEqual([second.device.id])
   expect((await house.audit.search({ event: 'device-revoked' }))[0]).toMatchObject({
-    subject: first.device.id,
+    device: first.device.id,
     reason: 'replaced',
   })
 })
@@ -165,7 +165,7 @@ test('a revoked device is known not to be enrolled, and is revoked once', async 
   expect(await house.devices.enrolled.find(cookie)).toBeNull()
   expect(await house.devices.enrolled.byId(device.id)).toBeNull()
   await expect(house.devices.enrolled.revoke(device.id, 'cli')).rejects.toMatchObject({ code: 'device-unknown' })
-  expect((await house.audit.search({ event: 'device-revoked' }))[0]).toMatchObject({ actor: 'cli', subject: device.id })
+  expect((await house.audit.search({ event: 'device-revoked' }))[0]).toMatchObject({ actor: 'cli', device: device.id })
 })
 
 test('a device that becomes a shared one spares nobody a second factor any more; a personal one does', async () => {
@@ -179,6 +179,72 @@ test('a device that becomes a shared one spares nobody a second factor any more;
   expect(await trusted()).toBeUndefined()
   // still known to the person, and theirs to forget
   expect(await house.devices.ofPerson('p1')).toHaveLength(1)
+})
+
+test('who listens hears of a device that is revoked, again where a process died before it told, and of none that is set up anew', async () => {
+  const heard: string[] = []
+  house.devices.enrolled.onRevoked(async (id, by) => void heard.push(`${id} ${by}`))
+  const first = await redeem(await begin())
+  const { device } = await redeem(await begin(), { enrolledCookie: first.cookie })
+  expect(heard).toEqual([])
+  const db = house.storage.records.withTables<Pick<Tables, 'enrolled_devices'>>()
+  await db.deleteFrom('enrolled_devices').execute()
+  expect(await refused(house.devices.enrolled.revoke(device.id, 'cli'))).toBe('device-unknown')
+  expect(heard).toEqual([`${device.id} cli`])
+})
+
+test('open codes are listed without what they are, and are gone once spent or too late', async () => {
+  const { enrolment } = house.devices
+  const late = await enrolment.begin({ kind: 'shared', site: '0412', name: 'Till' }, 'cli', hours(2))
+  const soon = await enrolment.begin({ kind: 'personal' }, 'ada', minutes(30))
+  expect(await enrolment.open()).toEqual([
+    { id: soon.id, kind: 'personal', by: 'ada', endsAt: START + minutes(30) },
+    { id: late.id, kind: 'shared', site: '0412', name: 'Till', by: 'cli', endsAt: START + hours(2) },
+  ])
+  expect(JSON.stringify(await enrolment.open())).not.toContain(late.code)
+  house.time.now = START + minutes(30)
+  expect((await enrolment.open()).map(({ id }) => id)).toEqual([late.id])
+  await redeem(late.code)
+  expect(await enrolment.open()).toEqual([])
+})
+
+test('a code that was taken back enrols nothing; the others do', async () => {
+  const { enrolment } = house.devices
+  const [first, second, third] = await Promise.all([1, 2, 3].map(() => enrolment.begin({ kind: 'shared' }, 'cli')))
+  const told = second!.code.toLowerCase().replaceAll('-', ' ')
+  expect(await enrolment.cancel([first!.id, told, 'nothing', first!.id], 'ada')).toBe(2)
+  expect(await enrolment.cancel([first!.id, second!.id], 'ada')).toBe(0)
+  for (const { code } of [first!, second!]) expect(await refused(redeem(code))).toBe('device-code-invalid')
+  expect(await refused(redeem(third!.code))).toBe('done')
+  const events = await house.audit.search({ event: 'device-enrolment-cancelled' })
+  expect(events).toMatchObject([{ actor: 'ada', count: 2 }])
+})
+
+test('a code that is taken back while it is typed enrols a device or counts as taken back, never both', async () => {
+  for (let n = 0; n < 25; n++) {
+    const { id, code } = await house.devices.enrolment.begin({ kind: 'shared' }, 'cli')
+    const [cancelled, done] = await Promise.all([
+      house.devices.enrolment.cancel([id], 'cli'),
+      refused(redeem(code, { address: `192.0.2.${n}` })),
+    ])
+    expect([cancelled, done]).toEqual(done === 'done' ? [0, 'done'] : [1, 'device-code-invalid'])
+  }
+  const { id } = await house.devices.enrolment.begin({ kind: 'shared' }, 'cli')
+  const twice = await Promise.all([1, 2].map(() => house.devices.enrolment.cancel([id], 'cli')))
+  expect(twice.sort()).toEqual([0, 1])
+})
+
+test('what happened to a device is found by it, and who signed in on it', async () => {
+  const { device } = await redeem(await begin())
+  const { session } = await house.sessions.start({ ...about('p1'), enrolled: device })
+  await house.sessions.start({ ...about('p2'), enrolled: null })
+  await house.devices.enrolled.revoke(device.id, 'cli')
+  const found = await house.audit.search({ device: device.id })
+  expect(found.map(({ event, subject, session: of }) => [event, subject, of])).toEqual([
+    ['device-revoked', undefined, undefined],
+    ['session-started', 'p1', session.id],
+    ['device-enrolled', undefined, undefined],
+  ])
 })
 
 test('when it was last seen is written once an hour', async () => {

@@ -145,6 +145,31 @@ describe('the ends of a session', () => {
     }
   })
 
+  test('end on an enrolled device whoever they belong to, also when they were carried on without its cookie', async () => {
+    const on = (id: string) =>
+      ({ id, kind: 'shared', name: 'x', enrolledAt: 0, enrolledBy: 'cli', lastSeenAt: 0 }) as const
+    const start = (person: string, enrolled?: ReturnType<typeof on>) =>
+      house.sessions.start({ ...about(person), enrolled: enrolled ?? null })
+    const [one, two, moved, came, elsewhere, none] = await Promise.all([
+      start('p1', on('t1')),
+      start('p2', on('t1')),
+      start('p1', on('t1')),
+      start('p1'),
+      start('p1', on('t2')),
+      start('p2'),
+    ])
+    const touch = (session: typeof one.session, enrolled: ReturnType<typeof on> | null) =>
+      house.sessions.touch(session, { address: session.address, deviceId: undefined, enrolled })
+    await touch(moved.session, null)
+    await touch(came.session, on('t1'))
+    expect(await house.sessions.endOn('t1', 'device-revoked', 'cli')).toBe(4)
+    for (const { cookie } of [one, two, moved, came]) expect(await house.sessions.find(cookie)).toBeUndefined()
+    for (const { cookie } of [elsewhere, none]) expect(await house.sessions.find(cookie)).toBeDefined()
+    expect(await house.sessions.endOn('t1', 'device-revoked', 'cli')).toBe(0)
+    const ended = await house.audit.search({ event: 'session-ended' })
+    expect(ended.map(({ actor, reason }) => [actor, reason])).toEqual(Array(4).fill(['cli', 'device-revoked']))
+  })
+
   test('stay usable when the idle time is shorter than that minute', async () => {
     const { session, cookie } = await house.sessions.start({ ...about('p1'), limits: { idle: seconds(40) } })
     house.time.now = START + seconds(15)

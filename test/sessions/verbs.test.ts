@@ -81,6 +81,7 @@ test('devices enrol prints a code and a link for each device, and no more than w
     [1, 2].map((n) => ({
       code: expect.stringMatching(/^(?:[0-9A-Z]{4}-){2}[0-9A-Z]{4}$/),
       url: expect.stringMatching(/^http:\/\/localhost:3000\/device\//),
+      id: expect.stringMatching(/^[0-9A-Z]{4}-[0-9A-Z]{4}$/),
       ...{ kind: 'shared', site: '0412', name: `Till ${n}`, endsAt: until },
     })),
   )
@@ -121,6 +122,10 @@ test.each([
   'devices enrol --site \u0007',
   'devices list --enrolled --user sam',
   'devices list --site 0412 --user sam',
+  'devices codes 0412',
+  'devices cancel',
+  'devices cancel --all x',
+  'devices cancel --all --site 0412',
   'devices revoke',
   'devices revoke --all',
   'devices revoke --site 0412 x',
@@ -151,6 +156,33 @@ test('devices list --enrolled shows what is enrolled, and revoke takes it back b
   await expect(run(`devices revoke ${desk.id} --user sam`)).rejects.toMatchObject({ code: 'device-unknown' })
   expect(await run('devices revoke --site 0412')).toMatchObject({ code: 0, printed: { revoked: 1 } })
   expect((await run('devices list --enrolled')).printed).toEqual([other])
+})
+
+test('devices codes shows those that are open, and cancel takes them back by id, code or site, or all', async () => {
+  expect((await run('devices codes')).out).toEqual(['no codes'])
+  const enrol = async (site: string) =>
+    (await run(`devices enrol --site ${site}`)).printed as [{ code: string; id: string }]
+  const [[first], [second], [third], [fourth]] = [
+    await enrol('0001'),
+    await enrol('0001'),
+    await enrol('0412'),
+    await enrol('0412'),
+  ]
+  const { out, printed } = await run('devices codes --site 0001')
+  expect(printed).toHaveLength(2)
+  expect(out).toContain(`${first.id}  shared  site 0001  by cli  until 2026-11-22T09:30:00Z`)
+  expect(out.join()).not.toContain(first.code)
+  expect(await run(`devices cancel ${first.id} ${second.code}`)).toMatchObject({ code: 0, printed: { cancelled: 2 } })
+  expect(await run(`devices cancel ${first.id}`)).toMatchObject({ code: 1, printed: { cancelled: 0 } })
+  expect((await run('devices codes')).printed).toHaveLength(2)
+  expect(await run('devices cancel --site 0001')).toMatchObject({ code: 0, printed: { cancelled: 0 } })
+  expect(await run('devices cancel --site 0412')).toMatchObject({ code: 0, printed: { cancelled: 2 } })
+  for (const { code } of [third, fourth]) {
+    const about = { address: '192.0.2.1', label: '', enrolledCookie: undefined, deviceCookie: undefined }
+    await expect(house.devices.enrolment.redeem(code, about)).rejects.toMatchObject({ code: 'device-code-invalid' })
+  }
+  await enrol('0412')
+  expect(await run('devices cancel --all')).toMatchObject({ code: 0, printed: { cancelled: 1 } })
 })
 
 test('devices list and revoke work on the devices of one person', async () => {

@@ -5,9 +5,8 @@
  * receipt whose facts the candidate decides otherwise.
  */
 import { hours, type Instant, minutes } from '#core/clock'
-import { type Authenticated, type Decision, decide, type Facts, type Policies } from '#policy'
+import { type Authenticated, createLacking, type Decision, decide, type Facts, type Policies } from '#policy'
 import type { Page, Receipt } from '../receipt.ts'
-import { lacks } from './lacking.ts'
 import { createOpenings, type Decidable, type Opening } from './openings.ts'
 import { createPrompts } from './prompts.ts'
 import { type Counting, createCounting, type Spread } from './spread.ts'
@@ -48,6 +47,7 @@ type Extra = Map<string, { readonly last: Instant; readonly proofs: readonly Aut
 
 export function createReplay({ candidate, since, app, outcomeOf }: ReplayOptions): Replay {
   const tallies = createTallies(candidate)
+  const lacking = createLacking(candidate)
   const reasons: Record<Incomparable, number> = {
     'facts-gone': 0,
     unreadable: 0,
@@ -130,12 +130,16 @@ export function createReplay({ candidate, since, app, outcomeOf }: ReplayOptions
   function judge(receipt: Decidable): { outcome: Decision['outcome']; decision: Decision; why?: Incomparable } {
     const decision = decide(candidate, receipt.facts, UNTOLD)
     const { outcome } = decision
-    if (outcome === receipt.outcome) return { outcome, decision }
-    const named = receipt.facts.app?.policy
-    if (named === undefined || !candidate.find(named)) return { outcome, decision, why: 'policy-missing' }
+    const { facts, gathered } = receipt
+    const named = facts.app?.policy
+    if (outcome === receipt.outcome) {
+      // what is unknown is judged by the stricter answer: an allow stands whatever would have been found
+      const stands = outcome === 'allow' || !gathered || !lacking.needs(named, gathered)
+      if (stands) return { outcome, decision }
+    } else if (named === undefined || !candidate.find(named)) return { outcome, decision, why: 'policy-missing' }
     // what it was that is lacking stands in the trace
-    const lacking = lacks(decide(candidate, receipt.facts), receipt.facts)
-    return lacking ? { outcome, decision, why: 'facts-lacking' } : { outcome, decision }
+    const rests = lacking.in(decide(candidate, facts), facts, gathered).length > 0
+    return rests ? { outcome, decision, why: 'facts-lacking' } : { outcome, decision }
   }
 
   const sessionOf = (facts: Facts) => `${facts.user?.id}\n${facts.session?.started}`

@@ -58,9 +58,9 @@ const tail: Verb = {
 const search: Verb = {
   words: ['audit', 'search'],
   usage:
-    'audit search [--subject USERNAME|ID] [--actor ID] [--event E] [--app A] [--receipt REF] [--since 7d] [--until T] [--before N] [--limit N] [--decisions]',
-  summary: 'what happened to a person, an app or a decision, the newest first',
-  options: ['subject', 'actor', 'event', 'app', 'receipt', 'since', 'until', 'before', 'limit'],
+    'audit search [--subject USERNAME|ID] [--actor ID] [--event E] [--app A] [--device ID] [--receipt REF] [--since 7d] [--until T] [--before N] [--limit N] [--decisions]',
+  summary: 'what happened to a person, an app, a device or a decision, the newest first',
+  options: ['subject', 'actor', 'event', 'app', 'device', 'receipt', 'since', 'until', 'before', 'limit'],
   switches: ['decisions'],
   async run(args, context) {
     const limit = limitOf(args, context, 100)
@@ -104,6 +104,7 @@ const search: Verb = {
       subject,
       actor: args.flag('actor'),
       app: args.flag('app'),
+      device: args.flag('device'),
       receipt: reference,
       event: event as AuditEvent | undefined,
       before: before === undefined ? undefined : Number(before),

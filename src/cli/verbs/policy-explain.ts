@@ -1,34 +1,22 @@
 /** `policy explain`: the verdict with its whole trace, for people or as JSON. */
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
-import { createPoliciesThen, gatherFacts } from '#access'
+import { gatherFacts } from '#access'
 import { formatProblem } from '#config'
 import { openPlaces } from '#context'
 import { silentLog } from '#core/log'
-import { type Decision, decide, type Facts, type Policies, readFacts, suggest } from '#policy'
+import { decide, type Facts, type Policies, readFacts, suggest } from '#policy'
 import type { EnrolledDevice } from '#sessions'
 import type { Arguments, Context, House, Verb } from '../verb.ts'
 import { policiesInForce } from './policy-folder.ts'
 import { decisionLines, type Explained } from './policy-lines.ts'
-
-/** A stored decision, as `access/` keeps it. */
-export interface StoredDecision {
-  readonly reference: string
-  readonly at: number
-  readonly outcome: Decision['outcome']
-  readonly policy: string | undefined
-  readonly rule: string | undefined
-  /** Version of the policies that decided. */
-  readonly policies: string
-  /** Undefined where the person was removed since, or where what is stored cannot be read. */
-  readonly facts: Facts | undefined
-}
-
-export type FindReceipt = (house: House, reference: string) => Promise<StoredDecision | undefined>
+import { type Deciding, decidedLine, decidingFor, type FindReceipt, helpNow, storedLines } from './stored-decision.ts'
 
 const LOGGED =
   'a reference that begins with E- is of an error page and has no receipt: look for it in the log, as `request`'
 const PLACES = ['user', 'app', 'ip', 'device', 'at'] as const
+const NOTHING_LEFT =
+  'what decided it is not stored, and the policies in force cannot be read: there is nothing to decide it by'
 const OUTCOMES = ['allow', 'deny', 'challenge']
 
 export function explainVerb(
@@ -52,30 +40,50 @@ export function explainVerb(
         context.err(/^e-/i.test(reference) ? LOGGED : 'there is no receipt with this reference')
         return 2
       }
-      const policies = await policiesFor(args, context, receipt, readPolicies)
-      if (!policies) return 2
+      if (receipt && !receipt.facts) {
+        context.print({ receipt, decision: null }, () => [decidedLine(receipt), 'what was known then is gone'])
+        return 1
+      }
+      const candidate = args.flag('policies') !== undefined
+      const inForce = async () =>
+        (candidate ? undefined : await policiesInForce(context)) ?? readPolicies(args, context)
+      const deciding: Deciding =
+        receipt && !candidate
+          ? await decidingFor(receipt, context, inForce)
+          : await inForce().then((policies) => ({ policies, inForce: policies }))
+      const { policies } = deciding
+      if (!policies) {
+        if (receipt) context.print({ receipt, decision: null }, () => [decidedLine(receipt), NOTHING_LEFT])
+        return 2
+      }
       const named = args.flag('policy')
       if (named !== undefined && !policies.find(named)) {
         context.err(`there is no policy \`${named}\`; known are ${policies.names.join(', ')}`)
         return 2
       }
-      if (receipt && !receipt.facts) {
-        context.print({ receipt, decision: null }, () => [decidedLine(receipt), 'what was known then is gone'])
-        return 1
-      }
       const facts = receipt ? receipt.facts : await readGiven(args, context, policies)
       if (!facts) return 2
       const list = Array.isArray(facts) ? (facts as readonly Facts[]) : [facts as Facts]
       const asking = named === undefined ? {} : { policy: named }
+      const ofNow = receipt && !candidate && named === undefined
       // it costs many decisions: an array is for those who have many
-      const suggestionFor = (one: Facts) => (Array.isArray(facts) ? undefined : suggest(policies, one, asking))
-      const decisions = list.map((one): Explained => {
-        const suggestion = suggestionFor(one)
-        return { ...decide(policies, one, asking), ...(suggestion && { suggestion }) }
-      })
-      const json = receipt ? { receipt, decision: decisions[0] } : Array.isArray(facts) ? decisions : decisions[0]
+      const help = ofNow
+        ? await helpNow(receipt, deciding, context)
+        : Array.isArray(facts)
+          ? undefined
+          : suggest(policies, list[0]!, asking)
+      const suggestion = help === 'passes' ? undefined : help
+      const decisions = list.map(
+        (one): Explained => ({ ...decide(policies, one, asking), ...(suggestion && { suggestion }) }),
+      )
+      const passes = help === 'passes' && { passes_now: true }
+      const json = receipt
+        ? { receipt, decision: decisions[0], ...passes }
+        : Array.isArray(facts)
+          ? decisions
+          : decisions[0]
       context.print(json, () => [
-        ...(receipt ? storedLines(receipt, decisions[0]!) : []),
+        ...(receipt ? storedLines(receipt, { ...deciding, policies }, decisions[0]!, help) : []),
         ...decisions.flatMap((decision, index) => [...(index > 0 ? [''] : []), ...decisionLines(decision)]),
       ])
       const wanted = args.flag('assert')
@@ -147,7 +155,7 @@ async function gatherGiven(args: Arguments, context: Context, policies: Policies
   const question = { kind: 'app', app, session, device, enrolled, address: ip ?? '', startedAt: now } as const
   const places = house?.places ?? openPlaces({ file: placesFile(context), log: silentLog })
   const sources = { policies, places, history: house?.history }
-  const gathered = await gatherFacts(question, known, now, sources, args.flag('policy') ?? app?.policy)
+  const { facts: gathered } = await gatherFacts(question, known, now, sources, args.flag('policy') ?? app?.policy)
   const { network, device: seen, ...facts } = gathered
   const told = {
     ...facts,
@@ -173,31 +181,3 @@ async function enrolledAs(named: string, house: House, context: Context): Promis
 
 const placesFile = ({ settings, folder }: Context): string | undefined =>
   settings.geo.file === undefined ? undefined : resolve(folder, settings.geo.file)
-
-/** With `--policies` those; a receipt with the version that decided it, where that is stored; else those in force. */
-async function policiesFor(
-  args: Arguments,
-  context: Context,
-  receipt: StoredDecision | undefined,
-  readPolicies: (args: Arguments, context: Context) => Policies | undefined,
-): Promise<Policies | undefined> {
-  if (args.flag('policies') !== undefined) return readPolicies(args, context)
-  const inForce = (await policiesInForce(context)) ?? readPolicies(args, context)
-  const then = receipt && inForce && createPoliciesThen((await context.open()).versions)
-  return (await then?.(receipt!, inForce!)) ?? inForce
-}
-
-function storedLines(receipt: StoredDecision, now: Decision): string[] {
-  const same = receipt.policies === now.versions.policies
-  const version = same
-    ? 'these policies'
-    : `policies ${receipt.policies}, which are not stored and not those in force now`
-  return [decidedLine(receipt), `decided by ${version}; decided again:`, '']
-}
-
-const decidedLine = ({ reference, at, outcome, policy, rule, facts }: StoredDecision): string =>
-  [
-    `${reference}  ${new Date(at).toISOString()}  ${outcome}  ${policy ?? 'no policy'} › ${rule ?? 'no rule'}`,
-    ...(facts?.user?.username ? [`  by ${facts.user.username}`] : []),
-    ...(facts?.app?.id ? [`  to ${facts.app.id}`] : []),
-  ].join('')

@@ -3,9 +3,10 @@ import { formatProblem } from '#config'
 import { loadPolicies, type Policies, policyJsonSchema, runPolicyTests, type TestReport } from '#policy'
 import type { Arguments, Context, Verb } from '../verb.ts'
 import { checkVerb } from './policy-check.ts'
-import { explainVerb, type FindReceipt } from './policy-explain.ts'
+import { explainVerb } from './policy-explain.ts'
 import { folderOf } from './policy-folder.ts'
 import { replayVerb, reportVerb } from './policy-replay.ts'
+import type { FindReceipt } from './stored-decision.ts'
 
 /** The policies, or undefined after every problem has been printed. */
 export function readPolicies(args: Arguments, context: Context): Policies | undefined {

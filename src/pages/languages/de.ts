@@ -55,8 +55,8 @@ export const de: Messages = Object.freeze({
   },
   recoveryCode: {
     title: 'Wiederherstellungs\u00ADcode',
-    lead: 'Geben Sie einen der Wiederherstellungscodes ein, die Sie aufbewahrt haben. Jeder funktioniert nur einmal.',
-    label: 'Wiederherstellungscode',
+    lead: 'Geben Sie einen der Wiederherstellungs\u00ADcodes ein, die Sie aufbewahrt haben. Jeder funktioniert nur einmal.',
+    label: 'Wiederherstellungs\u00ADcode',
   },
   passkey: {
     title: 'Mit Ihrem Passkey bestätigen',
@@ -309,7 +309,7 @@ export const de: Messages = Object.freeze({
   notices: {
     'passkey-added': 'Ihr Passkey wurde hinzugefügt. Ab jetzt können Sie sich damit anmelden.',
     'totp-added': 'Ihre Authenticator-App wurde hinzugefügt.',
-    'recovery-codes-made': 'Ihre neuen Wiederherstellungscodes sind fertig. Die alten gelten nicht mehr.',
+    'recovery-codes-made': 'Ihre neuen Wiederherstellungs\u00ADcodes sind fertig. Die alten gelten nicht mehr.',
     'password-changed': 'Ihr Passwort wurde geändert.',
     'factor-removed': 'Das wurde entfernt.',
     'session-ended': 'Sie sind dort abgemeldet.',

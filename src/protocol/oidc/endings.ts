@@ -5,7 +5,7 @@
 import type { Audit } from '#audit'
 import type { Catalog } from '#catalog'
 import type { People } from '#directory'
-import type { LogoutRow, Outbox, Session, Sessions } from '#sessions'
+import { DEVICE_REVOKED, type Devices, type LogoutRow, type Outbox, type Session, type Sessions } from '#sessions'
 import type { State } from '#storage'
 import { grantGroup, grantKey, grantsOf } from './grant-groups.ts'
 
@@ -20,12 +20,15 @@ export interface EndingsOptions {
   readonly state: State
   readonly audit: Audit
   readonly sessions: Sessions
+  readonly devices: Pick<Devices, 'enrolled'>
   readonly people: People
   readonly outbox: Outbox
   readonly catalog: Pick<Catalog, 'apps'>
 }
 
-export function attachEndings({ state, audit, sessions, people, outbox, catalog }: EndingsOptions): Endings {
+export function attachEndings(options: EndingsOptions): Endings {
+  const { state, audit, sessions, devices, people, outbox, catalog } = options
+
   async function revokeGrant(grantId: string): Promise<void> {
     await state.delete(grantKey(grantId))
     await state.deleteGroup(grantGroup(grantId))
@@ -39,10 +42,23 @@ export function attachEndings({ state, audit, sessions, people, outbox, catalog 
     await audit.record('tokens-revoked', { actor: 'system', subject: personId, ...(app ? { app } : {}) })
   }
 
-  sessions.onEnd(async ({ session }) => {
+  /** Whatever was given to apps in this session, also what would outlive it (`offline_access`). */
+  async function revokeOf({ id, personId }: Session): Promise<void> {
+    for (const { value } of await state.group(grantsOf(personId))) {
+      const { jti } = JSON.parse(value) as { jti: string }
+      const issued = (await state.group(grantGroup(jti))).map((one) => JSON.parse(one.value) as { sessionUid?: string })
+      if (issued.some(({ sessionUid }) => sessionUid === id)) await revokeGrant(jti)
+    }
+    await audit.record('tokens-revoked', { actor: 'system', subject: personId, session: id })
+  }
+
+  sessions.onEnd(async ({ session, reason }) => {
+    // ATTACK: an app on a stolen tablet may hold a token that needs no session
+    if (reason === DEVICE_REVOKED) await revokeOf(session)
     const rows = await logoutRows(session, catalog)
     if (rows.length > 0) await outbox.add(rows)
   })
+  devices.enrolled.onRevoked(async (deviceId, by) => void (await sessions.endOn(deviceId, DEVICE_REVOKED, by)))
   people.onDisabled(async (personId) => {
     await sessions.endAll(personId, 'person-disabled', 'system')
     await revoke(personId)
