@@ -3,11 +3,12 @@
  * switched off for the measurement: every silent sign-on is decided by `policies/store-apps.yaml`, leaves a receipt, and
  * is on the disk before it is answered.
  */
-import { cpSync, mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createLog } from '#audit'
 import { loadSettings } from '#config'
 import { systemClock } from '#core/clock'
+import { copyPolicies } from '../demo/policies.ts'
 import { openHouse } from '../src/house.ts'
 import type { Target } from './load/flows.ts'
 import { PASSWORD, PEOPLE, REDIRECT_URI, targetOf } from './subjects.ts'
@@ -32,7 +33,7 @@ export interface Ports {
 /** Answers the name of the settings file. */
 export function writeFolder(folder: string, { port, managementPort }: Ports): string {
   mkdirSync(folder, { recursive: true })
-  cpSync(join(root, 'policies'), join(folder, 'policies'), { recursive: true })
+  copyPolicies(join(folder, 'policies'))
   writeFileSync(join(folder, 'policies/machines.yaml'), MACHINES)
   const file = join(folder, 'portico.yaml')
   const settings = {

@@ -11,6 +11,7 @@ import { startServer } from '../src/server.ts'
 import { PARTNER, sampleApps, seedApps } from './apps.ts'
 import { OUTSIDE_ADDRESS, startOutside } from './outside.ts'
 import { PASSWORD, PEOPLE, seedPeople } from './people.ts'
+import { copyPolicies } from './policies.ts'
 import { startSampleApp } from './sample-app.ts'
 import { tour } from './tour.ts'
 
@@ -24,6 +25,7 @@ const loaded = loadSettings(join(import.meta.dirname, 'portico.yaml'))
 if (!loaded.settings) throw new Error(loaded.problems.map((problem) => problem.message).join('; '))
 // every demo starts with the same people and nobody signed in
 rmSync(join(root, 'data/demo'), { recursive: true, force: true })
+copyPolicies(join(root, 'data/demo/policies'))
 
 const stops: (() => Promise<void>)[] = []
 const stop = async () => {

@@ -1,6 +1,7 @@
 /** What is known about a question, in the words of the policy language (POLICY.md, Facts). */
 import type { Instant } from '#core/clock'
 import type { Person } from '#directory'
+import { UNKNOWN_ADDRESS } from '#http'
 import type { Facts, Needs, Signal } from '#policy'
 import type { Proof, Session } from '#sessions'
 import type { Question } from './question.ts'
@@ -55,7 +56,7 @@ export function factsOf(question: Question, person: Person | undefined, now: Ins
       : question.policy
         ? { app: { policy: question.policy } }
         : {}),
-    network: { ip: question.address, ...around.place },
+    network: { ...(question.address === UNKNOWN_ADDRESS ? {} : { ip: question.address }), ...around.place },
     device: {
       ...knownFacts(question.device),
       ...enrolledFacts(question),

@@ -3,19 +3,20 @@ import type { IncomingMessage } from 'node:http'
 import { isIPv6 } from 'node:net'
 import { type Networks, normaliseAddress } from './networks.ts'
 
-const UNKNOWN = '0.0.0.0'
+/** What stands for an address that nobody could find out (RFC 1122 §3.2.1.3): nobody's own. */
+export const UNKNOWN_ADDRESS = '0.0.0.0'
 const MOST_HOPS = 20
 
 /**
  * The client's address: the socket's, or, where that is one of our own proxies, the nearest address in `Forwarded`
  * (RFC 7239) or `X-Forwarded-For` that is not a proxy of ours.
  * ATTACK: everything left of that address was written by somebody we do not know; from anyone but our proxies the
- * headers are ignored. An entry that cannot be read ends the walk at the proxy that wrote it (fail closed: a proxy's
- * address is in no store). A proxy writes one of the two headers and may pass the other on as it came from the client:
- * where both are there and disagree, neither is believed.
+ * headers are ignored. A proxy writes one of the two headers and may pass the other on as it came from the client: where both
+ * are there and disagree, neither is believed. Then, and where an entry cannot be read, the address is unknown, not that of a
+ * proxy: a proxy may stand in a network that rules trust.
  */
 export function clientAddress(request: IncomingMessage, proxies: Networks): string {
-  const peer = normaliseAddress(request.socket.remoteAddress) ?? UNKNOWN
+  const peer = normaliseAddress(request.socket.remoteAddress) ?? UNKNOWN_ADDRESS
   if (!proxies.has(peer)) return peer
   const { forwarded, 'x-forwarded-for': usual } = request.headers
   const found = [
@@ -23,14 +24,14 @@ export function clientAddress(request: IncomingMessage, proxies: Networks): stri
     ...(usual === undefined ? [] : [walk(peer, usualHops(String(usual)), proxies)]),
   ]
   const [first = peer] = found
-  return found.every((address) => address === first) ? first : peer
+  return found.every((address) => address === first) ? first : UNKNOWN_ADDRESS
 }
 
 function walk(peer: string, hops: readonly string[], proxies: Networks): string {
   let address = peer
   for (const hop of hops.slice(-MOST_HOPS).reverse()) {
     const next = normaliseAddress(hop)
-    if (next === undefined) return address
+    if (next === undefined) return UNKNOWN_ADDRESS
     address = next
     if (!proxies.has(address)) return address
   }

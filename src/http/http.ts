@@ -10,7 +10,7 @@
  * - `cookies.ts`  parsing and writing cookies            - `networks.ts` addresses and networks
  * - `server.ts`   listening, draining                    - `outbound.ts` requests to others
  */
-export { sourceOf } from './address.ts'
+export { sourceOf, UNKNOWN_ADDRESS } from './address.ts'
 export { cookieHeader, type SetCookie } from './cookies.ts'
 export { type Answer, json, type PageRequest, redirect, text } from './exchange.ts'
 export { createNetworks, isSpecialUse, type Networks, normaliseAddress } from './networks.ts'

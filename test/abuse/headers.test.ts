@@ -11,16 +11,28 @@ const STORE = '203.0.113.5'
 const ELSEWHERE = '198.51.100.9'
 const POLICY = {
   ...POLICIES,
-  'networks.yaml': `networks:\n  here: { ranges: [127.0.0.0/8, "::1/128"] }\n  stores: { ranges: [203.0.113.0/24] }\n`,
+  'networks.yaml': `networks:\n  here: { ranges: [127.0.0.0/8, "::1/128"] }\n  stores: { ranges: [203.0.113.0/24] }\n  elsewhere: { ranges: [198.51.100.0/24] }\n`,
   'store.yaml': `policy: store
 rules:
   - { name: only in stores, when: { network: { outside: [stores] } }, deny: { say: Only in a store. } }
   - { name: in stores, allow: {} }
 `,
+  'guests.yaml': `policy: guests
+rules:
+  - { name: not from there, when: { network: [elsewhere] }, deny: {} }
+  - { name: everybody else, allow: {} }
+`,
+  // somebody took the machine of the proxy for a place to be trusted
+  'here.yaml': `policy: here
+rules:
+  - { name: on this machine, when: { network: [here] }, allow: {} }
+`,
 }
 const people = [{ username: 'sam', name: 'Sam', groups: ['staff'] }]
 const apps = [
   anApp('till', 'store'),
+  anApp('console', 'here'),
+  anApp('guests', 'guests'),
   anApp('web', 'plain', {
     oidc: {
       redirect_uris: [CALLBACK],
@@ -48,9 +60,9 @@ afterAll(async () => {
 })
 
 /** What a browser behind these headers gets for the app that only opens in stores. */
-async function opens(gateway: Gateway, headers: Record<string, string>): Promise<boolean> {
+async function opens(gateway: Gateway, headers: Record<string, string>, app = 'till'): Promise<boolean> {
   const browser = createBrowser({ stopAt: CALLBACK, headers })
-  const page = await browser.open(appAddress(gateway, 'till'))
+  const page = await browser.open(appAddress(gateway, app))
   if (page.status === 403) return false
   return atCallback(await typePassword(browser, page, 'sam'))
 }
@@ -316,4 +328,18 @@ describe('cookies', () => {
       }
     }
   })
+})
+
+test('a client whose headers disagree, or cannot be read, is nowhere: not where the proxy stands', async () => {
+  expect(await opens(proxied, {}, 'console')).toBe(true)
+  for (const headers of [
+    { 'x-forwarded-for': ELSEWHERE },
+    { 'x-forwarded-for': ELSEWHERE, forwarded: 'for=192.0.2.99' },
+    { 'x-forwarded-for': ELSEWHERE, forwarded: 'for=127.0.0.1' },
+    { 'x-forwarded-for': ELSEWHERE, forwarded: '' },
+    { 'x-forwarded-for': 'unknown' },
+  ])
+    for (const app of ['console', 'guests'])
+      expect(await opens(proxied, headers as Record<string, string>, app), JSON.stringify([headers, app])).toBe(false)
+  expect(await opens(proxied, { 'x-forwarded-for': STORE }, 'guests')).toBe(true)
 })

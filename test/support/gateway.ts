@@ -1,5 +1,5 @@
 /** A whole gateway in this process, on a free port and a folder of its own. */
-import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createLog } from '#audit'
@@ -7,6 +7,7 @@ import type { Manifest } from '#catalog'
 import { loadSettings } from '#config'
 import type { Clock } from '#core/clock'
 import type { NewPerson } from '#directory'
+import { copyPolicies } from '../../demo/policies.ts'
 import { type Server, startServer } from '../../src/server.ts'
 import { freePort } from './ports.ts'
 
@@ -46,7 +47,7 @@ export async function startGateway(options: GatewayOptions = {}): Promise<Gatewa
   if (options.policies) {
     mkdirSync(join(folder, 'policies'))
     for (const [name, text] of Object.entries(options.policies)) writeFileSync(join(folder, 'policies', name), text)
-  } else cpSync(join(root, 'policies'), join(folder, 'policies'), { recursive: true })
+  } else copyPolicies(join(folder, 'policies'))
   const settings = {
     issuer,
     listen: `127.0.0.1:${port}`,

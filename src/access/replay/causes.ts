@@ -19,12 +19,13 @@ export interface Cause {
 }
 
 /** `policies` are those that decided, or where they are not stored those in force. */
-export function causeOf({ receipt, before }: Prompt, policies: Policies): Cause {
+export function causeOf({ receipt, before, at: given, session }: Prompt, policies: Policies): Cause {
   const { facts, policy = null, rule = null } = receipt
   const at = { app: receipt.app ?? null, policy, rule }
   const started = Number(facts.request?.started ?? receipt.at)
-  const began = Number(facts.session?.started)
-  if (began >= started) return { ...at, because: 'no-session', of: null }
+  // the request that first knows of a sign-in may be a later one: the launcher, or an app that was opened afterwards
+  const isSignIn = before.length === 0 && given <= session
+  if (isSignIn || session >= started) return { ...at, because: 'no-session', of: null }
   const earlier = earlierProofs(facts, before, started)
   const withProofs = (authenticated: readonly Authenticated[], more: Partial<Facts> = {}) =>
     decide(policies, { ...facts, ...more, session: { ...facts.session, authenticated } })
