@@ -12,7 +12,7 @@ import { parseDuration } from '#core/duration'
 import type { Log } from '#core/log'
 import { directoryMigrations, openDirectory } from '#directory'
 import { factorsMigrations, openFactors } from '#factors'
-import { keysMigrations, openKeys, readMasterKey } from '#keys'
+import { isSealed, keysMigrations, openKeys, readMasterKey } from '#keys'
 import { attachEndings, consentMigrations, createConsents } from '#protocol/oidc'
 import { openDevices, openOutbox, openSessions, sessionsMigrations } from '#sessions'
 import { type Migration, openStorage } from '#storage'
@@ -45,9 +45,9 @@ export async function openHouse({
   log,
   policyNames,
 }: HouseOptions): Promise<House & { close(): Promise<void> }> {
-  const masterKey = await readMasterKey(settings.secrets, folder)
   const storage = await openStorage({ url: inFolder(settings.storage.url, folder), clock, log, migrations: MIGRATIONS })
   try {
+    const masterKey = await readMasterKey(settings.secrets, folder, () => isSealed(storage))
     const audit = createAudit({ storage, clock, log })
     const keys = await openKeys({ storage, clock, log, audit, masterKey })
     const people = await openDirectory({ storage, clock, log, audit, directories: settings.directories, folder })
@@ -120,12 +120,15 @@ export async function openHouse({
   }
 }
 
-/** What `openHouse` would make anew; undefined where it finds everything. */
+/** What `openHouse` would make anew, and what to do about it; undefined where it finds everything. */
 export function missingFile({ settings, folder }: Pick<HouseOptions, 'settings' | 'folder'>): string | undefined {
   const database = inFolder(settings.storage.url, folder).replace(/^sqlite:/, '')
-  if (database !== ':memory:' && !existsSync(database)) return `database at \`${database}\``
+  if (database !== ':memory:' && !existsSync(database))
+    return `database at \`${database}\`; start the gateway with \`portico serve\`, or name another settings file with --config`
   const key = resolve(folder, settings.secrets.key_file)
-  return settings.secrets.key === undefined && !existsSync(key) ? `master key at \`${key}\`` : undefined
+  return settings.secrets.key === undefined && !existsSync(key)
+    ? `master key at \`${key}\`, without which the database does not open: put it back from where you keep it`
+    : undefined
 }
 
 const geoFile = ({ geo }: Settings, folder: string): string | undefined =>

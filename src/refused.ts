@@ -27,7 +27,8 @@ export function renderRefusal(refusal: Refusal, request: PageRequest, presenter:
   }
   const data = {
     code: refusal.code,
-    reference: request.id,
+    // under which the log says more; of what is refused every day it says nothing
+    ...(refusal.status >= 500 ? { reference: request.id } : {}),
     home: '/',
     ...(retryAfter === undefined ? {} : { retryAfter }),
   }

@@ -67,11 +67,7 @@ export async function runCommand(options: RunOptions): Promise<number> {
   const open = async () => {
     // who looks in the wrong place must not leave an empty database there
     const missing = verb.creates || house ? undefined : options.missing?.(context)
-    if (missing !== undefined)
-      throw new Refusal(
-        'database-missing',
-        `there is no ${missing}; start the gateway with \`portico serve\`, or name another settings file with --config`,
-      )
+    if (missing !== undefined) throw new Refusal('database-missing', `there is no ${missing}`)
     house ??= await options.openHouse(context)
     return house
   }

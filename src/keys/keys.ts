@@ -15,5 +15,5 @@ export { ALGS, type Alg, isAlg, type KeyState, type SigningKey } from './lifetim
 export { readMasterKey } from './master-key.ts'
 export { type Keys, type KeysOptions, openKeys } from './open.ts'
 export type { Signer } from './signer.ts'
-export type { Jwks, Signing } from './signing.ts'
+export { isSealed, type Jwks, type Signing } from './signing.ts'
 export { keysMigrations } from './tables.ts'

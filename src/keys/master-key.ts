@@ -14,14 +14,25 @@ export interface MasterKeySettings {
 
 /**
  * The key of `secrets.key`, or of `secrets.key_file` (relative to `folder`). Where the file is absent it is made, for its
- * owner only. Throws `Refusal('settings-invalid')` with a sentence.
+ * owner only, unless `sealed` says that something was sealed with one already. Throws `Refusal('settings-invalid')` with a
+ * sentence.
  */
-export async function readMasterKey(secrets: MasterKeySettings, folder: string): Promise<Buffer> {
+export async function readMasterKey(
+  secrets: MasterKeySettings,
+  folder: string,
+  sealed: () => Promise<boolean>,
+): Promise<Buffer> {
   if (secrets.key !== undefined) return parse(secrets.key, 'secrets.key')
   const file = resolve(folder, secrets.key_file)
   try {
     const there = readIfThere(file)
     if (there !== undefined) return parse(there, `master key file \`${file}\``)
+    // another key would open nothing, and look as if it were the right one; unless somebody made it just now, and used it
+    if ((await sealed()) && readIfThere(file) === undefined)
+      throw new Refusal(
+        'settings-invalid',
+        `master key file \`${file}\` is missing, and the database was made with it: put it back from where you keep it`,
+      )
     makeFile(file)
     return parse(readFileSync(file, 'utf8'), `master key file \`${file}\``)
   } catch (error) {

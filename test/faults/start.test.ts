@@ -1,4 +1,5 @@
 /** Starting on what is broken, beside somebody else, or twice at once. */
+import { randomBytes } from 'node:crypto'
 import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
@@ -94,7 +95,14 @@ describe('what cannot be started says so in a sentence and ends with 2', () => {
     expect(said).not.toContain('hunter2')
   })
 
+  test('a master key that is gone: no other one is put in its place', async () => {
+    const config = place.settings('gone.yaml', { secrets: { key_file: 'gone.key' } })
+    expect(await refused(config)).toMatch(/gone\.key` is missing, and the database was made with it: put it back/)
+    expect(existsSync(join(place.folder, 'gone.key'))).toBe(false)
+  })
+
   test('the master key of another database', async () => {
+    writeFileSync(join(place.folder, 'wrong.key'), randomBytes(32).toString('base64url'))
     const config = place.settings('wrong.yaml', { secrets: { key_file: 'wrong.key' } })
     expect(await refused(config)).toMatch(/master key does not open the stored signing keys/)
   })

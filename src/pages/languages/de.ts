@@ -269,8 +269,8 @@ export const de: Messages = Object.freeze({
     hello: 'Guten Tag, {name}',
     lead: 'Wählen Sie eine App. Sie müssen sich nicht noch einmal anmelden.',
     locked: 'Bittet um Bestätigung',
-    none: 'Noch ist keine App für Sie offen.',
-    noneNext: 'Bitten Sie Ihre Führungskraft oder den Helpdesk um Zugang.',
+    none: 'Hier und jetzt ist keine App für Sie offen.',
+    noneNext: 'Wenn Sie eine erwartet haben, fragen Sie Ihre Führungskraft oder den Helpdesk.',
   },
   account: {
     title: 'Mein Konto',

@@ -262,8 +262,8 @@ const sentences = {
     hello: 'Hello, {name}',
     lead: 'Choose an app. You do not have to sign in again.',
     locked: 'Asks you to confirm',
-    none: 'No app is open to you yet.',
-    noneNext: 'Ask your manager or the help desk to give you access.',
+    none: 'No app is open to you here and now.',
+    noneNext: 'If you expected one, ask your manager or the help desk.',
   },
   account: {
     title: 'My account',

@@ -263,8 +263,8 @@ export const nl: Messages = Object.freeze({
     hello: 'Dag {name}',
     lead: 'Kies een app. U hoeft niet opnieuw in te loggen.',
     locked: 'Vraagt om bevestiging',
-    none: 'Er is nog geen app voor u open.',
-    noneNext: 'Vraag uw leidinggevende of de helpdesk om toegang.',
+    none: 'Er is hier en nu geen app voor u open.',
+    noneNext: 'Had u er een verwacht? Vraag uw leidinggevende of de helpdesk.',
   },
   account: {
     title: 'Mijn account',
