@@ -1,4 +1,4 @@
-/** `node --import …/cpu-at-exit.ts COMMAND`: tells at the end, on standard error, how many seconds of CPU the process used. */
+/** `node --import …/cpu-at-exit.mjs COMMAND`: tells at the end, on standard error, how many seconds of CPU the process used. */
 import { writeSync } from 'node:fs'
 
 process.on('exit', () => {

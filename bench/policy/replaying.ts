@@ -96,7 +96,7 @@ export async function replaying({ folder, quick }: Options): Promise<Measured> {
   const candidate = join(place, 'candidate')
   writeCandidate(candidate)
   const args = [MAIN, 'policy', 'replay', '--config', file, '--policies', candidate, '--json']
-  const flags = ['--import', join(import.meta.dirname, 'cpu-at-exit.ts')]
+  const flags = ['--import', join(import.meta.dirname, 'cpu-at-exit.mjs')]
   const [wall, cpu]: [number[], number[]] = [[], []]
   let replayed: Replayed | undefined
   for (let times = 0; times < (quick ? 1 : 3); times++) {
