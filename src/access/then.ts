@@ -17,7 +17,7 @@ export function createPoliciesThen(versions: Versions | undefined): PoliciesThen
     if (version === inForce.version || !versions) return version === inForce.version ? inForce : undefined
     let found = read.get(version)
     if (!found) {
-      found = policiesOf(versions, version)
+      found = policiesOf(versions, version, inForce.known)
       read.set(version, found)
       // it may be published yet, and an error may pass
       void found.then(

@@ -55,6 +55,8 @@ export interface Notes {
   problem(path: Path, code: string, message: string): void
   issues(path: Path, error: z.ZodError): void
   reference(path: Path, reference: Reference): void
+  /** Conditions that were read before, by how they are written: hundreds of rules ask the same few. */
+  readonly leaves: Map<string, Leaf>
 }
 
 const DEEPEST = 16
@@ -92,6 +94,23 @@ function readPart(key: string, value: unknown, path: Path, notes: Notes): Draft[
     )
     return []
   }
+  const text = `${key} ${JSON.stringify(value)}`
+  const leaf = notes.leaves.get(text) ?? readLeaf(key, value, found, path, notes)
+  if (!leaf) return []
+  const told = isRecord(value) && Object.hasOwn(value, 'unknown') ? value['unknown'] : false
+  // INVARIANT: what is kept had no problem: the next that is written like it must be told of its own
+  if (typeof told === 'boolean') notes.leaves.set(text, leaf)
+  for (const reference of leaf.condition.refers?.(leaf.wanted) ?? []) notes.reference(path, reference)
+  return [leaf]
+}
+
+function readLeaf(
+  key: string,
+  value: unknown,
+  found: Pick<Leaf, 'condition' | 'rest'>,
+  path: Path,
+  notes: Notes,
+): Leaf | undefined {
   let form = value
   let unknown: boolean | undefined
   if (isRecord(value) && Object.hasOwn(value, 'unknown')) {
@@ -101,12 +120,9 @@ function readPart(key: string, value: unknown, path: Path, notes: Notes): Draft[
     form = rest
   }
   const parsed = found.condition.wanted.safeParse(form, { reportInput: true, error: tellKnownKeys })
-  if (!parsed.success) {
-    notes.issues(path, parsed.error)
-    return []
-  }
-  for (const reference of found.condition.refers?.(parsed.data) ?? []) notes.reference(path, reference)
-  return [{ join: 'condition', ...found, written: key, raw: value, wanted: parsed.data, unknown }]
+  if (parsed.success) return { join: 'condition', ...found, written: key, raw: value, wanted: parsed.data, unknown }
+  notes.issues(path, parsed.error)
+  return undefined
 }
 
 /** zod leaves the known keys out of an issue; readYaml expects them in its message. */
@@ -118,19 +134,24 @@ export function tellKnownKeys(issue: z.core.$ZodRawIssue): string | undefined {
 
 export type Names = Omit<Setting, 'rest'>
 
-/** Every reference in the draft must be known by now. */
-export function prepareWhen(draft: Draft, names: Names): Judge {
+/** Every reference in the draft must be known by now. What is in `prepared`, with the same names, is not prepared again. */
+export function prepareWhen(draft: Draft, names: Names, prepared = new Map<Leaf, Judge>()): Judge {
   if (draft.join === 'not') {
-    const part = prepareWhen(draft.part, names)
+    const part = prepareWhen(draft.part, names, prepared)
     return nested('not', (scene, trace) => not(part(scene, trace)))
   }
   if (draft.join !== 'condition') {
-    const parts = draft.parts.map((part) => prepareWhen(part, names))
+    const parts = draft.parts.map((part) => prepareWhen(part, names, prepared))
     const judge = draft.join === 'all' ? every(parts) : some(parts)
     return draft.named ? nested(draft.join, judge) : judge
   }
-  const test = draft.condition.prepare(draft.wanted, { ...names, rest: draft.rest })
-  return asked(draft.written, draft.raw, test, draft.unknown)
+  let judge = prepared.get(draft)
+  if (!judge) {
+    const test = draft.condition.prepare(draft.wanted, { ...names, rest: draft.rest })
+    judge = asked(draft.written, draft.raw, test, draft.unknown)
+    prepared.set(draft, judge)
+  }
+  return judge
 }
 
 /** What has to be gathered before it can be asked. */
