@@ -1,6 +1,6 @@
 /** What a decision says: the JSON of `explain`, of receipts and of tests. */
 import type { Words } from './documents.ts'
-import type { ConditionTrace } from './when.ts'
+import type { ConditionTrace } from './said.ts'
 
 /** Name of the rule that no file writes: the app's own list of groups. */
 export const AUDIENCE = 'audience'

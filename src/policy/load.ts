@@ -12,7 +12,7 @@ import type { SiteFile } from './site-file.ts'
 import { createSites, type SiteRow } from './sites.ts'
 import { BUILT_IN_NAMES, createStrengths, MOST_CUSTOM } from './strengths.ts'
 import type { Verdict } from './terms.ts'
-import { type Judge, type Leaf, type Names, needsOf, type Path, prepareWhen } from './when.ts'
+import { type Names, needsOf, type Path, prepareLeaves, prepareWhen } from './when.ts'
 import { createCountryZone, createZone, parseRange, type Range, type Zone } from './zones.ts'
 
 /**
@@ -174,7 +174,7 @@ const NOTHING: Needs = new Map()
 function compile(file: string, { drafts, places }: Sound, document: PolicyDocument, names: Names): Policy {
   const { strengths } = names
   const at = ({ line, column }: Place) => ({ line: `${file}:${line}`, column })
-  const prepared = new Map<Leaf, Judge>()
+  const prepared = prepareLeaves(drafts, names)
   const rules = document.rules.map((rule, index): Rule => {
     const draft = drafts[index]
     const { strength = 'any', within, remember_device: remember, session } = rule.allow ?? {}
