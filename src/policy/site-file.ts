@@ -92,12 +92,14 @@ function readPlace(name: string, read: (column: Column) => string | undefined): 
     const near = nearest(written, Intl.supportedValuesOf('timeZone'))
     return { wrong: `\`${written.slice(0, 60)}\` is no time zone${near ? `; did you mean \`${near}\`?` : ''}` }
   }
-  return {
-    name,
-    ...(country === undefined ? {} : { country }),
-    ...(latitude === undefined ? {} : { latitude, longitude: longitude! }),
-    ...(zone ? { zone } : {}),
+  const site: { -readonly [K in keyof Site]: Site[K] } = { name }
+  if (country !== undefined) site.country = country
+  if (latitude !== undefined) {
+    site.latitude = latitude
+    site.longitude = longitude
   }
+  if (zone) site.zone = zone
+  return site
 }
 
 /** NaN for what is no such number. */

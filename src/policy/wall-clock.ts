@@ -27,12 +27,12 @@ const opened = new Map<string, TimeZone | undefined>()
 
 /** The zone of an IANA name, or undefined where there is none. Offsets like `+02:00` are not zones: they know no summer. */
 export function openTimeZone(name: string): TimeZone | undefined {
-  if (!/^[A-Za-z][\w+/-]{0,63}$/.test(name)) return undefined
-  if (!opened.has(name)) {
-    if (opened.size >= MOST_OPENED) opened.clear()
-    opened.set(name, createTimeZone(name))
-  }
-  return opened.get(name)
+  const known = opened.get(name)
+  if (known || opened.has(name) || !/^[A-Za-z][\w+/-]{0,63}$/.test(name)) return known
+  if (opened.size >= MOST_OPENED) opened.clear()
+  const zone = createTimeZone(name)
+  opened.set(name, zone)
+  return zone
 }
 
 function createTimeZone(name: string): TimeZone | undefined {
