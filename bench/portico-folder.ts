@@ -15,8 +15,10 @@ import { PASSWORD, PEOPLE, REDIRECT_URI, targetOf } from './subjects.ts'
 
 const root = join(import.meta.dirname, '..')
 
+export const MAIN = join(root, 'src/main.ts')
+
 /** The shipped policies are for people; a machine that asks for itself needs one that says so. */
-const MACHINES = `policy: machines
+export const MACHINES = `policy: machines
 title: Machines
 owner: it-partners@kestrel.example
 rules:

@@ -30,14 +30,16 @@ export interface Start {
   readonly log: string
   readonly folder: string
   readonly env?: Readonly<Record<string, string>>
+  /** Absent: the one for servers. */
+  readonly core?: number
 }
 
 const PATIENCE = 60_000
 
 /** Starts a server and waits until it answers. */
-export async function start({ args, port, log, folder, env }: Start): Promise<Running> {
+export async function start({ args, port, log, folder, env, core = SERVER_CORE }: Start): Promise<Running> {
   const out = openSync(log, 'a')
-  const [command, all] = onCore(SERVER_CORE, args)
+  const [command, all] = onCore(core, args)
   const began = performance.now()
   const child = spawn(command, all, { cwd: folder, stdio: ['ignore', out, out], env: { ...process.env, ...env } })
   const over = new Promise<void>((resolve) => child.once('exit', () => resolve()))

@@ -1,5 +1,5 @@
 /**
- * `npm run bench`: Portico beside the bare engine in one run, as ratios; start and memory; decisions; the store day. Writes only
+ * `npm run bench`: Portico beside the bare engine in one run, as ratios; the policy layer; start and memory; the store day. Writes only
  * below the system's temporary folder. Exit code 1 when a target is missed.
  *
  *     --quick                 shorter turns: for a look, not for a claim
@@ -12,7 +12,7 @@ import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { SCENARIOS } from './load/scenarios.ts'
-import { deciding } from './policy/deciding.ts'
+import { policyLayer } from './policy/policy.ts'
 import { isPinned } from './processes.ts'
 import { type Report, rows, verdicts } from './report.ts'
 import { startUp } from './start-up.ts'
@@ -40,10 +40,10 @@ let report: Report
 try {
   say('a store day')
   const day = await storeDay()
-  say('decisions')
-  const policy = await deciding(folder, values.quick ? 1 : 3)
   const [warmup, seconds] = values.quick ? [1, 4] : [3, 12]
   const compared = await throughput({ folder, scenarios, alg: values.alg, warmup, seconds, say })
+  const silentSignOns = compared.find(({ scenario }) => scenario === 'sso')?.portico.perCpuSecond
+  const policy = await policyLayer({ folder, quick: values.quick, silentSignOns, say })
   say('start and memory')
   const started = await startUp(folder)
   report = {

@@ -2,8 +2,9 @@
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { rssBytes } from './load/processes.ts'
-import { writeFolder } from './portico-folder.ts'
+import { MAIN, writeFolder } from './portico-folder.ts'
 import { freePort, start } from './processes.ts'
+import { median } from './verdict.ts'
 
 const REPEATS = 3
 const IDLE = 5000
@@ -18,8 +19,6 @@ export interface StartUp {
   readonly idleMb: number
 }
 
-const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!
-
 export async function startUp(folder: string): Promise<StartUp> {
   const first: number[] = []
   const second: number[] = []
@@ -28,7 +27,7 @@ export async function startUp(folder: string): Promise<StartUp> {
     const place = join(folder, `start-${repeat}`)
     const port = await freePort()
     const file = writeFolder(place, { port, managementPort: await freePort() })
-    const args = [join(root, 'src/main.ts'), 'serve', '--config', file]
+    const args = [MAIN, 'serve', '--config', file]
     const options = { args, port, log: join(place, 'log'), folder: place }
     rmSync(join(root, 'data/compile-cache'), { recursive: true, force: true })
     for (const times of [first, second]) {

@@ -4,7 +4,7 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Measured } from './load/load.ts'
 import { SCENARIOS } from './load/scenarios.ts'
-import { fill, writeFolder } from './portico-folder.ts'
+import { fill, MAIN, writeFolder } from './portico-folder.ts'
 import { freePort, LOAD_CORE, onCore, type Running, start } from './processes.ts'
 import { bareSecret, targetOf } from './subjects.ts'
 
@@ -70,7 +70,7 @@ async function startPortico(folder: string, alg: string): Promise<Server> {
   const file = writeFolder(place, { port, managementPort: await freePort() })
   const target = join(place, 'target.json')
   writeFileSync(target, JSON.stringify(await fill(file, port, alg)))
-  const args = [join(root, 'src/main.ts'), 'serve', '--config', file]
+  const args = [MAIN, 'serve', '--config', file]
   return { running: await start({ args, port, log: join(place, 'log'), folder: place }), target }
 }
 

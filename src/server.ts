@@ -72,7 +72,8 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   } = house
   try {
     const rooms = { people, factors, apps: catalog.apps, devices, clock, breakGlass: settings.break_glass }
-    policies = await openLivePolicies({ folder: policyFolder, log, versions, audit, rooms })
+    const { known } = early?.policies ?? {}
+    policies = await openLivePolicies({ folder: policyFolder, log, versions, audit, rooms, known })
   } catch (error) {
     await storage.close()
     throw error

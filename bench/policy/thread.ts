@@ -2,13 +2,12 @@
  * One core that decides as replay does: by the shipped policies, without a trace, questions that differ from one to the
  * next. Answers how many it decides in a second.
  */
-import { join } from 'node:path'
 import { parentPort, workerData } from 'node:worker_threads'
 import { decide } from '#policy'
 import { policiesIn } from './deciding.ts'
-import { questions } from './world.ts'
+import { questions, SHIPPED } from './world.ts'
 
-const policies = policiesIn(join(import.meta.dirname, '../../policies'))
+const policies = policiesIn(SHIPPED)
 const asked = questions(2000, 'store-apps', 7000).map((facts, n) => ({
   ...facts,
   user: { ...facts.user, groups: n % 5 === 0 ? ['staff', 'care'] : ['staff', 'store'] },

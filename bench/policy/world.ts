@@ -3,6 +3,10 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Facts } from '#policy'
 
+export const SHIPPED = join(import.meta.dirname, '../../policies')
+/** Of one policy. */
+export const RULES = 200
+export const SITES = 7000
 export const GROUPS = 50
 const TAGS = 12
 /** A Monday. */
@@ -23,45 +27,56 @@ export function numbers(seed: number): (n: number) => number {
 /** Site `n` has a /26 of its own. */
 const siteAddress = (n: number, host = 0) => `10.${n >> 10}.${(n >> 2) & 255}.${(n & 3) * 64 + host}`
 
-export function writeSites(folder: string, count: number): void {
+function writeSites(folder: string, count: number): void {
   mkdirSync(join(folder, 'networks'), { recursive: true })
   const rows = Array.from({ length: count }, (_, n) => {
     const place = `${(50 + (n % 300) / 100).toFixed(2)},${(4 + (n % 200) / 100).toFixed(2)}`
     return `${siteAddress(n)}/26,site-${n},${place},${n % 3 === 0 ? 'BE' : 'NL'},Europe/Amsterdam`
   })
-  writeFileSync(join(folder, 'networks/stores.csv'), `cidr,site,latitude,longitude,country,zone\n${rows.join('\n')}\n`)
+  writeFileSync(join(folder, 'networks/shops.csv'), `cidr,site,latitude,longitude,country,zone\n${rows.join('\n')}\n`)
 }
 
 /** What stands in the way of the first condition being all that is looked at, now and then. */
 const ALSO = [
   {},
-  { network: { outside: ['stores', 'office'] } },
+  { network: { outside: ['shops', 'office'] } },
   { time: { days: 'sat-sun', between: '22:00-06:00', zone: 'Europe/Amsterdam' } },
   { 'device.known': true, 'session.age': { over: '8h' } },
   { any: [{ 'app.tier': ['critical'] }, { 'user.organisation': { under: ['retail/de'] } }] },
-  { not: { network: ['stores'] } },
+  { not: { network: ['shops'] } },
 ]
 
 /** One policy of so many rules, of which the last lets in whoever comes so far. */
-export function writePolicy(folder: string, name: string, count: number): void {
+function writePolicy(folder: string, name: string, count: number): void {
   const random = numbers(count)
-  const rules = Array.from({ length: count - 1 }, (_, n) => {
+  const lines = Array.from({ length: count - 1 }, (_, n) => {
     const who = { 'user.groups': [`group-${random(GROUPS)}`] }
     const what = { 'app.tags': [`tag-${random(TAGS)}`] }
     const when = { ...(n % 2 === 0 ? who : what), ...ALSO[n % ALSO.length], ...(n % 2 === 0 ? what : who) }
-    return { name: `rule ${n}`, when, allow: { strength: 'two-factors', within: '4h' } }
+    return `  - name: rule ${n}\n    when: ${JSON.stringify(when)}\n    allow: { strength: two-factors, within: 4h }\n`
   })
-  rules.push({ name: 'everybody', allow: { strength: 'two-factors', within: '12h' } } as never)
-  writeFileSync(join(folder, `${name}.yaml`), JSON.stringify({ policy: name, rules }))
+  const last = '  - name: everybody\n    allow: { strength: two-factors, within: 12h }\n'
+  writeFileSync(join(folder, `${name}.yaml`), `policy: ${name}\nrules:\n${lines.join('')}${last}`)
 }
 
-export function writeWorld(folder: string, { rules, sites }: { rules: number; sites: number }): void {
-  mkdirSync(folder, { recursive: true })
+/** The networks that the rules name: thousands of sites, and one range. */
+export function writeNetworks(folder: string, sites: number): void {
   writeSites(folder, sites)
-  const networks = { stores: { file: 'networks/stores.csv' }, office: { ranges: ['192.0.2.0/24'] } }
-  writeFileSync(join(folder, 'networks.yaml'), JSON.stringify({ networks }))
-  writePolicy(folder, 'large', rules)
+  const networks = { shops: { file: 'networks/shops.csv' }, office: { ranges: ['192.0.2.0/24'] } }
+  writeFileSync(join(folder, 'world.yaml'), JSON.stringify({ networks }))
 }
+
+export function writeWorld(
+  folder: string,
+  { names, rules, sites }: { readonly names: readonly string[]; readonly rules: number; readonly sites: number },
+): void {
+  mkdirSync(folder, { recursive: true })
+  writeNetworks(folder, sites)
+  for (const name of names) writePolicy(folder, name, rules)
+}
+
+/** So many policies of 200 rules are 10,000 rules. */
+export const FIFTY: readonly string[] = Array.from({ length: 50 }, (_, n) => `large-${n}`)
 
 /** Questions of many people, from many places, about many apps. */
 export function questions(count: number, policy: string, sites: number): Facts[] {

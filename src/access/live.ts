@@ -9,7 +9,7 @@ import type { Audit } from '#audit'
 import { formatProblem, type Problem } from '#config'
 import type { Millis } from '#core/clock'
 import type { Log } from '#core/log'
-import { loadPolicies, type Policies, type PolicyFolder } from '#policy'
+import { type Known, loadPolicies, type Policies, type PolicyFolder, readAhead } from '#policy'
 import { type CheckRooms, failedTests, findErrors, findNewErrors } from './checks.ts'
 import type { Versions } from './versions.ts'
 
@@ -32,6 +32,8 @@ export interface LiveOptions {
   readonly audit?: Audit
   /** Asked what a changed folder would do to the apps and the administrators there are. */
   readonly rooms?: CheckRooms
+  /** What was read of these files already. */
+  readonly known?: Known | undefined
 }
 
 /** Half of the second after which a publication is in force everywhere. */
@@ -50,19 +52,27 @@ export async function openLivePolicies(options: LiveOptions): Promise<LivePolici
   let seen = ''
   let timer: NodeJS.Timeout | undefined
 
-  async function read(head: number): Promise<Read> {
+  async function read(head: number, known: Known | undefined): Promise<Read> {
     if (head === 0) {
       stamp = stampOf(folder)
-      return readGood(folder)
+      return readGoodAhead(folder, known)
     }
-    const found = await readPublished(versions!, head)
+    const found = await readPublished(versions!, head, known)
     looked = head
     return found
   }
 
-  async function reload(): Promise<readonly Problem[]> {
+  /** INVARIANT: one after another; of two at once, the one that began with older files could end last. */
+  let before: Promise<unknown> = Promise.resolve()
+  function reload(): Promise<readonly Problem[]> {
+    const next = before.then(reloadNow, reloadNow)
+    before = next
+    return next
+  }
+
+  async function reloadNow(): Promise<readonly Problem[]> {
     const head = (await versions?.head()) ?? 0
-    const next = await read(head)
+    const next = await read(head, policies.known)
     // whoever published was asked
     const asked = head === 0 && next.policies && next.policies.version !== policies.version
     const problems = asked && rooms ? await findNewErrors(next.policies!, policies, rooms) : next.problems
@@ -93,7 +103,7 @@ export async function openLivePolicies(options: LiveOptions): Promise<LivePolici
   }
 
   const head = (await versions?.head()) ?? 0
-  const first = await read(head)
+  const first = await read(head, options.known)
   if (!first.policies) throw new PoliciesInvalid(first.problems)
   policies = first.policies
   inForce = head
@@ -129,16 +139,20 @@ interface Read {
 }
 
 /** Good policies are those whose own tests pass, at the start as much as later. */
-export function readGood(from: PolicyFolder): Read {
-  const { policies, problems } = loadPolicies(from)
+export function readGood(from: PolicyFolder, known?: Known): Read {
+  const { policies, problems } = loadPolicies(from, known)
   const failed = policies ? failedTests(policies) : []
   return policies && failed.length === 0 ? { policies, problems } : { problems: [...problems, ...failed] }
 }
 
-async function readPublished(versions: Versions, number: number): Promise<Read> {
+/** The same while others are served. */
+const readGoodAhead = async (from: PolicyFolder, known: Known | undefined): Promise<Read> =>
+  readGood(from, await readAhead(from, known))
+
+async function readPublished(versions: Versions, number: number, known: Known | undefined): Promise<Read> {
   const publication = await versions.find(`${number}`)
   const files = publication && (await versions.files(publication.version))
-  const read = files ? readGood(files) : { problems: [] }
+  const read = files ? await readGoodAhead(files, known) : { problems: [] }
   if (read.policies?.version === publication?.version) return read
   const message = `publication ${number} cannot be used; \`policy rollback\` or \`policy publish\` puts another one in force`
   return { problems: [...read.problems, { file: 'policies', line: 1, column: 1, code: 'version-unusable', message }] }

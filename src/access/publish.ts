@@ -2,7 +2,7 @@
 import type { Audit } from '#audit'
 import type { Problem } from '#config'
 import { Refusal } from '#core/refusal'
-import { loadPolicies, type PolicyFiles, type PolicyFolder } from '#policy'
+import { type Known, loadPolicies, type PolicyFiles, type PolicyFolder } from '#policy'
 import { type CheckRooms, failedTests, findErrors, problem } from './checks.ts'
 import type { Publication, Versions } from './versions.ts'
 
@@ -30,9 +30,9 @@ const LARGEST_VERSION = 64 * 1024 * 1024
  */
 export async function publish(candidate: PolicyFolder, signed: Signed, rooms: PublishRooms): Promise<Published> {
   const head = await rooms.versions.head()
-  const { files, problems } = loadPolicies(candidate)
+  const { policies, files, problems } = loadPolicies(candidate)
   if (problems.length > 0) return { problems }
-  return put(files, { ...signed, rollback: false }, head, rooms)
+  return put(files, { ...signed, rollback: false }, head, rooms, policies?.known)
 }
 
 /** Puts an earlier version in force again, the one before unless one is named. @throws Refusal `version-unknown` */
@@ -49,6 +49,7 @@ async function put(
   about: Signed & { readonly rollback: boolean },
   head: number,
   rooms: PublishRooms,
+  known?: Known,
 ): Promise<Published> {
   const size = [...files.files.values()].reduce((sum, text) => sum + text.length, 0)
   if (size > LARGEST_VERSION)
@@ -56,7 +57,7 @@ async function put(
       problems: [problem(files.label, 'folder-too-large', `files are larger than ${LARGEST_VERSION} bytes together`)],
     }
   // judged from what will be stored, whatever happens to the folder meanwhile
-  const { policies, problems } = loadPolicies(files)
+  const { policies, problems } = loadPolicies(files, known)
   if (!policies) return { problems }
   const found = [...failedTests(policies), ...(await findErrors(policies, rooms))]
   if (found.length > 0) return { problems: found }

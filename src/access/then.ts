@@ -22,7 +22,7 @@ export function createPoliciesThen(versions: Versions | undefined): PoliciesThen
     if (!versions) return undefined
     let found = read.get(version)
     if (!found) {
-      found = policiesOf(versions, version)
+      found = policiesOf(versions, version, inForce?.known)
       read.set(version, found)
       // it may be published yet, and an error may pass
       void found.then(

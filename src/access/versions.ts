@@ -8,7 +8,7 @@ import type { Kysely } from 'kysely'
 import type { Clock, Instant } from '#core/clock'
 import { sha256Version } from '#core/digest'
 import { Refusal } from '#core/refusal'
-import { loadPolicies, type Policies, type PolicyFiles } from '#policy'
+import { type Known, loadPolicies, type Policies, type PolicyFiles, readAhead } from '#policy'
 import { isConflict, type Migration, type Records, type Storage } from '#storage'
 
 export interface Publication {
@@ -173,9 +173,12 @@ const fromRow = ({ id, rollback, ...row }: Tables['policy_publications']): Publi
   rollback: rollback === 1,
 })
 
-/** A stored version, ready to decide; undefined where it is not stored, or is not what it was. */
-export async function policiesOf(versions: Versions, version: string): Promise<Policies | undefined> {
+/**
+ * A stored version, ready to decide; undefined where it is not stored, or is not what it was. Others are served meanwhile, and
+ * what is in `known` is not read again.
+ */
+export async function policiesOf(versions: Versions, version: string, known?: Known): Promise<Policies | undefined> {
   const files = await versions.files(version)
-  const policies = files && loadPolicies(files).policies
+  const policies = files && loadPolicies(files, await readAhead(files, known)).policies
   return policies?.version === version ? policies : undefined
 }

@@ -3,13 +3,13 @@ import { type Answer, answer } from './answer.ts'
 import { AUDIENCE, type Decision } from './decision.ts'
 import { FACTS_VERSION, type Facts } from './facts.ts'
 import type { Policies, Policy } from './policies.ts'
+import type { ConditionTrace } from './said.ts'
 import { createScene } from './scene.ts'
 import type { Strengths } from './strengths.ts'
 import { stricter, type Terms } from './terms.ts'
 import type { Truth } from './truth.ts'
 import { type Candidate, type Notes, type Walk, walk } from './walk.ts'
 import { addWanted, wantedOf } from './wanted.ts'
-import type { ConditionTrace } from './when.ts'
 
 type Draft = Omit<Decision, 'reported' | 'trace' | 'versions'>
 

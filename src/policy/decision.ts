@@ -1,7 +1,7 @@
 /** What a decision says: the JSON of `explain`, of receipts and of tests. */
 import type { Words } from './documents.ts'
+import type { ConditionTrace } from './said.ts'
 import type { TokenLimits } from './terms.ts'
-import type { ConditionTrace } from './when.ts'
 
 /** Name of the rule that no file writes: the app's own list of groups. */
 export const AUDIENCE = 'audience'

@@ -55,21 +55,25 @@ function itemsOf({ label, files }: PolicyFiles): Record<Kind, Item[]> {
     }
     for (const [strength, combinations] of Object.entries(reading.strengths?.strengths ?? {}))
       found.strengths.push({ name: strength, line: at(['strengths', strength]), value: { combinations } })
-    if (reading.policy) found.policies.push(policyItem(reading, reading.policy, at))
+    if (reading.policy) found.policies.push(policyItem(reading, reading.policy))
   }
   return found
 }
 
 function policyItem(
-  reading: Reading,
+  { file, sound }: Reading,
   { policy, rules, tests: _, ...rest }: NonNullable<Reading['policy']>,
-  at: (path: readonly (string | number)[]) => string,
 ): Item {
+  const { places } = sound!
   return {
     name: policy,
-    line: at(['policy']),
-    value: { ...rest, file: reading.file.split('/').at(-1) },
-    rules: rules.map(({ name, ...rule }, index) => ({ name, line: at(['rules', index]), value: rule })),
+    line: `${file}:${places.policy.line}`,
+    value: { ...rest, file: file.split('/').at(-1) },
+    rules: rules.map(({ name, ...rule }, index) => ({
+      name,
+      line: `${file}:${places.rules[index]!.line}`,
+      value: rule,
+    })),
   }
 }
 

@@ -5,8 +5,9 @@
 import type { Decision } from './decision.ts'
 import type { Facts } from './facts.ts'
 import type { Policies } from './policies.ts'
+import type { ConditionTrace } from './said.ts'
 import { COUNTERS, type Counter, type Signal } from './signals.ts'
-import { type ConditionTrace, type Notes, needsOf, readWhen } from './when.ts'
+import { type Notes, needsOf, readWhen } from './when.ts'
 
 /** What was looked for, found or not. Undefined: nobody wrote that down. */
 export type Gathered = readonly Signal[] | undefined
@@ -19,7 +20,7 @@ export interface Lacking {
 }
 
 /** They were read before, without a problem. */
-const UNHEARD: Notes = { problem() {}, issues() {}, reference() {} }
+const unheard = (): Notes => ({ problem() {}, issues() {}, reference() {}, leaves: new Map() })
 
 const isCounter = (signal: Signal): signal is Counter => (COUNTERS as readonly Signal[]).includes(signal)
 
@@ -45,7 +46,7 @@ export function createLacking(policies: Policies): Lacking {
     known.set(condition, forms)
     let signals = forms.get(wanted)
     if (!signals) {
-      signals = needsOf(readWhen({ [condition]: wanted }, [], UNHEARD), names).map(({ signal }) => signal)
+      signals = needsOf(readWhen({ [condition]: wanted }, [], unheard()), names).map(({ signal }) => signal)
       forms.set(wanted, signals)
     }
     return signals

@@ -1,78 +1,68 @@
 /** Reads a policy folder. A folder with any problem gives no policies at all, so the old ones stay in force. */
 import type { Problem } from '#config'
-import { sha256Version } from '#core/digest'
 import { nearest } from '#core/nearest'
 import { type Complaints, createComplaints } from './complaints.ts'
 import { AUDIENCE } from './decision.ts'
 import type { PolicyDocument } from './documents.ts'
-import { listFiles, type PolicyFiles, type PolicyFolder, readText } from './folder.ts'
+import { listFiles, type PolicyFiles, type PolicyFolder } from './folder.ts'
 import type { Mention, Policies, Policy, Rule } from './policies.ts'
-import { type Reading, readDocument } from './reading.ts'
+import { createReader, type Known, NOTHING_KNOWN, siteFileName } from './reader.ts'
+import type { Place, Reading, Sound } from './reading.ts'
 import { joinNeeds, type Need, type Needs } from './signals.ts'
-import { createZoneOpener, readSites } from './site-file.ts'
+import type { SiteFile } from './site-file.ts'
 import { createSites, type SiteRow } from './sites.ts'
 import { BUILT_IN_NAMES, createStrengths, MOST_CUSTOM } from './strengths.ts'
 import type { Verdict } from './terms.ts'
 import { createTokenLimits } from './tokens.ts'
-import { type Names, needsOf, type Path, prepareWhen } from './when.ts'
+import { type Names, needsOf, type Path, prepareLeaves, prepareWhen } from './when.ts'
 import { createCountryZone, createZone, parseRange, type Range, type Zone } from './zones.ts'
 
 /**
  * Every `*.yaml` below `dir`, sorted by path. All problems at once, in the order of files and lines; never throws for
  * what a person wrote. `policies` is absent when there is any problem. `files` is everything that was read, whole or not.
+ * What is in `known` with the same bytes is not read again; nothing else differs.
  */
-export function loadPolicies(dir: PolicyFolder): {
+export function loadPolicies(
+  dir: PolicyFolder,
+  known: Known = NOTHING_KNOWN,
+): {
   policies?: Policies
   problems: Problem[]
   files: PolicyFiles
 } {
   const { files, label, root, problems } = listFiles(dir)
   const complaints = createComplaints()
-  const read = new Map<string, string>()
-  const hashes: string[] = []
+  const reader = createReader(root, label, known)
   const readings: Reading[] = []
   const siteRows: SiteRow[] = []
-  const openZone = createZoneOpener()
   for (const name of files) {
-    const { text, problem } = readText(root, label, name)
-    if (problem) problems.push(problem)
-    if (text === undefined) continue
-    read.set(name, text)
-    hashes.push(`${name} ${sha256Version(text)}`)
-    readings.push(readDocument(`${label}/${name}`, text))
+    const read = reader.document(name)
+    if ('problems' in read) readings.push(read)
+    else problems.push(read.problem)
   }
-  const siteFile = (file: string, reading: Reading, path: Path) => {
-    const base = reading.file
-      .slice(label.length + 1)
-      .split('/')
-      .slice(0, -1)
-    const name = [...base, ...file.split('/')].join('/')
-    if (file.startsWith('/') || file.includes('\\') || file.split('/').includes('..')) {
+  const siteFile = (written: string, reading: Reading, path: Path): SiteFile | undefined => {
+    const name = siteFileName(reading.file.slice(label.length + 1), written)
+    if (name === undefined)
       return void problems.push(reading.problem(path, 'file-outside', 'must name a file in the policy folder'))
+    const read = reader.siteFile(name)
+    if (!('problems' in read)) {
+      const message = `names \`${written.slice(0, 200)}\`: ${read.problem.message}`
+      return void problems.push(reading.problem(path, 'file-unreadable', message))
     }
-    const { text, problem } = readText(root, label, name)
-    if (text === undefined) {
-      return void problems.push(
-        reading.problem(path, 'file-unreadable', `names \`${file.slice(0, 200)}\`: ${problem!.message}`),
-      )
-    }
-    read.set(name, text)
-    hashes.push(`${name} ${sha256Version(text)}`)
-    const sites = readSites(`${label}/${name}`, text, openZone)
-    problems.push(...sites.problems)
-    for (const row of sites.rows) siteRows.push(row)
-    return sites.rows.map((row) => row.range)
+    for (const problem of read.problems) problems.push(problem)
+    for (const row of read.sites?.rows ?? []) siteRows.push(row)
+    return read.sites
   }
   // one by one: there may be more than a call takes
   for (const reading of readings) for (const problem of reading.problems) problems.push(problem)
   const zones = new Map<string, Zone>()
   const combinations = new Map<string, string[][]>()
   for (const reading of readings) {
-    for (const [name, zone] of Object.entries(reading.networks?.networks ?? {})) {
-      const path = ['networks', name, 'file']
-      const ranges = zone.file === undefined ? zone.ranges?.map(parseRange) : siteFile(zone.file, reading, path)
-      if (ranges) zones.set(name, createZone(name, ranges as Range[]))
-      else if (zone.countries) zones.set(name, createCountryZone(name, zone.countries))
+    for (const [name, { file, ranges, countries }] of Object.entries(reading.networks?.networks ?? {})) {
+      const sites = file === undefined ? undefined : siteFile(file, reading, ['networks', name, 'file'])
+      if (sites) zones.set(name, createZone(name, sites.ranges, sites.contains))
+      else if (ranges) zones.set(name, createZone(name, ranges.map(parseRange) as Range[]))
+      else if (countries) zones.set(name, createCountryZone(name, countries))
     }
     for (const [name, lists] of Object.entries(reading.strengths?.strengths ?? {})) {
       if (combinations.size < MOST_CUSTOM || combinations.has(name)) combinations.set(name, lists)
@@ -87,11 +77,11 @@ export function loadPolicies(dir: PolicyFolder): {
   }
   checkNames(readings, complaints)
   for (const problem of complaints.problems) problems.push(problem)
-  if (problems.length > 0) return { problems: sorted(problems), files: { label, files: read } }
+  if (problems.length > 0) return { problems: sorted(problems), files: { label, files: reader.texts } }
 
   const strengths = createStrengths(combinations)
-  const list = readings.flatMap((reading) =>
-    reading.policy ? [compile(reading, reading.policy, { zones, strengths })] : [],
+  const list = readings.flatMap(({ file, sound }) =>
+    sound?.policy ? [compile(file, sound, sound.policy, { zones, strengths })] : [],
   )
   const byName = new Map(list.map((policy) => [policy.name, policy]))
   const baseline = list.find((policy) => policy.baseline)
@@ -100,28 +90,23 @@ export function loadPolicies(dir: PolicyFolder): {
   )
   const policies: Policies = Object.freeze({
     folder: label,
-    version: sha256Version(hashes.sort().join('\n')),
+    version: reader.version(),
     list,
     names: list.map((policy) => policy.name),
     find: (name: string) => byName.get(name),
     strengths: strengths.names,
     strengthTable: strengths,
     zones,
-    mentions: readings.flatMap(mentionsOf),
+    mentions: readings.flatMap(({ file, sound }) => sound!.mentions.map((one): Mention => ({ ...one, file }))),
     sites: createSites(siteRows),
     needs: joinNeeds(list.flatMap((policy) => [...policy.needs])),
     needsOf: (name: string | undefined) => judged.get(name ?? '') ?? NOTHING,
     tokenLimitsOf: createTokenLimits(list, baseline),
+    known: reader.known,
     ...(baseline && { baseline }),
   })
-  return { policies, problems, files: { label, files: read } }
+  return { policies, problems, files: { label, files: reader.texts } }
 }
-
-/** Groups and apps are not in any file: whether they exist is for the check to say. */
-const mentionsOf = (reading: Reading): Mention[] =>
-  reading.references.flatMap(({ to, name, path }) =>
-    to === 'group' || to === 'app' ? [{ to, name, file: reading.file, ...reading.position(path) }] : [],
-  )
 
 /** Names that are given twice, and names that nothing has. */
 function checkNames(readings: readonly Reading[], complaints: Complaints): void {
@@ -179,14 +164,12 @@ function checkPolicies(readings: readonly Reading[], complaints: Complaints): vo
 
 const NOTHING: Needs = new Map()
 
-function compile(reading: Reading, document: PolicyDocument, names: Names): Policy {
+function compile(file: string, { drafts, places }: Sound, document: PolicyDocument, names: Names): Policy {
   const { strengths } = names
-  const at = (path: Path) => {
-    const { line, column } = reading.position(path)
-    return { line: `${reading.file}:${line}`, column }
-  }
+  const at = ({ line, column }: Place) => ({ line: `${file}:${line}`, column })
+  const prepared = prepareLeaves(drafts, names)
   const rules = document.rules.map((rule, index): Rule => {
-    const draft = reading.drafts[index]
+    const draft = drafts[index]
     const { strength = 'any', within, remember_device: remember, session, scopes, token } = rule.allow ?? {}
     const verdict: Verdict = rule.deny
       ? 'deny'
@@ -202,16 +185,16 @@ function compile(reading: Reading, document: PolicyDocument, names: Names): Poli
         }
     return Object.freeze({
       name: rule.name,
-      ...at(['rules', index]),
+      ...at(places.rules[index]!),
       mode: rule.mode,
       verdict,
-      ...(draft && { when: prepareWhen(draft, names), draft }),
+      ...(draft && { when: prepareWhen(draft, names, prepared), draft }),
       ...(rule.deny && {
         deny: { ...(rule.deny.say && { say: rule.deny.say }), ...(rule.deny.do && { do: rule.deny.do }) },
       }),
     })
   })
-  const needs = reading.drafts.flatMap((draft, index) => {
+  const needs = drafts.flatMap((draft, index) => {
     const enforced = document.rules[index]!.mode === 'enforce'
     // nothing is remembered on a shared device, so that rule asks for its kind as well
     const own: readonly Need[] = document.rules[index]!.allow?.remember_device ? [{ signal: 'enrolment' }] : []
@@ -221,7 +204,7 @@ function compile(reading: Reading, document: PolicyDocument, names: Names): Poli
   })
   return Object.freeze({
     name: document.policy,
-    ...at(['policy']),
+    ...at(places.policy),
     baseline: document.baseline,
     needs: joinNeeds(needs),
     rules,
@@ -229,7 +212,7 @@ function compile(reading: Reading, document: PolicyDocument, names: Names): Poli
       name,
       given,
       expect,
-      line: at(['tests', index]).line,
+      line: at(places.tests[index]!).line,
     })),
     ...(document.title && { title: document.title }),
     ...(document.owner && { owner: document.owner }),

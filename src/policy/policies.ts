@@ -1,6 +1,7 @@
 /** Policies ready to decide: what `loadPolicies` builds and `decide` reads. Immutable. */
 import type { Expectation, Words } from './documents.ts'
 import type { Facts } from './facts.ts'
+import type { Known } from './reader.ts'
 import type { Needs } from './signals.ts'
 import type { Sites } from './sites.ts'
 import type { Strengths } from './strengths.ts'
@@ -72,6 +73,8 @@ export interface Policies {
   readonly sites: Sites
   /** What the rules of all policies together need to know: what nobody needs is neither looked up nor kept. */
   readonly needs: Needs
+  /** What they were read from: whoever loads almost the same files again reads only what is new. */
+  readonly known: Known
   /** What judging that policy takes, and the baseline with it. */
   needsOf(policy: string | undefined): Needs
   /**

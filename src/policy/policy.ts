@@ -2,7 +2,8 @@
  * Policy: the files in `policies/` (POLICY.md, docs/policy.md) and the one function that decides by them. Pure: facts
  * come in from `access/`, nothing is fetched, nothing is remembered.
  *
- * - `folder.ts` `reading.ts` `documents.ts` `load.ts`  files to policies, all problems at once with their positions
+ * - `folder.ts` `reading.ts` `documents.ts` `load.ts`  files to policies, all problems at once with their positions;
+ *   `reader.ts` each text once
  * - `schema.ts`                   the same for editors, as JSON Schema
  * - `condition.ts` `conditions/`  the contract, the list, one file per condition
  * - `when.ts` `truth.ts`          `any`, `all`, `not`, and what is unknown
@@ -36,6 +37,8 @@ export { createLacking, type Gathered, type Lacking } from './lacking.ts'
 export { loadPolicies } from './load.ts'
 export { mergePlaces } from './places.ts'
 export type { Policies, Policy, Rule } from './policies.ts'
+export { type Known, readAhead } from './reader.ts'
+export type { ConditionTrace } from './said.ts'
 export { policyJsonSchema } from './schema.ts'
 export { COUNTERS, type Needs, type Signal } from './signals.ts'
 export { BUILT_IN_NAMES } from './strengths.ts'
@@ -44,4 +47,3 @@ export type { Change, ChangeCode } from './suggest/change.ts'
 export { type Suggestion, suggest } from './suggest/suggest.ts'
 export type { TokenLimits } from './terms.ts'
 export { runPolicyTests, type TestReport } from './tests.ts'
-export type { ConditionTrace } from './when.ts'

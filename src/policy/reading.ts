@@ -1,6 +1,6 @@
 /** One file of a policy folder: which document it holds, and all its problems at once, with their positions. */
 import { z } from 'zod'
-import { type Problem, readYaml } from '#config'
+import { type Problem, readYaml, type YamlDocument } from '#config'
 import { nearest } from '#core/nearest'
 import type { Reference } from './condition.ts'
 import { AUDIENCE } from './decision.ts'
@@ -17,8 +17,19 @@ import { type Draft, type Notes, type Path, readWhen, tellKnownKeys } from './wh
 const KINDS = { networks: networksSchema, strengths: strengthsSchema, policy: policySchema } as const
 type Kind = keyof typeof KINDS
 
-export interface Reading {
-  readonly file: string
+/** Where something stands; both 1-based. */
+export interface Place {
+  readonly line: number
+  readonly column: number
+}
+
+/** A group or an app that a condition names. */
+export interface Named extends Place {
+  readonly to: 'group' | 'app'
+  readonly name: string
+}
+
+interface Contents {
   readonly kind?: Kind
   readonly networks?: NetworksDocument
   readonly strengths?: StrengthsDocument
@@ -27,10 +38,22 @@ export interface Reading {
   readonly drafts: readonly (Draft | undefined)[]
   /** Names that the document gives, even where it has problems, so that one problem does not become many. */
   readonly names: readonly string[]
+  /** Networks and strengths that it names. */
   readonly references: readonly (Reference & { path: Path })[]
-  readonly problems: Problem[]
-  /** 1-based. */
-  position(path: Path): { line: number; column: number }
+}
+
+/** A document without problems of its own. Nothing in it depends on the file's name or on other files, so it can be kept. */
+export interface Sound extends Contents {
+  readonly mentions: readonly Named[]
+  readonly places: { readonly policy: Place; readonly rules: readonly Place[]; readonly tests: readonly Place[] }
+}
+
+export interface Reading extends Contents {
+  readonly file: string
+  /** Absent where there are problems. */
+  readonly sound?: Sound
+  readonly problems: readonly Problem[]
+  position(path: Path): Place
   problem(path: Path, code: string, message: string): Problem
 }
 
@@ -52,6 +75,7 @@ export function readDocument(file: string, text: string): Reading {
         for (const issue of error.issues) issues.push({ ...issue, path: [...path, ...issue.path] })
       },
       reference: (path, reference) => void references.push({ ...reference, path }),
+      leaves: new Map(),
     }
     const kind = kindOf(raw, notes)
     if (!kind) return z.NEVER
@@ -67,13 +91,48 @@ export function readDocument(file: string, text: string): Reading {
   })
   try {
     const { value, problems, position, problem } = readYaml(file, text, whole as z.ZodType<unknown>)
-    const document = found.kind && value !== undefined ? { [found.kind]: value } : {}
-    return { file, ...found, drafts, references, problems, position, problem, ...document }
+    if (!found.kind || value === undefined) return { file, ...found, drafts, references, problems, position, problem }
+    const { rules = [], tests = [] } = value as Partial<PolicyDocument>
+    return asReading(file, text, {
+      kind: found.kind,
+      names: found.names,
+      [found.kind]: value,
+      drafts,
+      references: references.filter(({ to }) => to === 'network' || to === 'strength'),
+      mentions: references.flatMap(({ to, name, path }) =>
+        to === 'group' || to === 'app' ? [{ to, name, ...position(path) }] : [],
+      ),
+      places: {
+        policy: position(['policy']),
+        rules: rules.map((_, index) => position(['rules', index])),
+        tests: tests.map((_, index) => position(['tests', index])),
+      },
+    })
   } catch {
     // ATTACK: a document that nests so deep that its parser runs out of stack
     const problem = (_: Path, code: string, message: string): Problem => ({ file, line: 1, column: 1, code, message })
     const problems = [problem([], 'yaml-invalid', 'file cannot be read as YAML')]
     return { file, drafts: [], names: [], references: [], problems, position: () => ({ line: 1, column: 1 }), problem }
+  }
+}
+
+/**
+ * A sound document as it stands in that file. What is wrong with it beside others is rare, so the text is read again for
+ * where it stands: the tree of a large file takes several times the memory of what it says.
+ */
+export function asReading(file: string, text: string, sound: Sound): Reading {
+  let again: YamlDocument<unknown> | undefined
+  const read = () => {
+    again ??= readYaml(file, text, z.unknown())
+    return again
+  }
+  return {
+    ...sound,
+    file,
+    sound,
+    problems: [],
+    position: (path) => read().position(path),
+    problem: (path, code, message) => read().problem(path, code, message),
   }
 }
 

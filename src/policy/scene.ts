@@ -4,9 +4,18 @@ import { plainAddress } from './address.ts'
 import type { Facts } from './facts.ts'
 import { instant } from './instants.ts'
 import { mergePlaces, type Place } from './places.ts'
+import type { ConditionTrace } from './said.ts'
 import type { Site, Sites } from './sites.ts'
 import type { Truth } from './truth.ts'
 import type { Zone } from './zones.ts'
+
+interface Found {
+  place: Place | undefined
+  inside: Map<Zone, Truth> | undefined
+  /** What conditions of `owner`, a policy, said: as traces, where somebody reads them. */
+  said: (Truth | ConditionTrace | undefined)[] | undefined
+  owner: object | undefined
+}
 
 export interface Scene {
   readonly facts: Facts
@@ -18,7 +27,7 @@ export interface Scene {
   readonly address: string | undefined
   readonly sites: Sites
   /** What was worked out already. */
-  readonly found: { place?: Place; inside?: Map<Zone, Truth> }
+  readonly found: Found
 }
 
 /** What conditions on the person see where a client asks for itself: known to be nothing, not unknown. */
@@ -46,7 +55,7 @@ export function createScene(facts: Facts, sites: Sites): Scene {
     at: instant(facts.at),
     address: ip === undefined ? undefined : plainAddress(ip),
     sites,
-    found: {},
+    found: { place: undefined, inside: undefined, said: undefined, owner: undefined },
   }
 }
 

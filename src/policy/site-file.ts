@@ -3,33 +3,25 @@ import type { Problem } from '#config'
 import { nearest } from '#core/nearest'
 import { isCountry, notACountry } from './countries.ts'
 import type { Site, SiteRow } from './sites.ts'
-import { openTimeZone, type TimeZone } from './wall-clock.ts'
-import { parseRange } from './zones.ts'
+import { openTimeZone } from './wall-clock.ts'
+import { containsAny, parseRange, type Range } from './zones.ts'
+
+/** A list of sites, and whether an address, in plain form, is in any of them. */
+export interface SiteFile {
+  readonly rows: readonly SiteRow[]
+  readonly ranges: readonly Range[]
+  contains(address: string): boolean
+}
 
 const MOST_PROBLEMS = 200
 const MEANT = ['latitude', 'longitude', 'country', 'zone'] as const
 type Column = (typeof MEANT)[number]
 
-/** Opens each time zone once: to open one takes as long as to read a hundred lines. */
-export type OpenZone = (name: string) => TimeZone | undefined
-
-export function createZoneOpener(): OpenZone {
-  const opened = new Map<string, TimeZone | undefined>()
-  return (name) => {
-    if (!opened.has(name)) opened.set(name, openTimeZone(name))
-    return opened.get(name)
-  }
-}
-
 /**
  * A first line that names the columns may be there, and must be for the place of a site; blank lines and lines that begin
  * with `#` are passed over. Every bad line is a problem: half a list would open or close stores.
  */
-export function readSites(
-  file: string,
-  source: string,
-  openZone: OpenZone,
-): { rows: readonly SiteRow[]; problems: Problem[] } {
+export function readSites(file: string, source: string): { sites?: SiteFile; problems: Problem[] } {
   const rows: SiteRow[] = []
   const problems: Problem[] = []
   const complain = (line: number, column: number, code: string, message: string) => {
@@ -64,13 +56,15 @@ export function readSites(
     else if (columns > 0 && fields.length > columns) wrong(`line has ${fields.length} fields, expected ${columns}`)
     else {
       const read = (column: Column) => fields[places.get(column) ?? -1]?.trim() || undefined
-      const site = places.size > 0 ? readPlace(name, read, openZone) : { name }
+      const site = places.size > 0 ? readPlace(name, read) : { name }
       if ('wrong' in site) wrong(site.wrong)
       else rows.push({ range, site: Object.freeze(site) })
     }
   }
   if (rows.length === 0 && problems.length === 0) complain(1, 1, 'sites-missing', 'file holds no sites')
-  return { rows, problems }
+  if (problems.length > 0) return { problems }
+  const ranges = rows.map(({ range }) => range)
+  return { sites: { rows, ranges, contains: containsAny(ranges) }, problems }
 }
 
 /** Where the columns that say something about the place stand. */
@@ -86,11 +80,7 @@ function placeColumns(fields: readonly string[], wrong: (message: string) => voi
 }
 
 /** An empty field says nothing. */
-function readPlace(
-  name: string,
-  read: (column: Column) => string | undefined,
-  openZone: OpenZone,
-): Site | { readonly wrong: string } {
+function readPlace(name: string, read: (column: Column) => string | undefined): Site | { readonly wrong: string } {
   const country = read('country')
   if (country !== undefined && !isCountry(country)) return { wrong: notACountry(country) }
   const [latitude, longitude] = [degrees(read('latitude'), 90), degrees(read('longitude'), 180)]
@@ -99,17 +89,19 @@ function readPlace(
   if ((latitude === undefined) !== (longitude === undefined))
     return { wrong: 'line has a latitude or a longitude without the other' }
   const written = read('zone')
-  const zone = written === undefined ? undefined : openZone(written)
+  const zone = written === undefined ? undefined : openTimeZone(written)
   if (written !== undefined && !zone) {
     const near = nearest(written, Intl.supportedValuesOf('timeZone'))
     return { wrong: `\`${written.slice(0, 60)}\` is no time zone${near ? `; did you mean \`${near}\`?` : ''}` }
   }
-  return {
-    name,
-    ...(country === undefined ? {} : { country }),
-    ...(latitude === undefined ? {} : { latitude, longitude: longitude! }),
-    ...(zone ? { zone } : {}),
+  const site: { -readonly [K in keyof Site]: Site[K] } = { name }
+  if (country !== undefined) site.country = country
+  if (latitude !== undefined) {
+    site.latitude = latitude
+    site.longitude = longitude
   }
+  if (zone) site.zone = zone
+  return site
 }
 
 /** NaN for what is no such number. */

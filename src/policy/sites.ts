@@ -40,10 +40,9 @@ interface Interval {
  * for the first time: policies that look at no place do without. Of the same range in several lines the first counts.
  */
 export function createSites(rows: readonly SiteRow[]): Sites {
-  const named = new Map<string, Site>()
-  for (const { site } of rows) if (saysSomething(site) && !named.has(site.name)) named.set(site.name, site)
   // without any place or zone there is nothing to find
-  const known = named.size > 0 ? rows : []
+  const known = rows.some(({ site }) => saysSomething(site)) ? rows : []
+  let named: Map<string, Site> | undefined
   let names: Set<string> | undefined
   let built: { four: readonly Interval[]; six: readonly Interval[] } | undefined
   const build = () => ({
@@ -56,12 +55,21 @@ export function createSites(rows: readonly SiteRow[]): Sites {
       built ??= build()
       return find(address.includes(':') ? built.six : built.four, address)
     },
-    named: (name: string) => named.get(name),
+    named(name: string) {
+      named ??= firstByName(known)
+      return named.get(name)
+    },
     get names() {
       names ??= new Set(rows.map(({ site }) => site.name))
       return names
     },
   })
+}
+
+function firstByName(rows: readonly SiteRow[]): Map<string, Site> {
+  const named = new Map<string, Site>()
+  for (const { site } of rows) if (saysSomething(site) && !named.has(site.name)) named.set(site.name, site)
+  return named
 }
 
 const saysSomething = ({ country, latitude, zone }: Site) =>

@@ -1,9 +1,9 @@
 /** The rules of one policy, in the order they are written, up to the first that matches for certain. */
 import type { Outcome, Reported, RuleTrace } from './decision.ts'
 import type { Policy, Rule } from './policies.ts'
+import type { ConditionTrace } from './said.ts'
 import type { Scene } from './scene.ts'
 import type { Terms } from './terms.ts'
-import type { ConditionTrace } from './when.ts'
 
 /** A rule that may decide. */
 export interface Candidate {
@@ -32,18 +32,20 @@ export interface Notes {
 /** Rules in report mode are judged, written down and passed over, whatever happens in them. */
 export function walk(policy: Policy, scene: Scene, notes: Notes, weigh: (terms: Terms) => { outcome: Outcome }): Walk {
   const candidates: Candidate[] = []
+  // of all rules in one list: a list of each that grows takes more room than what is in it
+  const said: ConditionTrace[] | undefined = notes.trace && []
   for (const rule of policy.rules) {
-    const conditions: ConditionTrace[] | undefined = notes.trace && []
+    const from = said?.length
     const report = rule.mode === 'report'
     let matched: boolean | 'unknown'
     try {
-      matched = rule.when ? rule.when(scene, conditions) : true
+      matched = rule.when ? rule.when(scene, said) : true
     } catch {
-      write(notes, policy, rule, 'error', conditions)
+      write(notes, policy, rule, 'error', said?.slice(from))
       if (report) continue
       return { policy, candidates, open: true, failed: rule }
     }
-    write(notes, policy, rule, matched, conditions)
+    write(notes, policy, rule, matched, said?.slice(from))
     if (matched === false) continue
     if (report) {
       const { name, line } = rule

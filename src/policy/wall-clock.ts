@@ -20,9 +20,22 @@ export interface TimeZone {
   offset(at: Instant): Millis
 }
 
+const MOST_OPENED = 1000
+const MOST_OFFSETS = 1000
+/** By name, also what is none: to open one takes as long as to read a hundred lines, and thousands of them name the same few. */
+const opened = new Map<string, TimeZone | undefined>()
+
 /** The zone of an IANA name, or undefined where there is none. Offsets like `+02:00` are not zones: they know no summer. */
 export function openTimeZone(name: string): TimeZone | undefined {
-  if (!/^[A-Za-z]/.test(name)) return undefined
+  const known = opened.get(name)
+  if (known || opened.has(name) || !/^[A-Za-z][\w+/-]{0,63}$/.test(name)) return known
+  if (opened.size >= MOST_OPENED) opened.clear()
+  const zone = createTimeZone(name)
+  opened.set(name, zone)
+  return zone
+}
+
+function createTimeZone(name: string): TimeZone | undefined {
   let format: Intl.DateTimeFormat
   try {
     format = new Intl.DateTimeFormat('en-US', {
@@ -38,20 +51,24 @@ export function openTimeZone(name: string): TimeZone | undefined {
   } catch {
     return undefined
   }
-  let quarter = Number.NaN
-  let offset = 0
+  const offsets = new Map<number, Millis>()
+  function work(at: Instant): Millis {
+    const whole = Math.floor(at / 1000) * 1000
+    const part: Record<string, number> = {}
+    for (const { type, value } of format.formatToParts(whole)) part[type] = Number(value)
+    return (
+      Date.UTC(part['year']!, part['month']! - 1, part['day']!, part['hour']!, part['minute']!, part['second']!) - whole
+    )
+  }
   return {
     name,
     offset(at) {
-      const now = Math.floor(at / QUARTER)
-      if (now === quarter) return offset
-      const whole = Math.floor(at / 1000) * 1000
-      const part: Record<string, number> = {}
-      for (const { type, value } of format.formatToParts(whole)) part[type] = Number(value)
-      offset =
-        Date.UTC(part['year']!, part['month']! - 1, part['day']!, part['hour']!, part['minute']!, part['second']!) -
-        whole
-      quarter = now
+      const quarter = Math.floor(at / QUARTER)
+      const known = offsets.get(quarter)
+      if (known !== undefined) return known
+      const offset = work(at)
+      if (offsets.size >= MOST_OFFSETS) offsets.clear()
+      offsets.set(quarter, offset)
       return offset
     },
   }

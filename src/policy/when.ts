@@ -2,26 +2,13 @@
 import type { z } from 'zod'
 import type { Condition, Reference, Setting, Test } from './condition.ts'
 import { findCondition, nearestCondition } from './conditions/list.ts'
+import type { ConditionTrace } from './said.ts'
 import type { Scene } from './scene.ts'
 import type { Need } from './signals.ts'
 import { not, type Truth } from './truth.ts'
 
 /** Where something stands in a document. */
 export type Path = readonly (string | number)[]
-
-/** What one condition said: part of the trace of a decision. */
-export interface ConditionTrace {
-  /** Its name, or `any`, `all`, `not`. */
-  readonly condition: string
-  /** As the rule writes it. */
-  readonly wanted?: unknown
-  /** The fact; `unknown` where it cannot be established. */
-  readonly seen?: unknown
-  readonly result: Truth | 'error'
-  /** Why it is unknown, or which error it was. */
-  readonly why?: string
-  readonly conditions?: readonly ConditionTrace[]
-}
 
 /** Judges and writes down what it saw, where somebody reads it. Throws when a condition fails; that is written down too. */
 export type Judge = (scene: Scene, trace: ConditionTrace[] | undefined) => Truth
@@ -55,6 +42,8 @@ export interface Notes {
   problem(path: Path, code: string, message: string): void
   issues(path: Path, error: z.ZodError): void
   reference(path: Path, reference: Reference): void
+  /** Conditions that were read before, by how they are written: hundreds of rules ask the same few. */
+  readonly leaves: Map<string, Leaf>
 }
 
 const DEEPEST = 16
@@ -92,6 +81,23 @@ function readPart(key: string, value: unknown, path: Path, notes: Notes): Draft[
     )
     return []
   }
+  const text = `${key} ${JSON.stringify(value)}`
+  const leaf = notes.leaves.get(text) ?? readLeaf(key, value, found, path, notes)
+  if (!leaf) return []
+  const told = isRecord(value) && Object.hasOwn(value, 'unknown') ? value['unknown'] : false
+  // INVARIANT: what is kept had no problem: the next that is written like it must be told of its own
+  if (typeof told === 'boolean') notes.leaves.set(text, leaf)
+  for (const reference of leaf.condition.refers?.(leaf.wanted) ?? []) notes.reference(path, reference)
+  return [leaf]
+}
+
+function readLeaf(
+  key: string,
+  value: unknown,
+  found: Pick<Leaf, 'condition' | 'rest'>,
+  path: Path,
+  notes: Notes,
+): Leaf | undefined {
   let form = value
   let unknown: boolean | undefined
   if (isRecord(value) && Object.hasOwn(value, 'unknown')) {
@@ -101,12 +107,9 @@ function readPart(key: string, value: unknown, path: Path, notes: Notes): Draft[
     form = rest
   }
   const parsed = found.condition.wanted.safeParse(form, { reportInput: true, error: tellKnownKeys })
-  if (!parsed.success) {
-    notes.issues(path, parsed.error)
-    return []
-  }
-  for (const reference of found.condition.refers?.(parsed.data) ?? []) notes.reference(path, reference)
-  return [{ join: 'condition', ...found, written: key, raw: value, wanted: parsed.data, unknown }]
+  if (parsed.success) return { join: 'condition', ...found, written: key, raw: value, wanted: parsed.data, unknown }
+  notes.issues(path, parsed.error)
+  return undefined
 }
 
 /** zod leaves the known keys out of an issue; readYaml expects them in its message. */
@@ -118,19 +121,38 @@ export function tellKnownKeys(issue: z.core.$ZodRawIssue): string | undefined {
 
 export type Names = Omit<Setting, 'rest'>
 
+/** What was prepared already, with the same names. */
+export type Prepared = ReadonlyMap<Leaf, Judge>
+
+/** Each condition of a policy once, however many rules ask it. Every reference must be known by now. */
+export function prepareLeaves(drafts: readonly (Draft | undefined)[], names: Names): Prepared {
+  const times = new Map<Leaf, number>()
+  for (const leaf of drafts.flatMap(leavesOf)) times.set(leaf, (times.get(leaf) ?? 0) + 1)
+  const prepared = new Map<Leaf, Judge>()
+  let slot = 0
+  for (const [leaf, asks] of times) {
+    const judge = prepareLeaf(leaf, names)
+    prepared.set(leaf, asks > 1 ? remembered(judge, prepared, slot++) : judge)
+  }
+  return prepared
+}
+
 /** Every reference in the draft must be known by now. */
-export function prepareWhen(draft: Draft, names: Names): Judge {
+export function prepareWhen(draft: Draft, names: Names, prepared?: Prepared): Judge {
   if (draft.join === 'not') {
-    const part = prepareWhen(draft.part, names)
+    const part = prepareWhen(draft.part, names, prepared)
     return nested('not', (scene, trace) => not(part(scene, trace)))
   }
   if (draft.join !== 'condition') {
-    const parts = draft.parts.map((part) => prepareWhen(part, names))
+    const parts = draft.parts.map((part) => prepareWhen(part, names, prepared))
     const judge = draft.join === 'all' ? every(parts) : some(parts)
     return draft.named ? nested(draft.join, judge) : judge
   }
-  const test = draft.condition.prepare(draft.wanted, { ...names, rest: draft.rest })
-  return asked(draft.written, draft.raw, test, draft.unknown)
+  return prepared?.get(draft) ?? prepareLeaf(draft, names)
+}
+
+function prepareLeaf({ condition, wanted, rest, written, raw, unknown }: Leaf, names: Names): Judge {
+  return asked(written, raw, condition.prepare(wanted, { ...names, rest }), unknown)
 }
 
 /** What has to be gathered before it can be asked. */
@@ -202,4 +224,31 @@ function asked(condition: string, wanted: unknown, test: Test<unknown>, override
       throw error
     }
   }
+}
+
+/**
+ * Asked once in a decision, however many rules ask the same. What it said lies in the scene, so it is forgotten with it; `owner` is the
+ * policy whose slots these are. A condition that failed is asked again, and fails again.
+ */
+const remembered =
+  (judge: Judge, owner: object, slot: number): Judge =>
+  (scene, trace) => {
+    const said = saidBy(owner, scene)
+    const before = said[slot]
+    if (typeof before === 'object') {
+      trace?.push(before)
+      return before.result as Truth
+    }
+    if (before !== undefined && !trace) return before
+    const truth = judge(scene, trace)
+    said[slot] = trace ? trace.at(-1)! : truth
+    return truth
+  }
+
+function saidBy(owner: object, { found }: Scene): (Truth | ConditionTrace | undefined)[] {
+  if (found.owner !== owner || !found.said) {
+    found.owner = owner
+    found.said = []
+  }
+  return found.said
 }

@@ -34,12 +34,14 @@ export function parseRange(text: string): Range | undefined {
 }
 
 /** Built once, when policies are loaded: asking it costs a microsecond at thousands of ranges. */
-export function createZone(name: string, ranges: readonly Range[]): Zone {
+export function containsAny(ranges: readonly Range[]): (address: string) => boolean {
   const list = new BlockList()
   for (const { address, bits } of ranges) list.addSubnet(address, bits, isIPv4(address) ? 'ipv4' : 'ipv6')
-  const contains = (address: string) => list.check(address, isIPv4(address) ? 'ipv4' : 'ipv6')
-  return Object.freeze({ name, ranges, sample: ranges[0]?.address ?? '', contains })
+  return (address) => list.check(address, isIPv4(address) ? 'ipv4' : 'ipv6')
 }
+
+export const createZone = (name: string, ranges: readonly Range[], contains = containsAny(ranges)): Zone =>
+  Object.freeze({ name, ranges, sample: ranges[0]?.address ?? '', contains })
 
 /** The first address of each range and the one behind its last: between two of these nothing changes. */
 export function edgesOf({ ranges }: Zone): string[] {

@@ -507,6 +507,30 @@ describe('a running process', () => {
     expect(await refused()).toBe(1)
   })
 
+  test('told to look twice at once ends with what was published last, and serves others meanwhile', async () => {
+    const live = await start()
+    const many = Array.from({ length: 30 }, (_, n) => [
+      `m${n}.yaml`,
+      `policy: m${n}\nrules: [{ name: r, allow: {} }]\n`,
+    ])
+    write({ ...GOOD, ...Object.fromEntries(many) })
+    await publishFolder()
+    let turns = 0
+    let over = false
+    const turn = () => {
+      turns++
+      if (!over) setImmediate(turn)
+    }
+    setImmediate(turn)
+    const first = live.reload()
+    write(GOOD)
+    await publishFolder()
+    await Promise.all([first, live.reload()])
+    over = true
+    expect([live.publication(), live.current().names]).toEqual([2, ['account', 'administrators']])
+    expect(turns).toBeGreaterThan(many.length)
+  })
+
   test('does not start without good policies', async () => {
     write({ 'x.yaml': 'policy: x\n' })
     await expect(start()).rejects.toThrow(PoliciesInvalid)

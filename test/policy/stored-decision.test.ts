@@ -166,7 +166,7 @@ test('a receipt whose policies are stored nowhere, and a broken folder: what was
   const { code, out, err } = await portico(`policy explain --receipt ${reference}`)
   expect(code).toBe(2)
   expect(out).toEqual([
-    `${reference}  2026-11-23T09:00:00.000Z  challenge  crm › two`,
+    `${reference}  2026-11-23T09:00:00.000Z  challenge  crm › two  by sam  to crm`,
     'what decided it is not stored, and the policies in force cannot be read: there is nothing to decide it by',
   ])
   expect(err.join('\n')).toMatch(/crm\.yaml:2:\d+ unknown-key /)

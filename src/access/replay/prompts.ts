@@ -38,12 +38,14 @@ interface Known {
   readonly session: Instant
   last: Instant
   /** The newest proof of each factor. */
-  proofs: Map<string, Given>
+  proofs: readonly Given[]
   /** Beginnings of the conversations that were told. */
-  readonly told: Set<Instant>
+  told: readonly Instant[]
   /** Given, and not yet known for what. */
-  unclaimed: { readonly proof: Given; readonly first: Decidable; readonly before: readonly Authenticated[] }[]
+  unclaimed: readonly { readonly proof: Given; readonly first: Decidable; readonly before: readonly Authenticated[] }[]
 }
+
+const NONE: readonly never[] = Object.freeze([])
 
 /** So long a receipt may still come that waited for a factor. */
 const LATEST_CLAIM = minutes(60)
@@ -52,11 +54,12 @@ const FORGET_AFTER = minutes(36 * 60)
 
 /** Memory: the sessions of the last day and a half. `since`: what was given earlier was told earlier. */
 export function createPrompts(since: Instant, tell: (prompt: Prompt) => void): Prompts {
-  const sessions = new Map<string, Map<Instant, Known>>()
+  // in one map: a map for each of thousands of people takes longer to walk than all that is in them
+  const sessions = new Map<string, Known>()
 
   function giveUp(known: Known): void {
     const first = known.unclaimed[0]
-    known.unclaimed = []
+    known.unclaimed = NONE
     if (first)
       tell({
         person: known.person,
@@ -72,63 +75,69 @@ export function createPrompts(since: Instant, tell: (prompt: Prompt) => void): P
       const { person, facts, at } = receipt
       const started = facts.session?.started
       if (person === undefined || typeof started !== 'number') return
-      let own = sessions.get(person)
-      if (!own) {
-        own = new Map()
-        sessions.set(person, own)
-      }
-      let known = own.get(started)
+      const key = `${started} ${person}`
+      let known = sessions.get(key)
       if (!known) {
         known = {
           person,
           session: started,
           last: at,
           facts: undefined,
-          proofs: new Map(),
-          told: new Set(),
-          unclaimed: [],
+          proofs: NONE,
+          told: NONE,
+          unclaimed: NONE,
         }
-        own.set(started, known)
+        sessions.set(key, known)
       }
+      const { proofs: before, unclaimed } = known
       known.last = Math.max(known.last, at)
-      if (known.facts === facts.session && known.unclaimed.length === 0) return
+      if (known.facts === facts.session && unclaimed.length === 0) return
       known.facts = facts.session
       const given = (facts.session?.authenticated ?? []).filter((one): one is Given => typeof one.at === 'number')
-      const isNew = (one: Given) => one.at > (known.proofs.get(one.factor)?.at ?? Number.NEGATIVE_INFINITY)
+      const newer = given.filter(
+        (one) => !before.some(({ factor, at: then }) => factor === one.factor && then >= one.at),
+      )
+      if (newer.length === 0 && unclaimed.length === 0) return
+      known.proofs = newest([...before, ...newer])
       // what is older was told before the session was forgotten
       const oldest = Math.max(since, at - FORGET_AFTER)
-      const fresh = given.filter((one) => one.at >= oldest && isNew(one))
-      const before = [...known.proofs.values()]
-      for (const one of given) if (isNew(one)) known.proofs.set(one.factor, one)
-      if (fresh.length === 0 && known.unclaimed.length === 0) return
+      const fresh = newer.filter((one) => one.at >= oldest)
+      if (fresh.length === 0 && unclaimed.length === 0) return
       const waitedFor = facts.request?.started
       const claims = (proof: Given) => typeof waitedFor === 'number' && proof.at >= waitedFor
-      const claimed = [...known.unclaimed.map(({ proof }) => proof), ...fresh].filter(claims)
-      const earlier = known.unclaimed.find(({ proof }) => claims(proof))?.before ?? before
+      const claimed = [...unclaimed.map(({ proof }) => proof), ...fresh].filter(claims)
+      const earlier = unclaimed.find(({ proof }) => claims(proof))?.before ?? before
       known.unclaimed = [
-        ...known.unclaimed.filter(({ proof }) => !claims(proof)),
+        ...unclaimed.filter(({ proof }) => !claims(proof)),
         ...fresh.filter((proof) => !claims(proof)).map((proof) => ({ proof, first: receipt, before })),
       ]
-      if (claimed.length === 0 || known.told.has(waitedFor as number)) return
-      known.told.add(waitedFor as number)
+      if (claimed.length === 0 || known.told.includes(waitedFor as number)) return
+      known.told = [...known.told, waitedFor as number]
       const first = Math.min(...claimed.map((proof) => proof.at))
       tell({ person, session: started, at: first, receipt, before: earlier })
     },
 
     passed(now) {
-      for (const [person, own] of sessions) {
-        for (const [started, known] of own) {
-          const first = known.unclaimed[0]?.proof.at
-          if (first !== undefined && now - first > LATEST_CLAIM) giveUp(known)
-          if (now - known.last > FORGET_AFTER) own.delete(started)
-        }
-        if (own.size === 0) sessions.delete(person)
+      for (const [key, known] of sessions) {
+        const first = known.unclaimed[0]?.proof.at
+        if (first !== undefined && now - first > LATEST_CLAIM) giveUp(known)
+        if (now - known.last > FORGET_AFTER) sessions.delete(key)
       }
     },
 
     end() {
-      for (const own of sessions.values()) for (const known of own.values()) giveUp(known)
+      for (const known of sessions.values()) giveUp(known)
       sessions.clear()
     },
   }
+}
+
+/** Of each factor, where it was given first in the list. */
+function newest(proofs: readonly Given[]): readonly Given[] {
+  const byFactor = new Map<string, Given>()
+  for (const one of proofs) {
+    const known = byFactor.get(one.factor)
+    if (!known || one.at > known.at) byFactor.set(one.factor, one)
+  }
+  return [...byFactor.values()]
 }

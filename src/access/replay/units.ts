@@ -28,18 +28,14 @@ interface Unit {
 
 /** `close` hears of each unit's count once. A day is one of UTC. A shift is a session, from sign-in to its end. */
 export function createUnits(by: By, close: (times: Times) => void): Units {
-  const open = new Map<string, Map<unknown, Unit>>()
+  // in one map: a map for each of thousands of people takes longer to walk than all that is in them
+  const open = new Map<string, Unit>()
   return {
     add(person, session, at, before, after) {
       if (by === 'shift' && session === undefined) return
-      const key = by === 'day' ? Math.floor(at / DAY) : session
-      let own = open.get(person)
-      if (!own) {
-        own = new Map()
-        open.set(person, own)
-      }
-      const unit = own.get(key)
-      if (!unit) own.set(key, { last: at, before, after })
+      const key = `${by === 'day' ? Math.floor(at / DAY) : session} ${person}`
+      const unit = open.get(key)
+      if (!unit) open.set(key, { last: at, before, after })
       else {
         if (at > unit.last) unit.last = at
         unit.before += before
@@ -47,17 +43,14 @@ export function createUnits(by: By, close: (times: Times) => void): Units {
       }
     },
     passed(at) {
-      for (const [person, own] of open) {
-        for (const [key, unit] of own) {
-          if (at - unit.last <= OVER) continue
-          own.delete(key)
-          close(unit)
-        }
-        if (own.size === 0) open.delete(person)
+      for (const [key, unit] of open) {
+        if (at - unit.last <= OVER) continue
+        open.delete(key)
+        close(unit)
       }
     },
     end() {
-      for (const own of open.values()) for (const unit of own.values()) close(unit)
+      for (const unit of open.values()) close(unit)
       open.clear()
     },
   }
