@@ -57,7 +57,9 @@ async function carryOut(context: Context, work: (house: House) => Promise<Publis
   const publication = 'publication' in result ? result.publication : result.unchanged
   const published = 'publication' in result
   context.print({ ok: true, published, publication }, () => [
-    published ? 'in force on every server within a second:' : 'in force already:',
+    published
+      ? 'in force on every server once it has read them, within a second unless thousands of rules are new:'
+      : 'in force already:',
     line(publication),
   ])
   return 0
