@@ -22,9 +22,14 @@ const FACTORS: Readonly<Record<string, FactorRow>> = Object.freeze({
   'recovery-code': { bit: 8, kind: 'possession', common: true },
   badge: { bit: 16, kind: 'possession', common: false, later: true },
   pin: { bit: 32, kind: 'knowledge', common: false, later: true },
+  // what another identity provider vouches for; by itself no more than that somebody knows something there
+  upstream: { bit: 64, kind: 'knowledge', common: false, begins: true },
 })
 
-export const FACTOR_NAMES = ['passkey', 'password', 'totp', 'recovery-code', 'badge', 'pin'] as const
+/** The factors that are given here. */
+export const OWN_FACTORS = ['passkey', 'password', 'totp', 'recovery-code', 'badge', 'pin'] as const
+/** The factors that a strength may list. */
+export const FACTOR_NAMES = [...OWN_FACTORS, 'upstream'] as const
 
 /** True for a factor that somebody can have today. */
 export const givable = (name: string): boolean => FACTORS[name]?.later === undefined
@@ -34,6 +39,22 @@ export const USER_VERIFIED = 1 << 10
 export const HARDWARE = 1 << 11
 /** A second factor that was verified on this device before, and is remembered. */
 export const REMEMBERED = 1 << 12
+/** What another identity provider adds: a second kind of factor, and what no phishing site gets, and no copy of a key. */
+const VOUCHED_MORE = 1 << 13
+export const VOUCHED_RESISTANT = 1 << 14
+export const VOUCHED_HARDWARE = 1 << 15
+
+const UPSTREAM = FACTORS['upstream']!.bit
+/** Each with what the ones before it are: what an administrator maps to `phishing-resistant` is two factors as well. */
+const VOUCHED: Readonly<Record<string, number>> = Object.freeze({
+  any: UPSTREAM,
+  'two-factors': UPSTREAM | VOUCHED_MORE,
+  'phishing-resistant': UPSTREAM | VOUCHED_MORE | VOUCHED_RESISTANT,
+  hardware: UPSTREAM | VOUCHED_MORE | VOUCHED_RESISTANT | VOUCHED_HARDWARE,
+})
+
+/** What it is worth here that another provider vouches for a built-in strength; 0 for every other word. */
+export const vouchedBits = (assurance: string): number => (Object.hasOwn(VOUCHED, assurance) ? VOUCHED[assurance]! : 0)
 
 /** The factors with which a session can begin. */
 export const BEGINNERS: number = Object.values(FACTORS).reduce((bits, row) => (row.begins ? bits | row.bit : bits), 0)
@@ -43,6 +64,7 @@ const KNOWLEDGE = bitsOf('knowledge')
 const POSSESSION = bitsOf('possession') | REMEMBERED
 const EVERY = KNOWLEDGE | POSSESSION
 const EVERY_FACTOR = EVERY & ~REMEMBERED
+const EVERY_OWN = EVERY_FACTOR & ~UPSTREAM
 
 function bitsOf(kind: Kind): number {
   return Object.values(FACTORS).reduce((bits, row) => (row.kind === kind ? bits | row.bit : bits), 0)
@@ -57,7 +79,10 @@ export const mostGivable = (): number =>
 
 /** How many kinds the given factors cover. A person-verified passkey is possession and one more (SP 800-63B 2.2.2). */
 export const kindsOf = (bits: number): number =>
-  (bits & KNOWLEDGE ? 1 : 0) + (bits & POSSESSION ? 1 : 0) + (bits & USER_VERIFIED ? 1 : 0)
+  (bits & KNOWLEDGE ? 1 : 0) +
+  (bits & POSSESSION ? 1 : 0) +
+  (bits & USER_VERIFIED ? 1 : 0) +
+  (bits & VOUCHED_MORE ? 1 : 0)
 
 /** True when at least one factor was really given: a remembered device alone is none. */
 export const anyOf = (bits: number): boolean => (bits & EVERY_FACTOR) !== 0
@@ -69,9 +94,9 @@ export function offered(listed: number): { name: string; bits: number }[] {
     .map(([name, row]) => ({ name, bits: name === 'passkey' ? row.bit | USER_VERIFIED | HARDWARE : row.bit }))
 }
 
-/** Every set of factors that can be given, and of what a passkey adds. */
+/** Every set of factors that can be given here, and of what a passkey adds. */
 export function everySet(): number[] {
-  const given = Array.from({ length: EVERY_FACTOR + 1 }, (_, bits) => bits)
+  const given = Array.from({ length: EVERY_OWN + 1 }, (_, bits) => bits)
   return given.flatMap((bits) =>
     bits & PASSKEY ? [bits, bits | USER_VERIFIED, bits | HARDWARE, bits | USER_VERIFIED | HARDWARE] : [bits],
   )

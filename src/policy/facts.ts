@@ -2,7 +2,7 @@
 import { isIP } from 'node:net'
 import { z } from 'zod'
 import { type Problem, readYaml } from '#config'
-import { FACTOR_NAMES } from './factors.ts'
+import { OWN_FACTORS } from './factors.ts'
 import { type History, historySchema, placeFields } from './history.ts'
 import { type Time, time } from './instants.ts'
 import type { Place } from './places.ts'
@@ -163,7 +163,7 @@ export const factsSchema: z.ZodType<Facts> = z.strictObject({
       authenticated: z
         .array(
           z.strictObject({
-            factor: z.enum(FACTOR_NAMES),
+            factor: z.enum(OWN_FACTORS),
             at: time.optional(),
             user_verified: z.boolean().optional(),
             hardware: z.boolean().optional(),

@@ -1,6 +1,6 @@
 /** The factors a person has given, against what is required. */
 import type { Instant } from '#core/clock'
-import { bitOf, HARDWARE, REMEMBERED, USER_VERIFIED } from './factors.ts'
+import { bitOf, HARDWARE, REMEMBERED, USER_VERIFIED, vouchedBits } from './factors.ts'
 import type { Facts } from './facts.ts'
 import { instant } from './instants.ts'
 import { type Demand, meets, type Strengths } from './strengths.ts'
@@ -8,7 +8,7 @@ import type { Terms } from './terms.ts'
 import { around } from './wall-clock.ts'
 
 export interface Proof {
-  /** The factor's name; `device` for a remembered second factor. */
+  /** The factor's name; `device` for a remembered second factor, `upstream` for what another provider vouches for. */
   readonly name: string
   readonly bits: number
   readonly at: Instant | undefined
@@ -32,8 +32,19 @@ export function proofsOf(facts: Facts, at: Instant | undefined, terms: Terms): P
       (passkey && given.hardware === true ? HARDWARE : 0)
     proofs.push({ name: given.factor, bits, at: since })
   }
+  const vouched = vouchedFor(facts, oldest)
+  if (vouched) proofs.push(vouched)
   if (isRemembered(facts, at, terms)) proofs.push({ name: 'device', bits: REMEMBERED, at: undefined })
   return proofs
+}
+
+/** What another provider vouches for is as old as the sign-in there, not as the way back from it. */
+function vouchedFor(facts: Facts, oldest: Instant | undefined): Proof | undefined {
+  const { assurance, at: time } = facts.session?.upstream ?? {}
+  const bits = assurance === undefined ? 0 : vouchedBits(assurance)
+  const at = instant(time)
+  if (bits === 0 || (oldest !== undefined && (at === undefined || !(at >= oldest)))) return undefined
+  return { name: 'upstream', bits, at }
 }
 
 /**

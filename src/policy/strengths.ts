@@ -1,5 +1,16 @@
 /** Strengths: which combinations of factors count, and what is missing to reach one. */
-import { anyOf, BEGINNERS, bitOf, everySet, HARDWARE, kindsOf, offered, PASSKEY } from './factors.ts'
+import {
+  anyOf,
+  BEGINNERS,
+  bitOf,
+  everySet,
+  HARDWARE,
+  kindsOf,
+  offered,
+  PASSKEY,
+  VOUCHED_HARDWARE,
+  VOUCHED_RESISTANT,
+} from './factors.ts'
 
 export interface Strength {
   readonly name: string
@@ -13,8 +24,13 @@ export interface Strength {
 const BUILT_IN: readonly Strength[] = Object.freeze([
   { name: 'any', bit: 1, lists: 0, met: anyOf },
   { name: 'two-factors', bit: 2, lists: 0, met: (factors) => kindsOf(factors) >= 2 },
-  { name: 'phishing-resistant', bit: 4, lists: 0, met: (factors) => (factors & PASSKEY) !== 0 },
-  { name: 'hardware', bit: 8, lists: 0, met: (factors) => (factors & PASSKEY) !== 0 && (factors & HARDWARE) !== 0 },
+  { name: 'phishing-resistant', bit: 4, lists: 0, met: (factors) => (factors & (PASSKEY | VOUCHED_RESISTANT)) !== 0 },
+  {
+    name: 'hardware',
+    bit: 8,
+    lists: 0,
+    met: (factors) => ((factors & PASSKEY) !== 0 && (factors & HARDWARE) !== 0) || (factors & VOUCHED_HARDWARE) !== 0,
+  },
 ])
 
 export const BUILT_IN_NAMES: readonly string[] = BUILT_IN.map((strength) => strength.name)

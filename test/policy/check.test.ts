@@ -3,13 +3,13 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import type { FactorKind } from '#factors'
-import { checkPolicies, FACTOR_NAMES, type HouseFacts, loadPolicies, type Policies } from '#policy'
+import { checkPolicies, type HouseFacts, loadPolicies, type Policies } from '#policy'
 import { FACTORS } from '../../src/factors/kinds/list.ts'
 import { FINDINGS } from '../../src/policy/check/finding.ts'
 import { findLockouts } from '../../src/policy/check/lockout.ts'
 import { reachOf } from '../../src/policy/check/reach.ts'
 import { createWorld } from '../../src/policy/check/world.ts'
-import { givable } from '../../src/policy/factors.ts'
+import { givable, OWN_FACTORS } from '../../src/policy/factors.ts'
 import { CHANGES } from '../../src/policy/suggest/change.ts'
 import type { Draft } from '../../src/policy/when.ts'
 import { policiesOf } from './house.ts'
@@ -119,7 +119,7 @@ describe('what is asked and cannot be done', () => {
   test('the factors that can be given are those that have a kind', () => {
     // complete, or it would not compile
     const kinds: Record<FactorKind, true> = { password: true, passkey: true, totp: true, 'recovery-code': true }
-    expect(FACTOR_NAMES.filter(givable).sort()).toEqual(Object.keys(kinds).sort())
+    expect(OWN_FACTORS.filter(givable).sort()).toEqual(Object.keys(kinds).sort())
     expect(FACTORS).toHaveLength(Object.keys(kinds).length)
   })
 

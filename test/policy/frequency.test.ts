@@ -145,9 +145,9 @@ describe('upstream.assurance', () => {
     ['any', 'floor', true],
     ['two-factors', 'two-factors', true],
     ['two-factors', 'any', false],
-    // a passkey whose device checked nobody is one factor
-    ['two-factors', 'phishing-resistant', false],
-    ['two-factors', 'hardware', false],
+    // who maps what a provider says to these has looked that it is two factors
+    ['two-factors', 'phishing-resistant', true],
+    ['two-factors', 'hardware', true],
     ['two-factors', 'both', true],
     ['both', 'two-factors', false],
     ['phishing-resistant', 'hardware', true],

@@ -2,7 +2,7 @@
 import { parseDuration } from '#core/duration'
 import { decide } from '../decide.ts'
 import type { Decision } from '../decision.ts'
-import { FACTOR_NAMES, givable } from '../factors.ts'
+import { givable, OWN_FACTORS } from '../factors.ts'
 import type { Facts } from '../facts.ts'
 import type { Policies, Policy, Rule } from '../policies.ts'
 import { type Finding, finding } from './finding.ts'
@@ -125,7 +125,7 @@ function pathTo(rule: Rule, policy: Policy, world: World): Requirement[] {
 
 /** The facts with a session in which everything was given in this very moment. */
 function withEverything(situation: Situation, at: Facts['at']): Facts {
-  const authenticated = FACTOR_NAMES.filter(givable).map((factor) => ({
+  const authenticated = OWN_FACTORS.filter(givable).map((factor) => ({
     factor,
     at,
     ...(factor === 'passkey' && { user_verified: true, hardware: true }),

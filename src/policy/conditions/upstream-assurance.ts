@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { Condition } from '../condition.ts'
+import { vouchedBits } from '../factors.ts'
 import { implies, type Strength } from '../strengths.ts'
 import { words } from './shapes.ts'
 
@@ -17,7 +18,14 @@ export const upstreamAssurance: Condition<string[], Strength | null> = {
   ],
   prepare(wanted, { strengths }) {
     const enough = new Set(
-      strengths.all.filter((one) => wanted.some((name) => implies(one, strengths.find(name)!))).map(({ name }) => name),
+      strengths.all
+        .filter((vouched) =>
+          wanted.some((name) => {
+            const strength = strengths.find(name)!
+            return implies(vouched, strength) || strength.met(vouchedBits(vouched.name))
+          }),
+        )
+        .map(({ name }) => name),
     )
     return {
       why: 'it is not known what another identity provider vouches for',

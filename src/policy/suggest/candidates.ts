@@ -1,5 +1,5 @@
 /** The changes that could be made to these facts, in order of preference: from the list of `CHANGES` and what rules name. */
-import { FACTOR_NAMES, givable } from '../factors.ts'
+import { givable, OWN_FACTORS } from '../factors.ts'
 import type { Facts } from '../facts.ts'
 import { instant } from '../instants.ts'
 import type { Policies } from '../policies.ts'
@@ -34,7 +34,7 @@ export function candidates(policies: Policies, facts: Facts, { policy, enrolled 
 /** A key that cannot be copied is one thing more to have, so it comes last. */
 function factorChanges({ session }: Facts, enrolled: readonly string[]): Change[] {
   const given = new Set(session?.authenticated?.map(({ factor }) => factor))
-  const names = FACTOR_NAMES.filter(givable).sort((a, b) => +enrolled.includes(b) - +enrolled.includes(a))
+  const names = OWN_FACTORS.filter(givable).sort((a, b) => +enrolled.includes(b) - +enrolled.includes(a))
   const again = names.filter((factor) => given.has(factor))
   return [
     ...again.map((factor): Change => ({ code: 'give-again', factor })),
