@@ -12,6 +12,7 @@ import { parseDuration } from '#core/duration'
 import type { Log } from '#core/log'
 import { directoryMigrations, openDirectory } from '#directory'
 import { factorsMigrations, openFactors } from '#factors'
+import { createOutbound } from '#http'
 import { isSealed, keysMigrations, openKeys, readMasterKey } from '#keys'
 import { attachEndings, consentMigrations, createConsents } from '#protocol/oidc'
 import { openDevices, openOutbox, openSessions, sessionsMigrations } from '#sessions'
@@ -50,7 +51,16 @@ export async function openHouse({
     const masterKey = await readMasterKey(settings.secrets, folder, () => isSealed(storage))
     const audit = createAudit({ storage, clock, log })
     const keys = await openKeys({ storage, clock, log, audit, masterKey })
-    const people = await openDirectory({ storage, clock, log, audit, directories: settings.directories, folder })
+    const outbound = createOutbound(settings.outbound.allow)
+    const people = await openDirectory({
+      storage,
+      clock,
+      log,
+      audit,
+      directories: settings.directories,
+      folder,
+      outside: { outbound, keys, issuer: settings.issuer },
+    })
     const factors = await openFactors({
       storage,
       clock,
@@ -83,6 +93,10 @@ export async function openHouse({
     people.onPasswordSet(async (personId, by) => {
       await sessions.endAll(personId, 'password-changed', by)
       // ATTACK: an app opened with the old password may have got a token that outlives its session
+      await endings.revoke(personId)
+    })
+    people.onUnlinked(async (personId) => {
+      await sessions.endAll(personId, 'identity-unlinked', 'system')
       await endings.revoke(personId)
     })
     people.onRemoved(async (personId) => {

@@ -24,6 +24,7 @@ const ONLY_IN: [what: RegExp, where: string][] = [
   [/from 'geoip-lite'/, 'context/'],
   [/from '@simplewebauthn\/server'/, 'factors/'],
   [/from 'ldapts'/, 'directory/kinds/'],
+  [/from 'openid-client'/, 'directory/kinds/'],
   [/\bfetch\(/, 'http/outbound.ts'],
 ]
 const LONGEST_FILE = 400

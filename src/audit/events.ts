@@ -31,9 +31,11 @@ export const EVENTS = Object.freeze({
   'person-changed': 'What is known about a person was changed.',
   'person-disabled': 'A person was switched off; sessions and tokens ended.',
   'person-enabled': 'A person was switched on again.',
+  'person-linked': 'Another identity of a person was connected to them.',
   'person-removed': 'A person was removed.',
   'person-signed-in': 'A person signed in.',
   'person-signed-out': 'A person signed out.',
+  'person-unlinked': 'An identity of a person was taken from them.',
   'policies-loaded': 'A set of policies was loaded and decides from now on.',
   'policies-published': 'A version of the policies was published and decides from now on.',
   'policies-refused': 'A set of policies has mistakes and was not loaded; the earlier one goes on.',
@@ -46,6 +48,7 @@ export const EVENTS = Object.freeze({
   'session-started': 'A session started.',
   'token-reuse-detected': 'A refresh token came a second time; its whole family was revoked.',
   'tokens-revoked': 'Tokens were revoked.',
+  'upstream-refused': 'What another identity provider answered was not accepted.',
 } as const satisfies Record<string, string>)
 
 export type AuditEvent = keyof typeof EVENTS

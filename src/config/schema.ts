@@ -2,6 +2,8 @@
 import { isIP } from 'node:net'
 import { z } from 'zod'
 import { parseDuration } from '#core/duration'
+import { domains, link, oidcDirectory } from './federation.ts'
+import { duration, id, secret } from './shapes.ts'
 
 const ADDRESS = /^(\[[0-9a-f:.]+\]|[A-Za-z0-9.-]+):(\d{1,5})$/
 const LOOPBACK = new Set(['localhost', '127.0.0.1', '[::1]'])
@@ -27,17 +29,11 @@ const issuer = z
   // everything compares and concatenates it: one spelling
   .overwrite((text) => text.replace(/\/$/, ''))
 
-const secret = z.string().min(1).meta({ secret: true })
-const id = z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/, 'expected lower-case letters, digits and hyphens')
-const duration = z
-  .string()
-  .regex(/^\d{1,9}[smhd]$/, { error: 'expected a duration like `90s`, `15m`, `12h` or `30d`', abort: true })
-  .refine((text) => parseDuration(text) !== undefined, 'expected at most 100 years')
-
 const localDirectory = z.strictObject({
   id,
   kind: z.literal('local'),
   organisation: z.string().optional().describe('Part of the organisation tree its people belong to, like `retail/nl`'),
+  domains: domains.optional(),
 })
 
 const ldapUrl = z.string().regex(/^ldaps?:\/\//, 'expected an `ldap://` or `ldaps://` URL')
@@ -46,6 +42,8 @@ const ldapDirectory = z.strictObject({
   id,
   kind: z.literal('ldap'),
   organisation: z.string().optional(),
+  domains: domains.optional(),
+  link: link.optional(),
   url: z
     .union([ldapUrl, z.array(ldapUrl).min(1).max(8)], 'expected an `ldap://` or `ldaps://` URL, or a list of them')
     .describe('Of the server, or a list: the first that answers is asked'),
@@ -82,7 +80,7 @@ const ldapDirectory = z.strictObject({
   timeout: duration.default('5s'),
 })
 
-const directory = z.discriminatedUnion('kind', [localDirectory, ldapDirectory])
+const directory = z.discriminatedUnion('kind', [localDirectory, ldapDirectory, oidcDirectory])
 
 export const settingsSchema = z
   .strictObject({

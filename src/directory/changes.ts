@@ -180,7 +180,7 @@ export function createChanges({ store, hashing, directories, clock, log, audit }
       await tell(disabledListeners, id, by)
       await tell(removedListeners, id, by)
       await db.transaction().execute(async (trx) => {
-        for (const table of ['passwords', 'memberships'] as const)
+        for (const table of ['passwords', 'memberships', 'identities'] as const)
           await trx.deleteFrom(table).where('person_id', '=', id).execute()
         await trx.deleteFrom('people').where('id', '=', id).execute()
       })

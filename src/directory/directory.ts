@@ -9,12 +9,17 @@
  * - `changes.ts`, `groups.ts`, `passwords.ts`   what is changed, and which passwords may be chosen
  * - `hashing.ts`, `queue.ts`   argon2id behind a bounded fair queue
  * - `import.ts` with `import-row.ts`, `import-plan.ts` and `csv.ts`   people from files
+ * - `identities.ts`   one person, several identities
+ * - `federation/`   providers that sign people in on pages of their own: what they may say, and who that is here
  * - `kind.ts`     what a kind of directory is; `kinds/list.ts` the list; one file per kind
  *
  * This room does not know sessions or tokens: who must hear that a person was disabled says so with `onDisabled`.
  */
 export { csvLine } from './csv.ts'
+export type { Arrival, Arrived, Choice, Federation, UpstreamProof } from './federation/arrivals.ts'
+export type { Asked, UpstreamSession } from './federation/federated.ts'
 export { createHashing, type Hashing, type HashingOptions } from './hashing.ts'
+export type { Identity } from './identities.ts'
 export type { ImportedRow, ImportOptions } from './import.ts'
 export type { TestStep } from './kind.ts'
 export { type DirectoryOptions, openDirectory, type People } from './people.ts'

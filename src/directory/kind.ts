@@ -9,24 +9,13 @@
 import type { Directory } from '#config'
 import type { Clock, Millis } from '#core/clock'
 import type { Log } from '#core/log'
+import type { Outbound } from '#http'
+import type { Keys } from '#keys'
+import type { Federated } from './federation/federated.ts'
 import type { Hashing } from './hashing.ts'
-import type { Language, Person } from './person.ts'
+import type { Person } from './person.ts'
 import type { Store } from './store.ts'
-
-/** Somebody as another directory describes them; the host keeps the mirror of it. */
-export interface UpstreamPerson {
-  /** Stable for ever in that directory, whatever the person is renamed to. */
-  readonly upstreamId: string
-  /** All names this entry has for signing in; the first is the usual one. */
-  readonly usernames: readonly [string, ...string[]]
-  readonly name: string
-  readonly givenName?: string
-  readonly familyName?: string
-  readonly mail?: string
-  readonly language?: Language
-  /** Undefined when they could not be found out; then the last known ones stay. */
-  readonly groups: readonly string[] | undefined
-}
+import type { UpstreamPerson } from './upstream-person.ts'
 
 /** One password may be hashed once for one attempt. Where the member does not, the host does it for nobody. */
 export interface HashOnce {
@@ -56,6 +45,8 @@ export interface TestStep {
 export interface OpenDirectory {
   readonly id: string
   readonly kind: Directory['kind']
+  /** Where the browser goes to sign in. Passwords of its people are not for us, so `verify` says `wrong` to all. */
+  readonly federated?: Federated
   /** The part of the organisation tree its people belong to. */
   readonly organisation: string | undefined
   /** Whether our tables are the directory: people are added and changed here. */
@@ -76,6 +67,14 @@ export interface OpenDirectory {
   close?(): void
 }
 
+/** What is needed to speak with other servers over HTTP, and to sign what is sent there. */
+export interface Outside {
+  readonly outbound: Outbound
+  readonly keys: Pick<Keys, 'signing'>
+  /** Our own public URL. */
+  readonly issuer: string
+}
+
 export interface Tools {
   readonly clock: Clock
   readonly log: Log
@@ -83,6 +82,8 @@ export interface Tools {
   readonly hashing: Hashing
   /** Where relative file names of the settings start. */
   readonly folder: string
+  /** Absent where no server of others can be reached: then the kinds that need it cannot be opened. */
+  readonly outside: Outside | undefined
 }
 
 export interface DirectoryKind<K extends Directory['kind']> {

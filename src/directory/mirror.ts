@@ -8,17 +8,31 @@ import type { Audit } from '#audit'
 import { type Clock, type Instant, minutes } from '#core/clock'
 import type { Log } from '#core/log'
 import { randomId } from '#core/random'
-import type { OpenDirectory, UpstreamPerson } from './kind.ts'
+import type { OpenDirectory } from './kind.ts'
 import { isAdministrators, type Person, usernameKey } from './person.ts'
 import type { Database, Store } from './store.ts'
 import type { PeopleTable } from './tables.ts'
+import type { UpstreamPerson } from './upstream-person.ts'
 
 export type Mirror = (directory: OpenDirectory, upstream: UpstreamPerson) => Promise<Person>
 
 type Fields = Pick<
   PeopleTable,
-  'username' | 'username_key' | 'name' | 'given_name' | 'family_name' | 'mail' | 'organisation' | 'language'
+  | 'username'
+  | 'username_key'
+  | 'name'
+  | 'given_name'
+  | 'family_name'
+  | 'mail'
+  | 'mail_verified'
+  | 'organisation'
+  | 'language'
 >
+
+interface Found {
+  readonly row: PeopleTable
+  readonly home: boolean
+}
 
 interface Parts {
   readonly store: Store
@@ -41,13 +55,24 @@ export function createMirror({ store, clock, log, audit }: Parts): Mirror {
     return { ...upstream, groups }
   }
 
-  const find = (on: Database, directory: OpenDirectory, upstream: UpstreamPerson) =>
-    on
+  /** `home`: the person belongs to this directory; otherwise it is another identity of somebody who is at home elsewhere. */
+  async function find(on: Database, directory: OpenDirectory, upstream: UpstreamPerson): Promise<Found | undefined> {
+    const own = await on
       .selectFrom('people')
       .selectAll()
       .where('directory', '=', directory.id)
       .where('upstream_id', '=', upstream.upstreamId)
       .executeTakeFirst()
+    if (own) return { row: own, home: true }
+    const linked = await on
+      .selectFrom('people')
+      .innerJoin('identities', 'identities.person_id', 'people.id')
+      .selectAll('people')
+      .where('identities.directory', '=', directory.id)
+      .where('identities.upstream_id', '=', upstream.upstreamId)
+      .executeTakeFirst()
+    return linked && { row: linked, home: false }
+  }
 
   const groupsFrom = async (on: Database, id: string, source: string): Promise<string[]> =>
     (
@@ -62,7 +87,9 @@ export function createMirror({ store, clock, log, audit }: Parts): Mirror {
       .sort()
 
   /** True when nothing needs to be written: most sign-ins. */
-  async function isCurrent(row: PeopleTable, directory: OpenDirectory, upstream: UpstreamPerson): Promise<boolean> {
+  async function isCurrent({ row, home }: Found, directory: OpenDirectory, upstream: UpstreamPerson): Promise<boolean> {
+    if (!home)
+      return upstream.groups === undefined || sameList(await groupsFrom(db, row.id, directory.id), upstream.groups)
     const fields = fieldsOf(directory, upstream, row)
     if ((Object.keys(fields) as (keyof Fields)[]).some((key) => fields[key] !== row[key])) return false
     if (upstream.groups === undefined) return true
@@ -76,7 +103,10 @@ export function createMirror({ store, clock, log, audit }: Parts): Mirror {
   ): Promise<{ id: string; added: boolean; regrouped: boolean }> {
     return db.transaction().execute(async (trx) => {
       const now = clock.now()
-      const row = await find(trx, directory, upstream)
+      const found = await find(trx, directory, upstream)
+      if (found && !found.home)
+        return { id: found.row.id, added: false, regrouped: await regroup(trx, found.row.id, directory, upstream, now) }
+      const row = found?.row
       const id = row?.id ?? randomId()
       const fields = fieldsOf(directory, upstream, row)
       // the upstream gave this name to somebody else: the earlier owner stays who they are, without the name
@@ -98,7 +128,6 @@ export function createMirror({ store, clock, log, audit }: Parts): Mirror {
           id,
           directory: directory.id,
           upstream_id: upstream.upstreamId,
-          mail_verified: 0,
           disabled: 0,
           attributes: '{}',
           created_at: now,
@@ -109,21 +138,34 @@ export function createMirror({ store, clock, log, audit }: Parts): Mirror {
           .values({ ...fixed, ...fields, groups: null, groups_known: 0, groups_at: null })
           .execute()
       }
-      if (upstream.groups === undefined) return { id, added: !row, regrouped: false }
-      const regrouped = !sameList(await groupsFrom(trx, id, directory.id), upstream.groups)
-      await trx.deleteFrom('memberships').where('person_id', '=', id).where('source', '=', directory.id).execute()
-      const memberships = upstream.groups.map((group_name) => ({ person_id: id, group_name, source: directory.id }))
-      if (memberships.length > 0) await trx.insertInto('memberships').values(memberships).execute()
-      await trx.updateTable('people').set({ groups_known: 1, groups_at: now }).where('id', '=', id).execute()
+      const regrouped = await regroup(trx, id, directory, upstream, now)
+      if (upstream.groups !== undefined)
+        await trx.updateTable('people').set({ groups_known: 1, groups_at: now }).where('id', '=', id).execute()
       await rewriteGroups(trx, id, now)
       return { id, added: !row, regrouped: regrouped && row !== undefined }
     })
   }
 
+  /** What this directory says about groups, instead of what it said before; true where that is something else. */
+  async function regroup(
+    trx: Database,
+    id: string,
+    directory: OpenDirectory,
+    { groups }: UpstreamPerson,
+    now: Instant,
+  ): Promise<boolean> {
+    if (groups === undefined || sameList(await groupsFrom(trx, id, directory.id), groups)) return false
+    await trx.deleteFrom('memberships').where('person_id', '=', id).where('source', '=', directory.id).execute()
+    const memberships = groups.map((group_name) => ({ person_id: id, group_name, source: directory.id }))
+    if (memberships.length > 0) await trx.insertInto('memberships').values(memberships).execute()
+    await rewriteGroups(trx, id, now)
+    return true
+  }
+
   return async (directory, given) => {
     const upstream = withoutOurs(directory, given)
-    const row = await find(db, directory, upstream)
-    if (row && (await isCurrent(row, directory, upstream))) return store.toPerson(row)
+    const found = await find(db, directory, upstream)
+    if (found && (await isCurrent(found, directory, upstream))) return store.toPerson(found.row)
     // two processes may see the same person for the first time at once; the second then finds the row of the first
     const written = await write(directory, upstream).catch(() => write(directory, upstream))
     if (written.added) await audit.record('person-added', { actor: 'system', subject: written.id, reason: 'upstream' })
@@ -152,6 +194,7 @@ function fieldsOf(directory: OpenDirectory, upstream: UpstreamPerson, row: Peopl
     given_name: upstream.givenName ?? null,
     family_name: upstream.familyName ?? null,
     mail: upstream.mail ?? null,
+    mail_verified: upstream.mail !== undefined && upstream.mailVerified === true ? 1 : 0,
     organisation: directory.organisation ?? null,
     language: upstream.language ?? null,
   }

@@ -7,17 +7,21 @@ import { Refusal } from '#core/refusal'
 import type { Storage } from '#storage'
 import { createChanges, type PasswordListener, type PersonListener } from './changes.ts'
 import type { Chunks } from './csv.ts'
+import { createFederation, type Federation } from './federation/arrivals.ts'
+import type { Belief } from './federation/belief.ts'
 import { createGroups } from './groups.ts'
 import { createHashing, type Hashing } from './hashing.ts'
+import { createIdentities, type Identities } from './identities.ts'
 import { createImport, type ImportedRow, type ImportOptions } from './import.ts'
-import type { DirectoryKind, OpenDirectory, TestStep, Tools } from './kind.ts'
+import type { DirectoryKind, OpenDirectory, Outside, TestStep, Tools } from './kind.ts'
 import { kinds } from './kinds/list.ts'
+import { createMirror } from './mirror.ts'
 import type { NewPerson, Person, PersonChanges } from './person.ts'
 import { createSignIn } from './sign-in.ts'
 import { createStore, type PeopleFilter } from './store.ts'
 
 /** `by` is a person's id, `cli` or `system`, for the audit trail. */
-export interface People {
+export interface People extends Identities {
   /**
    * Who has this user name, compared without case and in NFC. Local directories answer first, then whom we have seen
    * before, then the upstreams in their order. Throws `directory-unavailable` only when nobody was found and one of the
@@ -61,6 +65,8 @@ export interface People {
   onRemoved(listener: PersonListener): void
   /** Awaited by `setPassword` and `import` when somebody else than the person set another password: whoever knew the old one is out. */
   onPasswordSet(listener: PasswordListener): void
+  /** Signing in on pages of other providers. */
+  readonly federation: Federation
   /** Step by step; the last one is the one that failed, if any did. Throws `directory-unknown`. */
   test(directoryId: string, username?: string): Promise<TestStep[]>
   /** Lets go of connections to directories that are kept for the next use. */
@@ -79,6 +85,8 @@ export interface DirectoryOptions {
   readonly folder: string
   /** One queue per process; made here when left out. */
   readonly hashing?: Hashing
+  /** For directories that are asked over HTTP. */
+  readonly outside?: Outside
 }
 
 /** Throws `settings-invalid` where a directory's settings cannot be used. Asks no directory anything. */
@@ -86,20 +94,26 @@ export async function openDirectory(options: DirectoryOptions): Promise<People> 
   const { storage, clock, log, audit, folder } = options
   const store = createStore(storage, new Set(options.directories.map(({ id }) => id)))
   const hashing = options.hashing ?? (await createHashing({ clock }))
-  const tools: Tools = { clock, log, store, hashing, folder }
+  const tools: Tools = { clock, log, store, hashing, folder, outside: options.outside }
   const directories: OpenDirectory[] = []
   for (const settings of options.directories) {
     if (directories.some(({ id }) => id === settings.id))
       throw new Refusal('settings-invalid', `directories: ${settings.id}: this id is there twice`)
     directories.push(await openOne(settings, tools))
   }
-  const signIn = createSignIn({ store, hashing, directories, clock, log, audit })
+  const mirror = createMirror({ store, clock, log, audit })
+  const identities = createIdentities({ store, clock, audit })
+  const beliefs: readonly Belief[] = options.directories
+  const federation = createFederation({ store, directories, beliefs, identities, mirror, clock, log })
+  const signIn = createSignIn({ store, hashing, directories, mirror })
   const all = createChanges({ store, hashing, directories, clock, log, audit })
   const { tellDisabled: _tellDisabled, tellPasswordSet: _tellPasswordSet, localDirectory: _local, ...changes } = all
   return Object.freeze({
     ...signIn,
     ...changes,
     ...createGroups({ store, clock, audit }),
+    ...identities,
+    federation,
     byId: store.byId,
     list: (filter: PeopleFilter = {}) => store.list(filter),
     import: createImport({ store, hashing, changes: all, clock, log, audit }),

@@ -1,11 +1,8 @@
 /** Who a user name is, over all directories, and whether a password is theirs. */
-import type { Audit } from '#audit'
-import type { Clock } from '#core/clock'
-import type { Log } from '#core/log'
 import { Refusal } from '#core/refusal'
 import type { Hashing } from './hashing.ts'
 import type { OpenDirectory } from './kind.ts'
-import { createMirror } from './mirror.ts'
+import type { Mirror } from './mirror.ts'
 import { passwordText } from './passwords.ts'
 import { type Person, usernameKey } from './person.ts'
 import type { Store } from './store.ts'
@@ -28,15 +25,14 @@ interface Parts {
   readonly hashing: Hashing
   /** In the order of the settings. */
   readonly directories: readonly OpenDirectory[]
-  readonly clock: Clock
-  readonly log: Log
-  readonly audit: Audit
+  readonly mirror: Mirror
 }
 
-export function createSignIn({ store, hashing, directories, clock, log, audit }: Parts): SignIn {
-  const mirror = createMirror({ store, clock, log, audit })
+export function createSignIn({ store, hashing, directories, mirror }: Parts): SignIn {
   // local ones first: they answer even when all others are down
-  const ordered = [...directories.filter((d) => d.local), ...directories.filter((d) => !d.local)]
+  const checking = directories.filter((d) => !d.federated)
+  const ordered = [...checking.filter((d) => d.local), ...checking.filter((d) => !d.local)]
+  const elsewhere = directories.filter((d) => d.federated)
 
   async function resolve(username: string, key: string): Promise<Resolved> {
     const stored = await store.byKey(key)
@@ -55,7 +51,13 @@ export function createSignIn({ store, hashing, directories, clock, log, audit }:
         down = error
       }
     }
-    return down ? { down } : {}
+    if (down) return { down }
+    // ATTACK: last, for a provider that gives somebody this name must not stand before those whose password it is
+    for (const directory of elsewhere) {
+      const person = stored.find((one) => one.directory === directory.id)
+      if (person) return { person, directory }
+    }
+    return {}
   }
 
   /** INVARIANT: one hash for each password that could be one, whoever it is for and however it ends. */

@@ -45,8 +45,18 @@ export type PasswordsTable = {
   readonly set_at: number
 }
 
+/** What another directory knows a person by who is at home elsewhere. */
+export type IdentitiesTable = {
+  readonly directory: string
+  readonly upstream_id: string
+  readonly person_id: string
+  readonly linked_at: number
+  readonly linked_by: string
+}
+
 export type Tables = {
   people: PeopleTable
+  identities: IdentitiesTable
   memberships: MembershipsTable
   passwords: PasswordsTable
 }
@@ -122,6 +132,28 @@ export const directoryMigrations: readonly Migration[] = Object.freeze([
         const groups = JSON.stringify([...new Set(left.map((row) => row.group_name))].sort())
         await db.updateTable('people').set({ groups }).where('id', '=', id).where('groups_known', '=', 1).execute()
       }
+    },
+  },
+  {
+    name: 'directory-003-identities',
+    async up({ schema }) {
+      await schema
+        .createTable('identities')
+        .addColumn('directory', 'text', (c) => c.notNull())
+        .addColumn('upstream_id', 'text', (c) => c.notNull())
+        .addColumn('person_id', 'text', (c) => c.notNull())
+        .addColumn('linked_at', 'bigint', (c) => c.notNull())
+        .addColumn('linked_by', 'text', (c) => c.notNull())
+        .addPrimaryKeyConstraint('identities_key', ['directory', 'upstream_id'])
+        .execute()
+      // one of each directory, whoever links at the same time
+      await schema
+        .createIndex('identities_person')
+        .on('identities')
+        .columns(['person_id', 'directory'])
+        .unique()
+        .execute()
+      await schema.createIndex('people_mail').on('people').expression(sql`lower(mail)`).execute()
     },
   },
 ])

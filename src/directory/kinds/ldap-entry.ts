@@ -1,8 +1,8 @@
 /** From an LDAP entry to a person. */
 import type { Entry } from 'ldapts'
 import type { Directory } from '#config'
-import type { UpstreamPerson } from '../kind.ts'
 import { isMail, LANGUAGES, usernameKey } from '../person.ts'
+import type { UpstreamPerson } from '../upstream-person.ts'
 import { type FilterTemplate, fillText } from './ldap-filter.ts'
 
 export type LdapSettings = Extract<Directory, { kind: 'ldap' }>

@@ -9,8 +9,9 @@
  */
 import type { Entry } from 'ldapts'
 import { Refusal } from '#core/refusal'
-import type { DirectoryKind, OpenDirectory, UpstreamPerson } from '../kind.ts'
+import type { DirectoryKind, OpenDirectory } from '../kind.ts'
 import { createQueue } from '../queue.ts'
+import type { UpstreamPerson } from '../upstream-person.ts'
 import { bindAs, type Connected, codeOf } from './ldap-connection.ts'
 import { toUpstream } from './ldap-entry.ts'
 import { createPool } from './ldap-pool.ts'

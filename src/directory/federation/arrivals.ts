@@ -1,0 +1,181 @@
+/**
+ * Somebody comes back from another provider: who that is here. In this order: the identity is known; the settings trust
+ * what the provider says about who is who; nobody here, and the settings say what becomes of newcomers.
+ *
+ * INVARIANT: a mail address alone never connects anybody. It does where the provider has verified it, owns its domain, is
+ * believed so in the settings, and the person here has the same address verified or from a directory that owns it.
+ */
+import type { Clock, Instant } from '#core/clock'
+import type { Log } from '#core/log'
+import { Refusal } from '#core/refusal'
+import type { Identities } from '../identities.ts'
+import type { OpenDirectory } from '../kind.ts'
+import type { Mirror } from '../mirror.ts'
+import type { Person } from '../person.ts'
+import type { Store } from '../store.ts'
+import { assuranceOf } from './assurance.ts'
+import type { Belief } from './belief.ts'
+import type {
+  Asked,
+  Assurance,
+  Away,
+  Federated,
+  Returned,
+  UpstreamLogout,
+  UpstreamSession,
+  Vouched,
+} from './federated.ts'
+import { withinOwnDomains } from './own-domains.ts'
+import { createSamePerson } from './same-person.ts'
+
+/** That somebody signed in at another provider; what the session keeps of it. */
+export interface UpstreamProof {
+  readonly factor: 'upstream'
+  readonly at: Instant
+  /** The provider does not tell when: `at` is when they came from there. */
+  readonly ageUnknown?: true
+  readonly amr: readonly string[]
+  /** The directory in the settings. */
+  readonly directory: string
+  readonly assurance: Assurance
+}
+
+export type Arrival =
+  | { readonly kind: 'known'; readonly person: Person }
+  /** What may become of somebody who is not known here. */
+  | { readonly kind: 'newcomer'; readonly may: readonly ('create' | 'prove')[] }
+
+/** What a provider vouched for, within what it may say. Plain data: it waits in the errand while a newcomer is asked. */
+export interface Arrived {
+  readonly directory: string
+  readonly vouched: Vouched
+  readonly proof: UpstreamProof
+}
+
+export interface Choice {
+  readonly id: string
+  readonly title: string
+  readonly stepUp: 'here' | 'there'
+}
+
+export interface Federation {
+  /** The providers that people can sign in at, in the order of the settings. */
+  choices(): readonly Choice[]
+  begin(directory: string, asked: Asked): Promise<Away>
+  /** Checks the answer. Throws `upstream-refused`, `directory-unavailable`. */
+  finish(directory: string, returned: Returned, remembered: Away['remembered']): Promise<Arrived>
+  /** Throws `person-disabled`, `newcomer-refused`. */
+  arrive(arrived: Arrived): Promise<Arrival>
+  /** Makes a newcomer a person here. Throws `newcomer-refused` where the settings do not want that. */
+  create(arrived: Arrived): Promise<Person>
+  /** The newcomer has proved to be this person. Throws `identity-taken`. */
+  connect(arrived: Arrived, personId: string): Promise<Person>
+  logoutUrl(directory: string, session: UpstreamSession, backTo: string): Promise<string | undefined>
+  loggedOut(directory: string, form: ReadonlyMap<string, string>): Promise<UpstreamLogout>
+  metadata(directory: string): Promise<{ readonly type: string; readonly body: string }>
+}
+
+interface Parts {
+  readonly store: Store
+  readonly directories: readonly OpenDirectory[]
+  readonly beliefs: readonly Belief[]
+  readonly identities: Identities
+  readonly mirror: Mirror
+  readonly clock: Clock
+  readonly log: Log
+}
+
+const BECOMES = {
+  ask: ['create', 'prove'],
+  create: ['create'],
+  prove: ['prove'],
+  refuse: [],
+} as const satisfies Record<string, readonly ('create' | 'prove')[]>
+
+export function createFederation(parts: Parts): Federation {
+  const { store, directories, beliefs, identities, mirror, clock, log } = parts
+  const beliefOf = (id: string) => beliefs.find((one) => one.id === id)!
+  const samePerson = createSamePerson({ store, identities, beliefs, log })
+
+  function at(id: string): { directory: OpenDirectory; federated: Federated; belief: Belief } {
+    const directory = directories.find((one) => one.id === id)
+    if (!directory?.federated) throw new Refusal('directory-unknown', 'no provider of this id')
+    return { directory, federated: directory.federated, belief: beliefOf(id) }
+  }
+
+  async function welcome(arrived: Arrived): Promise<Person> {
+    const person = await mirror(at(arrived.directory).directory, arrived.vouched.person)
+    if (person.disabled) throw new Refusal('person-disabled', 'came from another provider')
+    return person
+  }
+
+  return {
+    choices: () =>
+      directories.flatMap(({ id, federated }) =>
+        federated ? [{ id, title: federated.title, stepUp: beliefOf(id).step_up ?? 'here' }] : [],
+      ),
+    begin: (id, asked) => at(id).federated.begin(asked),
+
+    async finish(id, returned, remembered) {
+      const { federated, belief } = at(id)
+      const given = await federated.finish(returned, remembered)
+      const taken = async (key: string) => (await store.byKey(key)).some(({ directory }) => directory !== id)
+      const vouched = {
+        ...given,
+        person: await withinOwnDomains(given.person, { id, domains: belief.domains ?? [] }, taken),
+      }
+      const now = clock.now()
+      const proof: UpstreamProof = {
+        factor: 'upstream',
+        // a clock that is ahead there must not make a sign-in younger than it is
+        at: Math.min(vouched.at ?? now, now),
+        ...(vouched.at === undefined ? { ageUnknown: true } : {}),
+        amr: vouched.amr,
+        directory: id,
+        assurance: assuranceOf(belief.assurance ?? [], vouched, clock),
+      }
+      return { directory: id, vouched, proof }
+    },
+
+    async arrive(arrived) {
+      if (await identities.owner(arrived.directory, arrived.vouched.person.upstreamId))
+        return { kind: 'known', person: await welcome(arrived) }
+      const same = await samePerson(arrived.directory, arrived.vouched.person)
+      if (same) {
+        const { directory, vouched } = arrived
+        await identities.link(same.id, { directory, upstreamId: vouched.person.upstreamId }, 'rule')
+        return { kind: 'known', person: await welcome(arrived) }
+      }
+      const may = BECOMES[beliefOf(arrived.directory).newcomers ?? 'ask']
+      if (may.length === 0) throw new Refusal('newcomer-refused', `directory ${arrived.directory}`)
+      if (may.length === 1 && may[0] === 'create') return { kind: 'known', person: await welcome(arrived) }
+      return { kind: 'newcomer', may }
+    },
+
+    async create(arrived) {
+      const may: readonly string[] = BECOMES[beliefOf(arrived.directory).newcomers ?? 'ask']
+      if (!may.includes('create')) throw new Refusal('newcomer-refused', `directory ${arrived.directory}`)
+      return welcome(arrived)
+    },
+
+    async connect(arrived, personId) {
+      const { directory, vouched } = arrived
+      await identities.link(personId, { directory, upstreamId: vouched.person.upstreamId }, personId)
+      return welcome(arrived)
+    },
+
+    async logoutUrl(id, session, backTo) {
+      return at(id).federated.logoutUrl?.(session, backTo)
+    },
+    async loggedOut(id, form) {
+      const { federated } = at(id)
+      if (!federated.loggedOut) throw new Refusal('not-found', `directory ${id} tells nothing`)
+      return federated.loggedOut(form)
+    },
+    async metadata(id) {
+      const { federated } = at(id)
+      if (!federated.metadata) throw new Refusal('not-found', `directory ${id} has no metadata`)
+      return federated.metadata()
+    },
+  }
+}

@@ -1,0 +1,70 @@
+/** Whether somebody whom a directory tells of is a person here already, by what the settings believe that directory. */
+import { sql } from 'kysely'
+import type { Log } from '#core/log'
+import type { Identities } from '../identities.ts'
+import { isAdministrators, type Person } from '../person.ts'
+import type { Store } from '../store.ts'
+import type { UpstreamPerson } from '../upstream-person.ts'
+import type { Belief } from './belief.ts'
+import { ownsAddress } from './own-domains.ts'
+
+/** Undefined where it is nobody, or more than one. Disabled people are found: they do not come back as somebody new. */
+export type SamePerson = (directory: string, upstream: UpstreamPerson) => Promise<Person | undefined>
+
+export function createSamePerson({
+  store,
+  identities,
+  beliefs,
+  log,
+}: {
+  store: Store
+  identities: Pick<Identities, 'identities'>
+  beliefs: readonly Belief[]
+  log: Log
+}): SamePerson {
+  const { db } = store
+  const beliefOf = (id: string) => beliefs.find((one) => one.id === id)
+
+  async function byMail(mail: string): Promise<Person[]> {
+    const rows = await db
+      .selectFrom('people')
+      .selectAll()
+      .where(sql<string>`lower(mail)`, '=', mail.toLowerCase())
+      .execute()
+    return rows.map(store.toPerson)
+  }
+
+  async function byAttribute(name: string, value: string): Promise<Person[]> {
+    // as it stands in the column; what merely looks alike is sorted out below
+    const part = JSON.stringify(value).replace(/[\\%_]/g, '\\$&')
+    const rows = await db
+      .selectFrom('people')
+      .selectAll()
+      .where(sql<boolean>`attributes like ${`%${part}%`} escape '\\'`)
+      .execute()
+    return rows.map(store.toPerson).filter(({ attributes }) => attributes[name]?.includes(value))
+  }
+
+  return async (directory, { mail, mailVerified, attributes }) => {
+    const { link } = beliefOf(directory) ?? {}
+    const found: Person[] = []
+    if (link?.mail && mail !== undefined && mailVerified) {
+      // the address here must be as good as the one there
+      const good = (one: Person) => one.mailVerified || ownsAddress(beliefOf(one.directory)?.domains ?? [], mail)
+      found.push(...(await byMail(mail)).filter(good))
+    }
+    if (link?.attribute !== undefined)
+      for (const value of attributes?.[link.attribute] ?? []) found.push(...(await byAttribute(link.attribute, value)))
+    const others = new Map(found.filter((one) => one.directory !== directory).map((one) => [one.id, one]))
+    if (others.size > 1) log.warn('identity-ambiguous', { directory, found: others.size })
+    const [one] = others.values()
+    if (!one || others.size > 1) return undefined
+    // ATTACK: a provider that is taken over must not become an administrator here by saying so
+    if (one.groups?.some(isAdministrators)) {
+      log.warn('identity-administrator', { directory, person: one.id })
+      return undefined
+    }
+    // with another identity of that directory already, this is somebody else, or a second account of theirs
+    return (await identities.identities(one.id)).some((own) => own.directory === directory) ? undefined : one
+  }
+}

@@ -1,0 +1,21 @@
+/** A person as another directory tells of them. */
+import type { Language } from './person.ts'
+
+/** Somebody as another directory describes them; the host keeps the mirror of it. */
+export interface UpstreamPerson {
+  /** Stable for ever in that directory, whatever the person is renamed to. */
+  readonly upstreamId: string
+  /** All names this entry has for signing in; the first is the usual one. */
+  readonly usernames: readonly [string, ...string[]]
+  readonly name: string
+  readonly givenName?: string
+  readonly familyName?: string
+  readonly mail?: string
+  /** The directory says that it has seen mail arrive there. */
+  readonly mailVerified?: boolean
+  /** Name to texts; for telling that somebody is the same person. */
+  readonly attributes?: Readonly<Record<string, readonly string[]>>
+  readonly language?: Language
+  /** Undefined when they could not be found out; then the last known ones stay. */
+  readonly groups: readonly string[] | undefined
+}
