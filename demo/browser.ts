@@ -1,4 +1,4 @@
-/** As much of a browser as the tour needs: cookies per host, redirects, forms. Not a test's browser: those are real. */
+/** As much of a browser as the tour needs: cookies per host, redirects, pages that go on by themselves, forms. Not a test's browser: those are real. */
 
 export interface Page {
   readonly url: URL
@@ -27,9 +27,15 @@ const attribute = (tag: string, name: string) => {
 export function createBrowser(
   options: { readonly stopAt?: string; readonly headers?: Readonly<Record<string, string>> } = {},
 ) {
-  const jar = new Map<string, string>()
+  const jars = new Map<string, Map<string, string>>()
+  const jarOf = (host: string): Map<string, string> => {
+    const jar = jars.get(host) ?? new Map<string, string>()
+    jars.set(host, jar)
+    return jar
+  }
 
   async function send(url: URL, init: RequestInit = {}): Promise<Response> {
+    const jar = jarOf(url.hostname)
     const cookie = [...jar].map(([name, value]) => `${name}=${value}`).join('; ')
     const response = await fetch(url, {
       ...init,
@@ -56,11 +62,15 @@ export function createBrowser(
       if (options.stopAt && at.href.startsWith(options.stopAt)) return { url: at, status: response.status, text: '' }
       response = await send(at)
     }
-    return { url: at, status: response.status, text: await response.text() }
+    const text = await response.text()
+    const on = /<meta http-equiv="refresh" content="0;url=([^"]*)">/.exec(text)?.[1]
+    return on === undefined ? { url: at, status: response.status, text } : follow(new URL(decode(on), at))
   }
 
   return {
-    jar,
+    /** The cookies of `localhost`. */
+    jar: jarOf('localhost'),
+    jarOf,
     open: (url: string) => follow(new URL(url)),
     submit: (form: Form, values: Record<string, string> = {}) => {
       const body = new URLSearchParams(form.fields)

@@ -62,7 +62,7 @@ export function factsOf(question: Question, person: Person | undefined, now: Ins
       ...enrolledFacts(question),
       ...(around.platform ? { platform: around.platform } : {}),
     },
-    ...(session ? { session: { ...sessionFacts(session), ...upstream(around) } } : {}),
+    ...(session ? { session: { ...upstream(around), ...sessionFacts(session) } } : {}),
     ...(around.history ? { history: around.history } : {}),
     ...(client ? { client } : {}),
   } as Facts
@@ -98,10 +98,16 @@ function enrolledFacts({ enrolled, client }: Question) {
 
 const upstream = (around: Surroundings) => (around.upstream === undefined ? {} : { upstream: around.upstream })
 
-const sessionFacts = (session: Session) => ({
-  started: session.startedAt,
-  authenticated: session.authenticated.map(proofFacts),
-})
+const sessionFacts = ({ startedAt, authenticated }: Session) => {
+  const elsewhere = authenticated.find(({ factor }) => factor === 'upstream')
+  return {
+    started: startedAt,
+    authenticated: authenticated.filter((proof) => proof !== elsewhere).map(proofFacts),
+    ...(elsewhere
+      ? { upstream: { assurance: elsewhere.assurance, ...(elsewhere.ageUnknown ? {} : { at: elsewhere.at }) } }
+      : {}),
+  }
+}
 
 const proofFacts = (proof: Proof) => ({
   factor: proof.factor,

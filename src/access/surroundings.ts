@@ -11,7 +11,7 @@ export interface Surroundings {
   readonly place?: Pick<NonNullable<Facts['network']>, 'country' | 'latitude' | 'longitude'>
   readonly platform?: string | undefined
   readonly history?: Facts['history']
-  /** No session of this version comes from another identity provider. */
+  /** Where nobody vouched for anything: known to be nothing. */
   readonly upstream?: null
 }
 

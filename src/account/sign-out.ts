@@ -3,21 +3,24 @@
  * it also shows nothing about the person.
  */
 import { type Answer, type PageRequest, redirect, type SetCookie } from '#http'
-import { signedOutView, signOutView } from '#pages'
+import { type Messages, signedOutView, signOutView } from '#pages'
 import type { AccountOptions } from './options.ts'
 
 const PATH = '/signout'
 /** The device stays known: its cookie is left, and everything that an app page may have kept in the browser goes. */
 const CLEAR = { 'clear-site-data': '"cache", "storage"' }
 
-export function createSignOut({ audit, presenter, sessions }: AccountOptions) {
+export function createSignOut({ audit, presenter, sessions, signin }: AccountOptions) {
   const sessionOf = (request: PageRequest) => sessions.find(request.cookies.get(sessions.cookieName))
 
-  function signedOut(request: PageRequest): Answer {
+  /** `there`: the provider's page that ends its session too. It is gone to from this page: a form must not lead away. */
+  function signedOut(request: PageRequest, there?: string): Answer {
     const gone: SetCookie = { name: sessions.cookieName, value: '' }
-    const answer = presenter.page(request, (messages) => signedOutView({ signIn: '/signin' }, messages), {
-      isolated: true,
+    const view = (messages: Messages) => ({
+      ...signedOutView({ signIn: '/signin' }, messages),
+      ...(there === undefined ? {} : { goOn: there }),
     })
+    const answer = presenter.page(request, view, { isolated: true })
     return { ...answer, cookies: [...(answer.cookies ?? []), gone] }
   }
 
@@ -33,11 +36,12 @@ export function createSignOut({ audit, presenter, sessions }: AccountOptions) {
       const form = await request.form()
       if (form.get('answer') === 'deny') return redirect('/')
       const session = await sessionOf(request)
+      const there = session && (await signin.logoutUrl(session.id))
       if (session && (await sessions.end(session.id, 'signed-out', session.personId))) {
         const { id, personId } = session
         await audit.record('person-signed-out', { actor: personId, subject: personId, session: id })
       }
-      const answer = signedOut(request)
+      const answer = signedOut(request, there)
       return { ...answer, headers: { ...answer.headers, ...CLEAR } }
     },
   }

@@ -79,7 +79,11 @@ export const oidcDirectory = z.strictObject({
     .default('client_secret_basic')
     .describe('`private_key_jwt` signs with the keys of `/oauth2/jwks` and needs no secret'),
   scopes: z.array(z.string()).default(['openid', 'profile', 'email']),
-  userinfo: z.boolean().default(false).describe('Ask for more claims at its userinfo endpoint'),
+  userinfo: z.boolean().default(true).describe('Ask for the claims at its userinfo endpoint, where it has one'),
+  userinfo_alg: z
+    .enum(['RS256', 'PS256', 'ES256', 'EdDSA'])
+    .optional()
+    .describe('As registered there (`userinfo_signed_response_alg`): an answer that is not signed so is refused'),
   step_up_acr: z
     .partialRecord(z.enum(['any', 'two-factors', 'phishing-resistant', 'hardware']), z.string())
     .optional()

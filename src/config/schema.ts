@@ -1,8 +1,8 @@
 /** The schema of `portico.yaml`. Every key is documented here; `portico config schema` prints it for editors. */
-import { isIP } from 'node:net'
 import { z } from 'zod'
 import { parseDuration } from '#core/duration'
 import { domains, link, oidcDirectory } from './federation.ts'
+import { network, routing } from './routing.ts'
 import { duration, id, secret } from './shapes.ts'
 
 const ADDRESS = /^(\[[0-9a-f:.]+\]|[A-Za-z0-9.-]+):(\d{1,5})$/
@@ -11,13 +11,6 @@ const LOOPBACK = new Set(['localhost', '127.0.0.1', '[::1]'])
 const address = z
   .string()
   .refine((text) => ADDRESS.test(text) && Number(text.split(':').pop()) <= 65535, 'expected `host:port`')
-
-const network = z.string().refine((text) => {
-  const [ip, bits, ...rest] = text.split('/')
-  const version = isIP(ip ?? '')
-  if (version === 0 || rest.length > 0) return false
-  return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (version === 4 ? 32 : 128))
-}, 'expected an address or a network in CIDR notation, like `10.0.0.0/8`')
 
 const issuer = z
   .string()
@@ -149,6 +142,7 @@ export const settingsSchema = z
       })
       .default([{ id: 'local', kind: 'local' }])
       .describe('Asked in this order'),
+    routing,
     organisation: z.string().default('Portico').describe('Shown to people on every page'),
     support: z.string().optional().describe('Where people get help: one sentence, like `Call the helpdesk: 4711`'),
     workers: z
@@ -181,6 +175,17 @@ export const settingsSchema = z
       .default([])
       .describe('User names of people who must be able to reach the console, or policies are not published'),
     log: z.strictObject({ level: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info') }).prefault({}),
+  })
+  .superRefine(({ routing, directories }, ctx) => {
+    const providers = directories.flatMap((one) => ('newcomers' in one ? [one.id] : []))
+    for (const [index, { to }] of routing.entries())
+      if (to !== 'here' && !providers.includes(to))
+        ctx.addIssue({
+          code: 'custom',
+          path: ['routing', index, 'to'],
+          message: `is no provider among the directories; expected ${['here', ...providers].join(', ')}`,
+          params: { code: 'unknown-reference' },
+        })
   })
   .superRefine(({ state, storage }, ctx) => {
     // a setting without effect would be believed

@@ -166,7 +166,7 @@ export function createChanges({ store, hashing, directories, clock, log, audit }
     async hasPassword(id) {
       const person = await store.byId(id)
       const directory = person && directoryOf(person)
-      if (!person || !directory) return false
+      if (!person || !directory || directory.federated) return false
       return !directory.local || (await store.password(id)) !== undefined
     },
 

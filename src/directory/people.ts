@@ -11,7 +11,7 @@ import { createFederation, type Federation } from './federation/arrivals.ts'
 import type { Belief } from './federation/belief.ts'
 import { createGroups } from './groups.ts'
 import { createHashing, type Hashing } from './hashing.ts'
-import { createIdentities, type Identities } from './identities.ts'
+import { createIdentities, type Identities, type Identity } from './identities.ts'
 import { createImport, type ImportedRow, type ImportOptions } from './import.ts'
 import type { DirectoryKind, OpenDirectory, Outside, TestStep, Tools } from './kind.ts'
 import { kinds } from './kinds/list.ts'
@@ -65,6 +65,11 @@ export interface People extends Identities {
   onRemoved(listener: PersonListener): void
   /** Awaited by `setPassword` and `import` when somebody else than the person set another password: whoever knew the old one is out. */
   onPasswordSet(listener: PasswordListener): void
+  /**
+   * What a directory calls the entry of this name for ever; undefined where it has none. Throws `directory-unknown`,
+   * `directory-read-only` where it cannot be asked by name, `directory-unavailable`.
+   */
+  upstreamIdOf(directory: string, username: string): Promise<string | undefined>
   /** Signing in on pages of other providers. */
   readonly federation: Federation
   /** Step by step; the last one is the one that failed, if any did. Throws `directory-unknown`. */
@@ -113,7 +118,19 @@ export async function openDirectory(options: DirectoryOptions): Promise<People> 
     ...changes,
     ...createGroups({ store, clock, audit }),
     ...identities,
+    async link(personId: string, identity: Pick<Identity, 'directory' | 'upstreamId'>, by: string) {
+      const directory = directories.find((one) => one.id === identity.directory)
+      if (!directory) throw new Refusal('directory-unknown', 'directory: link')
+      if (directory.local) throw new Refusal('identity-taken', 'people of a local directory are made here')
+      await identities.link(personId, identity, by)
+    },
     federation,
+    async upstreamIdOf(id: string, username: string) {
+      const directory = directories.find((one) => one.id === id)
+      if (!directory) throw new Refusal('directory-unknown', 'directory: upstream id')
+      if (!directory.lookup) throw new Refusal('directory-read-only', `directory ${id} cannot be asked by name`)
+      return (await directory.lookup(username))?.upstreamId
+    },
     byId: store.byId,
     list: (filter: PeopleFilter = {}) => store.list(filter),
     import: createImport({ store, hashing, changes: all, clock, log, audit }),

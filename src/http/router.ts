@@ -5,6 +5,8 @@ export interface Route {
   readonly method: 'GET' | 'POST' | 'DELETE'
   /** `/account/sessions/:id` */
   readonly path: string
+  /** Forms of other sites are meant to come here: it checks by itself who sent them, and carries nobody's cookies. */
+  readonly fromOtherSites?: true
   handle(request: PageRequest): Promise<Answer> | Answer
 }
 

@@ -64,6 +64,7 @@ export function requestContext(request: IncomingMessage): RequestContext {
 
 const LONGEST_URL = 16_384
 const IDLE_CHECK = 200
+const NO_COOKIES: ReadonlyMap<string, string> = new Map()
 const NOT_STORED = { headers: { 'cache-control': 'no-store' }, body: '' }
 /** What never became a request; everything else of the kind is 400. */
 const UNREADABLE: Readonly<Record<string, string>> = {
@@ -87,9 +88,11 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
         const refused = await options.renderRefusal(new Refusal('method-not-allowed'), page)
         return { ...refused, headers: { ...refused.headers, allow: found.allow.join(', ') } }
       }
-      if (found.route.method !== 'GET' && isCrossOrigin(request.headers, options.issuer))
+      if (found.route.method !== 'GET' && !found.route.fromOtherSites && isCrossOrigin(request.headers, options.issuer))
         throw new Refusal('cross-origin')
-      return await around(async () => found.route.handle({ ...page, params: found.params }))
+      // ATTACK: what another site sends must not act as whoever uses this browser
+      const cookies = found.route.fromOtherSites ? NO_COOKIES : page.cookies
+      return await around(async () => found.route.handle({ ...page, cookies, params: found.params }))
     } catch (error) {
       return refused(error, page)
     }

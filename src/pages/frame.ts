@@ -91,7 +91,7 @@ export function document(options: DocumentOptions): Answer {
   const body = html`<!doctype html>
 <html lang="${lang}"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark"><title>${title} – ${organisation}</title>${ICON}
-<style nonce="${nonce}">${trusted(stylesheet)}</style></head>
+${options.goOn !== undefined && html`<meta http-equiv="refresh" content="0;url=${safeHref(options.goOn)}">`}<style nonce="${nonce}">${trusted(stylesheet)}</style></head>
 <body class="${layout}"><a class="skip" href="#main">${messages.frame.skip}</a>
 <div class="porch">${layout === 'narrow' && PEDIMENT}<header>${layout === 'wide' && SMALL_MARK}<p class="inscription"><bdi>${organisation}</bdi></p>${nav && pagesNav(nav, messages)}</header>${TEETH}
 <div class="room">${COLUMN}<main id="main" tabindex="-1">${options.body}</main>${COLUMN}</div></div>

@@ -2,7 +2,7 @@
  * Pages: what people see. Languages, the frame around every page, and the views as pure functions from data to HTML.
  *
  * - `views.ts`     what each view is given, and what it returns (`View`): the contract
- * - `views/…`      the views: `proof` who are you, `enrolment` add a way, `question` yes or no, `outcome` the ends,
+ * - `views/…`      the views: `proof` who are you, `federation` other providers, `enrolment` add a way, `question` yes or no, `outcome` the ends,
  *                  `account` launcher and account, `device` setting up one of the organisation's
  * - `frame.ts`     `document()`: a view as an answer, with its headers (`headers.ts`), stylesheet and scripts (`assets.ts`)
  * - `languages/…`  one table per language; `words.ts` makes sentences of them; `browser-name.ts` a User-Agent in two words
@@ -28,6 +28,7 @@ export {
   enrolTotpView,
   recoveryCodesView,
 } from './views/enrolment.ts'
+export { awayView, connectView, newcomerView } from './views/federation.ts'
 export { errorView, expiredView, refusedView, waitingView, whyView } from './views/outcome.ts'
 export { choiceView, identifierView, passkeyView, passwordView, recoveryCodeView, totpView } from './views/proof.ts'
 export {
@@ -65,6 +66,7 @@ export type {
   LauncherApp,
   LauncherData,
   Link,
+  NewcomerData,
   Notice,
   PasskeyData,
   PasswordData,

@@ -1,5 +1,4 @@
 /** The pieces views are made of: forms, fields, buttons, the problem box, small pictures. */
-import type { RefusalCode } from '#core/refusals'
 import type { Messages } from './languages/en.ts'
 import { html, type Markup, nothing, type Slot, safeHref, trusted } from './markup.ts'
 import type { Form, Link, Remember, Step, Who } from './views.ts'
@@ -62,12 +61,12 @@ ${given.wrong && trusted('aria-invalid="true"')} ${describedBy && html`aria-desc
 export const submit = (label: string): Markup => html`<button class="main">${label}</button>`
 
 /** Says what went wrong, first thing on the page; read out at once. */
-export function problem(data: { refusal?: RefusalCode; retryAfter?: number }, messages: Messages): Markup {
+export function problem(data: Pick<Step, 'refusal' | 'retryAfter' | 'reference'>, messages: Messages): Markup {
   if (!data.refusal) return nothing
   const when = data.retryAfter === undefined ? undefined : inSeconds(messages.language, data.retryAfter)
   return html`<div class="problem" id="${PROBLEM}" role="alert">${mark('alert')}<p>${refusalSentence(messages, data.refusal)}${
     when !== undefined && html` ${fill(messages.common.tryAgainWhen, { when })}`
-  }</p></div>`
+  }</p></div>${reference(data.reference, messages)}`
 }
 
 /** A line for the browser's script to speak through; empty, so nothing is announced before. */

@@ -14,6 +14,8 @@ export interface View {
   readonly title: string
   readonly body: Markup
   readonly script?: 'passkey'
+  /** Where the browser goes by itself at once. */
+  readonly goOn?: string
   /** `narrow` is the porch with its one door (the default); `wide` is for the launcher and the account. */
   readonly layout?: 'narrow' | 'wide'
   /** The page reports a problem: the title says so first, for screen readers and tabs. */
@@ -35,6 +37,8 @@ export interface Step extends Form {
   readonly app?: string
   /** Why the last try did not work. */
   readonly refusal?: RefusalCode
+  /** Under which the log says more. */
+  readonly reference?: string
   /** Seconds until another try can succeed. */
   readonly retryAfter?: number
   /** One sentence for "Why am I asked?". */
@@ -68,6 +72,26 @@ export interface IdentifierData extends Step {
   readonly username?: string
   /** What the browser is asked (PublicKeyCredentialRequestOptionsJSON); absent: no passkeys here. */
   readonly passkey?: { readonly options: unknown }
+  /** Other providers to sign in at. */
+  readonly choices?: readonly Link[]
+}
+/** No step: the page on the way to another provider. */
+export interface AwayData {
+  readonly to: string
+  readonly title: string
+}
+/** [newcomer] `answer`: `create` or `prove`. */
+export interface NewcomerData extends Step {
+  readonly provider: string
+  /** What the provider calls them. */
+  readonly account: string
+  readonly may: readonly ('create' | 'prove')[]
+  readonly notYou: string
+}
+/** [connect] `answer=allow` or `answer=deny`. */
+export interface ConnectData extends Step, Who {
+  readonly provider: string
+  readonly account: string
 }
 /** [password] `password`, and `username` again for password managers. */
 export interface PasswordData extends Step, Who {}

@@ -32,18 +32,22 @@ export function proofsOf(facts: Facts, at: Instant | undefined, terms: Terms): P
       (passkey && given.hardware === true ? HARDWARE : 0)
     proofs.push({ name: given.factor, bits, at: since })
   }
-  const vouched = vouchedFor(facts, oldest)
+  const vouched = vouchedFor(facts, oldest, terms)
   if (vouched) proofs.push(vouched)
   if (isRemembered(facts, at, terms)) proofs.push({ name: 'device', bits: REMEMBERED, at: undefined })
   return proofs
 }
 
-/** What another provider vouches for is as old as the sign-in there, not as the way back from it. */
-function vouchedFor(facts: Facts, oldest: Instant | undefined): Proof | undefined {
+/**
+ * What another provider vouches for is as old as the sign-in there, not as the way back from it. Where it does not tell,
+ * nothing that asks for an age is met; a session that may only last so long then counts from its own beginning.
+ */
+function vouchedFor(facts: Facts, oldest: Instant | undefined, { within, fresh }: Terms): Proof | undefined {
   const { assurance, at: time } = facts.session?.upstream ?? {}
   const bits = assurance === undefined ? 0 : vouchedBits(assurance)
   const at = instant(time)
-  if (bits === 0 || (oldest !== undefined && (at === undefined || !(at >= oldest)))) return undefined
+  const since = at ?? (within || fresh ? undefined : instant(facts.session?.started))
+  if (bits === 0 || (oldest !== undefined && (since === undefined || !(since >= oldest)))) return undefined
   return { name: 'upstream', bits, at }
 }
 

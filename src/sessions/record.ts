@@ -14,6 +14,10 @@ export interface Proof {
   readonly userVerified?: boolean
   readonly hardware?: boolean
   readonly credential?: string
+  /** Of a sign-in at another provider: which, what that is worth here, and whether it tells when it was. */
+  readonly directory?: string
+  readonly assurance?: string
+  readonly ageUnknown?: true
 }
 
 export interface SessionApp {

@@ -1,38 +1,46 @@
 /** The requests of a conversation: find where somebody stands, take a form, show the next page. */
 import { randomId } from '#core/random'
 import { Refusal } from '#core/refusal'
-import type { FactorKind } from '#factors'
 import { type Answer, type PageRequest, redirect, type SetCookie } from '#http'
-import { choiceView, expiredView } from '#pages'
-import { nextStep, possibleWays, type StepName } from './dispatch.ts'
-import { browserHash, type Errand, pathOf } from './errand.ts'
+import { awayView, choiceView, expiredView } from '#pages'
+import { createAway } from './away.ts'
+import { destinationOf, nextStep, possibleWays, type StepName } from './dispatch.ts'
+import { browserHash, type Errand, pathOf, type Way } from './errand.ts'
 import { createOutcomes } from './outcome.ts'
 import { countFailure, countPrompt } from './past.ts'
-import { createPlaces, type Place } from './place.ts'
+import { createPlaces, type Place, PROVIDER_COOKIE } from './place.ts'
 import type { SigninRooms } from './rooms.ts'
 import { around, who } from './steps/common.ts'
 import { STEPS } from './steps/list.ts'
 import type { Outcome, Scene } from './steps/step.ts'
 
 const BROWSER_COOKIE = 'portico-browser'
+/** Seconds for which a browser remembers which provider was chosen. */
+const REMEMBERED = 180 * 86_400
+
+export type Conversation = ReturnType<typeof createConversation>
 
 export function createConversation(rooms: SigninRooms) {
-  const { access, catalog, presenter, errands } = rooms
+  const { access, catalog, people, presenter, errands, sessions } = rooms
   const places = createPlaces(rooms)
-  const { placeOf, sceneOf, knowsDevice } = places
+  const { placeOf, sceneOf, knowsDevice, providerFor } = places
   const { leave, carryOut } = createOutcomes(rooms, places)
+  const { leaveFor, posted, comeBack, noted } = createAway(rooms)
 
   async function show(
     request: PageRequest,
     place: Place,
     cookies: readonly SetCookie[],
     refusal?: Refusal,
+    reference?: string,
   ): Promise<Answer> {
     const step = nextStep(place)
     if (step === 'leave') return leave(request, place, cookies)
+    if (step === 'away') return goAway(request, place, cookies)
     const wrong = refusal && {
       code: refusal.code,
       ...(refusal.retryAfter === undefined ? {} : { retryAfter: refusal.retryAfter }),
+      ...(reference === undefined ? {} : { reference }),
     }
     const scene = sceneOf(request, place, wrong)
     const view =
@@ -49,10 +57,40 @@ export function createConversation(rooms: SigninRooms) {
     return { ...answer, cookies: [...(answer.cookies ?? []), ...cookies] }
   }
 
+  /**
+   * Browsers hold the policy of the page whose form was sent against every address that it leads to, and no page of ours
+   * lists other providers: so after a form comes a page that goes on by itself.
+   */
+  async function goAway(request: PageRequest, place: Place, cookies: readonly SetCookie[]): Promise<Answer> {
+    const browser = request.cookies.get(BROWSER_COOKIE)
+    // of the cookies that several tabs get at once only the last one stays: the next request tells which one that is
+    if (browser === undefined) {
+      await errands.save(place.errand)
+      return redirect(pathOf(place.errand), cookies)
+    }
+    if (request.query.has('on')) {
+      const title = people.federation.choices().find(({ id }) => id === destinationOf(place))?.title ?? ''
+      return presenter.page(request, (messages) => awayView({ to: pathOf(place.errand), title }, messages))
+    }
+    try {
+      return await leaveFor(place, browser, cookies)
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error
+      await noted(error, destinationOf(place)!, request)
+      const trouble = { code: error.code, reference: request.id }
+      // what cannot be reached now is not tried again by itself
+      const changes = { goTo: undefined, routed: true, cameFrom: destinationOf(place), trouble } as const
+      await errands.change(place.errand, changes)
+      return redirect(pathOf(place.errand), cookies)
+    }
+  }
+
   const waysOf = (scene: Scene) => ({
     ...around(scene),
     ...who(scene),
-    ways: possibleWays(scene).map((kind) => ({ way: kind, kind })),
+    ways: possibleWays(scene).map((way) =>
+      way === 'upstream' ? { way, kind: 'password' as const, label: providerName(scene) } : { way, kind: way },
+    ),
   })
 
   /**
@@ -96,13 +134,58 @@ export function createConversation(rooms: SigninRooms) {
           way: undefined,
           remember: undefined,
           raised: undefined,
+          arrived: undefined,
+          connecting: undefined,
+          cameFrom: undefined,
+          routed: true,
         })
+      const away = request.query.get('away')
+      if (away !== null && people.federation.choices().some(({ id }) => id === away) && !errand.connecting)
+        errand = await errands.change(errand, { goTo: away })
+      else if (!errand.routed && !errand.connecting) errand = await routed(request, errand)
       if (request.query.has('enrol')) errand = await errands.change(errand, { enrolling: undefined })
       if (request.query.has('back')) errand = await errands.change(errand, { outcome: 'refused' })
       const place = await placeOf(request, errand, access.ask)
       await countPrompt(rooms, place)
-      return show(request, place, cookies)
+      const { trouble } = errand
+      if (!trouble) return show(request, place, cookies)
+      const told = await errands.change(errand, { trouble: undefined })
+      return show(request, { ...place, errand: told }, cookies, new Refusal(trouble.code), trouble.reference)
     },
+
+    /** Somebody comes back from another provider. */
+    async back(request: PageRequest): Promise<Answer> {
+      const directory = request.params['directory'] ?? ''
+      const came = await comeBack(request, directory, request.cookies.get(BROWSER_COOKIE))
+      if (!came) return expired(request)
+      const { errand } = came
+      if ('trouble' in came) {
+        const trouble = { code: came.trouble.code, reference: request.id }
+        await errands.change(errand, { trouble, cameFrom: directory })
+        return redirect(pathOf(errand))
+      }
+      const chosen: SetCookie = { name: PROVIDER_COOKIE, value: directory, maxAge: REMEMBERED }
+      try {
+        const arrival = await people.federation.arrive(came.arrived)
+        if (arrival.kind === 'newcomer') {
+          await errands.change(errand, { arrived: came.arrived, may: arrival.may })
+          return redirect(pathOf(errand), [chosen])
+        }
+        const place = await placeOf(request, errand, access.preview)
+        const outcome = { kind: 'arrived', personId: arrival.person.id, arrived: came.arrived } as const
+        const next = await carryOut(request, place, outcome)
+        if (nextStep(next.place) === 'leave') return leave(request, next.place, [chosen, ...next.cookies])
+        await errands.save(next.place.errand)
+        return redirect(pathOf(errand), [chosen, ...next.cookies])
+      } catch (error) {
+        if (!(error instanceof Refusal) || error.status >= 500) throw error
+        await noted(error, directory, request)
+        await errands.change(errand, { trouble: { code: error.code, reference: request.id }, cameFrom: directory })
+        return redirect(pathOf(errand))
+      }
+    },
+
+    posted: (request: PageRequest) => posted(request, request.params['directory'] ?? ''),
 
     async post(request: PageRequest): Promise<Answer> {
       const opened = await open(request)
@@ -116,7 +199,7 @@ export function createConversation(rooms: SigninRooms) {
       let outcome: Outcome | undefined
       try {
         if (answered === 'choice') outcome = { kind: 'way', way: wayOf(scene, form.get('way')) }
-        else if (expected !== 'leave' && answersTo(answered, expected, place))
+        else if (expected !== 'leave' && expected !== 'away' && answersTo(answered, expected, place))
           outcome = await STEPS[answered].take(scene, form)
       } catch (error) {
         if (!(error instanceof Refusal) || error.status >= 500) throw error
@@ -129,12 +212,23 @@ export function createConversation(rooms: SigninRooms) {
       const cookies = [...opened.cookies, ...next.cookies]
       if (nextStep(next.place) === 'leave') return leave(request, next.place, cookies)
       await errands.save(next.place.errand)
-      return redirect(pathOf(place.errand), cookies)
+      return redirect(pathOf(place.errand, nextStep(next.place) === 'away' ? 'on' : undefined), cookies)
     },
+  }
+
+  /** Once for each errand: whoever comes back to its page has seen where the settings send them. */
+  async function routed(request: PageRequest, errand: Errand): Promise<Errand> {
+    const goTo = providerFor(request, errand)
+    // most installations have no rule, and then there is nothing to write down
+    if (goTo === undefined || (await sessions.find(request.cookies.get(sessions.cookieName)))) return errand
+    return errands.change(errand, { goTo, routed: true })
   }
 }
 
-function wayOf(scene: Scene, way: string | undefined): FactorKind {
+const providerName = ({ choices, provider }: Scene): string =>
+  choices.find(({ id }) => id === provider?.id)?.title ?? ''
+
+function wayOf(scene: Scene, way: string | undefined): Way {
   const known = possibleWays(scene).find((kind) => kind === way)
   if (!known) throw new Refusal('factor-unknown', 'way is not offered')
   return known

@@ -4,7 +4,7 @@ import { days, type Instant, minutes } from '#core/clock'
 import { parseDuration } from '#core/duration'
 import type { FactorKind } from '#factors'
 import type { Session } from '#sessions'
-import type { Errand } from './errand.ts'
+import type { Errand, Way } from './errand.ts'
 
 /** Everything the dispatcher may look at. */
 export interface Situation {
@@ -17,10 +17,17 @@ export interface Situation {
   readonly enrolled: readonly FactorKind[]
   /** Kinds that would help and that this person may add here and now. */
   readonly enrollable: readonly FactorKind[]
+  /** The provider that the session began with, and where what is missing is asked. */
+  readonly provider?: { readonly id: string; readonly stepUp: 'here' | 'there' } | undefined
 }
 
 export type StepName =
   | 'identifier'
+  /** To another provider. */
+  | 'away'
+  /** Came from there, and nobody here knows them. */
+  | 'newcomer'
+  | 'connect'
   | 'password'
   | 'passkey'
   | 'totp'
@@ -40,13 +47,8 @@ const LIKING: readonly FactorKind[] = ['passkey', 'totp', 'password', 'recovery-
 const JUST_NOW = minutes(1)
 
 /** Ways in which the next proof can be given, best first. Empty: this person cannot meet what is asked. */
-export function possibleWays({
-  verdict,
-  session,
-  enrolled,
-  errand,
-  now,
-}: Omit<Situation, 'enrollable'>): readonly FactorKind[] {
+export function possibleWays(situation: Omit<Situation, 'enrollable'>): readonly Way[] {
+  const { verdict, session, enrolled, errand, now } = situation
   if (!session) return ['password', 'passkey']
   const tried = (kind: string) =>
     errand.session === session.id &&
@@ -55,7 +57,20 @@ export function possibleWays({
     combination.every((factor) => enrolled.includes(factor as FactorKind) && !tried(factor)),
   )
   const next = new Set(usable.flatMap((combination) => combination as FactorKind[]))
-  return LIKING.filter((kind) => next.has(kind))
+  const own = LIKING.filter((kind) => next.has(kind))
+  if (!mayGoBack(situation)) return own
+  return situation.provider!.stepUp === 'there' ? ['upstream', ...own] : [...own, 'upstream']
+}
+
+/**
+ * Whether the provider that somebody came from could give what is missing: what the settings ask there, and a sign-in
+ * that is only too old. Once: what it has not given it will not give.
+ */
+function mayGoBack({ verdict, errand, provider }: Omit<Situation, 'enrollable'>): boolean {
+  if (!provider || errand.cameFrom === provider.id || errand.connecting || verdict.outcome !== 'challenge') return false
+  if (provider.stepUp === 'there') return true
+  const { wanted } = verdict.facts.request ?? {}
+  return verdict.decision.required?.within !== undefined || wanted?.fresh === true || wanted?.max_age !== undefined
 }
 
 /** For how many days the rule that decided would spare a device the second factor; undefined: it would not. */
@@ -67,7 +82,10 @@ export function rememberDays({ decision }: Pick<Verdict, 'decision'>): number | 
 export function nextStep(situation: Situation): StepName {
   const { errand, session, verdict, enrollable } = situation
   if (errand.outcome) return 'leave'
+  if (errand.arrived && !errand.connecting) return 'newcomer'
   if (verdict.outcome === 'deny') return 'refused'
+  if (errand.goTo !== undefined) return 'away'
+  if (errand.connecting && session && errand.session === session.id && verdict.outcome === 'allow') return 'connect'
   if (verdict.outcome === 'allow') return errand.consent ? 'consent' : 'leave'
   if (!session) {
     if (errand.way === 'passkey') return 'passkey'
@@ -75,9 +93,14 @@ export function nextStep(situation: Situation): StepName {
   }
   const ways = possibleWays(situation)
   const way = errand.way && ways.includes(errand.way) ? errand.way : ways[0]
+  if (way === 'upstream') return 'away'
   if (way) return way
   if (enrollable.length === 0) return 'refused'
   if (errand.enrolling === 'passkey' && enrollable.includes('passkey')) return 'enrol-passkey'
   if (errand.enrolling === 'totp' && enrollable.includes('totp')) return 'enrol-totp'
   return 'enrol-choice'
 }
+
+/** The provider to which `away` leads. */
+export const destinationOf = ({ errand, provider }: Pick<Situation, 'errand' | 'provider'>): string | undefined =>
+  errand.goTo ?? provider?.id

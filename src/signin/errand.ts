@@ -4,8 +4,13 @@ import type { Clock, Instant } from '#core/clock'
 import { minutes } from '#core/clock'
 import { sha256 } from '#core/digest'
 import { randomId } from '#core/random'
+import type { RefusalCode } from '#core/refusals'
+import type { Arrived } from '#directory'
 import type { FactorKind } from '#factors'
 import type { State } from '#storage'
+
+/** A way in which a proof can be given: here, or at the provider that somebody came from. */
+export type Way = FactorKind | 'upstream'
 
 export interface NewErrand {
   /** Unguessable; the door's own id for what it is waiting for, or a fresh one. */
@@ -19,6 +24,9 @@ export interface NewErrand {
   /** Addresses to which `returnTo` leads on, for the Content-Security-Policy. */
   readonly formTargets?: readonly string[]
   readonly loginHint?: string
+  /** What the app says about where to sign in: a provider by its id, or a domain. */
+  readonly provider?: string
+  readonly domainHint?: string
   /** Of an errand that goes on where an earlier one ended: when that one began, and the session it proved. */
   readonly startedAt?: Instant
   readonly session?: string
@@ -41,7 +49,20 @@ export interface Errand extends NewErrand {
   /** What was typed as user name. */
   readonly username?: string
   /** The way chosen for the next proof. */
-  readonly way?: FactorKind
+  readonly way?: Way
+  /** The provider to which the browser is sent next. */
+  readonly goTo?: string
+  /** The settings have been asked where this errand goes; whoever comes back to its page stays there. */
+  readonly routed?: true
+  /** They came back from this provider: what it has not given it will not give. */
+  readonly cameFrom?: string
+  /** Somebody whom nobody knows here yet, and what may become of them. */
+  readonly arrived?: Arrived
+  readonly may?: readonly ('create' | 'prove')[]
+  /** They have an account here, and prove it before both are connected. */
+  readonly connecting?: true
+  /** Why coming back did not work; said once. */
+  readonly trouble?: { readonly code: RefusalCode; readonly reference: string }
   /** What is being added on the way. */
   readonly enrolling?: FactorKind
   /** Days were agreed for not asking again on this device. */
@@ -103,7 +124,10 @@ export function createErrands(state: State, clock: Clock): Errands {
  * The address of an errand. The app stands in it so that one that is long gone can still start again at the right place.
  * `also` asks for another view of the same errand.
  */
-export function pathOf(errand: Errand, also?: 'other' | 'enrol' | 'somebody-else' | 'back'): string {
+export function pathOf(
+  errand: Errand,
+  also?: 'other' | 'enrol' | 'somebody-else' | 'back' | 'on' | `away=${string}`,
+): string {
   const query = [...(errand.app ? [`app=${encodeURIComponent(errand.app)}`] : []), ...(also ? [also] : [])].join('&')
   return `/signin/${errand.id}${query ? `?${query}` : ''}`
 }

@@ -2,6 +2,8 @@ import { type Route, redirect } from '#http'
 import { createConversation } from './conversation.ts'
 import { createErrands, type Errand, type NewErrand, pathOf } from './errand.ts'
 import type { SigninOptions } from './rooms.ts'
+import { createUpstreamEnding } from './upstream-ending.ts'
+import { createUpstreamSessions } from './upstream-sessions.ts'
 
 export interface Signin {
   readonly routes: readonly Route[]
@@ -11,24 +13,42 @@ export interface Signin {
   find(id: string): Promise<Errand | undefined>
   /** Forgets the errand: its answer has been taken. */
   end(id: string): Promise<void>
+  /**
+   * Where the browser goes so that a session ends at the provider that it began with as well; undefined where there is
+   * none, or it cannot be asked. To be called before the session ends.
+   */
+  logoutUrl(sessionId: string): Promise<string | undefined>
 }
 
 export function openSignin(options: SigninOptions): Signin {
   const errands = createErrands(options.storage.state, options.clock)
-  const conversation = createConversation({ ...options, errands })
+  const upstreamSessions = createUpstreamSessions(options.storage.state, options.clock)
+  const rooms = { ...options, errands, upstreamSessions }
+  const conversation = createConversation(rooms)
+  const ending = createUpstreamEnding(rooms)
   const begin = async (errand: NewErrand) => pathOf(await errands.begin(errand))
 
   return {
     begin,
     find: errands.find,
     end: errands.end,
+    logoutUrl: ending.logoutUrl,
     routes: [
       {
         method: 'GET',
         path: '/signin',
-        handle: async (request) =>
-          redirect(await begin({ kind: 'app', policy: 'account', returnTo: ownPath(request.query.get('return')) })),
+        handle: async (request) => {
+          const provider = request.query.get('idp')
+          const returnTo = ownPath(request.query.get('return'))
+          return redirect(
+            await begin({ kind: 'app', policy: 'account', returnTo, ...(provider === null ? {} : { provider }) }),
+          )
+        },
       },
+      { method: 'GET', path: '/signin/back/:directory', handle: conversation.back },
+      { method: 'POST', path: '/signin/back/:directory', fromOtherSites: true, handle: conversation.posted },
+      { method: 'GET', path: '/signin/back/:directory/metadata', handle: ending.metadata },
+      { method: 'POST', path: '/signin/back/:directory/logout', fromOtherSites: true, handle: ending.loggedOut },
       { method: 'GET', path: '/signin/:errand', handle: conversation.get },
       { method: 'POST', path: '/signin/:errand', handle: conversation.post },
     ],

@@ -11,8 +11,11 @@ import { establish, keepEnrolled, rememberDevice } from './proved.ts'
 import type { SigninRooms } from './rooms.ts'
 import type { Outcome } from './steps/step.ts'
 
+/** What a directory itself has checked. */
+const FIRST: readonly (string | undefined)[] = ['password', 'upstream']
+
 export function createOutcomes(rooms: SigninRooms, { placeOf }: Pick<Places, 'placeOf'>) {
-  const { access, people, sessions, devices, presenter, errands } = rooms
+  const { access, people, sessions, devices, presenter, errands, upstreamSessions } = rooms
 
   /** Back to where the errand came from; that door asks again. */
   async function leave(request: PageRequest, place: Place, cookies: readonly SetCookie[]): Promise<Answer> {
@@ -52,8 +55,27 @@ export function createOutcomes(rooms: SigninRooms, { placeOf }: Pick<Places, 'pl
     let changes: Changes
     switch (outcome.kind) {
       case 'identified':
-        changes = { username: outcome.username }
+        changes = { username: outcome.username, goTo: outcome.goTo }
         break
+      case 'newcomer': {
+        if (outcome.answer === 'create') {
+          const { id: personId } = await people.federation.create(errand.arrived!)
+          return carryOut(request, place, { kind: 'arrived', personId, arrived: errand.arrived! })
+        }
+        // ATTACK: whoever is signed in here already is not by that the one who came from there
+        changes = { connecting: true, somebodyElse: true, username: undefined, way: undefined }
+        break
+      }
+      case 'connect': {
+        const { arrived } = errand
+        if (outcome.agreed) {
+          const { id: personId } = await people.federation.connect(arrived!, place.session!.personId)
+          return carryOut(request, place, { kind: 'arrived', personId, arrived: arrived! })
+        }
+        changes = { arrived: undefined, connecting: undefined }
+        const next = await placeOf(request, errands.changed(errand, changes), access.preview)
+        return { place: next, cookies: [] }
+      }
       case 'way':
         changes = { way: outcome.way }
         break
@@ -63,24 +85,30 @@ export function createOutcomes(rooms: SigninRooms, { placeOf }: Pick<Places, 'pl
       case 'ended':
         changes = { outcome: outcome.outcome, by: place.session?.personId }
         break
+      case 'arrived':
       case 'enrolled':
       case 'proved': {
-        const { proof } = outcome
-        const personId = outcome.kind === 'proved' ? outcome.personId : place.session!.personId
+        const proof = outcome.kind === 'arrived' ? outcome.arrived.proof : outcome.proof
+        const personId = outcome.kind === 'enrolled' ? place.session!.personId : outcome.personId
         if (proof) {
           await mayBegin(personId, proof)
           const device = await devices.find(request.cookies.get(devices.cookieName), personId)
           const { current, enrolledAs: enrolled } = place
           const about = { request, current, device, enrolled, personId, proof }
           ;({ session, cookies } = await establish(rooms, about))
+          if (outcome.kind === 'arrived')
+            await upstreamSessions.keep(session, outcome.arrived.directory, outcome.arrived.vouched.session)
         }
         const remember = outcome.kind === 'proved' && outcome.remember
         changes = {
           somebodyElse: false,
           // ATTACK: a password with the box of another page must not prolong what a second factor was given for
-          raised: place.session !== undefined && (errand.raised || proof?.factor !== 'password'),
+          raised: place.session !== undefined && (errand.raised || !FIRST.includes(proof?.factor)),
           ...(session ? { session: session.id } : {}),
           ...(remember ? { remember } : {}),
+          ...(outcome.kind === 'arrived'
+            ? { cameFrom: outcome.arrived.directory, arrived: undefined, connecting: undefined, username: undefined }
+            : {}),
         }
       }
     }
@@ -93,9 +121,9 @@ export function createOutcomes(rooms: SigninRooms, { placeOf }: Pick<Places, 'pl
     return { place: next, cookies }
   }
 
-  /** A password was checked by the person's directory; for everything else that directory is asked now. */
+  /** A directory has just said who this is; for every other factor the person's own is asked now. */
   async function mayBegin(personId: string, proof: Proof): Promise<void> {
-    const person = proof.factor === 'password' ? await people.byId(personId) : await people.refresh(personId)
+    const person = FIRST.includes(proof.factor) ? await people.byId(personId) : await people.refresh(personId)
     if (!person || person === 'gone' || person.disabled)
       throw new Refusal('person-disabled', 'sign-in of somebody switched off')
   }

@@ -2,13 +2,14 @@
 import type { Question, Verdict } from '#access'
 import type { App } from '#catalog'
 import { Refusal } from '#core/refusal'
-import type { Person } from '#directory'
+import type { Choice, Person } from '#directory'
 import type { FactorKind } from '#factors'
 import type { PageRequest } from '#http'
 import type { Device, Enrolled, Session } from '#sessions'
 import type { Situation } from './dispatch.ts'
 import type { Errand } from './errand.ts'
 import type { SigninRooms } from './rooms.ts'
+import { createRouting } from './routing.ts'
 import type { Scene } from './steps/step.ts'
 
 /** Where somebody stands: a situation, and what the host needs besides. */
@@ -21,10 +22,14 @@ export interface Place extends Situation {
   readonly current: Session | undefined
 }
 
+/** Which provider somebody chose in this browser. */
+export const PROVIDER_COOKIE = 'portico-provider'
+
 const SECOND_FACTORS: readonly FactorKind[] = ['passkey', 'totp']
 
 export function createPlaces(rooms: SigninRooms) {
   const { access, people, factors, sessions, devices, catalog, presenter } = rooms
+  const route = createRouting(rooms.routing)
 
   /** `decide` is `ask` where the person is told something by it, `preview` where only the way on is chosen. */
   async function placeOf(
@@ -41,9 +46,10 @@ export function createPlaces(rooms: SigninRooms) {
     const app = errand.app === undefined ? undefined : await catalog.apps.find(errand.app)
     if (errand.app !== undefined && !app) throw new Refusal('app-unknown', 'app of an errand')
     const verdict = await decide({
-      kind: errand.kind,
-      app,
-      ...(errand.policy ? { policy: errand.policy } : {}),
+      // whoever connects an account proves as much as for adding a factor
+      ...(errand.connecting
+        ? { kind: 'account', policy: 'account' }
+        : { kind: errand.kind, app, ...(errand.policy ? { policy: errand.policy } : {}) }),
       ...(errand.wanted ? { wanted: errand.wanted } : {}),
       session,
       person,
@@ -67,12 +73,18 @@ export function createPlaces(rooms: SigninRooms) {
       verdict,
       enrolled,
       enrollable,
+      provider: alive && providerOf(alive),
       app,
       person: verdict.person,
       device,
       enrolledAs,
       current,
     }
+  }
+
+  function providerOf({ authenticated }: Session): Situation['provider'] {
+    const directory = authenticated.find(({ factor }) => factor === 'upstream')?.directory
+    return people.federation.choices().find(({ id }) => id === directory)
   }
 
   /** Only what would help, only where the policy for accounts allows adding it, never beside a second factor that exists. */
@@ -110,6 +122,22 @@ export function createPlaces(rooms: SigninRooms) {
     return allowed.outcome === 'allow' ? helpful : []
   }
 
+  /** The one chosen last time on this browser first. */
+  function choicesFor(request: PageRequest): readonly Choice[] {
+    const last = request.cookies.get(PROVIDER_COOKIE)
+    const choices = people.federation.choices()
+    return [...choices.filter(({ id }) => id === last), ...choices.filter(({ id }) => id !== last)]
+  }
+
+  /** Where the settings send somebody; undefined is the sign-in page. A provider that the app names by its id comes first. */
+  function providerFor(request: PageRequest, errand: Errand, username = errand.loginHint): string | undefined {
+    const { app, provider, domainHint: hint } = errand
+    const choices = people.federation.choices()
+    if (choices.some(({ id }) => id === provider)) return provider
+    const to = route({ app, address: request.address, username, hint })
+    return choices.some(({ id }) => id === to) ? to : undefined
+  }
+
   function sceneOf(request: PageRequest, place: Place, refusal?: Scene['refusal'], knownDevice = false): Scene {
     const username = place.session ? place.person?.username : place.errand.username
     return {
@@ -121,6 +149,8 @@ export function createPlaces(rooms: SigninRooms) {
       personName: place.person?.name,
       knownDevice: place.device !== undefined || knownDevice,
       support: rooms.support,
+      choices: choicesFor(request),
+      route: (username) => providerFor(request, place.errand, username),
       // ATTACK: a stranger is not told from where, or when, it would open
       suggestion: () => (place.session ? access.suggest(place.verdict, place.enrolled) : undefined),
       ...(refusal ? { refusal } : {}),
@@ -140,7 +170,7 @@ export function createPlaces(rooms: SigninRooms) {
     return person !== undefined && (await devices.find(cookie, person.id)) !== undefined
   }
 
-  return { placeOf, sceneOf, knowsDevice }
+  return { placeOf, sceneOf, knowsDevice, providerFor }
 }
 
 export type Places = ReturnType<typeof createPlaces>

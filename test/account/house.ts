@@ -99,7 +99,7 @@ export async function openHouse(policies: Partial<typeof POLICIES> = {}) {
   })
   const presenter = createPresenter({ organisation: 'Kestrel', languages: ['en', 'nl'] })
   const rooms = { storage, clock, log, audit, access, people, factors, sessions, devices, catalog, presenter }
-  const signin = openSignin({ ...rooms, support: undefined })
+  const signin = openSignin({ ...rooms, issuer: ISSUER, routing: [], support: undefined })
   const agreed = new Map<string, { app: string; scopes: string[] }[]>()
   const revoked: string[] = []
   const { storage: _, ...given } = rooms

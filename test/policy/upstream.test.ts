@@ -58,6 +58,11 @@ describe('what another provider vouches for', () => {
     expect(judge({}, vouched('any', '')).outcome).toBe('allow')
   })
 
+  test('of unknown age lasts as long as the session may', () => {
+    expect(judge({ session: { max: '2m' } }, vouched('any', '')).outcome).toBe('allow')
+    expect(judge({ session: { max: '1m' } }, vouched('any', '')).outcome).toBe('challenge')
+  })
+
   test('counts for nothing where it is a program that asks, or nobody', () => {
     const facts = { at: AT, session: vouched('hardware') } as Facts
     expect(decide(rule({}), facts, { policy: 'p' }).outcome).toBe('challenge')

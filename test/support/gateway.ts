@@ -24,6 +24,9 @@ export interface GatewayOptions {
   /** `sqlite:portico.db` in the folder unless given. */
   readonly storage?: string
   readonly clock?: Clock
+  /** `localhost` unless given. Browsers tell hosts apart, and not ports: two gateways need two. */
+  readonly host?: 'localhost' | '127.0.0.1'
+  readonly port?: number
 }
 
 export interface Gateway {
@@ -42,8 +45,8 @@ export interface Gateway {
 /** Everybody may open what `policies` says; by default the shipped ones. The store's network is the loopback address. */
 export async function startGateway(options: GatewayOptions = {}): Promise<Gateway> {
   const folder = mkdtempSync(join(tmpdir(), 'portico-gateway-'))
-  const port = await freePort()
-  const issuer = `http://localhost:${port}`
+  const port = options.port ?? (await freePort())
+  const issuer = `http://${options.host ?? 'localhost'}:${port}`
   if (options.policies) {
     mkdirSync(join(folder, 'policies'))
     for (const [name, text] of Object.entries(options.policies)) writeFileSync(join(folder, 'policies', name), text)

@@ -9,6 +9,7 @@ import { directoriesVerbs } from './directories.ts'
 import { groupsVerbs } from './groups.ts'
 import { keysVerbs } from './keys.ts'
 import { peopleVerbs } from './people.ts'
+import { identityVerbs } from './people-identities.ts'
 import { createPolicyVerbs } from './policy.ts'
 import { policyDiffVerb } from './policy-diff.ts'
 import { policyVersionsVerbs } from './policy-versions.ts'
@@ -23,6 +24,7 @@ export const VERBS: readonly Verb[] = [
   ...appsVerbs,
   ...catalogVerbs,
   ...peopleVerbs,
+  ...identityVerbs,
   ...groupsVerbs,
   ...directoriesVerbs,
   ...sessionsVerbs,

@@ -2,7 +2,7 @@
 import { csvLine, type NewPerson, type PeopleFilter, type Person } from '#directory'
 import type { Arguments, House, Verb } from '../verb.ts'
 import { IMPORT_COLUMNS, importPeople } from './people-import.ts'
-import { BY, groupsOf, onlyArgument, passwordFrom, personOf, shown } from './person-lines.ts'
+import { BY, groupsOf, onlyArgument, passwordFrom, personOf, shown, time } from './person-lines.ts'
 
 const addPerson: Verb = {
   words: ['people', 'add'],
@@ -125,7 +125,13 @@ const showPerson: Verb = {
     if (named === undefined) return 2
     const house = await context.open()
     const person = await personOf(named, house)
-    const view = { ...shown(person), has_password: await house.people.hasPassword(person.id) }
+    const identities = (await house.people.identities(person.id)).map((one) => ({
+      directory: one.directory,
+      subject: one.upstreamId,
+      linked_at: time(one.linkedAt),
+      by: one.linkedBy,
+    }))
+    const view = { ...shown(person), has_password: await house.people.hasPassword(person.id), identities }
     context.print(view, () => [
       `${person.username}: ${person.name}${person.disabled ? ' (disabled)' : ''}`,
       `id            ${person.id}`,
@@ -135,6 +141,7 @@ const showPerson: Verb = {
       `language      ${person.language ?? '-'}`,
       `groups        ${groupsOf(person) || '-'}`,
       `password      ${view.has_password ? 'yes' : 'no'}`,
+      ...identities.map((one) => `also          ${one.directory}: ${one.subject}, since ${one.linked_at} by ${one.by}`),
       `since         ${view.created_at}`,
     ])
     return 0

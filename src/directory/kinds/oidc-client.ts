@@ -54,7 +54,12 @@ export function createOidcClient(settings: OidcSettings, { outbound, keys }: Out
       private_key_jwt: () => signedAssertion,
     }[settings.client_authentication]()
     const server = new URL(settings.issuer)
-    const metadata = { [library.clockSkew]: skew, [library.clockTolerance]: TOLERANCE }
+    const { userinfo_alg: alg } = settings
+    const metadata = {
+      [library.clockSkew]: skew,
+      [library.clockTolerance]: TOLERANCE,
+      ...(alg ? { userinfo_signed_response_alg: alg } : {}),
+    }
     const config = await library.discovery(server, id, metadata, authentication, {
       [library.customFetch]: request,
       execute: server.protocol === 'http:' ? [library.allowInsecureRequests] : [],

@@ -75,7 +75,9 @@ function federate(settings: OidcSettings, client: OidcClient, outside: Outside, 
           idTokenExpected: true,
         })
         const claims = tokens.claims()!
-        const all = settings.userinfo
+        const asks = settings.userinfo && config.serverMetadata().userinfo_endpoint !== undefined
+        // what the ID Token says comes first: it is signed
+        const all = asks
           ? { ...(await library.fetchUserInfo(config, tokens.access_token, claims.sub)), ...claims }
           : claims
         const person = personOf(all, settings)

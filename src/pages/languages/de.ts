@@ -40,6 +40,23 @@ export const de: Messages = Object.freeze({
     username: 'Benutzername',
     passkey: 'Mit Passkey anmelden',
   },
+  federation: {
+    or: 'Mit {provider} anmelden',
+    awayTitle: 'Weiter zu {provider}',
+    awayLead: 'Sie melden sich dort an und kommen von selbst zurück.',
+    newTitle: 'Willkommen',
+    newLead: 'Sie sind bei {provider} als {account} angemeldet. Dieses Konto kennt hier noch niemand.',
+    prove: 'Ich habe hier ein Konto',
+    proveHint: 'Melden Sie sich einmal damit an; danach sind beide eins.',
+    create: 'Ich bin neu hier',
+    createHint: 'Mit diesem Konto weitermachen.',
+    notMine: 'Das bin ich nicht',
+    connectTitle: 'Aus beiden Konten eines machen?',
+    connectLead:
+      'Von nun an öffnet {account} bei {provider} alles von {username}. Gehen Sie nur weiter, wenn beide Konten Ihnen gehören.',
+    connect: 'Beide gehören mir',
+    leave: 'Getrennt lassen',
+  },
   password: {
     title: 'Ihr Passwort',
     lead: 'Geben Sie Ihr Passwort ein, um fortzufahren.',

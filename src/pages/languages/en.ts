@@ -39,6 +39,23 @@ const sentences = {
     username: 'User name',
     passkey: 'Sign in with a passkey',
   },
+  federation: {
+    or: 'Sign in with {provider}',
+    awayTitle: 'On to {provider}',
+    awayLead: 'You sign in there and come back by yourself.',
+    newTitle: 'Welcome',
+    newLead: 'You have signed in as {account} at {provider}. Nobody here knows that account yet.',
+    prove: 'I have an account here',
+    proveHint: 'Sign in with it once; after that both are one.',
+    create: 'I am new here',
+    createHint: 'Go on with this account.',
+    notMine: 'That is not me',
+    connectTitle: 'Make both accounts one?',
+    connectLead:
+      'From now on {account} at {provider} opens everything of {username}. Go on only if both accounts are yours.',
+    connect: 'Both are mine',
+    leave: 'Leave them apart',
+  },
   password: {
     title: 'Your password',
     lead: 'Type your password to go on.',

@@ -39,6 +39,23 @@ export const nl: Messages = Object.freeze({
     username: 'Gebruikersnaam',
     passkey: 'Inloggen met een passkey',
   },
+  federation: {
+    or: 'Inloggen met {provider}',
+    awayTitle: 'Verder naar {provider}',
+    awayLead: 'U logt daar in en komt vanzelf terug.',
+    newTitle: 'Welkom',
+    newLead: 'U bent bij {provider} ingelogd als {account}. Niemand kent dat account hier nog.',
+    prove: 'Ik heb hier een account',
+    proveHint: 'Log er één keer mee in; daarna zijn ze één.',
+    create: 'Ik ben hier nieuw',
+    createHint: 'Ga verder met dit account.',
+    notMine: 'Dat ben ik niet',
+    connectTitle: 'Van beide accounts één maken?',
+    connectLead:
+      'Vanaf nu opent {account} bij {provider} alles van {username}. Ga alleen verder als beide accounts van u zijn.',
+    connect: 'Beide zijn van mij',
+    leave: 'Apart laten',
+  },
   password: {
     title: 'Uw wachtwoord',
     lead: 'Typ uw wachtwoord om verder te gaan.',

@@ -1,12 +1,13 @@
 /** The steps that ask who somebody is and for a proof of it. */
 import type { Messages } from '../languages/en.ts'
-import { html } from '../markup.ts'
+import { html, safeHref } from '../markup.ts'
 import {
   around,
   field,
   form,
   heading,
   mark,
+  name,
   passkeyAttributes,
   problem,
   remember,
@@ -25,6 +26,7 @@ import type {
   TotpData,
   View,
 } from '../views.ts'
+import { phrase } from '../words.ts'
 
 /** What the page itself does; the script is only there for passkeys. */
 const PASSKEY = { script: 'passkey' } as const
@@ -46,6 +48,9 @@ ${
     html`<p class="or"><span>${messages.common.or}</span></p><input type="hidden" name="credential"><button class="plain">${mark('passkey')}${passkey}</button>${statusLine()}`,
     passkeyAttributes('get', data.passkey.options, messages.passkey, true),
   )
+}${
+  data.choices &&
+  html`<ul class="ways providers">${data.choices.map((one) => html`<li><a class="plain" href="${safeHref(one.href)}">${phrase(messages.federation.or, { provider: name(one.name) })}</a></li>`)}</ul>`
 }${around(data, messages)}`
   return { title, body, problem: wrong, ...(data.passkey && PASSKEY) }
 }

@@ -99,6 +99,8 @@ export function createEngine(options: EngineOptions): Provider {
     interactions: { policy: questioning.policy(), url: options.interactionPath },
     ttl: LIFETIMES,
     pkce: { required: (_ctx, client) => client.tokenEndpointAuthMethod === 'none' || client['pkce'] !== 'optional' },
+    // where somebody should sign in, as other providers understand it too
+    extraParams: ['domain_hint', 'idp'],
     extraClientMetadata: { properties: ['pkce'] },
     // ATTACK: forgiving readers take one assertion in many spellings; and a mark of use cannot be kept for ever
     assertJwtClientAuthClaimsAndHeader({ oidc }, { exp }) {

@@ -67,6 +67,14 @@ const ENDS = Object.freeze({
 /** A user name at its longest. */
 const LONGEST_HINT = 256
 
+/** Which provider, or whose domain, the app has in mind. A hint chooses a page and grants nothing. */
+function hintsOf({ idp, domain_hint: domain }: Readonly<Record<string, unknown>>) {
+  return {
+    ...(typeof idp === 'string' ? { provider: idp.slice(0, LONGEST_HINT) } : {}),
+    ...(typeof domain === 'string' ? { domainHint: domain.slice(0, LONGEST_HINT) } : {}),
+  }
+}
+
 export function openOidc(options: OidcOptions): OidcDoor {
   const { issuer, storage, clock, audit, sessions, devices, outbox, catalog, access, signin } = options
   const { state } = storage
@@ -122,6 +130,7 @@ export function openOidc(options: OidcOptions): OidcDoor {
           ...(wanted ? { wanted } : {}),
           ...(proved?.session === undefined ? {} : { session: proved.session, startedAt: proved.since! }),
           ...(typeof hint === 'string' ? { loginHint: hint.slice(0, LONGEST_HINT) } : {}),
+          ...hintsOf(interaction.params),
           ...(another ? { somebodyElse: true } : {}),
           ...(asksConsent ? { consent: missing ?? [...ctx.oidc.requestParamOIDCScopes] } : {}),
         })

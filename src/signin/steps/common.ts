@@ -14,6 +14,7 @@ export function around(scene: Scene) {
     action: pathOf(errand),
     ...(app ? { app: app.name } : {}),
     ...(refusal ? { refusal: refusal.code } : {}),
+    ...(refusal?.reference === undefined ? {} : { reference: refusal.reference }),
     ...(refusal?.retryAfter === undefined ? {} : { retryAfter: refusal.retryAfter }),
     ...(why ? { why } : {}),
     ...(otherWays(scene) && !errand.outcome ? { otherWay: pathOf(scene.errand, 'other') } : {}),

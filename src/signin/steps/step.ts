@@ -1,11 +1,13 @@
 /** What a step is. The host (`conversation.ts`) owns routes, the session, the audit trail and what comes next. */
 import type { App } from '#catalog'
+import type { Arrived, Choice } from '#directory'
 import type { FactorKind, Factors } from '#factors'
 import type { PageRequest } from '#http'
 import type { Messages, View } from '#pages'
 import type { Suggestion } from '#policy'
 import type { Proof } from '#sessions'
 import type { Situation, StepName } from '../dispatch.ts'
+import type { Way } from '../errand.ts'
 
 export interface Scene extends Situation {
   readonly request: PageRequest
@@ -18,19 +20,31 @@ export interface Scene extends Situation {
   readonly personName: string | undefined
   /** This device is known to the person who is signing in. */
   readonly knownDevice: boolean
+  /** Other providers to sign in at, the one chosen last time first. */
+  readonly choices: readonly Choice[]
+  /** Where the settings send somebody of this user name. */
+  route(username: string): string | undefined
   /** Where help is to be had: the operator's sentence. */
   readonly support: string | undefined
   /** The smallest change with which somebody who has signed in would get further. */
   suggestion(): Suggestion | undefined
   /** What went wrong with the form just sent. */
-  readonly refusal?: { readonly code: import('#core/refusals').RefusalCode; readonly retryAfter?: number }
+  readonly refusal?: {
+    readonly code: import('#core/refusals').RefusalCode
+    readonly retryAfter?: number
+    readonly reference?: string
+  }
 }
 
 /** What a form amounted to. */
 export type Outcome =
-  | { readonly kind: 'identified'; readonly username: string }
+  | { readonly kind: 'identified'; readonly username: string; readonly goTo?: string | undefined }
+  /** They came back from another provider, and this is who they are here. */
+  | { readonly kind: 'arrived'; readonly personId: string; readonly arrived: Arrived }
+  | { readonly kind: 'newcomer'; readonly answer: 'create' | 'prove' }
+  | { readonly kind: 'connect'; readonly agreed: boolean }
   | { readonly kind: 'proved'; readonly personId: string; readonly proof: Proof; readonly remember: boolean }
-  | { readonly kind: 'way'; readonly way: FactorKind }
+  | { readonly kind: 'way'; readonly way: Way }
   | { readonly kind: 'enrolling'; readonly factor: FactorKind }
   | { readonly kind: 'enrolled'; readonly proof: Proof | undefined }
   | { readonly kind: 'ended'; readonly outcome: 'declined' | 'consented' | 'refused' }

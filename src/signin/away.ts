@@ -1,0 +1,126 @@
+/**
+ * To another provider and back. The way back is bound twice: to what was asked (`state`, spent by the first answer), and to
+ * the browser that went. ATTACK: without the second, whoever gets somebody to open an answer of their own signs them in as
+ * themselves (RFC 6819 §4.4.1.8).
+ */
+import { type Instant, minutes } from '#core/clock'
+import { sha256 } from '#core/digest'
+import { parseDuration } from '#core/duration'
+import { randomId } from '#core/random'
+import { Refusal } from '#core/refusal'
+import type { Arrived } from '#directory'
+import { type Answer, type PageRequest, redirect, type SetCookie } from '#http'
+import { destinationOf } from './dispatch.ts'
+import { browserHash, type Errand } from './errand.ts'
+import type { Place } from './place.ts'
+import type { SigninRooms } from './rooms.ts'
+
+interface Pending {
+  readonly errand: string
+  readonly directory: string
+  readonly remembered: Readonly<Record<string, string>>
+  readonly at: Instant
+}
+
+export interface CameBack {
+  readonly errand: Errand
+  readonly arrived: Arrived
+}
+
+/** Somebody may have to find their telephone there. */
+const LONGEST_AWAY = minutes(30)
+const STATE = /^[A-Za-z0-9_-]{20,128}$/
+const LARGEST = 256 * 1024
+
+export function createAway({ people, errands, storage, clock, audit, log }: SigninRooms) {
+  const { state } = storage
+  const { federation } = people
+  const pendingKey = (value: string) => `away:${sha256(value)}`
+  const formKey = (ticket: string) => `came-back:${sha256(ticket)}`
+
+  /** What the provider is asked beyond who it is: only ever more than policy needs. */
+  function asked({ errand, session, verdict }: Place) {
+    const { required } = verdict.decision
+    const within = required?.within === undefined ? undefined : (parseDuration(required.within) ?? 0) / 1000
+    const { fresh, max_age: age } = errand.wanted ?? {}
+    const ages = [within, fresh ? 0 : undefined, age].filter((one) => one !== undefined)
+    const hint = errand.username ?? errand.loginHint
+    return {
+      ...(hint && !session ? { loginHint: hint } : {}),
+      ...(ages.length > 0 ? { maxAge: Math.min(...ages) } : {}),
+      ...(required ? { strength: required.strength } : {}),
+    }
+  }
+
+  /** The answer that sends the browser there; throws what `begin` throws. `browser` is the value of its cookie. */
+  async function leaveFor(place: Place, browser: string, cookies: readonly SetCookie[]): Promise<Answer> {
+    const directory = destinationOf(place)!
+    const value = randomId(32)
+    const { url, remembered } = await federation.begin(directory, { state: value, ...asked(place) })
+    const pending: Pending = { errand: place.errand.id, directory, remembered, at: clock.now() }
+    await state.set(pendingKey(value), JSON.stringify(pending), { ttl: LONGEST_AWAY })
+    await errands.change(place.errand, { goTo: undefined, routed: true, browser: browserHash(browser) })
+    const answer = redirect(url, cookies)
+    return { ...answer, headers: { ...answer.headers, 'referrer-policy': 'no-referrer' } }
+  }
+
+  /**
+   * A form that the provider has the browser post comes without cookies (`SameSite=Lax`): it waits until the browser has
+   * come on to the same address by itself.
+   */
+  async function posted(request: PageRequest, directory: string): Promise<Answer> {
+    const form = await request.form()
+    const value = form.get('RelayState') ?? form.get('state') ?? ''
+    // ATTACK: nobody may fill the store with answers to questions that were never asked
+    if (!STATE.test(value) || (await state.get(pendingKey(value))) === undefined) throw tooLate()
+    const text = JSON.stringify([...form])
+    if (text.length > LARGEST) throw new Refusal('body-too-large')
+    const ticket = randomId(32)
+    await state.set(formKey(ticket), text, { ttl: minutes(1) })
+    return redirect(`/signin/back/${directory}?ticket=${ticket}`)
+  }
+
+  /** Undefined where this is nobody's answer: unknown, spent, too late, or of another browser. */
+  async function comeBack(
+    request: PageRequest,
+    directory: string,
+    browser: string | undefined,
+  ): Promise<CameBack | { readonly errand: Errand; readonly trouble: Refusal } | undefined> {
+    const form = await formOf(request)
+    const value = form.get('RelayState') ?? request.query.get('state') ?? ''
+    const text = STATE.test(value) ? await state.take(pendingKey(value)) : undefined
+    const pending: Pending | undefined = text === undefined ? undefined : JSON.parse(text)
+    const errand = pending && (await errands.find(pending.errand))
+    if (!errand || browser === undefined || errand.browser !== browserHash(browser)) return undefined
+    try {
+      // ATTACK: mix-up: the answer of one provider must not be taken for that of another
+      if (pending.directory !== directory) throw new Refusal('upstream-refused', 'answer came to another provider')
+      const arrived = await federation.finish(directory, { url: request.url, form }, pending.remembered)
+      return { errand, arrived }
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error
+      return { errand, trouble: await noted(error, directory, request) }
+    }
+  }
+
+  async function formOf(request: PageRequest): Promise<ReadonlyMap<string, string>> {
+    const ticket = request.query.get('ticket')
+    const text = ticket && STATE.test(ticket) ? await state.take(formKey(ticket)) : undefined
+    return new Map(text === undefined ? [] : (JSON.parse(text) as [string, string][]))
+  }
+
+  /** The cause is for the administrator, under the reference that the person is shown. */
+  async function noted(refusal: Refusal, directory: string, request: PageRequest): Promise<Refusal> {
+    log.warn(
+      'upstream-refused',
+      { request: request.id, directory, code: refusal.code, detail: refusal.detail },
+      refusal.cause,
+    )
+    await audit.record('upstream-refused', { actor: 'system', reason: `${directory}: ${refusal.code}` })
+    return refusal
+  }
+
+  return { leaveFor, posted, comeBack, noted }
+}
+
+export const tooLate = () => new Refusal('conversation-expired', 'answer to nothing that was asked')

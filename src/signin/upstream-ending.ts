@@ -1,0 +1,55 @@
+/** Both ends of one sign-in: who signs out at the other provider is out here, and the other way round. */
+import { minutes } from '#core/clock'
+import { sha256 } from '#core/digest'
+import { Refusal } from '#core/refusal'
+import { type Answer, json, type PageRequest } from '#http'
+import type { SigninRooms } from './rooms.ts'
+
+/** Longer than a message may be on its way: within it a second one of the same id is the first one again. */
+const REPLAYED = minutes(15)
+
+export function createUpstreamEnding(rooms: SigninRooms) {
+  const { people, sessions, upstreamSessions, storage, log, audit, issuer } = rooms
+  const { federation } = people
+
+  return {
+    async logoutUrl(sessionId: string): Promise<string | undefined> {
+      const held = await upstreamSessions.of(sessionId)
+      if (!held) return undefined
+      try {
+        return await federation.logoutUrl(held.directory, held.upstream, `${issuer}/signout`)
+      } catch (cause) {
+        // signing out here must not wait for a provider that is down
+        log.warn('upstream-logout-failed', { directory: held.directory }, cause)
+        return undefined
+      }
+    },
+
+    /** OpenID Connect Back-Channel Logout 1.0 §2.8: 200 once everything has ended, 400 for what is not accepted. */
+    async loggedOut(request: PageRequest): Promise<Answer> {
+      const directory = request.params['directory'] ?? ''
+      try {
+        const told = await federation.loggedOut(directory, await request.form())
+        const first = await storage.state.add(`upstream-logout:${directory}:${sha256(told.id)}`, '', { ttl: REPLAYED })
+        if (first)
+          for (const id of await upstreamSessions.find(directory, told))
+            await sessions.end(id, 'upstream-signed-out', 'system')
+        return { status: 200, headers: { 'cache-control': 'no-store' } }
+      } catch (error) {
+        if (!(error instanceof Refusal) || error.code !== 'upstream-refused') throw error
+        log.warn(
+          'upstream-refused',
+          { request: request.id, directory, code: error.code, detail: error.detail },
+          error.cause,
+        )
+        await audit.record('upstream-refused', { actor: 'system', reason: `${directory}: logout` })
+        return json({ error: 'invalid_request' }, 400)
+      }
+    },
+
+    async metadata(request: PageRequest): Promise<Answer> {
+      const { type, body } = await federation.metadata(request.params['directory'] ?? '')
+      return { status: 200, headers: { 'content-type': type, 'cache-control': 'no-store' }, body }
+    },
+  }
+}

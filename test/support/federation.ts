@@ -1,0 +1,107 @@
+/** Two gateways: one that people of a partner sign in at, and one that takes its word. */
+import type { Clock } from '#core/clock'
+import type { NewPerson } from '#directory'
+import { createBrowser, formOf, type Page } from '../../demo/browser.ts'
+import { type Gateway, type GatewayOptions, PASSWORD, startGateway } from './gateway.ts'
+import { POLICIES } from './policies.ts'
+import { freePort } from './ports.ts'
+import { type Browser, CALLBACK } from './relying-party.ts'
+
+export interface Federation {
+  /** The partner's. */
+  readonly provider: Gateway
+  readonly gateway: Gateway
+  close(): Promise<void>
+}
+
+export interface FederationOptions {
+  readonly clock: Clock
+  /** Of the partner. */
+  readonly theirs: readonly NewPerson[]
+  readonly ours?: GatewayOptions
+  /** More of the directory's settings. */
+  readonly directory?: Readonly<Record<string, unknown>>
+  /** More of how the partner knows us. */
+  readonly registration?: Readonly<Record<string, unknown>>
+}
+
+export const PARTNER = 'partner'
+
+export async function startFederation(options: FederationOptions): Promise<Federation> {
+  const { clock } = options
+  const port = await freePort()
+  const issuer = `http://localhost:${port}`
+  const provider = await startGateway({
+    clock,
+    host: '127.0.0.1',
+    people: options.theirs,
+    policies: {
+      ...POLICIES,
+      'partner.yaml': 'policy: partner\nrules:\n  - { name: everybody, allow: {} }\n',
+    },
+    apps: [
+      {
+        id: 'portico',
+        name: 'The gateway next door',
+        policy: 'partner',
+        audience: ['*'],
+        oidc: {
+          redirect_uris: [`${issuer}/signin/back/${PARTNER}`],
+          post_logout_redirect_uris: [`${issuer}/signout`],
+          backchannel_logout_uri: `${issuer}/signin/back/${PARTNER}/logout`,
+          scopes: ['openid', 'profile', 'email', 'groups'],
+          pkce: 'required',
+          ...options.registration,
+        },
+      },
+    ] as never,
+  })
+  const { ours = {} } = options
+  const gateway = await startGateway({
+    clock,
+    port,
+    policies: POLICIES,
+    ...ours,
+    settings: {
+      ...ours.settings,
+      directories: [
+        { id: 'local', kind: 'local' },
+        {
+          id: PARTNER,
+          kind: 'oidc',
+          title: 'Partner',
+          issuer: provider.issuer,
+          client_id: 'portico',
+          client_secret: provider.secrets.get('portico'),
+          scopes: ['openid', 'profile', 'email', 'groups'],
+          domains: ['partner.example'],
+          groups: { map: { visitors: ['staff'] } },
+          ...options.directory,
+        },
+      ],
+    },
+  })
+  return {
+    provider,
+    gateway,
+    async close() {
+      await gateway.close()
+      await provider.close()
+    },
+  }
+}
+
+export const browserOf = (): Browser => createBrowser({ stopAt: CALLBACK })
+
+/** From our sign-in page to the partner's. */
+export async function goThere(browser: Browser, page: Page): Promise<Page> {
+  const away = /href="([^"]*away=partner[^"]*)"/.exec(page.text)?.[1]
+  if (!away) throw new Error(`no way to the partner at ${page.url.pathname}`)
+  return browser.open(new URL(away.replaceAll('&amp;', '&'), page.url).href)
+}
+
+/** Signs in at the partner, whose page is shown, and comes back. */
+export async function signInThere(browser: Browser, page: Page, username: string): Promise<Page> {
+  const asked = await browser.submit(formOf(page, 'identifier'), { username })
+  return browser.submit(formOf(asked, 'password'), { password: PASSWORD })
+}
