@@ -31,6 +31,7 @@ beforeAll(async () => {
       directories: [
         { id: 'local', kind: 'local' },
         one('liar', { userinfo: false }),
+        one('twin', { userinfo: false }),
         one('asks'),
         one('signed', { userinfo_alg: 'RS256' }),
         one('elsewhere', { issuer: `${provider.issuer}/elsewhere` }),
@@ -236,7 +237,7 @@ describe('whose answer it is', () => {
   test('the answer of one provider is not taken for that of another', async () => {
     const { browser, state } = await answered()
     const before = await sessions()
-    const page = await browser.open(`${gateway.issuer}/signin/back/asks?code=c&state=${state}`)
+    const page = await browser.open(`${gateway.issuer}/signin/back/twin?code=c&state=${state}`)
     expect(page.status).toBe(502)
     expect(await sessions()).toBe(before)
   })

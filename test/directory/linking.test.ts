@@ -1,0 +1,301 @@
+/** Who somebody is here who comes from another provider: what the settings believe, and nothing else. */
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import type { Federation, People } from '#directory'
+import { createFederation } from '../../src/directory/federation/arrivals.ts'
+import type { Belief } from '../../src/directory/federation/belief.ts'
+import type { Vouched } from '../../src/directory/federation/federated.ts'
+import { createIdentities } from '../../src/directory/identities.ts'
+import type { OpenDirectory } from '../../src/directory/kind.ts'
+import { createMirror } from '../../src/directory/mirror.ts'
+import { createStore } from '../../src/directory/store.ts'
+import { openHouse, refusalOf } from './house.ts'
+
+const LOCAL: Belief = { id: 'local', domains: ['kestrel.example'] }
+const PARTNER: Belief = {
+  id: 'partner',
+  domains: ['partner.example'],
+  link: { mail: true, attribute: 'employee_number' },
+  newcomers: 'create',
+  assurance: [
+    { amr: ['mfa'], is: 'two-factors', within: '12h' },
+    { acr: ['phr'], is: 'phishing-resistant' },
+  ],
+}
+
+interface World {
+  readonly people: People
+  readonly federation: Federation
+  /** What the provider says next. */
+  says: Vouched
+  come(more: Partial<Vouched['person']>, about?: Partial<Vouched>): ReturnType<Federation['arrive']>
+  readonly pass: (ms: number) => void
+  readonly now: () => number
+}
+
+/** The room with one provider whose words a test chooses; tables, mirror and rules are the real ones. */
+async function world(belief: Partial<Belief> = {}): Promise<World> {
+  const { people, storage, clock, audit, said } = await openHouse([{ id: 'local', kind: 'local' }])
+  const log = { info: () => {}, error: () => {}, warn: (event: string) => void said.push(event) }
+  const store = createStore(storage, new Set(['local', 'partner']))
+  const mirror = createMirror({ store, clock, log, audit })
+  const identities = createIdentities({ store, clock, audit })
+  const given: { says: Vouched } = { says: undefined as never }
+  const partner: OpenDirectory = {
+    id: 'partner',
+    kind: 'oidc',
+    organisation: undefined,
+    local: false,
+    federated: {
+      title: 'Partner',
+      begin: async () => ({ url: '', remembered: {} }),
+      finish: async () => given.says,
+    },
+    verify: async () => 'wrong',
+    async *test() {},
+  }
+  const beliefs = [LOCAL, { ...PARTNER, ...belief }]
+  const federation = createFederation({ store, directories: [partner], beliefs, identities, mirror, clock, log })
+  return Object.assign(given, {
+    people,
+    federation,
+    pass: clock.pass,
+    now: clock.now,
+    async come(more: Partial<Vouched['person']>, about: Partial<Vouched> = {}) {
+      given.says = {
+        person: { upstreamId: 'one', usernames: ['someone'], name: 'Some One', groups: [], ...more },
+        amr: [],
+        at: clock.now(),
+        session: { subject: 'one' },
+        ...about,
+      }
+      const arrived = await federation.finish('partner', { url: new URL('http://x'), form: new Map() }, {})
+      return federation.arrive(arrived)
+    },
+  })
+}
+
+const known = async (arrival: ReturnType<Federation['arrive']>) => {
+  const one = await arrival
+  if (one.kind !== 'known') throw new Error('is a newcomer')
+  return one.person
+}
+
+describe('a verified mail address', () => {
+  const sam = { username: 'sam', name: 'Sam', mail: 'sam@partner.example', mailVerified: true }
+
+  test('of its own domain is the person here who has verified the same', async () => {
+    const { people, come } = await world()
+    const { id } = await people.add(sam, 'test')
+    expect((await known(come({ mail: 'Sam@Partner.example', mailVerified: true }))).id).toBe(id)
+  })
+
+  test.each([
+    ['that the provider has not verified', sam, { mail: sam.mail }],
+    ['that nobody has verified here', { ...sam, mailVerified: false }, { mail: sam.mail, mailVerified: true }],
+    [
+      'of a domain that is not its own',
+      { ...sam, mail: 'sam@kestrel.example' },
+      { mail: 'sam@kestrel.example', mailVerified: true },
+    ],
+    [
+      'of a domain below its own',
+      { ...sam, mail: 'sam@shop.partner.example' },
+      { mail: 'sam@shop.partner.example', mailVerified: true },
+    ],
+    [
+      'of a domain that ends like its own',
+      { ...sam, mail: 'sam@notpartner.example' },
+      { mail: 'sam@notpartner.example', mailVerified: true },
+    ],
+    ['of an administrator', { ...sam, groups: ['administrators'] }, { mail: sam.mail, mailVerified: true }],
+  ])('%s makes somebody else', async (_, person, said) => {
+    const { people, come } = await world()
+    const { id } = await people.add(person, 'test')
+    const arrived = await known(come(said))
+    expect(arrived.id).not.toBe(id)
+    expect(await people.identities(id)).toEqual([])
+  })
+
+  test('that two people have connects neither', async () => {
+    const { people, come } = await world()
+    const ids = [await people.add(sam, 'test'), await people.add({ ...sam, username: 'sam2' }, 'test')].map(
+      ({ id }) => id,
+    )
+    expect(ids).not.toContain((await known(come({ mail: sam.mail, mailVerified: true }))).id)
+  })
+
+  test('says nothing where the settings do not believe it', async () => {
+    const { people, come } = await world({ link: { mail: false } })
+    const { id } = await people.add(sam, 'test')
+    expect((await known(come({ mail: sam.mail, mailVerified: true }))).id).not.toBe(id)
+  })
+
+  test('does not bring back somebody switched off as somebody new', async () => {
+    const { people, come } = await world()
+    const { id } = await people.add(sam, 'test')
+    await people.disable(id, 'test')
+    expect(await refusalOf(come({ mail: sam.mail, mailVerified: true }))).toBe('person-disabled')
+    expect(await people.list({})).toHaveLength(1)
+  })
+
+  test('is the same person to the second account of the provider only once', async () => {
+    const { people, come } = await world()
+    const { id } = await people.add(sam, 'test')
+    const said = { mail: sam.mail, mailVerified: true }
+    expect((await known(come(said))).id).toBe(id)
+    expect((await known(come({ ...said, upstreamId: 'two' }))).id).not.toBe(id)
+  })
+})
+
+test('an attribute that the settings believe says who it is, exactly', async () => {
+  const { people, come } = await world()
+  const { id } = await people.add({ username: 'sam', name: 'Sam', attributes: { employee_number: ['4711'] } }, 'test')
+  await people.add(
+    { username: 'lee', name: 'Lee', attributes: { badge: ['4711'], employee_number: ['47110'] } },
+    'test',
+  )
+  expect((await known(come({ attributes: { badge: ['4711'] } }))).id).not.toBe(id)
+  expect((await known(come({ upstreamId: 'two', attributes: { employee_number: ['47%'] } }))).id).not.toBe(id)
+  expect((await known(come({ upstreamId: 'three', attributes: { employee_number: ['4711'] } }))).id).toBe(id)
+})
+
+test('what becomes of newcomers is for the settings to say', async () => {
+  expect(await (await world({ newcomers: 'ask' })).come({})).toMatchObject({
+    kind: 'newcomer',
+    may: ['create', 'prove'],
+  })
+  expect(await (await world({ newcomers: 'prove' })).come({})).toMatchObject({ kind: 'newcomer', may: ['prove'] })
+  expect(await refusalOf((await world({ newcomers: 'refuse' })).come({}))).toBe('newcomer-refused')
+  expect(await (await world({ newcomers: 'create' })).come({})).toMatchObject({ kind: 'known' })
+})
+
+test('one identity is one person, whoever links it at the same time', async () => {
+  const { people, federation } = await world()
+  const ids: string[] = []
+  for (let i = 0; i < 8; i++) ids.push((await people.add({ username: `p${i}`, name: 'P' }, 'test')).id)
+  const arrived = {
+    directory: 'partner',
+    vouched: { person: { upstreamId: 'one', usernames: ['x'], name: 'X', groups: [] } },
+  }
+  const results = await Promise.allSettled(ids.map((id) => federation.connect(arrived as never, id)))
+  expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(1)
+})
+
+describe('what it is worth', () => {
+  const worth = async (about: Partial<Vouched>) => {
+    const one = await world()
+    one.says = {
+      person: { upstreamId: 'one', usernames: ['x'], name: 'X', groups: [] },
+      amr: [],
+      at: one.now(),
+      session: { subject: 'one' },
+      ...about,
+    }
+    return (await one.federation.finish('partner', { url: new URL('http://x'), form: new Map() }, {})).proof
+  }
+  const HOUR = 3_600_000
+
+  test('is what a rule of the settings says, the strongest of those that hold', async () => {
+    const now = (await world()).now()
+    expect((await worth({})).assurance).toBe('any')
+    expect((await worth({ amr: ['pwd'] })).assurance).toBe('any')
+    expect((await worth({ amr: ['pwd', 'mfa'] })).assurance).toBe('two-factors')
+    expect((await worth({ amr: ['mfa'], acr: 'phr' })).assurance).toBe('phishing-resistant')
+    expect((await worth({ amr: ['mfa'], at: now - 13 * HOUR })).assurance).toBe('any')
+    expect((await worth({ amr: ['mfa'], at: undefined })).assurance).toBe('any')
+    expect((await worth({ acr: 'hardware' })).assurance).toBe('any')
+  })
+
+  test('is as old as the sign-in there, and no younger than now', async () => {
+    const now = (await world()).now()
+    expect((await worth({ at: now - HOUR })).at).toBe(now - HOUR)
+    expect((await worth({ at: now + HOUR })).at).toBe(now)
+    expect(await worth({ at: undefined })).toMatchObject({ at: now, ageUnknown: true })
+  })
+})
+
+test('for all that a provider may say, it reaches nobody whom it does not speak for', async () => {
+  const domain = fc.constantFrom(
+    'partner.example',
+    'kestrel.example',
+    'PARTNER.EXAMPLE',
+    'x.partner.example',
+    'evil.example',
+  )
+  const who = fc.constantFrom('sam', 'lee', 'kim', 'Sam')
+  const mail = fc.tuple(who, domain)
+  const said = fc.record({
+    id: fc.constantFrom('a', 'b', 'c'),
+    names: fc.array(fc.oneof(who, mail), { minLength: 1, maxLength: 2 }),
+    groups: fc.constantFrom<string[]>([], ['administrators'], ['staff']),
+    mail: fc.option(mail, { nil: undefined }),
+    mailVerified: fc.boolean(),
+    number: fc.constantFrom(undefined, '1', '2'),
+  })
+  const person = fc.record({
+    mail: fc.option(mail, { nil: undefined }),
+    mailVerified: fc.boolean(),
+    groups: fc.constantFrom<string[]>([], ['administrators']),
+    number: fc.constantFrom(undefined, '1', '2'),
+  })
+  // one database for all runs: each has people, names and numbers of its own
+  const { people, come } = await world()
+  let run = 0
+  let connected = 0
+  const check = async (list: readonly P[], arrivals: readonly S[]) => {
+    const own = `-${++run}`
+    const address = ([local, at]: readonly [string, string]) => `${local}${own}@${at}`
+    const numbers = (number: string | undefined) => (number ? { employee_number: [number + own] } : {})
+    const here = new Map<string, P>()
+    for (const [i, one] of list.entries()) {
+      const { mail: theirs, mailVerified, groups, number } = one
+      const more = { mailVerified, groups, attributes: numbers(number), ...(theirs ? { mail: address(theirs) } : {}) }
+      here.set((await people.add({ username: `${NAMES[i]!}${own}`, name: 'P', ...more }, 'test')).id, one)
+    }
+    const before = new Set<string>()
+    for (const { id, names, groups, mail: theirs, mailVerified, number } of arrivals) {
+      const upstreamId = id + own
+      const usernames = names.map((one) => (typeof one === 'string' ? one + own : address(one)))
+      const arrived = await known(
+        come({
+          upstreamId,
+          usernames: usernames as [string, ...string[]],
+          groups,
+          mailVerified,
+          attributes: numbers(number),
+          ...(theirs ? { mail: address(theirs) } : {}),
+        }),
+      )
+      const match = here.get(arrived.id)
+      if (!match) {
+        // somebody of the provider: nothing of another domain, no administrator, nobody's name
+        expect(arrived.mail?.toLowerCase().endsWith('@partner.example') ?? true).toBe(true)
+        expect(arrived.groups).not.toContain('administrators')
+        const [, at] = arrived.username.split('@')
+        expect([undefined, 'partner', 'partner.example']).toContain(at?.toLowerCase())
+        expect(NAMES.slice(0, list.length).map((name) => name + own)).not.toContain(arrived.username.toLowerCase())
+      } else if (!before.has(`${upstreamId} ${arrived.id}`)) {
+        connected++
+        expect(match.groups).toEqual([])
+        const byMail =
+          mailVerified &&
+          match.mailVerified &&
+          theirs?.[1].toLowerCase() === 'partner.example' &&
+          address(theirs).toLowerCase() === (match.mail && address(match.mail).toLowerCase())
+        expect(byMail || (number !== undefined && number === match.number)).toBe(true)
+      }
+      before.add(`${upstreamId} ${arrived.id}`)
+    }
+  }
+  type P = typeof person extends fc.Arbitrary<infer T> ? T : never
+  type S = typeof said extends fc.Arbitrary<infer T> ? T : never
+  const lists = [
+    fc.array(person, { minLength: 1, maxLength: 3 }),
+    fc.array(said, { minLength: 1, maxLength: 3 }),
+  ] as const
+  await fc.assert(fc.asyncProperty(...lists, check), { numRuns: 500 })
+  expect(connected).toBeGreaterThan(50)
+})
+
+const NAMES = ['sam', 'lee', 'kim']
