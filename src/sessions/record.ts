@@ -132,12 +132,15 @@ export function limited(row: Row, limits: Limits): Row | undefined {
   return { ...row, idle, session: { ...session, endsAt, idleEndsAt } }
 }
 
-/** The newest proof of each factor, whole; the later in the list wins where two have the same time. */
+/**
+ * The newest proof of each factor, whole; the later in the list wins where two have the same time. Of another provider its
+ * last word holds: the time of it is that of the oldest factor given there, which a step-up does not change.
+ */
 export function newestProofs(known: readonly Proof[], given: readonly Proof[]): readonly Proof[] {
   const newest = new Map<string, Proof>()
   for (const proof of [...known, ...given]) {
     const other = newest.get(proof.factor)
-    if (!other || proof.at >= other.at) newest.set(proof.factor, proof)
+    if (!other || proof.at >= other.at || proof.factor === 'upstream') newest.set(proof.factor, proof)
   }
   return [...newest.values()]
 }

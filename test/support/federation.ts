@@ -21,6 +21,8 @@ export interface FederationOptions {
   readonly ours?: GatewayOptions
   /** More of the directory's settings. */
   readonly directory?: Readonly<Record<string, unknown>>
+  /** More policies of the partner. */
+  readonly theirPolicies?: Readonly<Record<string, string>>
   /** More of how the partner knows us. */
   readonly registration?: Readonly<Record<string, unknown>>
 }
@@ -38,6 +40,7 @@ export async function startFederation(options: FederationOptions): Promise<Feder
     policies: {
       ...POLICIES,
       'partner.yaml': 'policy: partner\nrules:\n  - { name: everybody, allow: {} }\n',
+      ...options.theirPolicies,
     },
     apps: [
       {

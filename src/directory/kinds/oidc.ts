@@ -7,6 +7,7 @@ import { type Clock, stopwatch } from '#core/clock'
 import { randomId } from '#core/random'
 import { Refusal } from '#core/refusal'
 import type { Asked, Away, Federated, Returned, UpstreamSession, Vouched } from '../federation/federated.ts'
+import { signedInAt } from '../federation/moment.ts'
 import type { DirectoryKind, OpenDirectory, Outside, TestStep } from '../kind.ts'
 import { personOf } from './oidc-claims.ts'
 import { createOidcClient, type OidcClient, type OidcSettings, type OpenidClient } from './oidc-client.ts'
@@ -46,7 +47,12 @@ function federate(settings: OidcSettings, client: OidcClient, outside: Outside, 
 
     async begin(asked) {
       const { library, config } = await client.configured()
-      const remembered = { state: asked.state, nonce: randomId(), verifier: library.randomPKCECodeVerifier() }
+      const remembered = {
+        state: asked.state,
+        nonce: randomId(),
+        verifier: library.randomPKCECodeVerifier(),
+        left: String(clock.now()),
+      }
       const parameters = {
         redirect_uri: backTo(outside, settings),
         scope: settings.scopes.join(' '),
@@ -87,8 +93,7 @@ function federate(settings: OidcSettings, client: OidcClient, outside: Outside, 
           person,
           amr: Array.isArray(amr) ? amr.filter((one) => typeof one === 'string').slice(0, 20) : [],
           ...(typeof acr === 'string' ? { acr } : {}),
-          // whole seconds: the sign-in was at some time in this one
-          at: typeof at === 'number' && Number.isSafeInteger(at) && at > 0 ? at * 1000 + 999 : undefined,
+          at: Number.isSafeInteger(at) && at! > 0 ? signedInAt(at! * 1000, Number(remembered['left'])) : undefined,
           session: {
             subject: claims.sub,
             ...(typeof claims['sid'] === 'string' ? { sid: claims['sid'] } : {}),
