@@ -116,7 +116,7 @@ export function createAway({ people, errands, storage, clock, audit, log }: Sign
       { request: request.id, directory, code: refusal.code, detail: refusal.detail },
       refusal.cause,
     )
-    await audit.record('upstream-refused', { actor: 'system', reason: `${directory}: ${refusal.code}` })
+    await audit.record('upstream-refused', { actor: 'system', reason: directory })
     return refusal
   }
 

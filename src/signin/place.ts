@@ -129,12 +129,14 @@ export function createPlaces(rooms: SigninRooms) {
     return [...choices.filter(({ id }) => id === last), ...choices.filter(({ id }) => id !== last)]
   }
 
-  /** Where the settings send somebody; undefined is the sign-in page. A provider that the app names by its id comes first. */
-  function providerFor(request: PageRequest, errand: Errand, username = errand.loginHint): string | undefined {
-    const { app, provider, domainHint: hint } = errand
+  /** Where the settings send somebody; undefined is the sign-in page. `typed`: their user name, once they have said it. */
+  function providerFor(request: PageRequest, errand: Errand, typed?: string): string | undefined {
+    const { app, provider, loginHint, domainHint } = errand
     const choices = people.federation.choices()
-    if (choices.some(({ id }) => id === provider)) return provider
-    const to = route({ app, address: request.address, username, hint })
+    // a provider that the app names comes first, and what somebody types themselves before what the app says
+    if (typed === undefined && choices.some(({ id }) => id === provider)) return provider
+    const username = typed ?? loginHint
+    const to = route({ app, address: request.address, username, ...(typed === undefined ? { hint: domainHint } : {}) })
     return choices.some(({ id }) => id === to) ? to : undefined
   }
 

@@ -42,7 +42,7 @@ export function createUpstreamEnding(rooms: SigninRooms) {
           { request: request.id, directory, code: error.code, detail: error.detail },
           error.cause,
         )
-        await audit.record('upstream-refused', { actor: 'system', reason: `${directory}: logout` })
+        await audit.record('upstream-refused', { actor: 'system', reason: directory })
         return json({ error: 'invalid_request' }, 400)
       }
     },

@@ -18,6 +18,8 @@ const LONGEST = hours(24 * 31)
 export function createUpstreamSessions(state: State, clock: Clock): UpstreamSessions {
   const own = (sessionId: string) => `upstream-session:${sessionId}`
   const bySid = (directory: string, sid: string) => `upstream-sid:${directory}:${sha256(sid)}`
+  /** A provider that does not name its sessions when it signs somebody in may name them when it signs them out. */
+  const unnamed = (directory: string, subject: string) => `upstream-unnamed:${directory}:${sha256(subject)}`
   const bySubject = (directory: string, subject: string) => `upstream-subject:${directory}:${sha256(subject)}`
   return {
     async keep(session, directory, upstream) {
@@ -25,18 +27,18 @@ export function createUpstreamSessions(state: State, clock: Clock): UpstreamSess
       const { subject, sid } = upstream
       await state.set(own(session.id), JSON.stringify({ directory, upstream }), { ttl })
       await state.addMember(bySubject(directory, subject), session.id, ttl)
-      if (sid !== undefined) await state.addMember(bySid(directory, sid), session.id, ttl)
+      const narrower = sid === undefined ? unnamed(directory, subject) : bySid(directory, sid)
+      await state.addMember(narrower, session.id, ttl)
     },
     async of(sessionId) {
       const text = await state.get(own(sessionId))
       return text === undefined ? undefined : JSON.parse(text)
     },
-    // Back-Channel Logout §2.6: with a session named it is that one, even where a subject is named as well
-    find: (directory, { subject, sid }) =>
-      sid !== undefined
-        ? state.members(bySid(directory, sid))
-        : subject !== undefined
-          ? state.members(bySubject(directory, subject))
-          : Promise.resolve([]),
+    async find(directory, { subject, sid }) {
+      if (sid === undefined) return subject === undefined ? [] : state.members(bySubject(directory, subject))
+      // Back-Channel Logout §2.6: with a session named it is that one, even where a subject is named as well
+      const others = subject === undefined ? [] : await state.members(unnamed(directory, subject))
+      return [...(await state.members(bySid(directory, sid))), ...others]
+    },
   }
 }
