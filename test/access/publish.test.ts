@@ -310,24 +310,60 @@ describe('of several publishers', () => {
 describe('rolling back', () => {
   const other = { ...GOOD, 'x.yaml': 'policy: x\nrules: [{ name: r, allow: {} }]\n' }
 
-  test('puts the version before in force, as a publication of its own, and again', async () => {
-    await publishFolder()
-    write(other)
-    await publishFolder()
-    const [second, first] = await rooms.versions.list(9)
-    expect(await rollBack(undefined, signed, rooms)).toMatchObject({
-      publication: { number: 3, version: first!.version, rollback: true },
-    })
-    expect(await rollBack(undefined, signed, rooms)).toMatchObject({
-      publication: { number: 4, version: second!.version },
-    })
-    expect(await rollBack('1', signed, rooms)).toMatchObject({ publication: { number: 5, version: first!.version } })
+  /** Publishes so many versions that differ, `v1` the first. */
+  async function versions(count: number): Promise<string[]> {
+    for (let n = 1; n <= count; n++) {
+      write({ ...GOOD, 'x.yaml': `policy: x\nrules: [{ name: r${n}, allow: {} }]\n` })
+      await publishFolder()
+    }
+    return (await rooms.versions.list(99)).reverse().map(({ version }) => version)
+  }
+  const back = async (named?: string) => {
+    const result = await rollBack(named, signed, rooms)
+    return 'publication' in result ? result.publication : undefined
+  }
+
+  test('puts the version before in force, as a publication of its own, and once more the one before that', async () => {
+    const [first, second] = await versions(3)
+    expect(await back()).toMatchObject({ number: 4, version: second, rollback: true, restores: 2 })
+    // the third is bad: it must not come back by being what was in force last
+    expect(await back()).toMatchObject({ number: 5, version: first, rollback: true, restores: 1 })
+    await expect(rollBack(undefined, signed, rooms)).rejects.toMatchObject({ code: 'version-unknown' })
+    expect(await rooms.versions.lineage()).toEqual([1])
     const events = await rooms.audit.search({ event: 'policies-rolled-back' })
     expect(events.map(({ reason, count }) => [reason, count])).toEqual([
-      [first!.version, 5],
-      [second!.version, 4],
-      [first!.version, 3],
+      [first, 5],
+      [second, 4],
     ])
+  })
+
+  test('after something new goes back to what that replaced, not to what was rolled back before', async () => {
+    const [first, second] = await versions(3)
+    await back()
+    write({ ...GOOD, 'x.yaml': 'policy: x\nrules: [{ name: mended, allow: {} }]\n' })
+    await publishFolder()
+    expect(await rooms.versions.lineage()).toEqual([1, 2, 5])
+    expect(await back()).toMatchObject({ number: 6, version: second })
+    expect(await back()).toMatchObject({ number: 7, version: first })
+  })
+
+  test('to a named one goes anywhere, and on from where that one was', async () => {
+    const [first, second, third] = await versions(3)
+    expect(await back('1')).toMatchObject({ number: 4, version: first, restores: 1 })
+    expect(await back('3')).toMatchObject({ number: 5, version: third })
+    expect(await back()).toMatchObject({ number: 6, version: second })
+    // by the number of a rollback: what that one restored
+    expect(await back('4')).toMatchObject({ number: 7, version: first })
+    await expect(rollBack(undefined, signed, rooms)).rejects.toMatchObject({ code: 'version-unknown' })
+  })
+
+  test('walks back also along rollbacks of before the database kept where they went', async () => {
+    const [first, second] = await versions(3)
+    await back()
+    await storage.records.updateTable('policy_publications').set({ restores: null }).execute()
+    expect(await rooms.versions.lineage()).toEqual([1, 2])
+    expect(await back()).toMatchObject({ version: first })
+    expect(await back('2')).toMatchObject({ version: second })
   })
 
   test('to what was never published, or before anything was, is refused', async () => {
