@@ -45,6 +45,8 @@ export interface Step extends Form {
   readonly why?: string
   /** Where another way can be chosen. */
   readonly otherWay?: string
+  /** The operator's sentence on where to get help; shown once a try did not work. */
+  readonly support?: string
 }
 
 /** Whose proof is asked for. */
@@ -195,6 +197,8 @@ export interface RefusedData {
   readonly say: string
   /** What to do next. */
   readonly next?: string | Markup
+  /** The operator's sentence on where to get help, where `next` says something else. */
+  readonly support?: string
   readonly app?: string
   /** `7K4Q-92MD` */
   readonly reference?: string

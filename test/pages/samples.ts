@@ -69,6 +69,7 @@ export function samples(messages: Messages, hostile?: string): Record<string, Vi
     otherWay: t('/signin/abc?other'),
     hidden: { [t('tab')]: t('1') },
   }
+  const support = t('Call the helpdesk at extension 4711.')
   const who = { username: t('sam.jansen'), notYou: t('/signin/abc?somebody-else') }
   const options = hostile ? { challenge: hostile } : REQUEST_OPTIONS
   const creation = hostile ? { challenge: hostile } : CREATION_OPTIONS
@@ -97,8 +98,8 @@ export function samples(messages: Messages, hostile?: string): Record<string, Vi
       messages,
     ),
     password: passwordView({ ...step, ...who }, messages),
-    'password-wrong': passwordView({ ...step, ...who, refusal: 'password-wrong' }, messages),
-    'password-throttled': passwordView({ ...step, ...who, refusal: 'throttled', retryAfter: 41 }, messages),
+    'password-wrong': passwordView({ ...step, ...who, refusal: 'password-wrong', support }, messages),
+    'password-throttled': passwordView({ ...step, ...who, refusal: 'throttled', retryAfter: 41, support }, messages),
     totp: totpView({ ...step, ...who, remember: { days: 30 } }, messages),
     'totp-wrong': totpView({ ...step, ...who, refusal: 'code-invalid' }, messages),
     'recovery-code': recoveryCodeView({ ...step, ...who, refusal: 'code-invalid' }, messages),
@@ -178,6 +179,7 @@ export function samples(messages: Messages, hostile?: string): Record<string, Vi
       {
         say: t(reasons[0]!),
         next: help[0]!,
+        support,
         app,
         reference: t('7K4Q-92MD'),
         why: t('/why/7K4Q-92MD'),
