@@ -26,6 +26,8 @@ export interface Store {
   byKey(key: string): Promise<Person[]>
   row(id: string): Promise<PeopleTable | undefined>
   password(id: string): Promise<string | undefined>
+  /** Of some people: whether each is switched off, and whether they have a password here. */
+  standing(ids: readonly string[]): Promise<Map<string, { disabled: boolean; password: boolean }>>
   list(filter: PeopleFilter): Promise<Person[]>
   toPerson(row: PeopleTable): Person
 }
@@ -72,6 +74,16 @@ export function createStore({ records, prepare }: Storage, directories: Readonly
     },
     async password(id: string) {
       return (await phc([id])).rows[0]?.phc
+    },
+    async standing(ids: readonly string[]) {
+      if (ids.length === 0) return new Map()
+      const rows = await db
+        .selectFrom('people')
+        .leftJoin('passwords', 'passwords.person_id', 'people.id')
+        .select(['people.id', 'people.disabled', 'passwords.person_id as has'])
+        .where('people.id', 'in', [...ids])
+        .execute()
+      return new Map(rows.map(({ id, disabled, has }) => [id, { disabled: disabled === 1, password: has !== null }]))
     },
     async list(filter: PeopleFilter) {
       let query = db

@@ -140,6 +140,34 @@ test('an import gives the file back with result and reason, harmless to spreadsh
   expect(await people.find('sam')).toMatchObject({ name: "=cmd|' /C calc'!A0" })
 })
 
+test('people without a password are counted and named, with what to do about it; nobody else is', async () => {
+  const { run, file, people } = await shell()
+  await people.add({ username: 'has.one', name: 'H', password: 'correct horse' }, 'cli')
+  await people.add({ username: 'has.none', name: 'N' }, 'cli')
+  await people.add({ username: 'gone', name: 'G', disabled: true }, 'cli')
+  const rows = [
+    'username,name,password,disabled',
+    'has.one,H,,',
+    'has.none,N,,',
+    'gone,G,,yes',
+    'given,New,correct horse,',
+  ]
+  const name = await file('mixed.csv', [...rows, 'off,Off,,yes', 'added,Added,,', 'x y,Bad,,', ''].join('\n'))
+  const said =
+    '2 without a password, who cannot sign in with one yet: has.none, added; give them one with `people password'
+  for (const dry of [['--dry-run'], []]) {
+    const { err } = await run('people', 'import', name, ...dry)
+    expect(err[1], dry.join()).toContain(said)
+  }
+  expect((await run('people', 'import', name, '--json')).json()).toMatchObject({ unchanged: 6, without_password: 2 })
+  await people.setPassword((await people.find('added'))!.id, 'a lamp post in the rain', 'cli')
+  const given = await file('given.csv', 'username,password\nhas.none,correct horse battery\nadded,\n')
+  expect((await run('people', 'import', given)).err).toEqual(['0 added, 1 changed, 1 unchanged, 0 refused'])
+  const many = Array.from({ length: 1200 }, (_, i) => `m${i},M`).join('\n')
+  const { err } = await run('people', 'import', await file('many.csv', `username,name\n${many}\n`))
+  expect(err[1]).toMatch(/^1200 without a password, .*: m0, m1, m2, m3, m4 and 1195 more;/)
+})
+
 test('what `people list --csv` prints can be imported and changes nothing', async () => {
   const { run, file, people } = await shell()
   await people.add(
