@@ -21,6 +21,8 @@ export interface PeopleFilter {
 
 export interface Store {
   readonly db: Database
+  /** Ids of the directories that the settings name; nobody of another can sign in. */
+  readonly directories: ReadonlySet<string>
   byId(id: string): Promise<Person | undefined>
   /** Everybody with this user name, over all directories, in no particular order. */
   byKey(key: string): Promise<Person[]>
@@ -63,6 +65,7 @@ export function createStore({ records, prepare }: Storage, directories: Readonly
 
   return Object.freeze({
     db,
+    directories,
     toPerson,
     async byId(id: string) {
       const found = await row(id)
