@@ -171,6 +171,8 @@ export interface EnrolDeviceData extends Form {
   readonly code?: string
   /** The code came with the link: there is nothing to type. */
   readonly given?: boolean
+  /** As which this browser is set up already; the form then says that it is to be replaced (`replace`). */
+  readonly now?: { readonly id: string; readonly name: string; readonly site?: string; readonly stay: string }
   readonly refusal?: RefusalCode
   readonly retryAfter?: number
 }

@@ -160,6 +160,15 @@ export function samples(messages: Messages, hostile?: string): Record<string, Vi
     'device-stopped': deviceDoneView({ connected: false }, messages),
     'enrol-device': enrolDeviceView({ action: '/device' }, messages),
     'enrol-device-given': enrolDeviceView({ action: '/device', code: t('7K4Q-92MD-X3F8'), given: true }, messages),
+    'enrol-device-replaces': enrolDeviceView(
+      {
+        action: '/device',
+        code: t('7K4Q-92MD-X3F8'),
+        given: true,
+        now: { id: t('d1'), name: t('Tablet 2'), site: t('0412 Utrecht'), stay: t('/device') },
+      },
+      messages,
+    ),
     'enrol-device-wrong': enrolDeviceView(
       { action: hostile ?? '/device', code: t('7K4Q-92MD-X3F9'), refusal: 'device-code-invalid' },
       messages,
