@@ -283,6 +283,41 @@ describe('is published:', () => {
     ])
   })
 
+  test('a console for a few of very many administrators, wherever they stand in the list', async () => {
+    for (let n = 0; n < 120; n++) await administrator(`admin${String(n).padStart(3, '0')}`, 'password')
+    const owners = 'when: { user.groups: [owners] }'
+    write({ ...GOOD, 'administrators.yaml': CONSOLE(`{ name: a, ${owners}, allow: {} }`) })
+    expect(await codes()).toEqual(['administrators-locked-out'])
+    const last = await administrator('zoe', 'password')
+    await rooms.people.addToGroup(last, 'owners', 'test')
+    expect(await codes()).toEqual([])
+    await rooms.people.removeFromGroup(last, 'owners', 'test')
+    // also where a rule names them one by one
+    write({ ...GOOD, 'administrators.yaml': CONSOLE(`{ name: a, when: { user.id: ['${last}'] }, allow: {} }`) })
+    expect(await codes()).toEqual([])
+    // and where only what they have enrolled tells them apart
+    enrolled.set(last, ['password', 'recovery-code'])
+    write({
+      ...GOOD,
+      's.yaml': 'strengths: { codes: [[password, recovery-code]] }\n',
+      'administrators.yaml': CONSOLE('{ name: a, allow: { strength: codes } }'),
+    })
+    expect(await codes()).toEqual([])
+  })
+
+  test('what would take too long to look through: not sure is no refusal, though of fewer people it is one', async () => {
+    const networks = Array.from({ length: 300 }, (_, n) => `n${n}: { ranges: [10.${n >> 8}.${n & 255}.0/24] }`)
+    write({
+      ...GOOD,
+      'networks.yaml': `networks: { office: { ranges: [198.51.100.0/25] }, ${networks.join(', ')} }\n`,
+      'administrators.yaml': CONSOLE("{ name: a, when: { user.id: ['nobody'], network: [n7] }, allow: {} }"),
+    })
+    for (const username of ['a', 'b']) await administrator(username, 'passkey')
+    expect(await codes()).toEqual(['administrators-locked-out'])
+    for (let n = 0; n < 9; n++) await administrator(`more${n}`, 'passkey')
+    expect(await codes()).toEqual([])
+  })
+
   test('whoever is switched off counts for nothing, and break glass that can get in is fine', async () => {
     await rooms.people.disable(await administrator('off', 'password'), 'test', { force: true })
     await administrator('glass', 'password', 'passkey')

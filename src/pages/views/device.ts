@@ -18,7 +18,7 @@ ${form(
 
 /** Whoever has the wrong tablet in hand reads it here, before it is another one. */
 const already = (now: NonNullable<EnrolDeviceData['now']>, { enrolDevice: t }: Messages) =>
-  html`<div class="who"><p>${t.already} ${name(now.name)}${now.site !== undefined && html`, ${t.site}: ${name(now.site)}`}</p><p>${t.replaces}</p></div>`
+  html`<p class="who"><span>${t.already} ${name(now.name)}${now.site !== undefined && html`, ${t.site}: ${name(now.site)}`}</span></p><p>${t.replaces}</p>`
 
 export function deviceEnrolledView(data: DeviceEnrolledData, messages: Messages): View {
   const t = messages.enrolDevice
