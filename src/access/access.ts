@@ -9,9 +9,10 @@
  * - `facts.ts`    what is known, as the policy language sees it; `surroundings.ts` the part of it that has to be looked up
  * - `enrolled.ts` as what a browser is enrolled
  * - `memory.ts`   what is kept of what happened, for rules on journeys and frequency
- * - `live.ts`     the policies in force, never half; `versions.ts` what was published, `publish.ts` how, `checks.ts` what may be;
+ * - `live.ts`     the policies in force, never half; `versions.ts` what was published, `publish.ts` how, `checks.ts` what may be,
+ *   `lineage.ts` what a rollback walks back along;
  *   `then.ts` the policies that decided a receipt, and what those of now say to it
- * - `console-reach.ts` whether administrators could still get in
+ * - `console-reach.ts` whether somebody could still get in, `administrators.ts` whether one of the administrators could
  * - `receipts.ts` one compact row for each decision: `receipt-parts.ts` what rows share, `receipt-recording.ts` writing,
  *   `receipt-reading.ts` reading, `receipt-retention.ts` removing, `numbering.ts` a row's number as a reference
  * - `replay/`     receipts decided again by other policies, and what people were asked for

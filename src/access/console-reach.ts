@@ -9,6 +9,7 @@ import type { Question } from './question.ts'
 
 /** The policy about changing how one signs in. */
 const ACCOUNT_POLICY = 'account'
+export const ENTRANCES: readonly string[] = [CONSOLE_POLICY, ACCOUNT_POLICY]
 /** Documentation addresses (RFC 5737): somewhere else, where no network of the policies has them. */
 const ELSEWHERE = ['203.0.113.200', '198.51.100.250', '192.0.2.250']
 /** A week, so that a rule about working hours is met in at least one of them. */
@@ -39,6 +40,8 @@ export interface Reaching {
   readonly devices: readonly EnrolledDevice[]
   /** What to try of a fact, by its path. */
   values(fact: string): readonly unknown[]
+  /** How many places, devices and times may still be tried; `cut` once some of somebody's were not. */
+  readonly budget?: { left: number; cut: boolean }
 }
 
 /** The same for everybody: rules are looked through once, and only where the likeliest places and times will not do. */
@@ -47,7 +50,7 @@ export function reachingUnder(policies: Policies, how: Pick<Reaching, 'mayEnrol'
   return {
     ...how,
     values(fact) {
-      values ??= valuesOf(policies, [CONSOLE_POLICY, ACCOUNT_POLICY])
+      values ??= valuesOf(policies, ENTRANCES)
       return values(fact)
     },
   }
@@ -103,10 +106,16 @@ const MOST_SITUATIONS = 20_000
 
 /** The likeliest first. */
 function* situations(policies: Policies, now: Instant, how: Reaching): Generator<Situation> {
-  yield* ordinary(policies, now)
+  const { budget } = how
+  const spent = (): boolean => budget !== undefined && budget.left-- <= 0
+  for (const situation of ordinary(policies, now)) {
+    if (spent()) return
+    yield situation
+  }
   let left = MOST_SITUATIONS
   for (const situation of whatRulesTellApart(policies, now, how)) {
-    if (left-- <= 0) return
+    if (left-- <= 0 && budget) budget.cut = true
+    if (left < 0 || spent()) return
     yield situation
   }
 }

@@ -4,6 +4,23 @@
  * can never be the same, and none tells how many came before.
  */
 
+import type { Instant } from '#core/clock'
+import { REFERENCE_LIMIT } from '#core/reference'
+
+/** Numbers go on from here, at this pace: half a thousand a second, for longer than a database lives. */
+const EPOCH = Date.UTC(2026, 0, 1)
+const PACE = 2
+
+/**
+ * The least number of a process that starts at `at`. INVARIANT: a restored database never gives out a number again that it gave
+ * out after its backup was made: those were given before `at`, and fewer than 500 a second on the average. A clock that is far
+ * ahead (2060) must not use up the numbers: then they only count on.
+ */
+export const floorOf = (at: Instant): number => {
+  const floor = Math.floor((at - EPOCH) / PACE)
+  return floor > 0 && floor < REFERENCE_LIMIT / 2 ? floor : 1
+}
+
 const HALF = 0xfffff
 const ROUNDS = 6
 

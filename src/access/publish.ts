@@ -35,18 +35,23 @@ export async function publish(candidate: PolicyFolder, signed: Signed, rooms: Pu
   return put(files, { ...signed, rollback: false }, head, rooms, policies?.known)
 }
 
-/** Puts an earlier version in force again, the one before unless one is named. @throws Refusal `version-unknown` */
+/**
+ * Puts an earlier version in force again, as a new publication: the one that is named, else the one before that in force. What was
+ * rolled back does not count as before, so that once more goes further back and never forwards.
+ * @throws Refusal `version-unknown` where nothing has that name, or nothing was in force before
+ */
 export async function rollBack(named: string | undefined, signed: Signed, rooms: PublishRooms): Promise<Published> {
   const head = await rooms.versions.head()
-  const target = await rooms.versions.find(named ?? `${head - 1}`)
+  const before = named ?? (await rooms.versions.lineage()).at(-2)
+  const target = before === undefined ? undefined : await rooms.versions.find(`${before}`)
   const files = target && (await rooms.versions.files(target.version))
-  if (!files) throw new Refusal('version-unknown', `policies: ${named ?? 'nothing was published before'}`)
-  return put(files, { ...signed, rollback: true }, head, rooms)
+  if (!files) throw new Refusal('version-unknown', `policies: ${named ?? 'nothing was in force before'}`)
+  return put(files, { ...signed, rollback: true, restores: target.number }, head, rooms)
 }
 
 async function put(
   files: PolicyFiles,
-  about: Signed & { readonly rollback: boolean },
+  about: Signed & { readonly rollback: boolean; readonly restores?: number },
   head: number,
   rooms: PublishRooms,
   known?: Known,

@@ -65,8 +65,8 @@ export function createReading(db: Kysely<ReceiptTables>, referenceOf: (id: numbe
   const rowsFrom = (id: number, limit: number) =>
     db.selectFrom('receipts').selectAll().where('id', '>=', id).orderBy('id').limit(limit).execute()
 
-  async function lastId(): Promise<number> {
-    const row = await db.selectFrom('receipts').select('id').orderBy('id', 'desc').limit(1).executeTakeFirst()
+  async function endId(end: 'asc' | 'desc'): Promise<number> {
+    const row = await db.selectFrom('receipts').select('id').orderBy('id', end).limit(1).executeTakeFirst()
     return row?.id ?? 0
   }
 
@@ -75,7 +75,8 @@ export function createReading(db: Kysely<ReceiptTables>, referenceOf: (id: numbe
    * the time would cost every sign-on a write.
    */
   async function firstSince(at: Instant): Promise<number> {
-    let [low, high] = [1, (await lastId()) + 1]
+    // from the first that is there: halving the empty space before it would ask that one row again and again, and believe it
+    let [low, high] = [await endId('asc'), (await endId('desc')) + 1]
     while (low < high) {
       const middle = Math.floor((low + high) / 2)
       const row = await db
@@ -114,14 +115,20 @@ export function createReading(db: Kysely<ReceiptTables>, referenceOf: (id: numbe
       const parts = createRecent<number, Read>(MOST_READ)
       const first = await firstSince(at - SKEW)
       // what comes while this runs is not waited for
-      const last = await lastId()
+      const last = await endId('desc')
+      let begun: Instant | undefined
+      const ends = (await rowsFrom(last, 1))[0]?.at ?? at
       for (let next = first; next <= last; ) {
         const rows = (await rowsFrom(next, PAGE)).filter(({ id }) => id <= last)
         if (rows.length === 0) return
         next = rows.at(-1)!.id + 1
+        begun ??= rows[0]!.at
+        const reached = rows.at(-1)!.at
         const wanted = rows.filter((row) => row.at >= at)
         const receipts = await receiptsOf(wanted, parts)
-        yield { receipts, unreadable: wanted.length - receipts.length, done: (next - first) / (last + 1 - first) }
+        // by the time: numbers leap where a process started
+        const done = next > last ? 1 : Math.min(1, Math.max(0, (reached - begun) / Math.max(1, ends - begun)))
+        yield { receipts, unreadable: wanted.length - receipts.length, done }
       }
     },
   }

@@ -4,6 +4,7 @@ import type { Clock } from '#core/clock'
 import { Refusal } from '#core/refusal'
 import type { Decision, Facts, Gathered } from '#policy'
 import type { Storage } from '#storage'
+import { floorOf } from './numbering.ts'
 import { hashOf, takeApart } from './receipt-parts.ts'
 import { dayOf, type ReceiptTables } from './receipt-tables.ts'
 import { createRecent } from './recent.ts'
@@ -27,13 +28,16 @@ export function createRecording(
   const db: Kysely<ReceiptTables> = storage.records.withTables<ReceiptTables>()
   const whos = createRecent<string, Known>(MOST_WHO)
   const whats = createRecent<string, Known>(MOST_WHAT)
+  const floor = floorOf(clock.now())
+  // explicit, for after a restore the row's number is not the next one; the last row is at hand at the end of the table
+  const nextId = sql<number>`max(${0}, coalesce((select max(id) from receipts), 0) + 1)`
   // the parts are looked up by their hashes in the very statement that refers to them
   const partOf = db.selectFrom('receipt_parts').select('id').where('hash', '=', HERE)
   const insertReceipt = storage.prepare(
     db
       .insertInto('receipts')
-      .columns(['at', 'started', 'who', 'what', 'own'])
-      .values({ at: HERE, started: HERE, who: partOf, what: partOf, own: HERE })
+      .columns(['id', 'at', 'started', 'who', 'what', 'own'])
+      .values({ id: nextId, at: HERE, started: HERE, who: partOf, what: partOf, own: HERE })
       .compile(),
   )
   const insertPart = storage.prepare(
@@ -56,7 +60,7 @@ export function createRecording(
     const knownWho = whos.get(who)
     const knownWhat = whats.get(what)
     const write = async (whoHash: string, whatHash: string) =>
-      (await insertReceipt([at, started, whoHash, whatHash, own])).insertId
+      (await insertReceipt([floor, at, started, whoHash, whatHash, own])).insertId
 
     /** INVARIANT: written in one tick, parts first, so that they and the row that needs them share a commit. */
     const writeAll = async (fresh: boolean): Promise<number> => {

@@ -10,6 +10,7 @@ import { sha256Version } from '#core/digest'
 import { Refusal } from '#core/refusal'
 import { type Known, loadPolicies, type Policies, type PolicyFiles, readAhead } from '#policy'
 import { isConflict, type Migration, type Records, type Storage } from '#storage'
+import { lineageOf } from './lineage.ts'
 
 export interface Publication {
   /** 1, 2, 3 … */
@@ -21,9 +22,12 @@ export interface Publication {
   readonly message: string
   /** What `policy rollback` made: an earlier version that is in force again. */
   readonly rollback: boolean
+  /** The number of the publication that a rollback put in force again; null for others, and where it was made before 2026-12. */
+  readonly restores: number | null
 }
 
-export interface NewPublication extends Omit<Publication, 'number' | 'at'> {
+export interface NewPublication extends Omit<Publication, 'number' | 'at' | 'restores'> {
+  readonly restores?: number
   readonly files: ReadonlyMap<string, string>
 }
 
@@ -32,6 +36,8 @@ export interface Versions {
   head(): Promise<number>
   /** The newest first. */
   list(limit: number): Promise<Publication[]>
+  /** Those that led to the one in force, the first of all first; what was rolled back is not among them (`lineage.ts`). */
+  lineage(): Promise<number[]>
   /** By number, by version or the beginning of one (8 hexadecimal digits at least), or `current`. */
   find(named: string): Promise<Publication | undefined>
   /** Undefined where it was never published, or where its files are not what they were. */
@@ -48,7 +54,15 @@ export interface Versions {
 }
 
 type Tables = {
-  policy_publications: { id: number; at: number; version: string; author: string; message: string; rollback: number }
+  policy_publications: {
+    id: number
+    at: number
+    version: string
+    author: string
+    message: string
+    rollback: number
+    restores: number | null
+  }
   policy_versions: { version: string; files: string }
   policy_files: { hash: string; text: string }
 }
@@ -79,6 +93,12 @@ export const versionMigrations: readonly Migration[] = [
         .execute()
     },
   },
+  {
+    name: 'access-004-rollbacks',
+    async up({ schema }: Records) {
+      await schema.alterTable('policy_publications').addColumn('restores', 'integer').execute()
+    },
+  },
 ]
 
 /** The folder's name in problems and in the lines of rules. */
@@ -101,6 +121,15 @@ export function openVersions(storage: Storage, clock: Clock): Versions {
 
     async list(limit) {
       return (await rows.limit(limit).execute()).map(fromRow)
+    },
+
+    async lineage() {
+      const found = await db
+        .selectFrom('policy_publications')
+        .select(['id', 'version', 'rollback', 'restores'])
+        .execute()
+      const steps = found.map(({ id, rollback, ...row }) => ({ ...row, number: id, rollback: rollback === 1 }))
+      return lineageOf(steps, Math.max(0, ...found.map(({ id }) => id)))
     },
 
     async find(named) {
@@ -133,7 +162,8 @@ export function openVersions(storage: Storage, clock: Clock): Versions {
       return { label: LABEL, files }
     },
 
-    async add({ files, ...publication }, expected, also) {
+    async add({ files, ...given }, expected, also) {
+      const publication = { ...given, restores: given.restores ?? null }
       const names = [...files].map(([name, text]) => ({ name, hash: sha256Version(text), text }))
       const number = expected + 1
       const at = clock.now()

@@ -5,7 +5,7 @@
 import { Refusal } from '#core/refusal'
 import { type Answer, type PageRequest, redirect } from '#http'
 import { browserName, deviceEnrolledView, enrolDeviceView } from '#pages'
-import { DEVICE_COOKIE_AGE } from '#sessions'
+import { DEVICE_COOKIE_AGE, type EnrolledDevice } from '#sessions'
 import type { AccountOptions } from './options.ts'
 
 const PATH = '/device'
@@ -14,36 +14,58 @@ const ANEW = 'another'
 export function createDeviceEnrolment({ devices, sessions, presenter }: AccountOptions) {
   const { enrolled, enrolment, enrolledCookieName } = devices
 
-  const ask = (request: PageRequest, code?: string) =>
-    presenter.page(request, (messages) =>
-      enrolDeviceView({ action: PATH, ...(code === undefined ? {} : { code, given: true }) }, messages),
-    )
+  /** As which this browser is set up already. */
+  const enrolledHere = (request: PageRequest) => enrolled.find(request.cookies.get(enrolledCookieName))
 
-  function askAgain(request: PageRequest, code: string, { code: refusal, status, retryAfter }: Refusal): Answer {
+  const nowIn = (device: EnrolledDevice | null) =>
+    device && {
+      now: {
+        id: device.id,
+        name: device.name,
+        stay: PATH,
+        ...(device.site === undefined ? {} : { site: device.site }),
+      },
+    }
+
+  const ask = (request: PageRequest, device: EnrolledDevice | null, code?: string) => {
+    const view = { action: PATH, ...(code === undefined ? {} : { code, given: true }), ...nowIn(device) }
+    return presenter.page(request, (messages) => enrolDeviceView(view, messages))
+  }
+
+  async function askAgain(
+    request: PageRequest,
+    code: string,
+    { code: refusal, status, retryAfter }: Refusal,
+  ): Promise<Answer> {
     const wait = retryAfter === undefined ? {} : { retryAfter }
-    const view = { action: PATH, code, refusal, ...wait }
+    const view = { action: PATH, code, refusal, ...wait, ...nowIn(await enrolledHere(request)) }
     return presenter.page(request, (messages) => enrolDeviceView(view, messages), { status, ...wait })
   }
 
   return {
     /** What this device is; where it is none, the field for a code. */
     async show(request: PageRequest): Promise<Answer> {
-      const anew = request.query.has(ANEW)
-      const device = anew ? null : await enrolled.find(request.cookies.get(enrolledCookieName))
-      if (!device) return ask(request)
+      const device = await enrolledHere(request)
+      if (!device || request.query.has(ANEW)) return ask(request, device)
       const { kind, name, site } = device
       const data = { kind, name, ...(site === undefined ? {} : { site }), again: `${PATH}?${ANEW}` }
       return presenter.page(request, (messages) => deviceEnrolledView(data, messages))
     },
 
     /**
-     * The link with the code in it. ATTACK: mail scanners and previews open links, so it spends nothing and looks at
-     * nothing: whether there is such a code is told to whoever presses the button, and counted.
+     * The link with the code in it. ATTACK: mail scanners and previews open links, so it spends nothing and does not look
+     * whether there is such a code: that is told to whoever presses the button, and counted.
      */
-    showGiven: (request: PageRequest): Answer => ask(request, request.params['code']),
+    async showGiven(request: PageRequest): Promise<Answer> {
+      return ask(request, await enrolledHere(request), request.params['code'])
+    },
 
     async take(request: PageRequest): Promise<Answer> {
-      const code = (await request.form()).get('code') ?? ''
+      const form = await request.form()
+      const code = form.get('code') ?? ''
+      const before = await enrolledHere(request)
+      // a form from before it was set up, or of another tab: nobody has read there what would be replaced
+      if (before && form.get('replace') !== before.id) return ask(request, before, code)
       try {
         const { cookie, device } = await enrolment.redeem(code, {
           address: request.address,

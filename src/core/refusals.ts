@@ -24,6 +24,7 @@ export const REFUSALS = Object.freeze({
   'identity-taken': { status: 409, say: 'This account is connected to somebody already.' },
   'input-invalid': { status: 400, say: 'Something that was sent could not be understood.' },
   internal: { status: 500, say: 'Something went wrong on our side.' },
+  'last-administrator': { status: 409, say: 'This would leave nobody who can administer this.' },
   'last-factor': { status: 409, say: 'This is the only way left to sign in, so it stays.' },
   'mail-invalid': { status: 400, say: 'This is not a mail address.' },
   'method-not-allowed': { status: 405, say: 'This address does not take that kind of request.' },

@@ -3,6 +3,7 @@ import type { Audit } from '#audit'
 import type { Clock } from '#core/clock'
 import type { Log } from '#core/log'
 import { Refusal } from '#core/refusal'
+import { keepAdministrator, type Taking } from './administrators.ts'
 import type { Hashing } from './hashing.ts'
 import type { OpenDirectory } from './kind.ts'
 import { checkPassword } from './passwords.ts'
@@ -19,9 +20,9 @@ export interface Changes {
   change(id: string, changes: PersonChanges, by: string): Promise<Person>
   setPassword(id: string, password: string, by: string): Promise<void>
   hasPassword(id: string): Promise<boolean>
-  disable(id: string, by: string): Promise<void>
+  disable(id: string, by: string, taking?: Taking): Promise<void>
   enable(id: string, by: string): Promise<void>
-  remove(id: string, by: string): Promise<void>
+  remove(id: string, by: string, taking?: Taking): Promise<void>
   onDisabled(listener: PersonListener): void
   onRemoved(listener: PersonListener): void
   onPasswordSet(listener: PasswordListener): void
@@ -81,13 +82,21 @@ export function createChanges({ store, hashing, directories, clock, log, audit }
     if (by !== id) await tell(passwordListeners, id, by)
   }
 
-  async function setDisabled(id: string, disabled: boolean, by: string): Promise<void> {
+  async function switchTo(id: string, disabled: boolean, { force = false }: Taking = {}): Promise<void> {
     await known(id)
-    await db
-      .updateTable('people')
-      .set({ disabled: disabled ? 1 : 0, changed_at: clock.now() })
-      .where('id', '=', id)
-      .execute()
+    const before = await store.row(id)
+    await db.transaction().execute(async (trx) => {
+      await trx
+        .updateTable('people')
+        .set({ disabled: disabled ? 1 : 0, changed_at: clock.now() })
+        .where('id', '=', id)
+        .execute()
+      if (disabled && !force) await keepAdministrator(trx, store, [before])
+    })
+  }
+
+  async function setDisabled(id: string, disabled: boolean, by: string, taking?: Taking): Promise<void> {
+    await switchTo(id, disabled, taking)
     // INVARIANT: the row is committed first, so whoever asks while the listeners work is refused already
     await audit.record(disabled ? 'person-disabled' : 'person-enabled', { actor: by, subject: id })
     if (disabled) await tell(disabledListeners, id, by)
@@ -170,13 +179,12 @@ export function createChanges({ store, hashing, directories, clock, log, audit }
       return !directory.local || (await store.password(id)) !== undefined
     },
 
-    disable: (id, by) => setDisabled(id, true, by),
+    disable: (id, by, taking) => setDisabled(id, true, by, taking),
     enable: (id, by) => setDisabled(id, false, by),
 
-    async remove(id, by) {
-      await known(id)
+    async remove(id, by, taking) {
       // disabled first: if this process dies half-way, nobody is left who can sign in without being known
-      await db.updateTable('people').set({ disabled: 1, changed_at: clock.now() }).where('id', '=', id).execute()
+      await switchTo(id, true, taking)
       await tell(disabledListeners, id, by)
       await tell(removedListeners, id, by)
       await db.transaction().execute(async (trx) => {

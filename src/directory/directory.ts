@@ -7,6 +7,7 @@
  * - `person.ts`   what a person is and what may stand in the fields; `tables.ts`, `rows.ts`, `store.ts` how it is kept
  * - `sign-in.ts`  finding by name and checking passwords over all directories; `mirror.ts` upstream people in our tables
  * - `changes.ts`, `groups.ts`, `passwords.ts`   what is changed, and which passwords may be chosen
+ * - `administrators.ts` that one is left
  * - `hashing.ts`, `queue.ts`   argon2id behind a bounded fair queue
  * - `import.ts` with `import-row.ts`, `import-plan.ts` and `csv.ts`   people from files
  * - `identities.ts`   one person, several identities

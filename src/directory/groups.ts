@@ -2,6 +2,7 @@
 import type { Audit } from '#audit'
 import type { Clock } from '#core/clock'
 import { Refusal } from '#core/refusal'
+import { keepAdministrator, type Taking } from './administrators.ts'
 import { rewriteGroups } from './mirror.ts'
 import { checkGroups } from './rows.ts'
 import type { Store } from './store.ts'
@@ -11,7 +12,7 @@ export interface Groups {
   /** All groups that anybody is in, by name, over all sources. */
   groups(): Promise<{ name: string; members: number }[]>
   addToGroup(id: string, group: string, by: string): Promise<void>
-  removeFromGroup(id: string, group: string, by: string): Promise<void>
+  removeFromGroup(id: string, group: string, by: string, taking?: Taking): Promise<void>
 }
 
 export function createGroups({ store, clock, audit }: { store: Store; clock: Clock; audit: Audit }): Groups {
@@ -45,8 +46,9 @@ export function createGroups({ store, clock, audit }: { store: Store; clock: Clo
     },
 
     /** What an upstream says stays: throws `directory-read-only` when the person is in the group because of it. */
-    async removeFromGroup(id: string, group: string, by: string) {
+    async removeFromGroup(id: string, group: string, by: string, { force = false }: Taking = {}) {
       await known(id)
+      const before = await store.row(id)
       const left = await db.transaction().execute(async (trx) => {
         await trx
           .deleteFrom('memberships')
@@ -55,6 +57,7 @@ export function createGroups({ store, clock, audit }: { store: Store; clock: Clo
           .where('source', '=', LOCAL_SOURCE)
           .execute()
         await rewriteGroups(trx, id, clock.now())
+        if (!force) await keepAdministrator(trx, store, [before])
         return trx
           .selectFrom('memberships')
           .select('source')

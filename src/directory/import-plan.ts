@@ -3,6 +3,7 @@ import type { Audit } from '#audit'
 import type { Clock } from '#core/clock'
 import type { Log } from '#core/log'
 import { Refusal } from '#core/refusal'
+import { keepAdministrator } from './administrators.ts'
 import type { Changes } from './changes.ts'
 import type { Hashing } from './hashing.ts'
 import type { Draft, Reason } from './import-row.ts'
@@ -17,8 +18,8 @@ interface Work {
   readonly id: string
   /** As it will stand. */
   readonly row: PeopleTable
-  /** What the file changes, and the `changed_at` it was judged by; for people who are there already. */
-  readonly update?: { readonly set: Partial<PeopleTable>; readonly seen: number }
+  /** What the file changes, and the row it was judged by; for people who are there already. */
+  readonly update?: { readonly set: Partial<PeopleTable>; readonly before: PeopleTable }
   /** Undefined leaves memberships as they are. */
   readonly groups: readonly string[] | undefined
   /** To be hashed when the batch is written. */
@@ -116,7 +117,7 @@ export function planner({
     )
     if (Object.keys(set).length === 0 && draft.password === undefined) return { result: 'unchanged', id: row.id }
     const becomesDisabled = next.disabled === 1 && row.disabled === 0
-    const update = { set: { ...set, changed_at: clock.now() }, seen: row.changed_at }
+    const update = { set: { ...set, changed_at: clock.now() }, before: row }
     return {
       result: 'changed',
       id: row.id,
@@ -138,7 +139,7 @@ export function planner({
         .updateTable('people')
         .set(update.set)
         .where('id', '=', id)
-        .where('changed_at', '=', update.seen)
+        .where('changed_at', '=', update.before.changed_at)
         .executeTakeFirstOrThrow()
       if (numUpdatedRows === 0n) throw new Refusal('state-conflict', 'import: changed meanwhile')
       if (groups !== undefined)
@@ -152,6 +153,11 @@ export function planner({
         .insertInto('memberships')
         .values(memberships.slice(i, i + 1000))
         .execute()
+    await keepAdministrator(
+      trx,
+      store,
+      plans.map(({ update }) => update?.before),
+    )
     for (const { id, phc } of plans) {
       if (phc === undefined) continue
       const set_at = clock.now()
@@ -216,7 +222,10 @@ export function planner({
           } catch (cause) {
             log.warn('import-row-failed', { person: one.id }, cause)
             const at = plans.findIndex((plan) => 'id' in plan && plan.id === one.id)
-            plans[at] = refused('not-written', 'somebody changed this person or took this user name at the same moment')
+            plans[at] =
+              cause instanceof Refusal && cause.code === 'last-administrator'
+                ? refused(cause.code, 'nobody else could open the console any more')
+                : refused('not-written', 'somebody changed this person or took this user name at the same moment')
           }
         }
       }

@@ -44,6 +44,8 @@ export interface ImportedRow {
   readonly reason?: Reason
   /** The person, except for refused rows and for new ones in a dry run. */
   readonly id?: string
+  /** Not switched off, and without a password after this row. */
+  readonly withoutPassword?: true
 }
 
 export type Import = (rows: Chunks, options: ImportOptions, by: string) => AsyncIterable<ImportedRow>
@@ -73,12 +75,30 @@ export function createImport(parts: Parts): Import {
         const planned = await plans.plan(drafts.map(({ draft }) => draft))
         if (!options.dryRun) written += await plans.write(planned, by)
         const planOf = new Map<Judged, Plan>(drafts.map((one, i) => [one, planned[i]!]))
-        for (const one of batch) yield answer(one, planOf.get(one), options.dryRun === true)
+        const lacking = await withoutPassword(planned, parts.store)
+        for (const one of batch) {
+          const plan = planOf.get(one)
+          const lacks = plan && 'id' in plan && lacking.has(plan.id)
+          yield { ...answer(one, plan, options.dryRun === true), ...(lacks ? { withoutPassword: true as const } : {}) }
+        }
       }
     } finally {
       if (!options.dryRun) await audit.record('people-imported', { actor: by, count: written })
     }
   }
+}
+
+/** The ids of those who have none after this batch, written or not. */
+async function withoutPassword(plans: readonly Plan[], store: Store): Promise<ReadonlySet<string>> {
+  const kept = plans.filter((plan) => plan.result !== 'refused')
+  const stored = await store.standing(kept.map(({ id }) => id))
+  const lacks = (plan: (typeof kept)[number]): boolean => {
+    const before = stored.get(plan.id)
+    const disabled = plan.result === 'unchanged' ? before?.disabled : plan.row.disabled === 1
+    const given = plan.result !== 'unchanged' && plan.password !== undefined
+    return !disabled && !given && before?.password !== true
+  }
+  return new Set(kept.filter(lacks).map(({ id }) => id))
 }
 
 function answer(one: Judged, plan: Plan | undefined, dryRun: boolean): ImportedRow {

@@ -5,6 +5,7 @@ import type { Clock } from '#core/clock'
 import type { Log } from '#core/log'
 import { Refusal } from '#core/refusal'
 import type { Storage } from '#storage'
+import type { Taking } from './administrators.ts'
 import { createChanges, type PasswordListener, type PersonListener } from './changes.ts'
 import type { Chunks } from './csv.ts'
 import { createFederation, type Federation } from './federation/arrivals.ts'
@@ -47,18 +48,21 @@ export interface People extends Identities {
   /** Throws `person-exists`, `input-invalid`, `password-weak`. */
   add(input: NewPerson, by: string): Promise<Person>
   change(id: string, changes: PersonChanges, by: string): Promise<Person>
-  /** Resolves after everything the person had has ended. Calling it again tells everybody again. */
-  disable(id: string, by: string): Promise<void>
+  /**
+   * Resolves after everything the person had has ended. Calling it again tells everybody again. Throws `last-administrator`, as
+   * `remove` and `removeFromGroup` do.
+   */
+  disable(id: string, by: string, taking?: Taking): Promise<void>
   enable(id: string, by: string): Promise<void>
   /** Disables, then deletes. Somebody of an upstream comes back, as another person, at their next sign-in. */
-  remove(id: string, by: string): Promise<void>
+  remove(id: string, by: string, taking?: Taking): Promise<void>
   /** By user name; 100 at most unless `limit` says more. The next page starts after the last id of this one. */
   list(filter?: PeopleFilter): Promise<Person[]>
   /** Throws before the first row where there is no local directory; everything else is said row by row. */
   import(rows: Chunks, options: ImportOptions, by: string): AsyncIterable<ImportedRow>
   groups(): Promise<{ name: string; members: number }[]>
   addToGroup(id: string, group: string, by: string): Promise<void>
-  removeFromGroup(id: string, group: string, by: string): Promise<void>
+  removeFromGroup(id: string, group: string, by: string, taking?: Taking): Promise<void>
   /** Awaited by `disable` and `remove`: sessions and tokens end here. */
   onDisabled(listener: PersonListener): void
   /** Awaited by `remove`, after `onDisabled`: what other rooms keep about the person goes here. */

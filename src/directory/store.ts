@@ -21,11 +21,15 @@ export interface PeopleFilter {
 
 export interface Store {
   readonly db: Database
+  /** Ids of the directories that the settings name; nobody of another can sign in. */
+  readonly directories: ReadonlySet<string>
   byId(id: string): Promise<Person | undefined>
   /** Everybody with this user name, over all directories, in no particular order. */
   byKey(key: string): Promise<Person[]>
   row(id: string): Promise<PeopleTable | undefined>
   password(id: string): Promise<string | undefined>
+  /** Of some people: whether each is switched off, and whether they have a password here. */
+  standing(ids: readonly string[]): Promise<Map<string, { disabled: boolean; password: boolean }>>
   list(filter: PeopleFilter): Promise<Person[]>
   toPerson(row: PeopleTable): Person
 }
@@ -61,6 +65,7 @@ export function createStore({ records, prepare }: Storage, directories: Readonly
 
   return Object.freeze({
     db,
+    directories,
     toPerson,
     async byId(id: string) {
       const found = await row(id)
@@ -72,6 +77,16 @@ export function createStore({ records, prepare }: Storage, directories: Readonly
     },
     async password(id: string) {
       return (await phc([id])).rows[0]?.phc
+    },
+    async standing(ids: readonly string[]) {
+      if (ids.length === 0) return new Map()
+      const rows = await db
+        .selectFrom('people')
+        .leftJoin('passwords', 'passwords.person_id', 'people.id')
+        .select(['people.id', 'people.disabled', 'passwords.person_id as has'])
+        .where('people.id', 'in', [...ids])
+        .execute()
+      return new Map(rows.map(({ id, disabled, has }) => [id, { disabled: disabled === 1, password: has !== null }]))
     },
     async list(filter: PeopleFilter) {
       let query = db

@@ -87,12 +87,16 @@ export const who = (data: Partial<Who>, messages: Messages): Markup =>
         data.notYou !== undefined && html`<a href="${safeHref(data.notYou)}">${messages.common.notYou}</a>`
       }</p>`
 
-/** What stands below a step's form: another way, and why it is asked. */
+/** What stands below a step's form: where help is to be had once a try did not work, another way, and why it is asked. */
 export const around = (data: Step, messages: Messages): Markup =>
-  html`${
+  html`${data.refusal !== undefined && support(data.support)}${
     data.otherWay !== undefined &&
     html`<p class="aside"><a href="${safeHref(data.otherWay)}">${messages.common.otherWay}</a></p>`
   }${why(data, messages)}`
+
+/** The operator's own sentence on where to get help, below what matters more. */
+export const support = (sentence: string | undefined): Markup =>
+  sentence === undefined ? nothing : html`<p class="hint" dir="auto">${sentence}</p>`
 
 export const why = (data: Step, messages: Messages): Markup =>
   data.why === undefined

@@ -45,6 +45,8 @@ export interface Step extends Form {
   readonly why?: string
   /** Where another way can be chosen. */
   readonly otherWay?: string
+  /** The operator's sentence on where to get help; shown once a try did not work. */
+  readonly support?: string
 }
 
 /** Whose proof is asked for. */
@@ -169,6 +171,8 @@ export interface EnrolDeviceData extends Form {
   readonly code?: string
   /** The code came with the link: there is nothing to type. */
   readonly given?: boolean
+  /** As which this browser is set up already; the form then says that it is to be replaced (`replace`). */
+  readonly now?: { readonly id: string; readonly name: string; readonly site?: string; readonly stay: string }
   readonly refusal?: RefusalCode
   readonly retryAfter?: number
 }
@@ -195,6 +199,8 @@ export interface RefusedData {
   readonly say: string
   /** What to do next. */
   readonly next?: string | Markup
+  /** The operator's sentence on where to get help, where `next` says something else. */
+  readonly support?: string
   readonly app?: string
   /** `7K4Q-92MD` */
   readonly reference?: string

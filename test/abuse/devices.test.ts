@@ -164,6 +164,32 @@ test.each([
   expect([answer.status, answer.cookies]).toEqual([400, []])
 })
 
+test('a tablet that is set up already shows what it is and asks, by the link and by the field, before a code makes it another', async () => {
+  const cookie = cookieOf(await send(await begin()))!
+  const [device, code] = [(await devices().enrolled.find(cookie))!, await begin()]
+  const headers = { cookie: `portico-enrolled=${cookie}` }
+  for (const path of [`/${code}`, '?another']) {
+    const asked = await (await fetch(`${page()}${path}`, { headers })).text()
+    expect(asked).toMatch(/This device is set up already:[\s\S]*Till[\s\S]*0001/)
+    expect(asked).toContain(`name="replace" value="${device.id}"`)
+  }
+  const sent = async (more: Record<string, string>) => {
+    const fields = { step: 'enrol-device', code, ...more }
+    return post(browserAt(), page(), fields, { ...headers, 'x-forwarded-for': newAddress() })
+  }
+  // pressed on a page from before it was set up, or of another device
+  for (const more of [{}, { replace: 'yes' }, { replace: 'x'.repeat(22) }]) {
+    const answer = await sent(more)
+    expect([answer.status, answer.text]).toEqual([200, expect.stringContaining('This device is set up already:')])
+    expect(await isEnrolled(cookie)).toBe(true)
+  }
+  const answer = await sent({ replace: device.id })
+  expect(answer.status).toBe(303)
+  expect([await isEnrolled(cookie), await isEnrolled(cookieOf(answer))]).toEqual([false, true])
+  // a browser that is none yet is not told of any
+  expect(await (await fetch(`${page()}/${code}`)).text()).not.toContain('set up already')
+})
+
 test('a form that another site sends enrols nothing, and leaves the code as it was', async () => {
   const code = await begin()
   for (const headers of [

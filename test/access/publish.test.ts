@@ -283,8 +283,43 @@ describe('is published:', () => {
     ])
   })
 
+  test('a console for a few of very many administrators, wherever they stand in the list', async () => {
+    for (let n = 0; n < 120; n++) await administrator(`admin${String(n).padStart(3, '0')}`, 'password')
+    const owners = 'when: { user.groups: [owners] }'
+    write({ ...GOOD, 'administrators.yaml': CONSOLE(`{ name: a, ${owners}, allow: {} }`) })
+    expect(await codes()).toEqual(['administrators-locked-out'])
+    const last = await administrator('zoe', 'password')
+    await rooms.people.addToGroup(last, 'owners', 'test')
+    expect(await codes()).toEqual([])
+    await rooms.people.removeFromGroup(last, 'owners', 'test')
+    // also where a rule names them one by one
+    write({ ...GOOD, 'administrators.yaml': CONSOLE(`{ name: a, when: { user.id: ['${last}'] }, allow: {} }`) })
+    expect(await codes()).toEqual([])
+    // and where only what they have enrolled tells them apart
+    enrolled.set(last, ['password', 'recovery-code'])
+    write({
+      ...GOOD,
+      's.yaml': 'strengths: { codes: [[password, recovery-code]] }\n',
+      'administrators.yaml': CONSOLE('{ name: a, allow: { strength: codes } }'),
+    })
+    expect(await codes()).toEqual([])
+  })
+
+  test('what would take too long to look through: not sure is no refusal, though of fewer people it is one', async () => {
+    const networks = Array.from({ length: 300 }, (_, n) => `n${n}: { ranges: [10.${n >> 8}.${n & 255}.0/24] }`)
+    write({
+      ...GOOD,
+      'networks.yaml': `networks: { office: { ranges: [198.51.100.0/25] }, ${networks.join(', ')} }\n`,
+      'administrators.yaml': CONSOLE("{ name: a, when: { user.id: ['nobody'], network: [n7] }, allow: {} }"),
+    })
+    for (const username of ['a', 'b']) await administrator(username, 'passkey')
+    expect(await codes()).toEqual(['administrators-locked-out'])
+    for (let n = 0; n < 9; n++) await administrator(`more${n}`, 'passkey')
+    expect(await codes()).toEqual([])
+  })
+
   test('whoever is switched off counts for nothing, and break glass that can get in is fine', async () => {
-    await rooms.people.disable(await administrator('off', 'password'), 'test')
+    await rooms.people.disable(await administrator('off', 'password'), 'test', { force: true })
     await administrator('glass', 'password', 'passkey')
     rooms.breakGlass.push('glass')
     expect(await codes()).toEqual([])
@@ -310,24 +345,60 @@ describe('of several publishers', () => {
 describe('rolling back', () => {
   const other = { ...GOOD, 'x.yaml': 'policy: x\nrules: [{ name: r, allow: {} }]\n' }
 
-  test('puts the version before in force, as a publication of its own, and again', async () => {
-    await publishFolder()
-    write(other)
-    await publishFolder()
-    const [second, first] = await rooms.versions.list(9)
-    expect(await rollBack(undefined, signed, rooms)).toMatchObject({
-      publication: { number: 3, version: first!.version, rollback: true },
-    })
-    expect(await rollBack(undefined, signed, rooms)).toMatchObject({
-      publication: { number: 4, version: second!.version },
-    })
-    expect(await rollBack('1', signed, rooms)).toMatchObject({ publication: { number: 5, version: first!.version } })
+  /** Publishes so many versions that differ, `v1` the first. */
+  async function versions(count: number): Promise<string[]> {
+    for (let n = 1; n <= count; n++) {
+      write({ ...GOOD, 'x.yaml': `policy: x\nrules: [{ name: r${n}, allow: {} }]\n` })
+      await publishFolder()
+    }
+    return (await rooms.versions.list(99)).reverse().map(({ version }) => version)
+  }
+  const back = async (named?: string) => {
+    const result = await rollBack(named, signed, rooms)
+    return 'publication' in result ? result.publication : undefined
+  }
+
+  test('puts the version before in force, as a publication of its own, and once more the one before that', async () => {
+    const [first, second] = await versions(3)
+    expect(await back()).toMatchObject({ number: 4, version: second, rollback: true, restores: 2 })
+    // the third is bad: it must not come back by being what was in force last
+    expect(await back()).toMatchObject({ number: 5, version: first, rollback: true, restores: 1 })
+    await expect(rollBack(undefined, signed, rooms)).rejects.toMatchObject({ code: 'version-unknown' })
+    expect(await rooms.versions.lineage()).toEqual([1])
     const events = await rooms.audit.search({ event: 'policies-rolled-back' })
     expect(events.map(({ reason, count }) => [reason, count])).toEqual([
-      [first!.version, 5],
-      [second!.version, 4],
-      [first!.version, 3],
+      [first, 5],
+      [second, 4],
     ])
+  })
+
+  test('after something new goes back to what that replaced, not to what was rolled back before', async () => {
+    const [first, second] = await versions(3)
+    await back()
+    write({ ...GOOD, 'x.yaml': 'policy: x\nrules: [{ name: mended, allow: {} }]\n' })
+    await publishFolder()
+    expect(await rooms.versions.lineage()).toEqual([1, 2, 5])
+    expect(await back()).toMatchObject({ number: 6, version: second })
+    expect(await back()).toMatchObject({ number: 7, version: first })
+  })
+
+  test('to a named one goes anywhere, and on from where that one was', async () => {
+    const [first, second, third] = await versions(3)
+    expect(await back('1')).toMatchObject({ number: 4, version: first, restores: 1 })
+    expect(await back('3')).toMatchObject({ number: 5, version: third })
+    expect(await back()).toMatchObject({ number: 6, version: second })
+    // by the number of a rollback: what that one restored
+    expect(await back('4')).toMatchObject({ number: 7, version: first })
+    await expect(rollBack(undefined, signed, rooms)).rejects.toMatchObject({ code: 'version-unknown' })
+  })
+
+  test('walks back also along rollbacks of before the database kept where they went', async () => {
+    const [first, second] = await versions(3)
+    await back()
+    await storage.records.updateTable('policy_publications').set({ restores: null }).execute()
+    expect(await rooms.versions.lineage()).toEqual([1, 2])
+    expect(await back()).toMatchObject({ version: first })
+    expect(await back('2')).toMatchObject({ version: second })
   })
 
   test('to what was never published, or before anything was, is refused', async () => {

@@ -1,8 +1,11 @@
+import { copyFileSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { type Kysely, sql } from 'kysely'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { accessMigrations, createReceipts, type Page, type Receipts } from '#access'
+import { auditMigrations } from '#audit'
 import { silentLog } from '#core/log'
 import { formatReference } from '#core/reference'
 import { decide, type Facts, loadPolicies } from '#policy'
@@ -258,6 +261,55 @@ describe('retention', () => {
     for (let day = 0; day < 20; day++) await store.receipts.add(silent(day * 1440), allowed())
     await store.receipts.purge(NINE + 10 * DAY, 100)
     expect((await all()).map(({ at }) => (at - NINE) / DAY).filter((day) => day < 10)).toEqual([])
+  })
+})
+
+describe('a backup that was put back', () => {
+  const migrations = [...auditMigrations, ...accessMigrations]
+  const opened = async (file: string, at: number) => {
+    const clock = { now: () => at }
+    const storage = await openStorage({ url: `sqlite:${file}`, clock, log: silentLog, migrations })
+    return { storage, receipts: createReceipts(storage, clock, KEY) }
+  }
+
+  test('gives none of the references again that were given after it was made, and finds nothing under them', async () => {
+    const dir = mkdtempSync(join(tmpdir(), 'portico-receipts-'))
+    try {
+      const [file, backup] = [join(dir, 'p.db'), join(dir, 'backup.db')]
+      const first = await opened(file, NINE)
+      const kept = await first.receipts.add(silent(0), allowed('a rule'))
+      await first.storage.close()
+      copyFileSync(file, backup)
+      const second = await opened(file, NINE + 1)
+      const lost = await Promise.all(Array.from({ length: 200 }, (_, i) => second.receipts.add(silent(i), allowed())))
+      await second.storage.close()
+
+      // a second and a bit later, with the same master key, as somebody in a hurry does it
+      const restored = await opened(backup, NINE + 1500)
+      const given = await Promise.all(
+        Array.from({ length: 500 }, (_, i) => restored.receipts.add(silent(i), allowed())),
+      )
+      expect(given.filter((reference) => lost.includes(reference))).toEqual([])
+      expect(await restored.receipts.find(lost[7]!)).toBeUndefined()
+      expect(await restored.receipts.find(kept)).toMatchObject({ rule: 'a rule' })
+      // the order of numbers is still that of time, over the gap
+      expect((await all(restored.receipts)).map(({ reference }) => reference)).toEqual([kept, ...given])
+      expect((await pagesOf(restored.receipts, 0)).at(-1)!.done).toBe(1)
+      await restored.storage.close()
+    } finally {
+      rmSync(dir, { recursive: true, force: true })
+    }
+  })
+
+  test('a clock that is decades off takes no number that cannot be said in 8 characters', async () => {
+    for (const at of [Date.UTC(1970, 0, 2), Date.UTC(2090, 0, 1), Date.UTC(9999, 0, 1), NINE]) {
+      store.clock.at = at
+      const receipts = store.another()
+      const reference = await receipts.add(silent(1), allowed())
+      expect(await receipts.find(reference)).toMatchObject({ reference, facts: silent(1) })
+    }
+    const { id } = await db.selectFrom('receipts').select('id').orderBy('id', 'desc').executeTakeFirstOrThrow()
+    expect(id).toBeLessThan(2 ** 39)
   })
 })
 

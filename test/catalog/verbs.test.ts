@@ -99,6 +99,29 @@ test('the same app a second time is refused, and another id is taken', async () 
   expect((await portico(...ADD, '--id', 'grafana-2')).code).toBe(0)
 })
 
+test('a second app of the same kind: its id and its name are asked for, and the first stays as it was', async () => {
+  expect((await portico(...ADD)).code).toBe(0)
+  const other = ADD.map((word) => word.replace('grafana.example.com', 'stores.example.com'))
+  const twice = await portico(...other)
+  expect(twice.code).toBe(2)
+  expect(twice.err).toMatch(
+    /^app-exists: `grafana` is registered already \(Grafana\), and was not changed: .*--id grafana-2 --name NAME/,
+  )
+  expect((await portico('apps', 'show', 'grafana')).out).toContain('https://grafana.example.com/')
+  const alike = await portico(...other, '--id', 'grafana-2')
+  expect(alike.code).toBe(0)
+  expect(alike.err).toContain('warning: `grafana` is called Grafana too')
+  // the next free one
+  expect((await portico(...other)).err).toContain('--id grafana-3')
+  const named = await portico(...other, '--id', 'grafana-3', '--name', 'Grafana of the stores')
+  expect(named.code).toBe(0)
+  expect(named.err).not.toContain('is called')
+  expect((await portico('apps', 'list')).out).toContain('grafana-3  Grafana of the stores  ')
+  expect((await portico('apps', 'export', 'grafana-3')).out).toContain('name: Grafana of the stores')
+  const bad = await portico(...other, '--id', 'grafana-4', '--name', 'two\nlines')
+  expect(bad.code).toBe(2)
+})
+
 test("a public client's page for `apps add` has no secret in it", async () => {
   const { out } = await portico(
     'apps',

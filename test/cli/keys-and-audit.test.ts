@@ -1,6 +1,10 @@
 import { randomBytes } from 'node:crypto'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { type Audit, auditMigrations, createAudit } from '#audit'
+import { loadSettings } from '#config'
 import { silentLog } from '#core/log'
 import { directoryMigrations, openDirectory, type People } from '#directory'
 import { type Keys, keysMigrations, openKeys } from '#keys'
@@ -8,8 +12,10 @@ import { openStorage, type Storage } from '#storage'
 import type { Arguments, Context } from '../../src/cli/verb.ts'
 import { auditVerbs } from '../../src/cli/verbs/audit.ts'
 import { keysVerbs } from '../../src/cli/verbs/keys.ts'
+import { freePort } from '../support/ports.ts'
 
 const clock = { now: () => Date.UTC(2026, 10, 22, 12) }
+const LOCAL = { id: 'local', kind: 'local' } as const
 let storage: Storage
 let audit: Audit
 let keys: Keys
@@ -19,7 +25,7 @@ beforeEach(async () => {
   storage = await openStorage({ url: 'sqlite::memory:', clock, log: silentLog, migrations })
   audit = createAudit({ storage, clock, log: silentLog })
   keys = await openKeys({ storage, clock, log: silentLog, audit, masterKey: randomBytes(32) })
-  people = await openDirectory({ storage, clock, log: silentLog, audit, directories: [], folder: '.' })
+  people = await openDirectory({ storage, clock, log: silentLog, audit, directories: [LOCAL], folder: '.' })
 })
 afterEach(() => storage.close())
 
@@ -82,6 +88,39 @@ test('audit tail ends with the newest, audit search begins with it', async () =>
     code: 1,
     said: ['nothing found'],
   })
+})
+
+test('audit search for somebody nobody knows says so, with the nearest names; for who was removed it does not', async () => {
+  for (const username of ['sam', 'sami', 'jan', 'samira', 'sams', 'saam'])
+    await people.add({ username, name: username }, 'cli')
+  const typo = await run('audit search', { subject: 'samm', since: '7d' })
+  expect(typo).toMatchObject({ code: 1, said: [], value: [] })
+  expect(typo.wrong).toHaveLength(1)
+  expect(typo.wrong[0]).toMatch(
+    /^nobody known here has the user name or id `samm`, .*; did you mean (sams?|sami|saam)(, (sams?|sami|saam)){2}\?$/,
+  )
+  expect((await run('audit search', { subject: 'zzzzzzzz' })).wrong[0]).toMatch(/; `people list` shows who is there$/)
+  // known, and nothing happened in that time
+  const nothing = await run('audit search', { subject: 'sam', until: '2026-11-22T12:00:00Z' })
+  expect(nothing).toMatchObject({ code: 1, said: ['nothing found'], wrong: [] })
+  const { id } = (await people.find('jan'))!
+  await people.remove(id, 'cli')
+  expect(await run('audit search', { subject: id })).toMatchObject({ code: 0, wrong: [] })
+  const removed = await run('audit search', { subject: id, until: '2026-11-22T12:00:00Z' })
+  expect(removed).toMatchObject({ code: 1, said: ['nothing found'], wrong: [] })
+})
+
+test('audit search says that it does not know, not that nobody is there, while a directory cannot be asked', async () => {
+  const dir = mkdtempSync(join(tmpdir(), 'portico-audit-'))
+  const file = join(dir, 'portico.yaml')
+  const ldap = `{ id: staff, kind: ldap, url: 'ldaps://127.0.0.1:${await freePort()}', base_dn: 'dc=example', timeout: 1s }`
+  writeFileSync(file, `directories: [${ldap}]\n`)
+  const { directories } = loadSettings(file).settings!
+  rmSync(dir, { recursive: true })
+  people = await openDirectory({ storage, clock, log: silentLog, audit, directories, folder: '.' })
+  const { code, wrong } = await run('audit search', { subject: 'sam' })
+  expect(code).toBe(1)
+  expect(wrong).toEqual([expect.stringContaining('cannot be asked now')])
 })
 
 test.each([

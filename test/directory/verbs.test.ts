@@ -18,13 +18,15 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true, force: true }))
 
 /** A command line on one house: its exit code and what it printed. */
-async function shell() {
+async function shell(more = '') {
+  const settings = join(folder, more === '' ? 'portico.yaml' : 'more.yaml')
+  if (more !== '') await writeFile(settings, `directories: [{ id: local, kind: local }]\n${more}`)
   const house: TestHouse = await openHouse()
   const run = async (...words: string[]) => {
     const out: string[] = []
     const err: string[] = []
     const code = await runCommand({
-      words: [...words, '--config', join(folder, 'portico.yaml')],
+      words: [...words, '--config', settings],
       verbs,
       out: (line) => out.push(line),
       err: (line) => err.push(line),
@@ -140,6 +142,34 @@ test('an import gives the file back with result and reason, harmless to spreadsh
   expect(await people.find('sam')).toMatchObject({ name: "=cmd|' /C calc'!A0" })
 })
 
+test('people without a password are counted and named, with what to do about it; nobody else is', async () => {
+  const { run, file, people } = await shell()
+  await people.add({ username: 'has.one', name: 'H', password: 'correct horse' }, 'cli')
+  await people.add({ username: 'has.none', name: 'N' }, 'cli')
+  await people.add({ username: 'gone', name: 'G', disabled: true }, 'cli')
+  const rows = [
+    'username,name,password,disabled',
+    'has.one,H,,',
+    'has.none,N,,',
+    'gone,G,,yes',
+    'given,New,correct horse,',
+  ]
+  const name = await file('mixed.csv', [...rows, 'off,Off,,yes', 'added,Added,,', 'x y,Bad,,', ''].join('\n'))
+  const said =
+    '2 without a password, who cannot sign in with one yet: has.none, added; give them one with `people password'
+  for (const dry of [['--dry-run'], []]) {
+    const { err } = await run('people', 'import', name, ...dry)
+    expect(err[1], dry.join()).toContain(said)
+  }
+  expect((await run('people', 'import', name, '--json')).json()).toMatchObject({ unchanged: 6, without_password: 2 })
+  await people.setPassword((await people.find('added'))!.id, 'a lamp post in the rain', 'cli')
+  const given = await file('given.csv', 'username,password\nhas.none,correct horse battery\nadded,\n')
+  expect((await run('people', 'import', given)).err).toEqual(['0 added, 1 changed, 1 unchanged, 0 refused'])
+  const many = Array.from({ length: 1200 }, (_, i) => `m${i},M`).join('\n')
+  const { err } = await run('people', 'import', await file('many.csv', `username,name\n${many}\n`))
+  expect(err[1]).toMatch(/^1200 without a password, .*: m0, m1, m2, m3, m4 and 1195 more;/)
+})
+
 test('what `people list --csv` prints can be imported and changes nothing', async () => {
   const { run, file, people } = await shell()
   await people.add(
@@ -190,6 +220,74 @@ test('only --allow-administrators lets an import make administrators', async () 
   expect(await people.list()).toEqual([])
   expect((await run('people', 'import', name, '--allow-administrators')).code).toBe(0)
   expect(await people.list({ group: 'administrators' })).toHaveLength(1)
+})
+
+test('the last administrator is taken away only with --force: disabled, removed, out of the group, by an import', async () => {
+  const { run, file, people } = await shell()
+  const [, bea] = await Promise.all(
+    ['ada', 'bea'].map((username) =>
+      people.add({ username, name: username, groups: ['administrators', 'staff'] }, 'cli'),
+    ),
+  )
+  await people.add({ username: 'sam', name: 'Sam', groups: ['staff'] }, 'cli')
+  await people.disable(bea!.id, 'cli')
+  // bea counts no more, and may go altogether
+  for (const words of [
+    ['people', 'disable', 'ada'],
+    ['people', 'remove', 'ada'],
+    ['groups', 'remove', 'administrators', 'ada'],
+  ]) {
+    const { code, err, out } = await run(...words)
+    expect([code, out]).toEqual([1, []])
+    expect(err[0]).toMatch(
+      /^last-administrator: `ada` is the last administrator .*`groups add administrators USERNAME`.*--force/,
+    )
+    expect(await people.find('ada')).toMatchObject({ disabled: false, groups: ['administrators', 'staff'] })
+  }
+  const rows = await file('off.csv', 'username,disabled\nada,yes\nsam,yes\n')
+  const imported = await run('people', 'import', rows, '--allow-administrators')
+  expect(imported.code).toBe(1)
+  expect(imported.out[1]).toMatch(/^ada,yes,refused,last-administrator: /)
+  expect(imported.out[2]).toBe('sam,yes,changed,')
+  expect((await people.find('ada'))!.disabled).toBe(false)
+
+  expect((await run('groups', 'remove', 'staff', 'ada')).code).toBe(0)
+  expect((await run('people', 'remove', 'bea')).code).toBe(0)
+  await people.add({ username: 'cleo', name: 'Cleo', groups: ['administrators'] }, 'cli')
+  expect((await run('people', 'disable', 'ada')).code).toBe(0)
+  expect((await run('people', 'disable', 'ada')).code).toBe(0)
+  expect((await run('groups', 'remove', 'administrators', 'cleo', '--force')).code).toBe(0)
+  // nobody is left to protect
+  expect((await run('people', 'remove', 'ada')).code).toBe(0)
+})
+
+test('of two administrators who are switched off at the same moment one stays', async () => {
+  const { people } = await shell()
+  const both = await Promise.all(
+    ['ada', 'bea'].map((username) => people.add({ username, name: username, groups: ['administrators'] }, 'cli')),
+  )
+  const results = await Promise.allSettled(both.map(({ id }) => people.disable(id, 'cli')))
+  expect(results.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected'])
+  expect(await people.list({ group: 'administrators', disabled: false })).toHaveLength(1)
+})
+
+test('whoever stands in break_glass goes with --force only, also where other administrators are left', async () => {
+  const { run, people } = await shell('break_glass: [Glass]\n')
+  for (const username of ['ada', 'glass'])
+    await people.add({ username, name: username, groups: ['administrators', 'staff'] }, 'cli')
+  for (const words of [
+    ['people', 'disable'],
+    ['people', 'remove'],
+    ['groups', 'remove', 'administrators'],
+  ]) {
+    const { code, err } = await run(...words, 'glass')
+    expect(code).toBe(1)
+    expect(err[0]).toMatch(/^break-glass: `glass` stands in `break_glass`.*--force/)
+  }
+  expect((await people.find('glass'))!.groups).toContain('administrators')
+  expect((await run('groups', 'remove', 'staff', 'glass')).code).toBe(0)
+  expect((await run('people', 'disable', 'glass', '--force')).code).toBe(0)
+  expect((await run('people', 'enable', 'glass')).code).toBe(0)
 })
 
 test('groups are listed, joined and left', async () => {

@@ -324,6 +324,29 @@ describe('who gets in', () => {
     const page = await browser.open((await (await relyingParty(gateway, 'closed')).begin()).url.href)
     expect(page.text).toContain('Dit blijft hier dicht.')
     expect(page.text).toContain('Ga ergens anders heen.')
+    // whoever cannot do what the rule says still needs somebody to call
+    expect(page.text).toMatch(/Ga ergens anders heen\.[\s\S]*Call the helpdesk: 4711/)
+  })
+
+  test('where to get help is said once, also where a rule has nothing to say, and beside a password that was wrong, not before', async () => {
+    const party = await relyingParty(gateway, 'web')
+    const browser = browserOf()
+    const asked = await browser.open((await party.begin()).url.href)
+    const times = ({ text }: { text: string }) => text.split('Call the helpdesk: 4711').length - 1
+    expect(times(asked)).toBe(0)
+    let page = await browser.submit(formOf(asked, 'identifier'), { username: 'nobody.at.all' })
+    expect(times(page)).toBe(0)
+    const answers = []
+    for (let tries = 0; tries < 12; tries++) {
+      page = await browser.submit(formOf(page, 'password'), { password: 'not the one' })
+      answers.push([page.status, times(page)])
+    }
+    expect(answers[0]).toEqual([400, 1])
+    expect(answers.at(-1)).toEqual([429, 1])
+    const other = browserOf()
+    const guest = await typePassword(other, await other.open((await party.begin()).url.href), 'guest')
+    expect(guest.status).toBe(403)
+    expect(times(guest)).toBe(1)
   })
 
   test('a person who is switched off is out at once: sessions, tokens, refresh', async () => {

@@ -69,6 +69,7 @@ export function samples(messages: Messages, hostile?: string): Record<string, Vi
     otherWay: t('/signin/abc?other'),
     hidden: { [t('tab')]: t('1') },
   }
+  const support = t('Call the helpdesk at extension 4711.')
   const who = { username: t('sam.jansen'), notYou: t('/signin/abc?somebody-else') }
   const options = hostile ? { challenge: hostile } : REQUEST_OPTIONS
   const creation = hostile ? { challenge: hostile } : CREATION_OPTIONS
@@ -97,8 +98,8 @@ export function samples(messages: Messages, hostile?: string): Record<string, Vi
       messages,
     ),
     password: passwordView({ ...step, ...who }, messages),
-    'password-wrong': passwordView({ ...step, ...who, refusal: 'password-wrong' }, messages),
-    'password-throttled': passwordView({ ...step, ...who, refusal: 'throttled', retryAfter: 41 }, messages),
+    'password-wrong': passwordView({ ...step, ...who, refusal: 'password-wrong', support }, messages),
+    'password-throttled': passwordView({ ...step, ...who, refusal: 'throttled', retryAfter: 41, support }, messages),
     totp: totpView({ ...step, ...who, remember: { days: 30 } }, messages),
     'totp-wrong': totpView({ ...step, ...who, refusal: 'code-invalid' }, messages),
     'recovery-code': recoveryCodeView({ ...step, ...who, refusal: 'code-invalid' }, messages),
@@ -159,6 +160,15 @@ export function samples(messages: Messages, hostile?: string): Record<string, Vi
     'device-stopped': deviceDoneView({ connected: false }, messages),
     'enrol-device': enrolDeviceView({ action: '/device' }, messages),
     'enrol-device-given': enrolDeviceView({ action: '/device', code: t('7K4Q-92MD-X3F8'), given: true }, messages),
+    'enrol-device-replaces': enrolDeviceView(
+      {
+        action: '/device',
+        code: t('7K4Q-92MD-X3F8'),
+        given: true,
+        now: { id: t('d1'), name: t('Tablet 2'), site: t('0412 Utrecht'), stay: t('/device') },
+      },
+      messages,
+    ),
     'enrol-device-wrong': enrolDeviceView(
       { action: hostile ?? '/device', code: t('7K4Q-92MD-X3F9'), refusal: 'device-code-invalid' },
       messages,
@@ -178,6 +188,7 @@ export function samples(messages: Messages, hostile?: string): Record<string, Vi
       {
         say: t(reasons[0]!),
         next: help[0]!,
+        support,
         app,
         reference: t('7K4Q-92MD'),
         why: t('/why/7K4Q-92MD'),

@@ -8,6 +8,7 @@ import { loadSettings, type Settings } from '#config'
 import { silentLog } from '#core/log'
 import { createPolicyVerbs } from '../../src/cli/verbs/policy.ts'
 import { openHouse } from '../../src/house.ts'
+import { totpCode } from '../support/totp.ts'
 import { given, inFolder, NETWORKS, nine } from './house.ts'
 
 const policyVerbs = createPolicyVerbs(async () => undefined)
@@ -306,7 +307,7 @@ describe('policy explain', () => {
           verbs,
           out: (line) => out.push(line),
           err: (line) => err.push(line),
-          openHouse: async () => ({ close: async () => {} }) as never,
+          openHouse: async () => ({ close: async () => {}, people: { byId: async () => undefined } }) as never,
         })
         return { code, out, err }
       })
@@ -356,7 +357,7 @@ describe('policy explain --user --app', () => {
   })
   afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
-  const explain = (words: string) =>
+  const explain = (words: string, ...as: '--json'[]) =>
     inFolder(GOOD, async (dir) => {
       const [out, err] = [[] as string[], [] as string[]]
       const code = await runCommand({
@@ -367,7 +368,7 @@ describe('policy explain --user --app', () => {
           join(folder, 'portico.yaml'),
           '--policies',
           dir,
-          '--json',
+          ...as,
           ...words.split(' '),
         ],
         verbs: policyVerbs,
@@ -376,11 +377,15 @@ describe('policy explain --user --app', () => {
         err: (line) => err.push(line),
         openHouse: ({ settings }) => open(settings),
       })
-      return { code, err, decision: out[0] === undefined ? undefined : JSON.parse(out[0]) }
+      return { code, err, out }
     })
+  const explainJson = async (words: string) => {
+    const { out, ...rest } = await explain(words, '--json')
+    return { ...rest, decision: out[0] === undefined ? undefined : JSON.parse(out[0]) }
+  }
 
   test('takes what the gate would know: groups, the policy of the app, the session with its factors', async () => {
-    const { code, decision } = await explain('--user sam --app crm --ip 192.0.2.1')
+    const { code, decision } = await explainJson('--user sam --app crm --ip 192.0.2.1')
     expect([code, decision]).toMatchObject([
       0,
       { outcome: 'challenge', policy: 'p', rule: 'staff', satisfied_by: ['password'] },
@@ -388,29 +393,47 @@ describe('policy explain --user --app', () => {
   })
 
   test('takes what is not told for unknown, and a device that the person does not have for a new one', async () => {
-    expect((await explain('--user sam --app crm')).decision).toMatchObject({ outcome: 'deny', rule: 'closed' })
-    expect((await explain('--user sam --app crm --ip 192.0.2.1 --device d1')).decision.outcome).toBe('challenge')
+    expect((await explainJson('--user sam --app crm')).decision).toMatchObject({ outcome: 'deny', rule: 'closed' })
+    expect((await explainJson('--user sam --app crm --ip 192.0.2.1 --device d1')).decision.outcome).toBe('challenge')
   })
 
   test('a person who is switched off is nobody', async () => {
-    expect((await explain('--user gone --app crm --ip 192.0.2.1')).decision).toMatchObject({
+    expect((await explainJson('--user gone --app crm --ip 192.0.2.1')).decision).toMatchObject({
       outcome: 'challenge',
       satisfied_by: [],
     })
   })
 
   test.each(['--user nobody --app crm', '--user sam --app none'])('%s says that there is none', async (words) => {
-    expect(await explain(words)).toMatchObject({
+    expect(await explainJson(words)).toMatchObject({
       code: 2,
       err: [expect.stringMatching(/^there is no such (person: `nobody`|app: `none`)/)],
     })
   })
 
   test('without an app or a policy there is nothing to decide', async () => {
-    expect(await explain('--user sam --ip 192.0.2.1')).toMatchObject({
+    expect(await explainJson('--user sam --ip 192.0.2.1')).toMatchObject({
       code: 2,
       err: [expect.stringContaining('say which --app or --policy')],
     })
-    expect((await explain('--user sam --ip 192.0.2.1 --policy p')).code).toBe(0)
+    expect((await explainJson('--user sam --ip 192.0.2.1 --policy p')).code).toBe(0)
+  })
+
+  test('tells apart what the person has, who is to use it, and what they would have to add', async () => {
+    const helps = async () =>
+      (await explain('--user sam --app crm --ip 192.0.2.1')).out.find((line) => line.startsWith('  helps'))
+    expect(await helps()).toBe(
+      '  helps      add a passkey, which they do not have; or add a totp, which they do not have',
+    )
+    const house = await open(loadSettings(join(folder, 'portico.yaml')).settings!)
+    const personId = (await house.people.find('sam'))!.id
+    const about = { personId, username: 'sam', name: 'Sam', conversation: 'c' }
+    const { secret } = (await house.factors.beginEnrolment('totp', about)) as { secret: string }
+    await house.factors.finishEnrolment('totp', totpCode(secret, nine), about)
+    await house.close()
+    expect(await helps()).toBe('  helps      use their totp; or add a passkey, which they do not have')
+    const { decision } = await explainJson('--user sam --app crm --ip 192.0.2.1')
+    expect(decision.enrolled.toSorted()).toEqual(['password', 'totp'])
+    expect(decision.suggestion.changes).toEqual([{ code: 'give-factor', factor: 'totp' }])
   })
 })

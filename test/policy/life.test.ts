@@ -213,6 +213,14 @@ describe('published', () => {
       'nothing was published: servers follow the folder `policies` by themselves',
     ])
     expect((await portico('policy diff')).code).toBe(2)
+    // what is in force is the folder then
+    expect((await portico(`policy diff ${join(folder, 'candidate')}`)).out).toEqual([
+      `from the folder ${join(folder, 'policies')} to the folder ${join(folder, 'candidate')}:`,
+      expect.stringContaining('+ rule crm › outside added'),
+      expect.stringContaining('~ rule crm › staff changed'),
+      '    allow.within: 12h → 1h',
+      expect.stringContaining('- rule crm › watched removed'),
+    ])
     expect((await portico('policy rollback')).code).toBe(2)
   })
 
@@ -224,13 +232,17 @@ describe('published', () => {
     const { code, out } = await portico('policy diff')
     expect(code).toBe(0)
     expect(out.map((line) => line.replace(folder, ''))).toEqual([
+      'from publication 1 (in force) to the folder /policies:',
       '+ rule crm › outside added  (/policies/crm.yaml:3)',
       '~ rule crm › staff changed  (/policies/crm.yaml:4)',
       '    allow.within: 12h → 1h',
       '- rule crm › watched removed  (1:policies/crm.yaml:3)',
     ])
     expect((await portico(`policy diff 1 ${join(folder, 'policies')} --json`)).json().changes).toHaveLength(3)
-    expect((await portico('policy diff 1 current')).out).toEqual(['the same'])
+    expect((await portico('policy diff 1 current')).out).toEqual([
+      'from publication 1 (in force) to publication 1 (in force):',
+      'the same',
+    ])
     expect((await portico('policy diff 7')).code).toBe(2)
 
     expect(await portico('policy publish --message second')).toMatchObject({ code: 0 })
@@ -246,7 +258,37 @@ describe('published', () => {
     })
     expect((await portico('policy versions --json')).json()).toMatchObject({
       in_force: 'published',
-      publications: [{ number: 3 }, {}, {}],
+      publications: [
+        { number: 3, restores: 1, rolled_back: false },
+        { number: 2, restores: null, rolled_back: true },
+        { number: 1, rolled_back: false },
+      ],
+    })
+    expect((await portico('policy versions')).out.slice(1)).toEqual([
+      expect.stringMatching(/ cli {2}\(back to 1\) {2}oops$/),
+      expect.stringMatching(/ cli {2}\(rolled back\) {2}second$/),
+      expect.stringMatching(/ ada {2}first$/),
+    ])
+    expect((await portico('policy rollback')).code).toBe(2)
+    expect((await portico('policy rollback 1 --to 2')).code).toBe(2)
+  })
+
+  test('diff of one thing goes from the older to the candidate: from what is in force to a folder, from a version to ours', async () => {
+    const candidate = join(folder, 'candidate')
+    const policies = join(folder, 'policies')
+    expect((await portico(`policy diff ${candidate}`)).out).toEqual([
+      `from publication 3 (in force) to the folder ${candidate}:`,
+      expect.stringMatching(/^\+ rule crm › outside added {2}\(.*candidate\/crm\.yaml:3\)$/),
+      expect.stringContaining('~ rule crm › staff changed'),
+      '    allow.within: 12h → 1h',
+      expect.stringMatching(/^- rule crm › watched removed/),
+    ])
+    expect((await portico('policy diff 1')).out[0]).toBe(`from publication 1 to the folder ${policies}:`)
+    expect((await portico('policy diff 2 1')).out[0]).toBe('from publication 2 to publication 1:')
+    expect((await portico(`policy diff ${candidate} 1 --json`)).json()).toMatchObject({
+      from: `the folder ${candidate}`,
+      to: 'publication 1',
+      same: false,
     })
   })
 
@@ -260,7 +302,7 @@ describe('published', () => {
   })
 
   test('a receipt is decided again by the version that decided it, whatever is in force', async () => {
-    await portico('policy rollback 2')
+    await portico('policy rollback --to 2')
     const { out } = await portico(`policy explain --receipt ${receipts['outside']}`)
     expect(out[0]).toContain('allow  crm › staff')
     expect(out[1]).toBe('decided by these policies, which are not those in force now; decided again:')

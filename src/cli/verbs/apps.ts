@@ -38,10 +38,11 @@ function readSets(args: Arguments): Record<string, string> | string {
 
 const addApp: Verb = {
   words: ['apps', 'add'],
-  usage: 'apps add SLUG [--set KEY=VALUE]… [--id ID] [--policy P] [--audience GROUP]…',
-  summary: "register an app from the catalog; --audience '*' is everybody who has signed in",
+  usage: 'apps add SLUG [--set KEY=VALUE]… [--id ID] [--name NAME] [--policy P] [--audience GROUP]…',
+  summary:
+    "register an app from the catalog; --audience '*' is everybody who has signed in; a second one of the same kind takes an --id and a --name of its own",
   creates: true,
-  options: ['set', 'id', 'policy', 'audience'],
+  options: ['set', 'id', 'name', 'policy', 'audience'],
   async run(args, context) {
     const [slug, ...more] = args.positional
     const inputs = readSets(args)
@@ -58,10 +59,12 @@ const addApp: Verb = {
     if (missing.length > 0) return 2
     const audience = args.flags('audience')
     const policy = args.flag('policy')
+    const name = args.flag('name')
     const manifest: Manifest = {
       id: args.flag('id') ?? slug,
       template: slug,
       inputs,
+      ...(name !== undefined && { name }),
       ...(policy !== undefined && { policy }),
       ...(audience.length > 0 && { audience: [...audience] }),
     }
@@ -69,7 +72,20 @@ const addApp: Verb = {
     const issues = await catalog.apps.check(manifest)
     for (const { code, message } of issues) context.err(`${code}: ${message}${HINTS[code] ?? ''}`)
     if (issues.length > 0) return 2
+    const before = await catalog.apps.list()
+    const taken = before.find(({ id }) => id === manifest.id)
+    if (taken) {
+      context.err(
+        `app-exists: \`${taken.id}\` is registered already (${taken.name}), and was not changed: ${another(before, taken)}`,
+      )
+      return 2
+    }
     const { app, clientSecret } = await catalog.apps.register(manifest, BY)
+    const namesake = before.find((one) => one.name === app.name)
+    if (namesake)
+      context.err(
+        `warning: \`${namesake.id}\` is called ${app.name} too, and people see names: --name tells them apart`,
+      )
     const known = new Set((await people.groups()).map(({ name }) => name))
     for (const group of app.audience.filter((one) => one !== '*' && !known.has(one)))
       context.err(`warning: nobody known here is in the group \`${group}\`, so it lets nobody in yet`)
@@ -88,6 +104,14 @@ const addApp: Verb = {
     ])
     return 0
   },
+}
+
+/** What to do for a second app of the same kind, and what for a change of the first. */
+function another(apps: readonly App[], { id }: App): string {
+  const taken = new Set(apps.map((one) => one.id))
+  let number = 2
+  while (taken.has(`${id}-${number}`)) number++
+  return `a second one takes an id and a name of its own, --id ${id}-${number} --name NAME; to change it, \`apps export ${id}\` and \`apps apply\``
 }
 
 const HINTS: Readonly<Record<string, string>> = {

@@ -93,8 +93,9 @@ const search: Verb = {
       return 2
     }
     const { audit, people, receipts } = await context.open()
+    const person = named === undefined ? undefined : await personNamed(named, people)
     // whoever was removed is in the trail under an id that is nobody's any more
-    const subject = named === undefined ? undefined : ((await personNamed(named, people))?.id ?? named)
+    const subject = typeof person === 'object' ? person.id : named
     const reference = args.flag('receipt')
     const decided = [
       ...(reference === undefined ? [] : [await receipts.find(reference)]),
@@ -112,13 +113,42 @@ const search: Verb = {
       limit,
     })
     const found = [...decided.map(decisionOf), ...events]
+    if (found.length === 0 && typeof person !== 'object' && named !== undefined)
+      if ((await audit.search({ subject: named, limit: 1 })).length === 0) {
+        context.err(person === 'not-asked' ? NOT_ASKED(named) : await nobodyLine(named, people))
+        context.print([], () => [])
+        return 1
+      }
     context.print(found, () => (found.length > 0 ? found.map(line) : 'nothing found'))
     return found.length > 0 ? 0 : 1
   },
 }
 
 /** By id, else by user name. A directory that cannot be asked keeps nobody from reading the trail. */
-const personNamed = async (named: string, people: People): Promise<Person | undefined> =>
-  (await people.byId(named)) ?? people.find(named).catch(() => undefined)
+const personNamed = async (named: string, people: People): Promise<Person | undefined | 'not-asked'> =>
+  (await people.byId(named)) ?? people.find(named).catch(() => 'not-asked' as const)
+
+const NOT_ASKED = (named: string): string =>
+  `nothing found under \`${named}\`, and the directories that could know somebody of that name cannot be asked now`
+
+const MOST_NEAR = 3
+const PAGE = 1000
+
+async function nobodyLine(named: string, people: People): Promise<string> {
+  const names = new Set<string>()
+  for (let after: string | undefined; ; ) {
+    const page = await people.list({ limit: PAGE, ...(after === undefined ? {} : { after }) })
+    for (const { username } of page) names.add(username)
+    after = page.at(-1)?.id
+    if (page.length < PAGE) break
+  }
+  const near: string[] = []
+  for (let one = nearest(named, names); one !== undefined && near.length < MOST_NEAR; one = nearest(named, names)) {
+    near.push(one)
+    names.delete(one)
+  }
+  const hint = near.length > 0 ? `; did you mean ${near.join(', ')}?` : '; `people list` shows who is there'
+  return `nobody known here has the user name or id \`${named}\`, and the trail has nothing under it${hint}`
+}
 
 export const auditVerbs: Verb[] = [tail, search]

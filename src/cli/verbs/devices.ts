@@ -1,4 +1,5 @@
 /** `devices list | revoke`: what people are known on, and what the organisation has set up. */
+import { Refusal } from '#core/refusal'
 import type { EnrolledDevice } from '#sessions'
 import type { Verb } from '../verb.ts'
 import { codesVerbs } from './device-codes.ts'
@@ -60,12 +61,21 @@ const revoke: Verb = {
     let revoked = 0
     if (personId !== undefined && args.has('all')) revoked = await devices.forgetAll(personId, BY)
     const ids = site === undefined ? args.positional : (await devices.enrolled.list({ site })).map(({ id }) => id)
-    for (const id of ids) {
-      await (personId === undefined ? devices.enrolled.revoke(id, BY) : devices.forget(personId, id, BY))
-      revoked++
+    const rows: { id: string; result: 'revoked' | 'refused'; reason?: string }[] = []
+    for (const id of new Set(ids)) {
+      try {
+        await (personId === undefined ? devices.enrolled.revoke(id, BY) : devices.forget(personId, id, BY))
+        rows.push({ id, result: 'revoked' })
+      } catch (error) {
+        // whoever lists five stolen tablets with one slip of the finger must not keep four of them enrolled
+        if (!(error instanceof Refusal) || error.code !== 'device-unknown') throw error
+        rows.push({ id, result: 'refused', reason: error.code })
+        context.err(`${id}: ${error.code}: ${error.say}`)
+      }
     }
-    context.print({ revoked }, () => `${revoked} revoked`)
-    return 0
+    revoked += rows.filter(({ result }) => result === 'revoked').length
+    context.print({ revoked, rows }, () => `${revoked} revoked`)
+    return rows.some(({ result }) => result === 'refused') ? 1 : 0
   },
 }
 

@@ -1,6 +1,7 @@
 /** `groups …`: who is in which group because somebody here said so. */
+import { ADMINISTRATORS, type Person } from '#directory'
 import type { Arguments, Context, House, Verb } from '../verb.ts'
-import { BY, groupsOf, personOf } from './person-lines.ts'
+import { BY, groupsOf, personOf, takeAway } from './person-lines.ts'
 
 const listGroups: Verb = {
   words: ['groups', 'list'],
@@ -21,7 +22,7 @@ async function change(
   args: Arguments,
   context: Context,
   verb: Verb,
-  does: (house: House, id: string, group: string) => Promise<void>,
+  does: (house: House, person: Person, group: string) => Promise<boolean>,
 ): Promise<number> {
   const [group, named, ...more] = args.positional
   if (group === undefined || named === undefined || more.length > 0) {
@@ -29,8 +30,9 @@ async function change(
     return 2
   }
   const house = await context.open()
-  const { id } = await personOf(named, house)
-  await does(house, id, group)
+  const before = await personOf(named, house)
+  if (!(await does(house, before, group))) return 1
+  const { id } = before
   const person = await personOf(id, house)
   context.print(
     { id, username: person.username, groups: person.groups ?? null },
@@ -44,15 +46,22 @@ const addToGroup: Verb = {
   usage: 'groups add GROUP USERNAME',
   summary: 'put a person into a group',
   run: (args, context) =>
-    change(args, context, addToGroup, ({ people }, id, group) => people.addToGroup(id, group, BY)),
+    change(args, context, addToGroup, ({ people }, { id }, group) => people.addToGroup(id, group, BY).then(() => true)),
 }
 
 const removeFromGroup: Verb = {
   words: ['groups', 'remove'],
-  usage: 'groups remove GROUP USERNAME',
+  usage: 'groups remove GROUP USERNAME [--force]',
   summary: 'take a person out of a group; what another directory says stays',
+  switches: ['force'],
   run: (args, context) =>
-    change(args, context, removeFromGroup, ({ people }, id, group) => people.removeFromGroup(id, group, BY)),
+    change(args, context, removeFromGroup, async (house, person, group) => {
+      const does = (taking: { force: boolean }) => house.people.removeFromGroup(person.id, group, BY, taking)
+      // of the other groups none opens the console
+      return group === ADMINISTRATORS
+        ? takeAway(person, args, context, house, does)
+        : does({ force: true }).then(() => true)
+    }),
 }
 
 export const groupsVerbs: Verb[] = [listGroups, addToGroup, removeFromGroup]

@@ -28,6 +28,8 @@ const FORMATS: Readonly<Record<string, 'csv' | 'jsonl'>> = Object.freeze({
   jsonl: 'jsonl',
 })
 
+const MOST_NAMED = 5
+
 export const importPeople: Verb = {
   words: ['people', 'import'],
   usage: 'people import FILE [--format csv|jsonl] [--directory ID] [--dry-run] [--allow-administrators]',
@@ -69,23 +71,37 @@ async function write(args: Arguments, context: Context, format: 'csv' | 'jsonl',
   }
   const counts = { added: 0, changed: 0, unchanged: 0, refused: 0 }
   const rows: ImportedRow[] = []
+  const someLacking: string[] = []
+  let lacking = 0
   const table =
     format === 'csv'
       ? csvTable(context)
       : { row: (row: ImportedRow) => context.out(JSON.stringify(given(row))), end() {} }
   for await (const row of people.import(createReadStream(file, 'utf8'), options, BY)) {
     counts[row.result]++
+    if (row.withoutPassword) {
+      lacking++
+      if (someLacking.length < MOST_NAMED) someLacking.push(row.input['username'] ?? '')
+    }
     if (context.json) rows.push(row)
     else table.row(row)
     showProgress(Object.values(counts).reduce((a, b) => a + b))
   }
   showProgress(0)
-  if (context.json) context.print({ dry_run: dryRun, ...counts, rows }, () => [])
+  if (context.json) context.print({ dry_run: dryRun, ...counts, without_password: lacking, rows }, () => [])
   else table.end()
   const said = Object.entries(counts).map(([result, count]) => `${count} ${result}`)
   // on the error stream, so that the result can be piped into a file and imported again
   if (!context.json) context.err(`${said.join(', ')}${dryRun ? ' (dry run: nothing was written)' : ''}`)
+  if (!context.json && lacking > 0) context.err(lackingLine(lacking, someLacking))
   return counts.refused > 0 ? 1 : 0
+}
+
+/** On names that a terminal must not obey. */
+function lackingLine(count: number, some: readonly string[]): string {
+  const names = some.map((one) => one.replace(/\p{Cc}/gu, '')).join(', ')
+  const more = count > some.length ? ` and ${count - some.length} more` : ''
+  return `${count} without a password, who cannot sign in with one yet: ${names}${more}; give them one with \`people password USERNAME --password-stdin\`, or in a column \`password\` of the file`
 }
 
 const given = ({ input, result, reason }: ImportedRow) => ({

@@ -2,7 +2,7 @@
 import { csvLine, type NewPerson, type PeopleFilter, type Person } from '#directory'
 import type { Arguments, House, Verb } from '../verb.ts'
 import { IMPORT_COLUMNS, importPeople } from './people-import.ts'
-import { BY, groupsOf, onlyArgument, passwordFrom, personOf, shown, time } from './person-lines.ts'
+import { BY, groupsOf, onlyArgument, passwordFrom, personOf, shown, takeAway, time } from './person-lines.ts'
 
 const addPerson: Verb = {
   words: ['people', 'add'],
@@ -152,20 +152,25 @@ const showPerson: Verb = {
 const act = (
   word: string,
   summary: string,
-  done: string,
-  does: (house: House, person: Person) => Promise<unknown>,
+  result: string,
+  does: (house: House, person: Person, taking: { force: boolean }) => Promise<void>,
+  takes = true,
 ): Verb => {
   const verb: Verb = {
     words: ['people', word],
-    usage: `people ${word} USERNAME`,
+    usage: `people ${word} USERNAME${takes ? ' [--force]' : ''}`,
     summary,
+    ...(takes ? { switches: ['force'] } : {}),
     async run(args, context) {
       const named = onlyArgument(args, verb, context)
       if (named === undefined) return 2
       const house = await context.open()
       const person = await personOf(named, house)
-      await does(house, person)
-      context.print({ id: person.id, username: person.username, result: done }, () => `${done} ${person.username}`)
+      const done = takes
+        ? await takeAway(person, args, context, house, (taking) => does(house, person, taking))
+        : await does(house, person, { force: false }).then(() => true)
+      if (!done) return 1
+      context.print({ id: person.id, username: person.username, result }, () => `${result} ${person.username}`)
       return 0
     },
   }
@@ -202,11 +207,14 @@ export const peopleVerbs: Verb[] = [
   listPeople,
   showPerson,
   setPassword,
-  act('disable', 'switch a person off: sessions and tokens end before this returns', 'disabled', ({ people }, { id }) =>
-    people.disable(id, BY),
+  act(
+    'disable',
+    'switch a person off: sessions and tokens end before this returns',
+    'disabled',
+    ({ people }, { id }, taking) => people.disable(id, BY, taking),
   ),
-  act('enable', 'switch a person on again', 'enabled', ({ people }, { id }) => people.enable(id, BY)),
-  act('remove', 'end everything of a person, then forget them', 'removed', ({ people }, { id }) =>
-    people.remove(id, BY),
+  act('enable', 'switch a person on again', 'enabled', ({ people }, { id }) => people.enable(id, BY), false),
+  act('remove', 'end everything of a person, then forget them', 'removed', ({ people }, { id }, taking) =>
+    people.remove(id, BY, taking),
   ),
 ]

@@ -53,6 +53,38 @@ export const shown = (person: Person) => ({
 
 export const groupsOf = (person: Person): string => person.groups?.join(', ') ?? 'groups unknown'
 
+/**
+ * Takes somebody away who may be needed to get in. Without `--force` not the last administrator, and nobody of `break_glass`. Answers
+ * whether it was done, after saying why not.
+ */
+export async function takeAway(
+  person: Person,
+  args: Arguments,
+  context: Context,
+  { people }: House,
+  does: (taking: { force: boolean }) => Promise<void>,
+): Promise<boolean> {
+  const force = args.has('force')
+  const no = (code: string, why: string) => {
+    context.err(`${code}: ${why}, so nothing was changed; --force does it all the same`)
+    return false
+  }
+  for (const username of force || person.disabled ? [] : context.settings.break_glass)
+    if ((await people.find(username).catch(() => undefined))?.id === person.id)
+      return no(
+        'break-glass',
+        `\`${person.username}\` stands in \`break_glass\` of the settings, for when nobody else gets in`,
+      )
+  try {
+    await does({ force })
+    return true
+  } catch (error) {
+    if (!(error instanceof Refusal) || error.code !== 'last-administrator') throw error
+    const more = '`groups add administrators USERNAME` makes another'
+    return no(error.code, `\`${person.username}\` is the last administrator who is not switched off (${more})`)
+  }
+}
+
 const LONGEST_SECRET = 4096
 
 /**

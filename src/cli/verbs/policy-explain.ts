@@ -8,6 +8,7 @@ import { silentLog } from '#core/log'
 import { decide, type Facts, type Policies, readFacts, suggest } from '#policy'
 import type { EnrolledDevice } from '#sessions'
 import type { Arguments, Context, House, Verb } from '../verb.ts'
+import { factorsOf } from './person-factors.ts'
 import { policiesInForce } from './policy-folder.ts'
 import { decisionLines, type Explained } from './policy-lines.ts'
 import { type Deciding, decidedLine, decidingFor, type FindReceipt, helpNow, storedLines } from './stored-decision.ts'
@@ -66,15 +67,25 @@ export function explainVerb(
       const list = Array.isArray(facts) ? (facts as readonly Facts[]) : [facts as Facts]
       const asking = named === undefined ? {} : { policy: named }
       const ofNow = receipt && !candidate && named === undefined
+      // of facts from a file nobody knows whose they are
+      const has =
+        args.flag('facts') === undefined && list[0]!.user?.id !== undefined
+          ? await factorsOf(list[0]!.user.id, await context.open())
+          : undefined
+      const enrolled = has?.kinds ?? []
       // it costs many decisions: an array is for those who have many
       const help = ofNow
-        ? await helpNow(receipt, deciding, context)
+        ? await helpNow(receipt, deciding, context, enrolled)
         : Array.isArray(facts)
           ? undefined
-          : suggest(policies, list[0]!, asking)
+          : suggest(policies, list[0]!, { ...asking, enrolled })
       const suggestion = help === 'passes' ? undefined : help
       const decisions = list.map(
-        (one): Explained => ({ ...decide(policies, one, asking), ...(suggestion && { suggestion }) }),
+        (one): Explained => ({
+          ...decide(policies, one, asking),
+          ...(suggestion && { suggestion }),
+          ...(has && { enrolled: has.kinds }),
+        }),
       )
       const passes = help === 'passes' && { passes_now: true }
       const json = receipt
@@ -84,7 +95,7 @@ export function explainVerb(
           : decisions[0]
       context.print(json, () => [
         ...(receipt ? storedLines(receipt, { ...deciding, policies }, decisions[0]!, help) : []),
-        ...decisions.flatMap((decision, index) => [...(index > 0 ? [''] : []), ...decisionLines(decision)]),
+        ...decisions.flatMap((decision, index) => [...(index > 0 ? [''] : []), ...decisionLines(decision, has)]),
       ])
       const wanted = args.flag('assert')
       return wanted !== undefined && decisions.some(({ outcome }) => outcome !== wanted) ? 1 : 0

@@ -34,12 +34,20 @@ export async function policiesInForce(context: Context): Promise<Policies | unde
   return policies
 }
 
+export const isFolder = (named: string): boolean => statSync(named, { throwIfNoEntry: false })?.isDirectory() === true
+
+/** Files, and what they are in words: `the folder candidate`, `publication 3 (in force)`. */
+export interface NamedFiles {
+  readonly files: PolicyFiles
+  readonly is: string
+}
+
 /** A folder, or a publication by number, version or `current`. Undefined after saying what is wrong with it. */
-export async function filesNamed(named: string, context: Context): Promise<PolicyFiles | undefined> {
-  if (statSync(named, { throwIfNoEntry: false })?.isDirectory()) {
+export async function filesNamed(named: string, context: Context): Promise<NamedFiles | undefined> {
+  if (isFolder(named)) {
     const { files, problems } = loadPolicies(named)
     for (const problem of problems) context.err(formatProblem(problem))
-    return problems.length > 0 ? undefined : files
+    return problems.length > 0 ? undefined : { files, is: `the folder ${named}` }
   }
   const { versions } = await context.open()
   const publication = await versions.find(named)
@@ -48,5 +56,10 @@ export async function filesNamed(named: string, context: Context): Promise<Polic
     context.err(`\`${named}\` is neither a folder nor a published version; \`policy versions\` shows those`)
     return undefined
   }
-  return { ...files, label: `${publication.number}:${files.label}` }
+  const { number } = publication
+  const inForce = number === (await versions.head())
+  return {
+    files: { ...files, label: `${number}:${files.label}` },
+    is: `publication ${number}${inForce ? ' (in force)' : ''}`,
+  }
 }

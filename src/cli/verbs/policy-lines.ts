@@ -1,13 +1,19 @@
 /** A decision as lines that a person can read. */
 import type { Change, ConditionTrace, Decision, RuleTrace, Suggestion, Words } from '#policy'
 
+import type { Has } from './person-factors.ts'
+
 const SAID = { true: 'yes', false: 'no', unknown: 'unknown', error: 'error' } as const
 const WIDTH = 8
 
 /** A decision with the smallest change that would pass, where there is one. */
-export type Explained = Decision & { readonly suggestion?: Suggestion }
+export type Explained = Decision & {
+  readonly suggestion?: Suggestion
+  /** Kinds of factors that the person has, where that is known. */
+  readonly enrolled?: readonly string[]
+}
 
-export function decisionLines(decision: Explained): string[] {
+export function decisionLines(decision: Explained, has?: Has): string[] {
   const { outcome, policy, rule, line, required, deny, missing, satisfied_by: given, session, reported } = decision
   const lines = [
     `${outcome.toUpperCase()}  ${policy ?? 'no policy'} › ${rule ?? 'no rule matched'}${line ? `  (${line})` : ''}`,
@@ -23,7 +29,7 @@ export function decisionLines(decision: Explained): string[] {
   )
   row('given', given.join(', '))
   row('missing', missing.map((combination) => combination.join(' + ')).join(', or '))
-  row('helps', decision.suggestion && suggestionLine(decision.suggestion))
+  row('helps', decision.suggestion && suggestionLine(decision.suggestion, has))
   row('unmet', decision.unmet && 'the request wants a strength that does not exist')
   row(
     'session',
@@ -47,17 +53,35 @@ export function decisionLines(decision: Explained): string[] {
 }
 
 /** `be in stores or office, and give totp; or …` */
-function suggestionLine({ changes, instead, outcome }: Suggestion): string {
-  const ways = [changes, ...instead].map((way) => way.map(changeInWords).join(', and '))
+function suggestionLine({ changes, instead, outcome }: Suggestion, has: Has | undefined): string {
+  const all = [changes, ...instead]
+  // somebody without recovery codes will not make some in order to get in, where anything else would do
+  const likely = all.filter((way) => !has || !way.some((change) => mustHave(change) && !owns(change, has)))
+  const ways = (likely.length > 0 ? likely : all).map((way) =>
+    way.map((change) => changeInWords(change, has)).join(', and '),
+  )
   return `${ways.join('; or ')}${outcome === 'challenge' ? '; then more is asked' : ''}`
 }
 
-function changeInWords(change: Change): string {
+type Giving = Extract<Change, { code: 'give-factor' | 'give-again' }>
+
+const owns = ({ factor, hardware }: Giving, has: Has): boolean =>
+  has.kinds.includes(factor) && (!hardware || has.hardware)
+
+/** What nobody adds on the way. */
+const mustHave = (change: Change): change is Giving =>
+  change.code === 'give-factor' && change.factor !== 'passkey' && change.factor !== 'totp'
+
+function changeInWords(change: Change, has: Has | undefined): string {
   switch (change.code) {
     case 'give-again':
     case 'give-factor': {
       const key = change.hardware ? ' whose key cannot be copied' : ''
-      return `give ${change.factor}${key}${change.code === 'give-again' ? ' again' : ''}`
+      if (change.code === 'give-again') return `give ${change.factor}${key} again`
+      if (!has) return `give ${change.factor}${key}`
+      return owns(change, has)
+        ? `use their ${change.factor}${key}`
+        : `add a ${change.factor}${key}, which they do not have`
     }
     case 'use-enrolled-device':
       return `use an enrolled ${change.kind ? `${change.kind} ` : ''}device${change.site ? ` of ${change.site}` : ''}`

@@ -9,10 +9,12 @@ const LONGEST = 500
 
 const time = (at: number): string => new Date(at).toISOString().slice(0, 19).concat('Z')
 
-const line = ({ number, at, version, author, message, rollback }: Publication): string =>
-  [`${number}`.padStart(4), time(at), version.slice(0, 19), author, rollback ? '(rolled back)' : '', message]
+const line = ({ number, at, version, author, message, rollback, restores }: Publication, undone = false): string => {
+  const what = rollback ? `(back to ${restores ?? version.slice(0, 19)})` : undone ? '(rolled back)' : ''
+  return [`${number}`.padStart(4), time(at), version.slice(0, 19), author, what, message]
     .filter((part) => part !== '')
     .join('  ')
+}
 
 /** One line of text each, or undefined after saying what is wrong. */
 function signed(args: Arguments, context: Context): { author: string; message: string } | undefined {
@@ -79,16 +81,18 @@ const publishVerb: Verb = {
 
 const rollbackVerb: Verb = {
   words: ['policy', 'rollback'],
-  usage: 'policy rollback [VERSION] [--author NAME] [--message TEXT]',
-  summary: 'put an earlier version in force again, by number or version; else the publication before the last',
-  options: ['author', 'message'],
+  usage: 'policy rollback [--to VERSION] [--author NAME] [--message TEXT]',
+  summary:
+    'put an earlier version in force again: the one before that in force, and once more the one before that; --to names one by number or version',
+  options: ['to', 'author', 'message'],
   async run(args, context) {
     const about = signed(args, context)
-    if (!about || args.positional.length > 1) {
+    const named = [...args.flags('to'), ...args.positional]
+    if (!about || named.length > 1) {
       if (about) context.err('policy rollback takes one version')
       return 2
     }
-    return carryOut(context, (house) => rollBack(args.positional[0], about, rooms(house, context)))
+    return carryOut(context, (house) => rollBack(named[0], about, rooms(house, context)))
   },
 }
 
@@ -101,13 +105,16 @@ const versionsVerb: Verb = {
   async run(_args, context) {
     const { versions } = await context.open()
     const found = await versions.list(MOST)
+    const led = new Set(await versions.lineage())
+    const undone = ({ number, rollback }: Publication): boolean => !rollback && !led.has(number)
     const source = found.length > 0 ? 'published' : 'folder'
-    context.print({ in_force: source, publications: found }, () =>
+    const publications = found.map((one) => ({ ...one, rolled_back: undone(one) }))
+    context.print({ in_force: source, publications }, () =>
       found.length === 0
         ? `nothing was published: servers follow the folder \`${context.settings.policies}\` by themselves`
         : [
             `in force is publication ${found[0]!.number}; the folder \`${context.settings.policies}\` is a candidate until it is published`,
-            ...found.map(line),
+            ...found.map((one) => line(one, undone(one))),
           ],
     )
     return 0

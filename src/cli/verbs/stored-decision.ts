@@ -34,18 +34,19 @@ export async function decidingFor(
   return { policies: (await then(receipt, inForce)) ?? inForce, inForce }
 }
 
-/** What would help now, by the policies in force; `passes` where they would let it pass as it was. */
+/** What would help now, by the policies in force, with what the person has; `passes` where they would let it pass as it was. */
 export async function helpNow(
   receipt: StoredDecision,
   { inForce }: Deciding,
   context: Context,
+  enrolled: readonly string[],
 ): Promise<Suggestion | 'passes' | undefined> {
   const { facts } = receipt
   if (!facts || !inForce || receipt.outcome === 'allow') return undefined
   const id = facts.app?.id
   const app = id === undefined ? undefined : await (await context.open()).catalog.apps.find(id)
   const now = nowOf(receipt, app, inForce)
-  return now === 'asks' ? suggest(inForce, facts) : now === 'passes' ? now : undefined
+  return now === 'asks' ? suggest(inForce, facts, { enrolled }) : now === 'passes' ? now : undefined
 }
 
 export function storedLines(

@@ -354,6 +354,10 @@ export const de: Messages = Object.freeze({
     shared: 'Mehrere Personen benutzen es. Melden Sie sich ab, bevor Sie es weitergeben.',
     personal: 'Eine Person benutzt es.',
     again: 'Mit einem anderen Code neu einrichten',
+    already: 'Dieses Gerät ist schon eingerichtet:',
+    replaces:
+      'Mit dem Code wird es ein anderes Gerät und ist nicht mehr, was es war. Machen Sie nur weiter, wenn Sie das wollen.',
+    stay: 'Lassen, wie es ist',
   },
   claim: {
     title: 'Erstes Administrationskonto anlegen',

@@ -346,6 +346,10 @@ const sentences = {
     shared: 'Several people use it. Sign out before you hand it over.',
     personal: 'One person uses it.',
     again: 'Set it up again with another code',
+    already: 'This device is set up already:',
+    replaces:
+      'The code makes it another device, and it is no longer what it was. Go on only where that is what you want.',
+    stay: 'Leave it as it is',
   },
   claim: {
     title: 'Make the first administrator',

@@ -348,6 +348,10 @@ export const nl: Messages = Object.freeze({
     shared: 'Meerdere mensen gebruiken het. Log uit voordat u het doorgeeft.',
     personal: 'Eén persoon gebruikt het.',
     again: 'Opnieuw instellen met een andere code',
+    already: 'Dit apparaat is al ingesteld:',
+    replaces:
+      'Met de code wordt het een ander apparaat, en is het niet meer wat het was. Ga alleen door als u dat wilt.',
+    stay: 'Laten zoals het is',
   },
   claim: {
     title: 'De eerste beheerder aanmaken',

@@ -111,6 +111,11 @@ const TRANSLATED: Readonly<Record<RefusalCode, Readonly<Record<Exclude<Language,
     de: 'Bei uns ist etwas schiefgegangen.',
     ru: 'У нас произошла ошибка.',
   },
+  'last-administrator': {
+    nl: 'Dan is er niemand meer die dit kan beheren.',
+    de: 'Dann könnte niemand mehr das hier verwalten.',
+    ru: 'Тогда не останется никого, кто может этим управлять.',
+  },
   'last-factor': {
     nl: 'Dit is de enige manier van inloggen die over is, dus die blijft.',
     de: 'Das ist der letzte Weg, sich anzumelden. Deshalb bleibt er.',

@@ -1,7 +1,7 @@
 /** Where a conversation ends otherwise: refused, too late, not now, gone wrong. Each says what to do next. */
 import type { Messages } from '../languages/en.ts'
 import { html, safeHref } from '../markup.ts'
-import { heading, mainLink, mark, name, reference } from '../parts.ts'
+import { heading, mainLink, mark, name, reference, support } from '../parts.ts'
 import type { ErrorData, ExpiredData, RefusedData, View, WaitingData, WhyData } from '../views.ts'
 import { fill, inSeconds, phrase, refusalSentence, time } from '../words.ts'
 
@@ -16,7 +16,7 @@ export function refusedView(data: RefusedData, messages: Messages): View {
   ].flatMap(({ href, name }) => (href === undefined ? [] : [{ href, name }]))
   const [first, ...others] = links
   const body = html`<h1>${data.app === undefined ? title : phrase(titleApp, { app: html`<bdi>${data.app}</bdi>` })}</h1>
-<p class="say">${data.say}</p><h2>${next}</h2><p>${data.next ?? help}</p>${reference(data.reference, messages)}
+<p class="say">${data.say}</p><h2>${next}</h2><p>${data.next ?? help}</p>${support(data.support)}${reference(data.reference, messages)}
 ${first && mainLink(first)}${others.length > 0 && html`<ul class="links">${others.map((link) => html`<li><a href="${safeHref(link.href)}">${link.name}</a></li>`)}</ul>`}`
   return { title: data.app === undefined ? title : fill(titleApp, { app: data.app }), body }
 }

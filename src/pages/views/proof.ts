@@ -13,6 +13,7 @@ import {
   remember,
   statusLine,
   submit,
+  support,
   who,
   why,
   withoutPasskey,
@@ -108,7 +109,7 @@ ${form(
 export function choiceView(data: ChoiceData, messages: Messages): View {
   const { title, lead } = messages.choice
   const body = html`${heading(title, data, messages)}${who(data, messages)}<p>${lead}</p>${problem(data, messages)}
-${form(data, 'choice', html`<ul class="ways">${data.ways.map((one) => html`<li>${way(one, messages)}</li>`)}</ul>`)}${why(data, messages)}`
+${form(data, 'choice', html`<ul class="ways">${data.ways.map((one) => html`<li>${way(one, messages)}</li>`)}</ul>`)}${data.refusal !== undefined && support(data.support)}${why(data, messages)}`
   return { title, body, problem: data.refusal !== undefined }
 }
 

@@ -16,6 +16,7 @@ export function around(scene: Scene) {
     ...(refusal ? { refusal: refusal.code } : {}),
     ...(refusal?.reference === undefined ? {} : { reference: refusal.reference }),
     ...(refusal?.retryAfter === undefined ? {} : { retryAfter: refusal.retryAfter }),
+    ...(refusal && scene.support !== undefined ? { support: scene.support } : {}),
     ...(why ? { why } : {}),
     ...(otherWays(scene) && !errand.outcome ? { otherWay: pathOf(scene.errand, 'other') } : {}),
   }

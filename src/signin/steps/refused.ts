@@ -20,9 +20,12 @@ function refusedData(scene: Scene): RefusedData {
   const suggestion = deny?.do ? undefined : scene.suggestion()
   const [helpful] = helpWith(suggestion, { messages, enrolled, now })
   const next = inLanguage(deny?.do, messages.language) ?? helpful ?? scene.support ?? messages.refused.help
+  // a rule's `do` is often a thing to go and fetch: whoever cannot still needs somebody to call
+  const support = next === scene.support ? undefined : scene.support
   return {
     say,
     next,
+    ...(support === undefined ? {} : { support }),
     ...(app ? { app: app.name } : {}),
     ...(verdict.reference
       ? { reference: verdict.reference, ...(session ? { why: `/why/${verdict.reference}` } : {}) }
