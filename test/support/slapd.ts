@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import type { Directory } from '#config'
+import { makeAuthority, makeServerCertificate } from './certificates.ts'
 import { freePort } from './ports.ts'
 
 const run = promisify(execFile)
@@ -59,7 +60,8 @@ export async function startSlapd(
   const folder = await mkdtemp(join(tmpdir(), 'portico-slapd-'))
   const [port, tlsPort] = await Promise.all([freePort(), freePort()])
   await mkdir(join(folder, 'data'))
-  await Promise.all([makeCertificates(folder), makeAuthority(folder, 'other')])
+  const names = 'IP:127.0.0.1,DNS:localhost'
+  await Promise.all([makeServerCertificate(folder, names), makeAuthority(folder, 'other')])
   await writeFile(join(folder, 'slapd.conf'), configuration(folder))
   await writeFile(join(folder, 'people.ldif'), ldif(people, groups))
   await run(SLAPADD, ['-f', join(folder, 'slapd.conf'), '-l', join(folder, 'people.ldif')])
@@ -78,6 +80,7 @@ export async function startSlapd(
     settings: (changes = {}) => ({
       id: 'staff',
       kind: 'ldap',
+      template: 'openldap',
       url: ldapsUrl,
       start_tls: false,
       ca_file: join(folder, 'ca.pem'),
@@ -238,57 +241,4 @@ async function accepting(port: number): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, 5))
   }
   throw new Error(`slapd does not listen on port ${port}`)
-}
-
-const openssl = (folder: string, ...args: string[]) => run('openssl', args, { cwd: folder })
-const KEY = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2']
-
-async function makeAuthority(folder: string, name: string): Promise<void> {
-  await openssl(
-    folder,
-    'req',
-    '-x509',
-    ...KEY,
-    '-subj',
-    `/CN=${name} authority`,
-    '-keyout',
-    `${name}.key`,
-    '-out',
-    `${name}.pem`,
-  )
-}
-
-async function makeCertificates(folder: string): Promise<void> {
-  await makeAuthority(folder, 'ca')
-  await openssl(
-    folder,
-    'req',
-    ...KEY,
-    '-subj',
-    '/CN=127.0.0.1',
-    '-addext',
-    'subjectAltName=IP:127.0.0.1,DNS:localhost',
-    '-keyout',
-    'server.key',
-    '-out',
-    'server.csr',
-  )
-  await openssl(
-    folder,
-    'x509',
-    '-req',
-    '-in',
-    'server.csr',
-    '-CA',
-    'ca.pem',
-    '-CAkey',
-    'ca.key',
-    '-CAcreateserial',
-    '-copy_extensions',
-    'copy',
-    '-days',
-    '2',
-    '-out',
-    'server.pem',
-  )
 }

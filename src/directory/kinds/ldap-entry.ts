@@ -73,7 +73,7 @@ export function toUpstream(
   return {
     upstreamId: id,
     usernames: [first, ...others],
-    name: one(names.name) ?? first,
+    name: one(names.name) ?? one('cn') ?? first,
     groups,
     ...(givenName === undefined ? {} : { givenName }),
     ...(familyName === undefined ? {} : { familyName }),

@@ -30,7 +30,16 @@ export async function createLdap(settings: LdapSettings, folder: string): Promis
   const groups = filterOf(settings, 'group_filter', ['dn', 'username'])
   const timeLimit = Math.max(1, Math.floor(servers[0]!.timeout / 1000))
   const options = { scope: 'sub', derefAliases: 'never', timeLimit } as const
-  const wanted = [names.id, names.username, names.name, names.given_name, names.family_name, names.mail, names.language]
+  const wanted = [
+    names.id,
+    names.username,
+    names.name,
+    'cn',
+    names.given_name,
+    names.family_name,
+    names.mail,
+    names.language,
+  ]
   const attributes = [...new Set([...wanted, ...users.compared.map(({ attribute }) => attribute)])]
   return {
     settings,
@@ -38,20 +47,21 @@ export async function createLdap(settings: LdapSettings, folder: string): Promis
     async bindService({ client }) {
       if (settings.bind_dn !== '') await client.bind(settings.bind_dn, settings.bind_password)
     },
-    async find({ client }, username) {
+    async find({ client }, typed) {
+      const username = withoutDomain(typed, settings.domain)
       const filter = users.fill({ username })
       const { searchEntries: all } = await client.search(settings.base_dn, {
         ...options,
         filter,
         attributes,
         sizeLimit: 2,
-        explicitBufferAttributes: [names.id],
+        explicitBufferAttributes: [names.id, 'objectGUID'],
       })
       const entry = all.length === 1 && all[0]!.dn !== '' && isMeant(all[0]!, users, username) ? all[0] : undefined
       return { found: all.length, entry }
     },
-    async groups({ client }, entry, username) {
-      const filter = groups.fill({ dn: entry.dn, username })
+    async groups({ client }, entry, typed) {
+      const filter = groups.fill({ dn: entry.dn, username: withoutDomain(typed, settings.domain) })
       const base = settings.group_base_dn ?? settings.base_dn
       // one level only, as the filter says: groups inside groups are the server's business, and so are their loops
       const { searchEntries: all } = await client.search(base, {
@@ -63,6 +73,15 @@ export async function createLdap(settings: LdapSettings, folder: string): Promis
       return groupNames(all, names.group)
     },
   }
+}
+
+/**
+ * `sam` of `KESTREL\\sam`, where that is the domain of this directory.
+ * ATTACK: somebody of another domain who types its name is not the one who has the same account name here.
+ */
+function withoutDomain(typed: string, domain: string | undefined): string {
+  const prefix = `${domain?.toLowerCase()}\\`
+  return domain !== undefined && typed.toLowerCase().startsWith(prefix) ? typed.slice(prefix.length) : typed
 }
 
 function filterOf(settings: LdapSettings, key: 'user_filter' | 'group_filter', places: string[]): FilterTemplate {
