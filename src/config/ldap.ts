@@ -72,6 +72,22 @@ const written = z.strictObject({
   user_filter: z.string().optional().describe('`{username}` is replaced by the escaped user name'),
   group_base_dn: z.string().optional(),
   group_filter: z.string().optional().describe('`{dn}` is replaced by the escaped DN of the person'),
+  groups_from: z
+    .enum(['search', 'member_of'])
+    .default('search')
+    .describe('Search with `group_filter`, or read the attribute `memberOf` of the person'),
+  nested_groups: z
+    .boolean()
+    .default(false)
+    .describe('Walk upwards through groups in groups, where the server does not do that itself'),
+  groups: z
+    .strictObject({
+      only: z.array(z.string().min(1)).optional().describe('Names or DNs of groups to take over, `*` for any text'),
+      map: z.record(z.string(), z.string()).default({}).describe('From a name or DN of a group to its name here'),
+      most: z.int().min(1).max(5000).default(1000).describe('With more groups than this, they are unknown'),
+      depth: z.int().min(1).max(50).default(10).describe('With groups in groups deeper than this, they are unknown'),
+    })
+    .prefault({}),
   attributes: z
     .strictObject({
       id: attribute.optional(),

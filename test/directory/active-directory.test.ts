@@ -26,8 +26,15 @@ beforeAll(async () => {
       made('Store Staff', [dn('sam')]),
       made('Staff', [group('Store Staff')]),
       made('Everybody', [group('Staff')]),
+      person('pim', PASSWORD),
+      made('Primary', [dn('pim')]),
+      made('Above', [group('Primary')]),
+      `dn: ${group('Store Staff')}\nchangetype: modify\nadd: member\nmember: ${dn('pim')}\n\n`,
     ].join(''),
   )
+  const found = await samba.search('(cn=Primary)', 'primaryGroupToken')
+  const token = /^primaryGroupToken: (\d+)$/m.exec(found)![1]
+  await samba.modify(`dn: ${dn('pim')}\nchangetype: modify\nreplace: primaryGroupID\nprimaryGroupID: ${token}\n`)
 }, 60_000)
 afterAll(() => samba.end())
 
@@ -54,6 +61,26 @@ test('one person by account name, principal name and with the domain, with names
     expect(await people.verifyPassword(typed, PASSWORD), typed).toMatchObject({ id: sam.id, username: 'sam' })
   expect(await people.verifyPassword('sam', 'wrong horse')).toBe('wrong')
   expect(await people.verifyPassword('kim', PASSWORD)).toMatchObject({ name: 'kim' })
+})
+
+test.each([
+  {},
+  { groups_from: 'member_of', nested_groups: true },
+  { group_filter: '(member={dn})', nested_groups: true },
+])('groups in groups, and the primary group with those above it: %j', async (changes) => {
+  const { people, said } = await open({ group_base_dn: AD_GROUPS, ...changes })
+  expect((await people.find('sam'))?.groups).toEqual(['Everybody', 'Staff', 'Store Staff'])
+  // Domain Users is the primary group of everybody, and stands elsewhere
+  expect((await people.find('kim'))?.groups).toEqual([])
+  for (const time of ['first', 'second'])
+    expect((await people.find('pim'))?.groups, time).toEqual(['Above', 'Everybody', 'Primary', 'Staff', 'Store Staff'])
+  expect(said.join('\n')).not.toContain('directory-groups-unknown')
+})
+
+test('where groups are searched everywhere, everybody has Domain Users', async () => {
+  const { people } = await open()
+  expect((await people.find('kim'))?.groups).toEqual(expect.arrayContaining(['Domain Users', 'Users']))
+  expect((await (await open({ groups: { only: ['Store*'] } })).people.find('kim'))?.groups).toEqual([])
 })
 
 test.each(['PARTNER\\sam', 'KESTREL\\KESTREL\\sam', 'KESTREL\\', '\\sam', 'sam@partner.example', 'DC1$', 'KESTREL\\*'])(

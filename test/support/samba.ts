@@ -36,6 +36,8 @@ export interface Samba {
   group(name: string, members: readonly string[]): string
   /** LDIF, as the administrator of the domain. */
   modify(ldif: string): Promise<void>
+  /** LDIF of what is found, as the administrator sees it. */
+  search(filter: string, ...attributes: string[]): Promise<string>
   end(): Promise<void>
 }
 
@@ -47,6 +49,9 @@ export async function startSamba(): Promise<Samba> {
   await writeFile(join(folder, 'smb.conf'), configuration(folder, address))
   const child = await serve(folder, address)
   const ldapsUrl = `ldaps://${address}`
+
+  const asAdmin = ['-x', '-H', ldapsUrl, '-D', ADMIN, '-w', ADMIN_PASSWORD]
+  const env = { ...process.env, LDAPTLS_CACERT: join(folder, 'ca.pem') }
 
   const self: Samba = {
     address,
@@ -98,9 +103,11 @@ export async function startSamba(): Promise<Samba> {
     async modify(changes) {
       const file = join(folder, 'changes.ldif')
       await writeFile(file, changes)
-      await run('ldapmodify', ['-x', '-H', ldapsUrl, '-D', ADMIN, '-w', ADMIN_PASSWORD, '-f', file], {
-        env: { ...process.env, LDAPTLS_CACERT: join(folder, 'ca.pem') },
-      })
+      await run('ldapmodify', [...asAdmin, '-f', file], { env })
+    },
+    async search(filter, ...attributes) {
+      const options = [...asAdmin, '-LLL', '-o', 'ldif-wrap=no', '-b', AD_BASE, filter, ...attributes]
+      return (await run('ldapsearch', options, { env })).stdout
     },
     async end() {
       const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()))

@@ -53,16 +53,25 @@ const ROOT_PASSWORD = 'root of the test'
 const SERVICE = `cn=portico,${BASE}`
 const SERVICE_PASSWORD = 'service of the test'
 
+/** Lines of `slapd.conf` that most tests do without. */
+export interface SlapdExtra {
+  /** Before it: `moduleload …`. */
+  readonly modules?: string
+  /** Of the database: `overlay …` with its options, limits. */
+  readonly database?: string
+}
+
 export async function startSlapd(
   people: readonly SlapdPerson[],
   groups: Readonly<Record<string, readonly string[]>> = {},
+  extra: SlapdExtra = {},
 ): Promise<Slapd> {
   const folder = await mkdtemp(join(tmpdir(), 'portico-slapd-'))
   const [port, tlsPort] = await Promise.all([freePort(), freePort()])
   await mkdir(join(folder, 'data'))
   const names = 'IP:127.0.0.1,DNS:localhost'
   await Promise.all([makeServerCertificate(folder, names), makeAuthority(folder, 'other')])
-  await writeFile(join(folder, 'slapd.conf'), configuration(folder))
+  await writeFile(join(folder, 'slapd.conf'), configuration(folder, extra))
   await writeFile(join(folder, 'people.ldif'), ldif(people, groups))
   await run(SLAPADD, ['-f', join(folder, 'slapd.conf'), '-l', join(folder, 'people.ldif')])
   const url = `ldap://127.0.0.1:${port}`
@@ -101,6 +110,9 @@ export async function startSlapd(
         group: 'cn',
         language: 'preferredLanguage',
       },
+      groups_from: 'search',
+      nested_groups: false,
+      groups: { map: {}, most: 1000, depth: 10 },
       timeout: '5s',
       ...changes,
     }),
@@ -148,12 +160,13 @@ export async function startSlapd(
   return self
 }
 
-const configuration = (folder: string) => `
+const configuration = (folder: string, { modules = '', database = '' }: SlapdExtra) => `
 include /etc/ldap/schema/core.schema
 include /etc/ldap/schema/cosine.schema
 include /etc/ldap/schema/inetorgperson.schema
 modulepath /usr/lib/ldap
 moduleload back_mdb
+${modules}
 pidfile ${join(folder, 'slapd.pid')}
 argsfile ${join(folder, 'slapd.args')}
 TLSCACertificateFile ${join(folder, 'ca.pem')}
@@ -168,8 +181,9 @@ rootpw ${JSON.stringify(ROOT_PASSWORD)}
 directory ${join(folder, 'data')}
 dbnosync
 index uid,cn,member,entryUUID eq
-access to attrs=userPassword by anonymous auth by * none
+access to attrs=userPassword by self write by anonymous auth by * none
 access to * by dn.exact="${SERVICE}" read by * none
+${database}
 `
 
 function ldif(people: readonly SlapdPerson[], groups: Readonly<Record<string, readonly string[]>>): string {

@@ -18,17 +18,21 @@ function raw(entry: Entry, attribute: string): (string | Buffer)[] {
   return Array.isArray(value) ? value : [value]
 }
 
+/** The first value as it came. Undefined where there is none. */
+export function bytesOf(entry: Entry, attribute: string): Buffer | undefined {
+  const value = raw(entry, attribute)[0]
+  return value === undefined ? undefined : Buffer.from(value as string)
+}
+
 /** entryUUID and the like as they are; Active Directory's objectGUID, 16 bytes, as hex. */
 function upstreamId(entry: Entry, attribute: string): string | undefined {
-  const value = raw(entry, attribute)[0]
-  if (value === undefined) return undefined
-  const bytes = Buffer.from(value as string)
-  if (bytes.length === 0 || bytes.length > 200) return undefined
+  const bytes = bytesOf(entry, attribute)
+  if (bytes === undefined || bytes.length === 0 || bytes.length > 200) return undefined
   const text = bytes.toString('latin1')
   return attribute.toLowerCase() !== 'objectguid' && /^[\x21-\x7e]+$/.test(text) ? text : bytes.toString('hex')
 }
 
-const clean = (text: string): string =>
+export const clean = (text: string): string =>
   [
     ...text
       .normalize('NFC')
@@ -81,7 +85,3 @@ export function toUpstream(
     ...(language === undefined ? {} : { language }),
   }
 }
-
-/** Sorted and each once. Characters that could end a header or a line are made visible, never dropped with the group. */
-export const groupNames = (entries: readonly Entry[], attribute: string): string[] =>
-  [...new Set(entries.flatMap((entry) => texts(entry, attribute).slice(0, 1).map(clean)))].filter(Boolean).sort()

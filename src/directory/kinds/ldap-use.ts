@@ -7,8 +7,10 @@ import { type Millis, seconds } from '#core/clock'
 import { parseDuration } from '#core/duration'
 import { Refusal } from '#core/refusal'
 import type { Connected, Server } from './ldap-connection.ts'
-import { groupNames, isMeant, type LdapSettings } from './ldap-entry.ts'
+import { isMeant, type LdapSettings } from './ldap-entry.ts'
 import { type FilterTemplate, parseFilter } from './ldap-filter.ts'
+import { createGroupNames } from './ldap-group-names.ts'
+import { createGroupSearch } from './ldap-groups.ts'
 
 /** One use of the directory: what both the kind and `directories test` go through. */
 export interface Ldap {
@@ -19,6 +21,7 @@ export interface Ldap {
   bindService(connected: Connected): Promise<void>
   /** All entries the filter finds (at most two are asked for) and which of them is meant. */
   find(connected: Connected, username: string): Promise<{ found: number; entry: Entry | undefined }>
+  /** What they are called here. Throws an Error `group-limit` where there are more than the settings allow. */
   groups(connected: Connected, entry: Entry, username: string): Promise<string[]>
 }
 
@@ -27,9 +30,11 @@ export async function createLdap(settings: LdapSettings, folder: string): Promis
   const servers = await serversOf(settings, folder)
   const names = settings.attributes
   const users = filterOf(settings, 'user_filter', ['username'])
-  const groups = filterOf(settings, 'group_filter', ['dn', 'username'])
+  const groupFilter = filterOf(settings, 'group_filter', ['dn', 'username'])
   const timeLimit = Math.max(1, Math.floor(servers[0]!.timeout / 1000))
   const options = { scope: 'sub', derefAliases: 'never', timeLimit } as const
+  const groups = createGroupSearch(settings, groupFilter, options)
+  const groupNames = createGroupNames(settings)
   const wanted = [
     names.id,
     names.username,
@@ -40,7 +45,8 @@ export async function createLdap(settings: LdapSettings, folder: string): Promis
     names.mail,
     names.language,
   ]
-  const attributes = [...new Set([...wanted, ...users.compared.map(({ attribute }) => attribute)])]
+  const compared = users.compared.map(({ attribute }) => attribute)
+  const attributes = [...new Set([...wanted, ...compared, ...groups.attributes])]
   return {
     settings,
     servers,
@@ -55,22 +61,13 @@ export async function createLdap(settings: LdapSettings, folder: string): Promis
         filter,
         attributes,
         sizeLimit: 2,
-        explicitBufferAttributes: [names.id, 'objectGUID'],
+        explicitBufferAttributes: [names.id, 'objectGUID', 'objectSid'],
       })
       const entry = all.length === 1 && all[0]!.dn !== '' && isMeant(all[0]!, users, username) ? all[0] : undefined
       return { found: all.length, entry }
     },
-    async groups({ client }, entry, typed) {
-      const filter = groups.fill({ dn: entry.dn, username: withoutDomain(typed, settings.domain) })
-      const base = settings.group_base_dn ?? settings.base_dn
-      // one level only, as the filter says: groups inside groups are the server's business, and so are their loops
-      const { searchEntries: all } = await client.search(base, {
-        ...options,
-        filter,
-        attributes: [names.group],
-        paged: true,
-      })
-      return groupNames(all, names.group)
+    async groups(connected, entry, typed) {
+      return groupNames(await groups.of(connected, entry, withoutDomain(typed, settings.domain)))
     },
   }
 }
