@@ -83,7 +83,10 @@ const written = z.strictObject({
   groups: z
     .strictObject({
       only: z.array(z.string().min(1)).optional().describe('Names or DNs of groups to take over, `*` for any text'),
-      map: z.record(z.string(), z.string()).default({}).describe('From a name or DN of a group to its name here'),
+      map: z
+        .record(z.string(), z.array(z.string()).min(1))
+        .default({})
+        .describe('From a name or DN of a group to groups of ours'),
       most: z.int().min(1).max(5000).default(1000).describe('With more groups than this, they are unknown'),
       depth: z.int().min(1).max(50).default(10).describe('With groups in groups deeper than this, they are unknown'),
     })
@@ -98,6 +101,10 @@ const written = z.strictObject({
       mail: attribute.optional(),
       group: attribute.optional(),
       language: attribute.optional(),
+      other: z
+        .record(z.string().regex(/^[a-z][a-z0-9_]{0,62}$/, 'expected a name like `employee_number`'), attribute)
+        .default({})
+        .describe('Attributes of people here to attributes there'),
     })
     .prefault({}),
   timeout: duration.default('5s'),
@@ -105,11 +112,12 @@ const written = z.strictObject({
 
 export const ldapDirectory = written.transform(({ attributes, user_filter, group_filter, ...rest }) => {
   const template = TEMPLATES[rest.template]
-  const own = Object.fromEntries(Object.entries(attributes).filter(([, name]) => name !== undefined))
+  const { other, ...names } = attributes
+  const own = Object.fromEntries(Object.entries(names).filter(([, name]) => name !== undefined))
   return {
     ...rest,
     user_filter: user_filter ?? template.user_filter,
     group_filter: group_filter ?? template.group_filter,
-    attributes: { ...template.attributes, ...own } as { -readonly [K in keyof typeof template.attributes]: string },
+    attributes: { ...template.attributes, ...own, other } as typeof template.attributes & { other: typeof other },
   }
 })

@@ -32,6 +32,12 @@ export interface Attempt {
   readonly hash: HashOnce
 }
 
+/** The password was right, and yet the directory lets nobody in with it: `held` is what the person is told. */
+export interface Held {
+  readonly person: UpstreamPerson
+  readonly held: 'password-expired' | 'password-must-change' | 'directory-forbids'
+}
+
 export interface TestStep {
   readonly step: string
   readonly ok: boolean
@@ -58,9 +64,10 @@ export interface OpenDirectory {
   lookup?(username: string): Promise<UpstreamPerson | undefined>
   /**
    * `right`: the password belongs to `attempt.person`. `wrong`: it does not, or there is nobody. An upstream person: the
-   * password belongs to them, and the host finds or makes our record. Throws `directory-unavailable`, `overloaded`.
+   * password belongs to them, and the host finds or makes our record; also where it is `held`. Throws
+   * `directory-unavailable`, `overloaded`.
    */
-  verify(attempt: Attempt): Promise<'right' | 'wrong' | UpstreamPerson>
+  verify(attempt: Attempt): Promise<'right' | 'wrong' | UpstreamPerson | Held>
   /** For `directories test`: one step after the other, ending with the first that fails. Never throws. */
   test(username: string | undefined): AsyncIterable<TestStep>
   /** Lets go of connections that are kept for the next use. */

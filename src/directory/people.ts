@@ -101,12 +101,12 @@ export async function openDirectory(options: DirectoryOptions): Promise<People> 
       throw new Refusal('settings-invalid', `directories: ${settings.id}: this id is there twice`)
     directories.push(await openOne(settings, tools))
   }
-  const mirror = createMirror({ store, clock, log, audit })
+  const all = createChanges({ store, hashing, directories, clock, log, audit })
+  const mirror = createMirror({ store, clock, log, audit, tellDisabled: all.tellDisabled })
   const identities = createIdentities({ store, clock, audit })
   const beliefs: readonly Belief[] = options.directories
   const federation = createFederation({ store, directories, beliefs, identities, mirror, clock, log })
   const signIn = createSignIn({ store, hashing, directories, mirror })
-  const all = createChanges({ store, hashing, directories, clock, log, audit })
   const { tellDisabled: _tellDisabled, tellPasswordSet: _tellPasswordSet, localDirectory: _local, ...changes } = all
   return Object.freeze({
     ...signIn,

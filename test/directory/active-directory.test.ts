@@ -2,12 +2,32 @@
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
 import type { Person } from '#directory'
 import { AD_GROUPS, AD_STAFF, type Samba, startSamba } from '../support/samba.ts'
-import { openHouse } from './house.ts'
+import { openHouse, refusalOf } from './house.ts'
 
 const PASSWORD = 'Correct.Horse.9'
 const dn = (name: string) => `CN=${name},${AD_STAFF}`
 const group = (name: string) => `CN=${name},${AD_GROUPS}`
 let samba: Samba
+
+/** A password policy for one person (msDS-PasswordSettings). */
+const settingsFor = (account: string, lines: readonly string[]) =>
+  [
+    `dn: CN=for ${account},CN=Password Settings Container,CN=System,DC=kestrel,DC=example`,
+    'changetype: add',
+    'objectClass: msDS-PasswordSettings',
+    'msDS-PasswordSettingsPrecedence: 10',
+    'msDS-PasswordReversibleEncryptionEnabled: FALSE',
+    'msDS-PasswordHistoryLength: 0',
+    'msDS-PasswordComplexityEnabled: FALSE',
+    'msDS-MinimumPasswordLength: 8',
+    'msDS-MinimumPasswordAge: 0',
+    'msDS-LockoutObservationWindow: -18000000000',
+    'msDS-LockoutDuration: -18000000000',
+    `msDS-PSOAppliesTo: ${dn(account)}`,
+    ...lines,
+    '',
+    '',
+  ].join('\n')
 
 beforeAll(async () => {
   samba = await startSamba()
@@ -29,6 +49,12 @@ beforeAll(async () => {
       person('pim', PASSWORD),
       made('Primary', [dn('pim')]),
       made('Above', [group('Primary')]),
+      person('off', PASSWORD, ['userAccountControl: 514']),
+      // 2020-01-01
+      person('ended', PASSWORD, ['accountExpires: 132223104000000000']),
+      person('fresh', PASSWORD, ['pwdLastSet: 0']),
+      person('shut', PASSWORD),
+      settingsFor('shut', ['msDS-MaximumPasswordAge: -9223372036854775808', 'msDS-LockoutThreshold: 3']),
       `dn: ${group('Store Staff')}\nchangetype: modify\nadd: member\nmember: ${dn('pim')}\n\n`,
     ].join(''),
   )
@@ -116,4 +142,85 @@ test('what the settings say wins over the template, each value by itself', async
   })
   expect(await people.find('sam')).toBeUndefined()
   expect(await people.find('s.jansen@kestrel.example')).toMatchObject({ username: 'sam', name: 'Sam' })
+})
+
+test.each([
+  ['off', 'person-disabled', 'disabled'],
+  ['ended', 'person-disabled', 'account expired'],
+  ['fresh', 'password-must-change', 'must change the password'],
+])(
+  '%s: the right password is answered with %s, a wrong one like any wrong one, and the operator reads more',
+  async (account, code, state) => {
+    const { people } = await open()
+    expect(await people.verifyPassword(account, 'wrong horse')).toBe('wrong')
+    expect(await refusalOf(people.verifyPassword(account, PASSWORD))).toBe(code)
+    expect(await people.verifyPassword(account, 'wrong horse')).toBe('wrong')
+    const disabled = code === 'person-disabled'
+    const person = (await people.find(account))!
+    expect(person.disabled).toBe(disabled)
+    expect(await people.refresh(person.id)).toMatchObject({ disabled })
+    expect((await people.list({ disabled: true })).map(({ username }) => username)).toEqual(disabled ? [account] : [])
+    const steps = await people.test('office', account)
+    expect(steps.at(-1)).toMatchObject({ step: 'account', ok: false, say: state })
+    expect(steps.at(-1)?.fix).toBeTruthy()
+  },
+)
+
+test('a locked account: nobody reads of it, not even with the right password; the log and the operator do', async () => {
+  const { people, said } = await open()
+  expect(await people.verifyPassword('shut', PASSWORD)).toMatchObject({ username: 'shut' })
+  for (let i = 0; i < 4; i++) expect(await people.verifyPassword('shut', 'wrong horse')).toBe('wrong')
+  expect(await people.verifyPassword('shut', PASSWORD)).toBe('wrong')
+  expect(said.filter((line) => line.includes('directory-account-locked')).length).toBeGreaterThan(0)
+  expect(said.join('\n')).not.toContain('shut')
+  expect((await people.test('office', 'shut')).at(-1)).toMatchObject({
+    step: 'account',
+    say: 'locked after wrong passwords',
+  })
+  // guessing from outside does not end what the person has, nor other ways in
+  const person = (await people.find('shut'))!
+  expect(await people.refresh(person.id)).toMatchObject({ disabled: false })
+})
+
+test('whoever is switched off there is out here: those who must know are told, once; and back when it is taken back', async () => {
+  await samba.modify(samba.person('leaver', PASSWORD))
+  const { people, audit } = await open()
+  const told: string[] = []
+  people.onDisabled(async (id) => void told.push(id))
+  const leaver = (await people.verifyPassword('leaver', PASSWORD)) as Person
+  const control = (value: number) =>
+    samba.modify(`dn: ${dn('leaver')}\nchangetype: modify\nreplace: userAccountControl\nuserAccountControl: ${value}\n`)
+  await control(514)
+  expect(await people.refresh(leaver.id)).toMatchObject({ id: leaver.id, disabled: true })
+  expect(await people.refresh(leaver.id)).toMatchObject({ disabled: true })
+  expect(told).toEqual([leaver.id])
+  await control(512)
+  expect(await people.verifyPassword('leaver', PASSWORD)).toMatchObject({ id: leaver.id, disabled: false })
+  // what was said here is not taken back from there
+  await people.disable(leaver.id, 'cli')
+  expect(await people.verifyPassword('leaver', PASSWORD)).toBe('wrong')
+  expect(await people.refresh(leaver.id)).toMatchObject({ disabled: true })
+  const events = (await audit.search({ subject: leaver.id })).map(({ event, reason }) => [event, reason])
+  expect(events).toEqual(
+    expect.arrayContaining([
+      ['person-disabled', 'upstream'],
+      ['person-enabled', 'upstream'],
+    ]),
+  )
+})
+
+test('`directories test` shows each step, the objectGUID as other tools write it, and what a password is worth', async () => {
+  const { people } = await open({ attributes: { other: { office: 'physicalDeliveryOfficeName' } } })
+  const steps = await people.test('office', 'KESTREL\\sam')
+  expect(steps.map(({ step, ok }) => [step, ok])).toEqual(
+    ['resolve', 'connect', 'tls', 'bind', 'search', 'person', 'groups', 'account', 'strength'].map((step) => [
+      step,
+      true,
+    ]),
+  )
+  const found = await samba.search('(sAMAccountName=sam)', 'objectGUID')
+  const bytes = Buffer.from(/^objectGUID:: (.+)$/m.exec(found)![1]!, 'base64')
+  const fields = `${bytes.readUInt32LE(0).toString(16).padStart(8, '0')}-${bytes.readUInt16LE(4).toString(16).padStart(4, '0')}`
+  expect(steps.find(({ step }) => step === 'person')?.say).toContain(`objectGUID ${fields}-`)
+  expect(steps.at(-1)?.say).toContain('`any`')
 })

@@ -208,14 +208,14 @@ test.each([
   [{ only: ['*ore*1', 's*t*f*f', 'stores*s', '*res*es', '*t*t*t*'] }, ['staff', 'store 1']],
   [{ only: [] }, []],
   [
-    { map: { 'Store 1': 'shop-floor', [`CN=Staff , ou=groups,${BASE}`]: 'everybody' } },
-    ['everybody', 'shop-floor', 'stores'],
+    { map: { 'Store 1': ['shop-floor'], [`CN=Staff , ou=groups,${BASE}`]: ['everybody', 'all'] } },
+    ['all', 'everybody', 'shop-floor', 'stores'],
   ],
-  [{ map: { stores: 'shop-floor', 'store 1': 'shop-floor' }, only: ['nothing'] }, ['shop-floor']],
+  [{ map: { stores: ['shop-floor'], 'store 1': ['shop-floor'] }, only: ['nothing'] }, ['shop-floor']],
   // a name is no DN, and a part of a name is no name
   [
     {
-      map: { store: 'shop-floor', 'cn=staff': 'everybody' },
+      map: { store: ['shop-floor'], 'cn=staff': ['everybody'] },
       only: ['stor', 'cn=staff', 'ou=groups,dc=kestrel,dc=example'],
     },
     [],
@@ -228,6 +228,8 @@ test.each([
 test.each(['administrators', 'Administrators', 'ádministrators', '', ' staff', 'a\nb', 'x'.repeat(65)])(
   'no group becomes %j by its settings',
   async (to) => {
-    expect(await refusalOf(open({ groups: { map: { staff: to }, most: 1000, depth: 10 } }))).toBe('settings-invalid')
+    expect(await refusalOf(open({ groups: { map: { staff: ['fine', to] }, most: 1000, depth: 10 } }))).toBe(
+      'settings-invalid',
+    )
   },
 )

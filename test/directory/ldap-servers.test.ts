@@ -142,5 +142,7 @@ test('`directories test` looks at each server by itself, and searches through th
     'search true',
     'person true',
     'groups true',
+    'account true',
+    'strength true',
   ])
 })

@@ -24,6 +24,8 @@ export interface SlapdPerson {
   /** Below `ou=people`, like `ou=stores`; made when needed. */
   readonly ou?: string
   readonly uuid?: string
+  /** Further lines of LDIF. */
+  readonly lines?: readonly string[]
 }
 
 export interface Slapd {
@@ -109,6 +111,7 @@ export async function startSlapd(
         mail: 'mail',
         group: 'cn',
         language: 'preferredLanguage',
+        other: {},
       },
       groups_from: 'search',
       nested_groups: false,
@@ -222,6 +225,7 @@ function ldif(people: readonly SlapdPerson[], groups: Readonly<Record<string, re
       person.language && `preferredLanguage: ${person.language}`,
       person.password && b64('userPassword', person.password),
       person.uuid && `entryUUID: ${person.uuid}`,
+      ...(person.lines ?? []),
     ])
   }
   for (const [name, members] of Object.entries(groups)) {

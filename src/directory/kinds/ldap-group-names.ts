@@ -11,21 +11,21 @@ export type GroupNames = (groups: readonly Group[]) => string[]
 /** Throws `settings-invalid` for a name that no group can have here. */
 export function createGroupNames(settings: LdapSettings): GroupNames {
   const { only, map } = settings.groups
-  const own = new Map<string, string>()
-  for (const [from, to] of Object.entries(map)) {
+  const own = new Map<string, readonly string[]>()
+  for (const to of Object.values(map).flat()) {
     const problem = groupProblem(to)
     const wrong = (say: string) =>
       new Refusal('settings-invalid', `directories: ${settings.id}: \`groups.map\`: \`${to}\`: ${say}`)
     if (problem) throw wrong(problem[1])
     // ATTACK: whoever decides about a group upstream would decide who may do everything here
     if (isAdministrators(to)) throw wrong('who is an administrator is said in Portico only')
-    own.set(keyOf(from), to)
   }
+  for (const [from, to] of Object.entries(map)) own.set(keyOf(from), to)
   const taken = only?.map(patternOf)
   return (groups) => {
     const names = groups.flatMap(({ dn, name }) => {
       const mapped = own.get(keyOfDn(dn)) ?? own.get(folded(name))
-      if (mapped !== undefined) return [mapped]
+      if (mapped !== undefined) return mapped
       // characters that could end a header or a line are made visible, never dropped with the group
       return !taken || taken.some((matches) => matches(dn, name)) ? [clean(name)] : []
     })

@@ -9,8 +9,9 @@
 import { type Entry, EqualityFilter, type Filter, OrFilter } from 'ldapts'
 import type { Connected } from './ldap-connection.ts'
 import { isBelow, keyOfDn, nameIn } from './ldap-dn.ts'
-import { bytesOf, type LdapSettings, texts } from './ldap-entry.ts'
+import type { LdapSettings } from './ldap-entry.ts'
 import type { FilterTemplate } from './ldap-filter.ts'
+import { bytesOf, texts } from './ldap-values.ts'
 
 export interface Group {
   readonly dn: string

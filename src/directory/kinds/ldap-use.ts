@@ -6,6 +6,7 @@ import type { Entry } from 'ldapts'
 import { type Millis, seconds } from '#core/clock'
 import { parseDuration } from '#core/duration'
 import { Refusal } from '#core/refusal'
+import { ACCOUNT_ATTRIBUTES } from './ldap-account.ts'
 import type { Connected, Server } from './ldap-connection.ts'
 import { isMeant, type LdapSettings } from './ldap-entry.ts'
 import { type FilterTemplate, parseFilter } from './ldap-filter.ts'
@@ -46,7 +47,8 @@ export async function createLdap(settings: LdapSettings, folder: string): Promis
     names.language,
   ]
   const compared = users.compared.map(({ attribute }) => attribute)
-  const attributes = [...new Set([...wanted, ...compared, ...groups.attributes])]
+  const also = [...Object.values(names.other), ...ACCOUNT_ATTRIBUTES[settings.template]]
+  const attributes = [...new Set([...wanted, ...also, ...compared, ...groups.attributes])]
   return {
     settings,
     servers,
