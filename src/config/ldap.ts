@@ -107,6 +107,10 @@ const written = z.strictObject({
         .describe('Attributes of people here to attributes there'),
     })
     .prefault({}),
+  password_change: z
+    .boolean()
+    .default(false)
+    .describe('People change their password of this directory on the account page'),
   timeout: duration.default('5s'),
 })
 

@@ -46,6 +46,10 @@ export const REFUSALS = Object.freeze({
     status: 403,
     say: 'This password is right, but you have to set a new one first. Do that where you usually change it, then sign in with that.',
   },
+  'password-refused': {
+    status: 400,
+    say: 'Your directory does not take this new password: too short, too simple, used before, or changed too recently. Please choose another one.',
+  },
   'password-weak': { status: 400, say: 'This password is too short or too easy to guess.' },
   'password-wrong': { status: 400, say: 'The user name or the password is not right.' },
   'person-disabled': { status: 403, say: 'This account is switched off.' },

@@ -38,6 +38,14 @@ export interface Held {
   readonly held: 'password-expired' | 'password-must-change' | 'directory-forbids'
 }
 
+export interface PasswordChange {
+  readonly username: string
+  /** Whose it is: names come and go. */
+  readonly upstreamId: string
+  readonly current: string
+  readonly next: string
+}
+
 export interface TestStep {
   readonly step: string
   readonly ok: boolean
@@ -68,6 +76,12 @@ export interface OpenDirectory {
    * `directory-unavailable`, `overloaded`.
    */
   verify(attempt: Attempt): Promise<'right' | 'wrong' | UpstreamPerson | Held>
+  /**
+   * Sets another password as the person who shows the current one; absent where the settings do not want it, and where our
+   * tables are the directory. `wrong`: it is not the current one, or the name is not that entry's any more. Throws
+   * `password-refused`, a code of `Held`, `directory-unavailable`.
+   */
+  changePassword?(change: PasswordChange): Promise<'changed' | 'wrong'>
   /** For `directories test`: one step after the other, ending with the first that fails. Never throws. */
   test(username: string | undefined): AsyncIterable<TestStep>
   /** Lets go of connections that are kept for the next use. */

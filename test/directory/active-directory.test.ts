@@ -224,3 +224,24 @@ test('`directories test` shows each step, the objectGUID as other tools write it
   expect(steps.find(({ step }) => step === 'person')?.say).toContain(`objectGUID ${fields}-`)
   expect(steps.at(-1)?.say).toContain('`any`')
 })
+
+test('people change their own password, also when they must; the policy of the domain counts', async () => {
+  await samba.modify(samba.person('newcomer', PASSWORD, ['pwdLastSet: 0']))
+  // a policy of the domain allows a change once a day
+  await samba.modify('dn: DC=kestrel,DC=example\nchangetype: modify\nreplace: minPwdAge\nminPwdAge: 0\n')
+  const { people } = await open({ password_change: true })
+  const newcomer = (await people.find('newcomer'))!
+  const change = (current: string, next: string) => refusalOf(people.changePassword(newcomer.id, { current, next }))
+  expect(await refusalOf(people.verifyPassword('newcomer', PASSWORD))).toBe('password-must-change')
+  expect(await change('wrong horse', 'Four.Yellow.Ladders')).toBe('password-wrong')
+  // no capitals, no digits
+  expect(await change(PASSWORD, 'four yellow ladders')).toBe('password-refused')
+  expect(await change(PASSWORD, 'Vier.gelbe.Türme.1')).toBe('no refusal')
+  expect(await people.verifyPassword('newcomer', 'Vier.gelbe.Türme.1')).toMatchObject({ id: newcomer.id })
+  expect(await change('Vier.gelbe.Türme.1', PASSWORD)).toBe('password-refused')
+})
+
+test('no password is changed in plain text', async () => {
+  const plain = { url: `ldap://${samba.address}`, insecure_plain_text: true, password_change: true }
+  expect(await refusalOf(open(plain))).toBe('settings-invalid')
+})

@@ -10,8 +10,13 @@ const POLICY = `cn=policy,${BASE}`
 let slapd: Slapd
 
 beforeAll(async () => {
+  slapd = await startPolicies()
+})
+afterAll(() => slapd.end())
+
+async function startPolicies(): Promise<Slapd> {
   const old = ['pwdChangedTime: 20200101000000Z']
-  slapd = await startSlapd(
+  const server = await startSlapd(
     [
       { uid: 'sam', name: 'Sam Jansen', password: PASSWORD, lines: ['employeeNumber: 4711', 'departmentNumber: 12'] },
       { uid: 'off', name: 'Switched Off', password: PASSWORD, lines: ['pwdAccountLockedTime: 000001010000Z'] },
@@ -24,7 +29,7 @@ beforeAll(async () => {
     { staff: ['sam'] },
     { modules: 'moduleload ppolicy', database: `overlay ppolicy\nppolicy_default "${POLICY}"` },
   )
-  await slapd.modify(
+  await server.modify(
     [
       `dn: ${POLICY}`,
       'changetype: add',
@@ -42,8 +47,15 @@ beforeAll(async () => {
       '',
     ].join('\n'),
   )
-})
-afterAll(() => slapd.end())
+  return server
+}
+
+/** One for a test alone. */
+async function startPolicyServer(): Promise<Slapd> {
+  const server = await startPolicies()
+  onTestFinished(() => server.end())
+  return server
+}
 
 async function open(changes: Partial<LdapSettings> = {}) {
   const house = await openHouse([slapd.settings(changes)])
@@ -158,4 +170,51 @@ test('values that are no text are left out, and of too many values none is taken
   expect(await people.refresh(sam.id)).toMatchObject({ attributes: before })
   const fewer = await reopen([slapd.settings(attributes({ title: 'title' }))])
   expect(await fewer.refresh(sam.id)).toMatchObject({ attributes: {} })
+})
+
+test('people change their own password under the policy of the directory, and only where the settings say so', async () => {
+  const server = await startPolicyServer()
+  const { people, reopen, audit } = await openHouse([server.settings({ password_change: true })])
+  onTestFinished(() => people.close())
+  const sam = (await people.find('sam'))!
+  const change = (current: string, next: string, id = sam.id) => refusalOf(people.changePassword(id, { current, next }))
+  expect(people.changesPassword('staff')).toBe(true)
+  expect(await change('wrong horse', 'four yellow ladders')).toBe('password-wrong')
+  expect(await change('', 'four yellow ladders')).toBe('password-wrong')
+  // by our own rules, by the length of the directory, by its history
+  expect(await change(PASSWORD, 'password123')).toBe('password-weak')
+  expect(await change(PASSWORD, 'nine char')).toBe('password-refused')
+  expect(await change(PASSWORD, PASSWORD)).toBe('password-refused')
+  expect(await people.verifyPassword('sam', PASSWORD)).toMatchObject({ id: sam.id })
+  expect(await change(PASSWORD, 'vier gelbe Türme')).toBe('no refusal')
+  expect(await people.verifyPassword('sam', PASSWORD)).toBe('wrong')
+  expect(await people.verifyPassword('sam', 'vier gelbe Tu\u0308rme')).toMatchObject({ id: sam.id })
+  expect((await audit.search({ subject: sam.id })).map(({ event }) => event)).toContain('person-changed')
+  // who must change it can; after its end such a server takes no change
+  const fresh = (await people.find('fresh'))!
+  expect(await change(PASSWORD, 'four yellow ladders', fresh.id)).toBe('no refusal')
+  expect(await people.verifyPassword('fresh', 'four yellow ladders')).toMatchObject({ id: fresh.id })
+  const stale = (await people.find('stale'))!
+  expect(await change(PASSWORD, 'four yellow ladders', stale.id)).toBe('password-expired')
+  const without = await reopen([server.settings()])
+  onTestFinished(() => without.close())
+  expect(without.changesPassword('staff')).toBe(false)
+  expect(await refusalOf(without.changePassword(sam.id, { current: PASSWORD, next: 'four yellow ladders' }))).toBe(
+    'directory-read-only',
+  )
+})
+
+test('a name that belongs to somebody else by now changes nobody’s password', async () => {
+  const server = await startPolicyServer()
+  const { people } = await openHouse([server.settings({ password_change: true })])
+  onTestFinished(() => people.close())
+  const sam = (await people.find('sam'))!
+  await server.modify(
+    `dn: ${server.dn('sam')}\nchangetype: delete\n\ndn: ${server.dn('sam')}\nchangetype: add\nobjectClass: inetOrgPerson\n` +
+      `uid: sam\ncn: Another Sam\nsn: Sam\nuserPassword: ${PASSWORD}\n`,
+  )
+  expect(await refusalOf(people.changePassword(sam.id, { current: PASSWORD, next: 'four yellow ladders' }))).toBe(
+    'password-wrong',
+  )
+  expect(await people.verifyPassword('sam', PASSWORD)).toMatchObject({ name: 'Another Sam' })
 })

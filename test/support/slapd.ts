@@ -116,6 +116,7 @@ export async function startSlapd(
       groups_from: 'search',
       nested_groups: false,
       groups: { map: {}, most: 1000, depth: 10 },
+      password_change: false,
       timeout: '5s',
       ...changes,
     }),

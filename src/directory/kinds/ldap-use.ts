@@ -29,6 +29,12 @@ export interface Ldap {
 /** Throws `settings-invalid` with a sentence that names the key. Opens nothing. */
 export async function createLdap(settings: LdapSettings, folder: string): Promise<Ldap> {
   const servers = await serversOf(settings, folder)
+  // [MS-ADTS] 3.1.1.3.1.5.1: a server takes no password in plain text, not even on loopback
+  if (settings.password_change && settings.template === 'active-directory' && servers.some(({ tls }) => tls === 'none'))
+    throw new Refusal(
+      'settings-invalid',
+      `directories: ${settings.id}: \`password_change\` needs \`ldaps://\` or \`start_tls\``,
+    )
   const names = settings.attributes
   const users = filterOf(settings, 'user_filter', ['username'])
   const groupFilter = filterOf(settings, 'group_filter', ['dn', 'username'])

@@ -9,11 +9,12 @@
  */
 import type { Entry } from 'ldapts'
 import { Refusal } from '#core/refusal'
-import type { DirectoryKind, OpenDirectory } from '../kind.ts'
+import type { DirectoryKind, OpenDirectory, PasswordChange } from '../kind.ts'
 import { createQueue } from '../queue.ts'
 import type { UpstreamPerson } from '../upstream-person.ts'
 import { bindAs, type Connected, codeOf } from './ldap-connection.ts'
 import { toUpstream } from './ldap-entry.ts'
+import { modifyPassword, replaceUnicodePassword } from './ldap-password.ts'
 import { createPool } from './ldap-pool.ts'
 import { createServers } from './ldap-servers.ts'
 import { testLdap } from './ldap-test.ts'
@@ -99,6 +100,21 @@ export const ldap = Object.freeze<DirectoryKind<'ldap'>>({
               return { person, held: proved }
           }
         }),
+      ...(settings.password_change
+        ? {
+            changePassword: ({ username, upstreamId, current, next }: PasswordChange) =>
+              asking(async (connected, index) => {
+                const entry = await entryOf(connected, username)
+                // ATTACK: the name may be somebody else's by now
+                if (!entry || toUpstream(entry, settings, undefined, clock.now())?.upstreamId !== upstreamId)
+                  return 'wrong'
+                const change = { dn: entry.dn, current, next }
+                return settings.template === 'active-directory'
+                  ? replaceUnicodePassword(connected, change)
+                  : modifyPassword(use.servers[index]!, change)
+              }),
+          }
+        : {}),
       test: (username) => testLdap(use, username, clock.now()),
       close() {
         for (const pool of [...searching, ...showing]) pool.close()

@@ -176,6 +176,11 @@ const TRANSLATED: Readonly<Record<RefusalCode, Readonly<Record<Exclude<Language,
     de: 'Dieses Passwort stimmt, aber Sie müssen zuerst ein neues setzen. Tun Sie das, wo Sie es sonst ändern, und melden Sie sich damit an.',
     ru: 'Пароль верный, но сначала нужно задать новый. Сделайте это там, где вы обычно его меняете, и войдите с ним.',
   },
+  'password-refused': {
+    nl: 'Uw directory neemt dit nieuwe wachtwoord niet aan: te kort, te eenvoudig, eerder gebruikt of te kort geleden gewijzigd. Kies een ander.',
+    de: 'Ihr Verzeichnis nimmt dieses neue Passwort nicht an: zu kurz, zu einfach, schon benutzt oder zu kurz nach dem letzten Wechsel. Bitte wählen Sie ein anderes.',
+    ru: 'Ваш каталог не принимает этот новый пароль: слишком короткий, слишком простой, уже использовался или изменён слишком недавно. Выберите другой.',
+  },
   'password-weak': {
     nl: 'Dit wachtwoord is te kort of te makkelijk te raden.',
     de: 'Dieses Passwort ist zu kurz oder zu leicht zu erraten.',
