@@ -174,7 +174,7 @@ test('values that are no text are left out, and of too many values none is taken
 
 test('people change their own password under the policy of the directory, and only where the settings say so', async () => {
   const server = await startPolicyServer()
-  const { people, reopen, audit } = await openHouse([server.settings({ password_change: true })])
+  const { people, reopen, audit, said } = await openHouse([server.settings({ password_change: true })])
   onTestFinished(() => people.close())
   const sam = (await people.find('sam'))!
   const change = (current: string, next: string, id = sam.id) => refusalOf(people.changePassword(id, { current, next }))
@@ -196,6 +196,8 @@ test('people change their own password under the policy of the directory, and on
   expect(await people.verifyPassword('fresh', 'four yellow ladders')).toMatchObject({ id: fresh.id })
   const stale = (await people.find('stale'))!
   expect(await change(PASSWORD, 'four yellow ladders', stale.id)).toBe('password-expired')
+  // what a server refuses says nothing against the server
+  expect(said.join('\n')).not.toContain('directory-server-down')
   const without = await reopen([server.settings()])
   onTestFinished(() => without.close())
   expect(without.changesPassword('staff')).toBe(false)
