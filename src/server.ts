@@ -139,7 +139,6 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     catalog,
     signin,
     presenter,
-    localDirectories: settings.directories.filter(({ kind }) => kind === 'local').map(({ id }) => id),
     consents: oidc.consents,
     revoke: endings.revoke,
   })

@@ -12,6 +12,9 @@ const PACKAGES: readonly [name: string, proof: string][] = [
   ['apache2', '/usr/sbin/apache2'],
   ['libapache2-mod-auth-openidc', '/usr/lib/apache2/modules/mod_auth_openidc.so'],
   ['openssl', '/usr/bin/openssl'],
+  ['samba', '/usr/sbin/samba'],
+  ['samba-ad-provision', '/usr/share/samba/setup/provision.ldif'],
+  ['samba-dsdb-modules', '/usr/share/doc/samba-dsdb-modules/copyright'],
 ]
 
 const root = join(import.meta.dirname, '..')

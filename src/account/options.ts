@@ -22,8 +22,6 @@ export interface AccountOptions {
   readonly catalog: Catalog
   readonly signin: Signin
   readonly presenter: Presenter
-  /** Ids of the directories whose passwords are kept here; people of all others change theirs elsewhere. */
-  readonly localDirectories: readonly string[]
   /** What a person has agreed to, from the door that asked. */
   readonly consents?: {
     ofPerson(person: string): Promise<readonly { readonly app: string; readonly scopes: readonly string[] }[]>

@@ -11,7 +11,7 @@ export interface Overview {
 }
 
 export function createOverview(options: AccountOptions): Overview {
-  const { catalog, consents, devices, factors, localDirectories, sessions } = options
+  const { catalog, consents, devices, factors, people, sessions } = options
 
   async function factorsOf(visit: Visit): Promise<Pick<AccountData, 'factors' | 'actions'>> {
     const { person, on } = visit
@@ -31,7 +31,7 @@ export function createOverview(options: AccountOptions): Overview {
         ...(count('passkey') < MOST_PASSKEYS ? { addPasskey: on('/account/passkeys/new') } : {}),
         ...(count('totp') < MOST_TOTPS ? { addTotp: on('/account/totp/new') } : {}),
         makeRecoveryCodes: on('/account/recovery-codes/new'),
-        ...(localDirectories.includes(person.directory) ? { changePassword: on('/account/password') } : {}),
+        ...(people.changesPassword(person.directory) ? { changePassword: on('/account/password') } : {}),
         endOtherSessions: on('/account/sessions/end-others'),
       },
     }

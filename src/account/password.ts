@@ -11,10 +11,10 @@ const PATH = '/account/password'
 /** More than any password may have: the directory says what is too long. */
 const LONGEST = 1024
 
-export function createPasswordChange({ factors, localDirectories, people, revoke, sessions }: AccountOptions) {
+export function createPasswordChange({ factors, people, revoke, sessions }: AccountOptions) {
   /** @throws Refusal `directory-read-only` for people whose password is kept elsewhere */
   async function hasPassword({ person }: Visit): Promise<boolean> {
-    if (!localDirectories.includes(person.directory)) throw new Refusal('directory-read-only', 'password')
+    if (!people.changesPassword(person.directory)) throw new Refusal('directory-read-only', 'password')
     return people.hasPassword(person.id)
   }
 
@@ -50,7 +50,8 @@ export function createPasswordChange({ factors, localDirectories, people, revoke
       })
       proof = verified.proof
     }
-    await people.setPassword(person.id, fieldOf(form, 'password', LONGEST), person.id)
+    const passwords = { current: fieldOf(form, 'current', LONGEST), next: fieldOf(form, 'password', LONGEST) }
+    await people.changePassword(person.id, passwords)
     return proof
   }
 

@@ -3,6 +3,7 @@
  *
  * - `documents.ts` reads a YAML text against a zod schema and reports all problems at once with their positions
  * - `schema.ts`    the schema of `portico.yaml`; the JSON Schema for editors comes from it
+ * - `ldap.ts`      its part for LDAP directories, with the templates
  * - `settings.ts`  file, then environment; where each value came from
  * - `environment.ts` `PORTICO_…` and `PORTICO_…_FILE`
  *

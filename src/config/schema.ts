@@ -1,7 +1,8 @@
 /** The schema of `portico.yaml`. Every key is documented here; `portico config schema` prints it for editors. */
 import { z } from 'zod'
 import { parseDuration } from '#core/duration'
-import { domains, link, oidcDirectory } from './federation.ts'
+import { domains, oidcDirectory } from './federation.ts'
+import { ldapDirectory } from './ldap.ts'
 import { network, routing } from './routing.ts'
 import { duration, id, secret } from './shapes.ts'
 
@@ -27,50 +28,6 @@ const localDirectory = z.strictObject({
   kind: z.literal('local'),
   organisation: z.string().optional().describe('Part of the organisation tree its people belong to, like `retail/nl`'),
   domains: domains.optional(),
-})
-
-const ldapUrl = z.string().regex(/^ldaps?:\/\//, 'expected an `ldap://` or `ldaps://` URL')
-
-const ldapDirectory = z.strictObject({
-  id,
-  kind: z.literal('ldap'),
-  organisation: z.string().optional(),
-  domains: domains.optional(),
-  link: link.optional(),
-  url: z
-    .union([ldapUrl, z.array(ldapUrl).min(1).max(8)], 'expected an `ldap://` or `ldaps://` URL, or a list of them')
-    .describe('Of the server, or a list: the first that answers is asked'),
-  start_tls: z.boolean().default(false).describe('Upgrade an ldap:// connection before anything is sent'),
-  ca_file: z.string().optional().describe('PEM file with the certificate authority of the server'),
-  insecure_plain_text: z
-    .boolean()
-    .default(false)
-    .describe('Allow passwords over ldap:// without TLS; only for a loopback server'),
-  bind_dn: z.string().default(''),
-  bind_password: secret.optional(),
-  base_dn: z.string(),
-  user_filter: z
-    .string()
-    .default('(&(objectClass=inetOrgPerson)(uid={username}))')
-    .describe('`{username}` is replaced by the escaped user name'),
-  group_base_dn: z.string().optional(),
-  group_filter: z
-    .string()
-    .default('(&(objectClass=groupOfNames)(member={dn}))')
-    .describe('`{dn}` is replaced by the escaped DN of the person'),
-  attributes: z
-    .strictObject({
-      id: z.string().default('entryUUID'),
-      username: z.string().default('uid'),
-      name: z.string().default('cn'),
-      given_name: z.string().default('givenName'),
-      family_name: z.string().default('sn'),
-      mail: z.string().default('mail'),
-      group: z.string().default('cn'),
-      language: z.string().default('preferredLanguage'),
-    })
-    .prefault({}),
-  timeout: duration.default('5s'),
 })
 
 const directory = z.discriminatedUnion('kind', [localDirectory, ldapDirectory, oidcDirectory])
@@ -140,7 +97,8 @@ export const settingsSchema = z
               params: { code: 'duplicate' },
             })
       })
-      .default([{ id: 'local', kind: 'local' }])
+      // not `default`: templates of directories are filled in, and the JSON Schema shows what is put in
+      .prefault([{ id: 'local', kind: 'local' }])
       .describe('Asked in this order'),
     routing,
     organisation: z.string().default('Portico').describe('Shown to people on every page'),

@@ -12,6 +12,10 @@ export const REFUSALS = Object.freeze({
   'database-missing': { status: 503, say: 'There is no database here yet.' },
   'device-code-invalid': { status: 400, say: 'This code is not right, or it was used already or is too old.' },
   'device-unknown': { status: 404, say: 'This device is not known.' },
+  'directory-forbids': {
+    status: 403,
+    say: 'Your directory does not let you sign in at this time or from here. Please ask where you get help.',
+  },
   'directory-read-only': { status: 409, say: 'This is kept in another directory and has to be changed there.' },
   'directory-unavailable': {
     status: 503,
@@ -35,6 +39,18 @@ export const REFUSALS = Object.freeze({
   'outbound-refused': { status: 502, say: 'Another server could not be reached.' },
   overloaded: { status: 503, say: 'Very many people are signing in right now. Please try again in a moment.' },
   'passkey-invalid': { status: 400, say: 'This passkey could not be checked.' },
+  'password-expired': {
+    status: 403,
+    say: 'This password is right, but it has expired. Set a new one where you usually change it, then sign in with that.',
+  },
+  'password-must-change': {
+    status: 403,
+    say: 'This password is right, but you have to set a new one first. Do that where you usually change it, then sign in with that.',
+  },
+  'password-refused': {
+    status: 400,
+    say: 'Your directory does not take this new password: too short, too simple, used before, or changed too recently. Please choose another one.',
+  },
   'password-weak': { status: 400, say: 'This password is too short or too easy to guess.' },
   'password-wrong': { status: 400, say: 'The user name or the password is not right.' },
   'person-disabled': { status: 403, say: 'This account is switched off.' },

@@ -32,6 +32,20 @@ export interface Attempt {
   readonly hash: HashOnce
 }
 
+/** The password was right, and yet the directory lets nobody in with it: `held` is what the person is told. */
+export interface Held {
+  readonly person: UpstreamPerson
+  readonly held: 'password-expired' | 'password-must-change' | 'directory-forbids'
+}
+
+export interface PasswordChange {
+  readonly username: string
+  /** Whose it is: names come and go. */
+  readonly upstreamId: string
+  readonly current: string
+  readonly next: string
+}
+
 export interface TestStep {
   readonly step: string
   readonly ok: boolean
@@ -58,9 +72,16 @@ export interface OpenDirectory {
   lookup?(username: string): Promise<UpstreamPerson | undefined>
   /**
    * `right`: the password belongs to `attempt.person`. `wrong`: it does not, or there is nobody. An upstream person: the
-   * password belongs to them, and the host finds or makes our record. Throws `directory-unavailable`, `overloaded`.
+   * password belongs to them, and the host finds or makes our record; also where it is `held`. Throws
+   * `directory-unavailable`, `overloaded`.
    */
-  verify(attempt: Attempt): Promise<'right' | 'wrong' | UpstreamPerson>
+  verify(attempt: Attempt): Promise<'right' | 'wrong' | UpstreamPerson | Held>
+  /**
+   * Sets another password as the person who shows the current one; absent where the settings do not want it, and where our
+   * tables are the directory. `wrong`: it is not the current one, or the name is not that entry's any more. Throws
+   * `password-refused`, a code of `Held`, `directory-unavailable`.
+   */
+  changePassword?(change: PasswordChange): Promise<'changed' | 'wrong'>
   /** For `directories test`: one step after the other, ending with the first that fails. Never throws. */
   test(username: string | undefined): AsyncIterable<TestStep>
   /** Lets go of connections that are kept for the next use. */

@@ -1,7 +1,8 @@
 /**
  * Upstream people in our tables. A mirrored person keeps one id for ever, found by what the upstream calls the entry for
- * ever; user names come and go. What only we know (disabled, groups given here) is never touched by a mirror, and who is
- * an administrator of ours is for nobody else to say.
+ * ever; user names come and go. What only we know (disabled here, groups and attributes given here) is never touched by a
+ * mirror, and who is an administrator of ours is for nobody else to say. Whoever a directory switches off is told of like
+ * somebody who is disabled here.
  */
 import { sql } from 'kysely'
 import type { Audit } from '#audit'
@@ -27,6 +28,8 @@ type Fields = Pick<
   | 'mail_verified'
   | 'organisation'
   | 'language'
+  | 'upstream_disabled'
+  | 'upstream_attributes'
 >
 
 interface Found {
@@ -39,9 +42,11 @@ interface Parts {
   readonly clock: Clock
   readonly log: Log
   readonly audit: Audit
+  /** Awaited where a directory switches somebody off: what they had ends here. */
+  readonly tellDisabled: (id: string) => Promise<void>
 }
 
-export function createMirror({ store, clock, log, audit }: Parts): Mirror {
+export function createMirror({ store, clock, log, audit, tellDisabled }: Parts): Mirror {
   const { db } = store
   const warned = new Set<string>()
 
@@ -168,9 +173,16 @@ export function createMirror({ store, clock, log, audit }: Parts): Mirror {
     if (found && (await isCurrent(found, directory, upstream))) return store.toPerson(found.row)
     // two processes may see the same person for the first time at once; the second then finds the row of the first
     const written = await write(directory, upstream).catch(() => write(directory, upstream))
+    const before = found?.home ? found.row.upstream_disabled : 0
+    const disabled = found && !found.home ? before : (await store.row(written.id))?.upstream_disabled
     if (written.added) await audit.record('person-added', { actor: 'system', subject: written.id, reason: 'upstream' })
     else if (written.regrouped)
       await audit.record('group-changed', { actor: 'system', subject: written.id, reason: 'upstream' })
+    if (disabled !== before) {
+      const event = disabled === 1 ? 'person-disabled' : 'person-enabled'
+      await audit.record(event, { actor: 'system', subject: written.id, reason: 'upstream' })
+      if (disabled === 1) await tellDisabled(written.id)
+    }
     return (await store.byId(written.id))!
   }
 }
@@ -197,6 +209,12 @@ function fieldsOf(directory: OpenDirectory, upstream: UpstreamPerson, row: Peopl
     mail_verified: upstream.mail !== undefined && upstream.mailVerified === true ? 1 : 0,
     organisation: directory.organisation ?? null,
     language: upstream.language ?? null,
+    upstream_disabled: upstream.disabled === undefined ? (row?.upstream_disabled ?? 0) : upstream.disabled ? 1 : 0,
+    // ATTACK: what another provider says about somebody may only tell who they are, and decides nothing here
+    upstream_attributes:
+      directory.federated || upstream.attributes === undefined
+        ? (row?.upstream_attributes ?? '{}')
+        : JSON.stringify(upstream.attributes),
   }
 }
 

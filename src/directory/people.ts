@@ -17,12 +17,13 @@ import { createImport, type ImportedRow, type ImportOptions } from './import.ts'
 import type { DirectoryKind, OpenDirectory, Outside, TestStep, Tools } from './kind.ts'
 import { kinds } from './kinds/list.ts'
 import { createMirror } from './mirror.ts'
+import { createOwnPassword, type OwnPassword } from './own-password.ts'
 import type { NewPerson, Person, PersonChanges } from './person.ts'
 import { createSignIn } from './sign-in.ts'
 import { createStore, type PeopleFilter } from './store.ts'
 
 /** `by` is a person's id, `cli` or `system`, for the audit trail. */
-export interface People extends Identities {
+export interface People extends Identities, OwnPassword {
   /**
    * Who has this user name, compared without case and in NFC. Local directories answer first, then whom we have seen
    * before, then the upstreams in their order. Throws `directory-unavailable` only when nobody was found and one of the
@@ -110,16 +111,17 @@ export async function openDirectory(options: DirectoryOptions): Promise<People> 
       throw new Refusal('settings-invalid', `directories: ${settings.id}: this id is there twice`)
     directories.push(await openOne(settings, tools))
   }
-  const mirror = createMirror({ store, clock, log, audit })
+  const all = createChanges({ store, hashing, directories, clock, log, audit })
+  const mirror = createMirror({ store, clock, log, audit, tellDisabled: all.tellDisabled })
   const identities = createIdentities({ store, clock, audit })
   const beliefs: readonly Belief[] = options.directories
   const federation = createFederation({ store, directories, beliefs, identities, mirror, clock, log })
   const signIn = createSignIn({ store, hashing, directories, mirror })
-  const all = createChanges({ store, hashing, directories, clock, log, audit })
   const { tellDisabled: _tellDisabled, tellPasswordSet: _tellPasswordSet, localDirectory: _local, ...changes } = all
   return Object.freeze({
     ...signIn,
     ...changes,
+    ...createOwnPassword({ store, directories, audit, setPassword: all.setPassword }),
     ...createGroups({ store, clock, audit }),
     ...identities,
     async link(personId: string, identity: Pick<Identity, 'directory' | 'upstreamId'>, by: string) {

@@ -61,6 +61,8 @@ export function newRow(
     groups: JSON.stringify(groups),
     groups_known: 1,
     groups_at: now,
+    upstream_disabled: 0,
+    upstream_attributes: '{}',
     created_at: now,
     changed_at: now,
   }

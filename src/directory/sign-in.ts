@@ -93,9 +93,15 @@ export function createSignIn({ store, hashing, directories, mirror }: Parts): Si
       if (down) throw down
       return 'wrong'
     }
+    const held = verdict !== 'right' && 'held' in verdict ? verdict : undefined
+    const told = verdict === 'right' ? undefined : 'held' in verdict ? verdict.person : verdict
     // read again: whoever was disabled while the hash ran must not come in
-    const now = verdict === 'right' ? await store.byId(person.id) : await mirror(directory, verdict)
-    return !now || now.disabled ? 'wrong' : now
+    const now = told ? await mirror(directory, told) : await store.byId(person.id)
+    // said to whoever has just shown the right password, and to nobody else
+    if (told?.disabled) throw new Refusal('person-disabled', `switched off in directory ${directory.id}`)
+    if (!now || now.disabled) return 'wrong'
+    if (held) throw new Refusal(held.held, `said by directory ${directory.id}`)
+    return now
   }
 
   return Object.freeze({

@@ -56,10 +56,10 @@ export function createStore({ records, prepare }: Storage, directories: Readonly
     mailVerified: row.mail_verified === 1,
     ...(row.organisation === null ? {} : { organisation: row.organisation }),
     groups: row.groups === null ? undefined : JSON.parse(row.groups),
-    attributes: row.attributes === '{}' ? NOTHING : JSON.parse(row.attributes),
+    attributes: attributesOf(row),
     ...(row.language === null ? {} : { language: row.language as Language }),
     // ATTACK: whoever took a directory out of the settings does not expect its people to stay
-    disabled: row.disabled === 1 || !directories.has(row.directory),
+    disabled: row.disabled === 1 || row.upstream_disabled === 1 || !directories.has(row.directory),
     createdAt: Number(row.created_at),
   })
 
@@ -119,12 +119,18 @@ export function createStore({ records, prepare }: Storage, directories: Readonly
   })
 }
 
+/** A name that a directory speaks for is not answered from what was once given here. */
+function attributesOf({ attributes, upstream_attributes: upstream }: PeopleTable): Person['attributes'] {
+  if (upstream === '{}') return attributes === '{}' ? NOTHING : JSON.parse(attributes)
+  return attributes === '{}' ? JSON.parse(upstream) : { ...JSON.parse(attributes), ...JSON.parse(upstream) }
+}
+
 type Where = ExpressionBuilder<Tables, 'people'>
 
 const disabledIs = (eb: Where, disabled: boolean, directories: ReadonlySet<string>) =>
   disabled
-    ? eb.or([eb('disabled', '=', 1), eb('directory', 'not in', [...directories])])
-    : eb.and([eb('disabled', '=', 0), eb('directory', 'in', [...directories])])
+    ? eb.or([eb('disabled', '=', 1), eb('upstream_disabled', '=', 1), eb('directory', 'not in', [...directories])])
+    : eb.and([eb('disabled', '=', 0), eb('upstream_disabled', '=', 0), eb('directory', 'in', [...directories])])
 
 function contains(eb: Where, search: string) {
   const pattern = `%${(usernameKey(search) ?? search.slice(0, 100)).replace(/[\\%_]/g, '\\$&')}%`

@@ -27,6 +27,10 @@ export type PeopleTable = {
   readonly groups_known: number
   /** When it did for the last time. */
   readonly groups_at: number | null
+  /** 1 where their own directory says so; `disabled` is what was said here. */
+  readonly upstream_disabled: number
+  /** JSON, like `attributes`: what their own directory says; it wins over what was given here under the same name. */
+  readonly upstream_attributes: string
   readonly created_at: number
   readonly changed_at: number
 }
@@ -154,6 +158,19 @@ export const directoryMigrations: readonly Migration[] = Object.freeze([
         .unique()
         .execute()
       await schema.createIndex('people_mail').on('people').expression(sql`lower(mail)`).execute()
+    },
+  },
+  {
+    name: 'directory-010-told-by-directories',
+    async up({ schema }) {
+      await schema
+        .alterTable('people')
+        .addColumn('upstream_disabled', 'integer', (c) => c.notNull().defaultTo(0))
+        .execute()
+      await schema
+        .alterTable('people')
+        .addColumn('upstream_attributes', 'text', (c) => c.notNull().defaultTo('{}'))
+        .execute()
     },
   },
 ])

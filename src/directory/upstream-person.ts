@@ -13,9 +13,14 @@ export interface UpstreamPerson {
   readonly mail?: string
   /** The directory says that it has seen mail arrive there. */
   readonly mailVerified?: boolean
-  /** Name to texts; for telling that somebody is the same person. */
+  /**
+   * Name to texts; for telling that somebody is the same person, and for policies where the directory is one of our own.
+   * Undefined when they could not be found out.
+   */
   readonly attributes?: Readonly<Record<string, readonly string[]>>
   readonly language?: Language
+  /** Switched off there, or past its end. Undefined when the directory does not say; then what it said last stays. */
+  readonly disabled?: boolean
   /** Undefined when they could not be found out; then the last known ones stay. */
   readonly groups: readonly string[] | undefined
 }

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { minutes } from '#core/clock'
 import { createAuthenticator } from '../support/authenticator.ts'
+import { BASE, startSlapd } from '../support/slapd.ts'
 import { totpCode } from '../support/totp.ts'
 import { ISSUER, openHouse, PASSWORD, password, totp } from './house.ts'
 
@@ -244,13 +245,45 @@ describe('the password', () => {
     expect([last.status, Number(last.headers.get('retry-after')) > 0]).toEqual([429, true])
   })
 
-  test('of another directory is not offered and not changed here', async () => {
-    const person = await someone({ directory: 'elsewhere' })
-    const browser = await house.signedIn(person.id)
-    expect((await browser.get('/account')).body).not.toContain('/account/password')
-    expect((await browser.get('/account/password')).status).toBe(409)
-    expect((await browser.post('/account/password', fields)).status).toBe(409)
-    expect(await house.people.verifyPassword(person.username, PASSWORD)).not.toBe('wrong')
+  test('of another directory is changed there where its settings want it, and else not offered', async () => {
+    const slapd = await startSlapd(
+      [{ uid: 'lea', name: 'Lea', password: PASSWORD }],
+      {},
+      { modules: 'moduleload ppolicy', database: `overlay ppolicy\nppolicy_default "cn=policy,${BASE}"` },
+    )
+    await slapd.modify(
+      `dn: cn=policy,${BASE}\nchangetype: add\nobjectClass: device\nobjectClass: pwdPolicy\ncn: policy\n` +
+        'pwdAttribute: userPassword\npwdMinLength: 15\npwdCheckQuality: 2\n',
+    )
+    try {
+      const closed = await openHouse({}, [slapd.settings()])
+      const lea = (await closed.people.find('lea'))!
+      const visitor = await closed.signedIn(lea.id)
+      expect((await visitor.get('/account')).body).not.toContain('/account/password')
+      expect((await visitor.get('/account/password')).status).toBe(409)
+      expect((await visitor.post('/account/password', fields)).status).toBe(409)
+      expect(await closed.people.verifyPassword('lea', PASSWORD)).not.toBe('wrong')
+      await closed.close()
+
+      const open = await openHouse({}, [slapd.settings({ password_change: true })])
+      const person = (await open.people.find('lea'))!
+      const browser = await open.signedIn(person.id)
+      const other = await open.signedIn(person.id)
+      expect((await browser.get('/account')).body).toContain('/account/password')
+      const wrong = await browser.post('/account/password', { ...fields, current: 'not it at all' })
+      expect([wrong.status, wrong.body.includes('role="alert"')]).toEqual([400, true])
+      const short = await browser.post('/account/password', { ...fields, password: 'yellow ladder' })
+      expect([short.status, short.body.includes('does not take this new password')]).toEqual([400, true])
+      expect((await other.get('/account')).status).toBe(200)
+      expect((await browser.post('/account/password', fields)).location).toBe('/account?done=password-changed')
+      expect(await open.people.verifyPassword('lea', PASSWORD)).toBe('wrong')
+      expect(await open.people.verifyPassword('lea', fields.password)).toMatchObject({ id: person.id })
+      expect((await other.get('/account')).status).toBe(303)
+      expect((await browser.get('/account')).status).toBe(200)
+      await open.close()
+    } finally {
+      await slapd.end()
+    }
   })
 })
 

@@ -6,6 +6,7 @@ import { accessMigrations, openAccess, openLivePolicies, openVersions } from '#a
 import { openAccount } from '#account'
 import { auditMigrations, createAudit } from '#audit'
 import { catalogMigrations, openCatalog } from '#catalog'
+import type { Directory } from '#config'
 import { openHistory, openPlaces } from '#context'
 import { hours } from '#core/clock'
 import { silentLog } from '#core/log'
@@ -46,7 +47,7 @@ rules:
 export const password = (at: number): Proof => ({ factor: 'password', at, amr: ['pwd'] })
 export const totp = (at: number): Proof => ({ factor: 'totp', at, amr: ['otp'] })
 
-export async function openHouse(policies: Partial<typeof POLICIES> = {}) {
+export async function openHouse(policies: Partial<typeof POLICIES> = {}, also: readonly Directory[] = []) {
   const time = { now: START }
   const clock = { now: () => time.now }
   const log = silentLog
@@ -64,7 +65,7 @@ export async function openHouse(policies: Partial<typeof POLICIES> = {}) {
   const storage = await openStorage({ url: 'sqlite::memory:', clock, log, migrations })
   const audit = createAudit({ storage, clock, log })
   const keys = await openKeys({ storage, clock, log, audit, masterKey: randomBytes(32) })
-  const directories = ['local', 'elsewhere'].map((id) => ({ id, kind: 'local' as const }))
+  const directories: Directory[] = [{ id: 'local', kind: 'local' }, ...also]
   const people = await openDirectory({ storage, clock, log, audit, directories, folder })
   const factors = openFactors({
     storage,
@@ -106,8 +107,6 @@ export async function openHouse(policies: Partial<typeof POLICIES> = {}) {
   const account = openAccount({
     ...given,
     signin,
-    // people of `elsewhere` stand for those of another directory
-    localDirectories: ['local'],
     consents: {
       ofPerson: async (person) => agreed.get(person) ?? [],
       withdraw: async (person) => agreed.delete(person),

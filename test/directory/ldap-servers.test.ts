@@ -1,7 +1,7 @@
 /** Several servers of one directory, connections that are kept, and what happens when they fail. */
-import { createConnection, createServer, type Socket } from 'node:net'
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
 import { type LdapSettings, type Slapd, startSlapd } from '../support/slapd.ts'
+import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts'
 import { openHouse, refusalOf } from './house.ts'
 
 const PASSWORD = 'correct horse'
@@ -12,33 +12,9 @@ beforeAll(async () => {
 })
 afterAll(() => slapd.end())
 
-/** A way to the server that counts connections, and can hang up on all of them, take no new ones, or say nothing. */
-async function wayTo(port: number) {
-  const sockets = new Set<Socket>()
-  const way = { port: 0, connections: 0, mode: 'open' as 'open' | 'closed' | 'silent', hangUp: () => {} }
-  const listener = createServer((socket) => {
-    way.connections++
-    sockets.add(socket)
-    socket.on('error', () => {})
-    if (way.mode === 'closed') return void socket.destroy()
-    if (way.mode === 'silent') return
-    const server = createConnection(port, '127.0.0.1')
-    server.on('error', () => socket.destroy())
-    socket.on('close', () => server.destroy())
-    server.on('close', () => socket.destroy())
-    socket.pipe(server)
-    server.pipe(socket)
-  })
-  await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve))
-  way.port = (listener.address() as { port: number }).port
-  way.hangUp = () => {
-    for (const socket of sockets) socket.destroy()
-    sockets.clear()
-  }
-  onTestFinished(() => {
-    way.hangUp()
-    listener.close()
-  })
+async function wayTo(port: number): Promise<TcpProxy> {
+  const way = await startTcpProxy({ to: port })
+  onTestFinished(() => way.close())
   return way
 }
 
@@ -104,22 +80,21 @@ test('fifty at once get their own connections, and what is kept afterwards is fe
   expect(way.connections).toBeLessThanOrEqual(2 * 16 + 1)
 })
 
-test.each(['closed', 'silent'] as const)(
-  'the first server is %s: the second answers, and is asked first from then on',
+test.each(['cut', 'silence'] as const)(
+  'the first server fails (%s): the second answers, and is asked first from then on',
   async (mode) => {
     const [first, second] = [await wayTo(slapd.port), await wayTo(slapd.port)]
     const { people, said, clock } = await open({ ...plain(first.port, second.port), timeout: '1s' })
-    first.mode = mode
+    first[mode]()
     expect(await people.verifyPassword('sam', PASSWORD)).toMatchObject({ username: 'sam' })
     const tried = first.connections
     for (let i = 0; i < 5; i++) expect(await people.verifyPassword('sam', PASSWORD)).toMatchObject({ username: 'sam' })
     expect(first.connections).toBe(tried)
     expect(said.filter((line) => line.includes('directory-server-down'))).toHaveLength(1)
     // and is the first again once it is back
-    first.mode = 'open'
+    first.restore()
     clock.pass(90_000)
-    second.mode = 'closed'
-    second.hangUp()
+    second.cut()
     expect(await people.verifyPassword('sam', PASSWORD)).toMatchObject({ username: 'sam' })
     expect(said.join('\n')).toContain('directory-server-up')
   },
@@ -136,7 +111,7 @@ test('a wrong password is an answer: nobody asks the second server, whose answer
 test('where no server answers again and again nobody waits any more; then one looks for all, and all is well', async () => {
   const way = await wayTo(slapd.port)
   const { people, clock } = await open(plain(way.port))
-  way.mode = 'closed'
+  way.cut()
   for (let i = 0; i < 3; i++) expect(await refusalOf(people.find('sam'))).toBe('directory-unavailable')
   const tried = way.connections
   await Promise.all(
@@ -148,7 +123,7 @@ test('where no server answers again and again nobody waits any more; then one lo
     Array.from({ length: 20 }, async () => expect(await refusalOf(people.find('sam'))).toBe('directory-unavailable')),
   )
   expect(way.connections).toBe(tried + 1)
-  way.mode = 'open'
+  way.restore()
   clock.pass(120_000)
   expect(await people.find('sam')).toMatchObject({ username: 'sam' })
   expect(await people.verifyPassword('sam', PASSWORD)).toMatchObject({ username: 'sam' })
@@ -167,5 +142,7 @@ test('`directories test` looks at each server by itself, and searches through th
     'search true',
     'person true',
     'groups true',
+    'account true',
+    'strength true',
   ])
 })

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import type { Directory } from '#config'
+import { makeAuthority, makeServerCertificate } from './certificates.ts'
 import { freePort } from './ports.ts'
 
 const run = promisify(execFile)
@@ -23,6 +24,8 @@ export interface SlapdPerson {
   /** Below `ou=people`, like `ou=stores`; made when needed. */
   readonly ou?: string
   readonly uuid?: string
+  /** Further lines of LDIF. */
+  readonly lines?: readonly string[]
 }
 
 export interface Slapd {
@@ -52,15 +55,25 @@ const ROOT_PASSWORD = 'root of the test'
 const SERVICE = `cn=portico,${BASE}`
 const SERVICE_PASSWORD = 'service of the test'
 
+/** Lines of `slapd.conf` that most tests do without. */
+export interface SlapdExtra {
+  /** Before it: `moduleload …`. */
+  readonly modules?: string
+  /** Of the database: `overlay …` with its options, limits. */
+  readonly database?: string
+}
+
 export async function startSlapd(
   people: readonly SlapdPerson[],
   groups: Readonly<Record<string, readonly string[]>> = {},
+  extra: SlapdExtra = {},
 ): Promise<Slapd> {
   const folder = await mkdtemp(join(tmpdir(), 'portico-slapd-'))
   const [port, tlsPort] = await Promise.all([freePort(), freePort()])
   await mkdir(join(folder, 'data'))
-  await Promise.all([makeCertificates(folder), makeAuthority(folder, 'other')])
-  await writeFile(join(folder, 'slapd.conf'), configuration(folder))
+  const names = 'IP:127.0.0.1,DNS:localhost'
+  await Promise.all([makeServerCertificate(folder, names), makeAuthority(folder, 'other')])
+  await writeFile(join(folder, 'slapd.conf'), configuration(folder, extra))
   await writeFile(join(folder, 'people.ldif'), ldif(people, groups))
   await run(SLAPADD, ['-f', join(folder, 'slapd.conf'), '-l', join(folder, 'people.ldif')])
   const url = `ldap://127.0.0.1:${port}`
@@ -78,6 +91,7 @@ export async function startSlapd(
     settings: (changes = {}) => ({
       id: 'staff',
       kind: 'ldap',
+      template: 'openldap',
       url: ldapsUrl,
       start_tls: false,
       ca_file: join(folder, 'ca.pem'),
@@ -97,7 +111,12 @@ export async function startSlapd(
         mail: 'mail',
         group: 'cn',
         language: 'preferredLanguage',
+        other: {},
       },
+      groups_from: 'search',
+      nested_groups: false,
+      groups: { map: {}, most: 1000, depth: 10 },
+      password_change: false,
       timeout: '5s',
       ...changes,
     }),
@@ -145,12 +164,13 @@ export async function startSlapd(
   return self
 }
 
-const configuration = (folder: string) => `
+const configuration = (folder: string, { modules = '', database = '' }: SlapdExtra) => `
 include /etc/ldap/schema/core.schema
 include /etc/ldap/schema/cosine.schema
 include /etc/ldap/schema/inetorgperson.schema
 modulepath /usr/lib/ldap
 moduleload back_mdb
+${modules}
 pidfile ${join(folder, 'slapd.pid')}
 argsfile ${join(folder, 'slapd.args')}
 TLSCACertificateFile ${join(folder, 'ca.pem')}
@@ -165,8 +185,9 @@ rootpw ${JSON.stringify(ROOT_PASSWORD)}
 directory ${join(folder, 'data')}
 dbnosync
 index uid,cn,member,entryUUID eq
-access to attrs=userPassword by anonymous auth by * none
+access to attrs=userPassword by self write by anonymous auth by * none
 access to * by dn.exact="${SERVICE}" read by * none
+${database}
 `
 
 function ldif(people: readonly SlapdPerson[], groups: Readonly<Record<string, readonly string[]>>): string {
@@ -205,6 +226,7 @@ function ldif(people: readonly SlapdPerson[], groups: Readonly<Record<string, re
       person.language && `preferredLanguage: ${person.language}`,
       person.password && b64('userPassword', person.password),
       person.uuid && `entryUUID: ${person.uuid}`,
+      ...(person.lines ?? []),
     ])
   }
   for (const [name, members] of Object.entries(groups)) {
@@ -238,57 +260,4 @@ async function accepting(port: number): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, 5))
   }
   throw new Error(`slapd does not listen on port ${port}`)
-}
-
-const openssl = (folder: string, ...args: string[]) => run('openssl', args, { cwd: folder })
-const KEY = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2']
-
-async function makeAuthority(folder: string, name: string): Promise<void> {
-  await openssl(
-    folder,
-    'req',
-    '-x509',
-    ...KEY,
-    '-subj',
-    `/CN=${name} authority`,
-    '-keyout',
-    `${name}.key`,
-    '-out',
-    `${name}.pem`,
-  )
-}
-
-async function makeCertificates(folder: string): Promise<void> {
-  await makeAuthority(folder, 'ca')
-  await openssl(
-    folder,
-    'req',
-    ...KEY,
-    '-subj',
-    '/CN=127.0.0.1',
-    '-addext',
-    'subjectAltName=IP:127.0.0.1,DNS:localhost',
-    '-keyout',
-    'server.key',
-    '-out',
-    'server.csr',
-  )
-  await openssl(
-    folder,
-    'x509',
-    '-req',
-    '-in',
-    'server.csr',
-    '-CA',
-    'ca.pem',
-    '-CAkey',
-    'ca.key',
-    '-CAcreateserial',
-    '-copy_extensions',
-    'copy',
-    '-days',
-    '2',
-    '-out',
-    'server.pem',
-  )
 }

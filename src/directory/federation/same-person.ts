@@ -40,7 +40,12 @@ export function createSamePerson({
     const rows = await db
       .selectFrom('people')
       .selectAll()
-      .where(sql<boolean>`attributes like ${`%${part}%`} escape '\\'`)
+      .where((eb) =>
+        eb.or([
+          sql<boolean>`attributes like ${`%${part}%`} escape '\\'`,
+          sql<boolean>`upstream_attributes like ${`%${part}%`} escape '\\'`,
+        ]),
+      )
       .execute()
     return rows.map(store.toPerson).filter(({ attributes }) => attributes[name]?.includes(value))
   }

@@ -3,6 +3,7 @@ import { connect as connectTcp, isIP, type Socket } from 'node:net'
 import { connect as connectTls, type TLSSocket } from 'node:tls'
 import { Client, ResultCodeError } from 'ldapts'
 import type { Millis } from '#core/clock'
+import { type BindVerdict, policyControl, verdictOf } from './ldap-verdict.ts'
 
 export interface Server {
   readonly host: string
@@ -137,22 +138,21 @@ export function codeOf(error: unknown): string {
 }
 
 /**
- * Binds as `dn` and says whether the server takes the password. Other failures are thrown: they say nothing about it.
+ * Binds as `dn` with a person's password. Failures that say nothing about the password are thrown.
  * ATTACK: a bind with an empty password or an empty DN succeeds as nobody in particular (RFC 4513 §5.1.1, §5.1.2).
  */
-export async function bindAs({ client }: Connected, dn: string, password: string): Promise<boolean> {
-  if (dn === '' || password === '') return false
+export async function bindAs(
+  { client }: Connected,
+  dn: string,
+  password: string,
+  template: 'openldap' | 'active-directory',
+): Promise<BindVerdict> {
+  if (dn === '' || password === '') return 'wrong'
+  const policy = policyControl(template)
   try {
-    await client.bind(dn, password)
-    return true
+    await client.bind(dn, password, policy)
   } catch (error) {
-    if (error instanceof ResultCodeError && REFUSES_PERSON.has(error.code)) return false
-    throw error
+    return verdictOf(error, policy)
   }
+  return verdictOf(undefined, policy)
 }
-
-/**
- * RFC 4511 appendix A.2: constraintViolation (locked after too many tries), noSuchObject, inappropriateAuthentication
- * (no password), invalidCredentials, unwillingToPerform (switched off). A referral, busy or unavailable is not among them.
- */
-const REFUSES_PERSON: ReadonlySet<number> = new Set([19, 32, 48, 49, 53])

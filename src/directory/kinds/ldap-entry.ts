@@ -1,34 +1,37 @@
 /** From an LDAP entry to a person. */
 import type { Entry } from 'ldapts'
 import type { Directory } from '#config'
+import type { Instant } from '#core/clock'
 import { isMail, LANGUAGES, usernameKey } from '../person.ts'
 import type { UpstreamPerson } from '../upstream-person.ts'
+import { accountOf } from './ldap-account.ts'
 import { type FilterTemplate, fillText } from './ldap-filter.ts'
+import { bytesOf, texts } from './ldap-values.ts'
 
 export type LdapSettings = Extract<Directory, { kind: 'ldap' }>
 
-/** All values of an attribute as text; names are compared without case (RFC 4512 §2.5). Values that are no text are left out. */
-export function texts(entry: Entry, attribute: string): string[] {
-  return raw(entry, attribute).flatMap((value) => (typeof value === 'string' && value.trim() !== '' ? [value] : []))
-}
-
-function raw(entry: Entry, attribute: string): (string | Buffer)[] {
-  const name = Object.keys(entry).find((key) => key !== 'dn' && key.toLowerCase() === attribute.toLowerCase())
-  const value = name === undefined ? [] : entry[name]!
-  return Array.isArray(value) ? value : [value]
-}
-
 /** entryUUID and the like as they are; Active Directory's objectGUID, 16 bytes, as hex. */
 function upstreamId(entry: Entry, attribute: string): string | undefined {
-  const value = raw(entry, attribute)[0]
-  if (value === undefined) return undefined
-  const bytes = Buffer.from(value as string)
-  if (bytes.length === 0 || bytes.length > 200) return undefined
+  const bytes = bytesOf(entry, attribute)
+  if (bytes === undefined || bytes.length === 0 || bytes.length > 200) return undefined
   const text = bytes.toString('latin1')
   return attribute.toLowerCase() !== 'objectguid' && /^[\x21-\x7e]+$/.test(text) ? text : bytes.toString('hex')
 }
 
-const clean = (text: string): string =>
+/** As tools of Active Directory write an objectGUID: the first three fields little-endian ([MS-DTYP] 2.3.4.2). */
+export function idText(id: string, template: LdapSettings['template']): string {
+  if (template !== 'active-directory' || !/^[0-9a-f]{32}$/.test(id)) return id
+  const bytes = Buffer.from(id, 'hex')
+  for (const [from, to] of [
+    [0, 4],
+    [4, 6],
+    [6, 8],
+  ] as const)
+    bytes.subarray(from, to).reverse()
+  return bytes.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5')
+}
+
+export const clean = (text: string): string =>
   [
     ...text
       .normalize('NFC')
@@ -50,11 +53,24 @@ export function isMeant(entry: Entry, filter: FilterTemplate, username: string):
   })
 }
 
-/** Undefined where the entry lacks what a person needs: a stable id and a user name. */
+const MOST_VALUES = 100
+
+/** What the settings map, sorted, for servers tell values in any order. Undefined where one has too many to be kept. */
+function attributesOf(entry: Entry, other: Readonly<Record<string, string>>): UpstreamPerson['attributes'] {
+  const all = Object.entries(other).map(([ours, theirs]) => [ours, texts(entry, theirs).map(clean).sort()] as const)
+  if (all.some(([, values]) => values.length > MOST_VALUES)) return undefined
+  return Object.fromEntries(all.filter(([, values]) => values.length > 0))
+}
+
+/**
+ * Undefined where the entry lacks what a person needs: a stable id and a user name.
+ * @param now for accounts that end some day
+ */
 export function toUpstream(
   entry: Entry,
   settings: LdapSettings,
   groups: readonly string[] | undefined,
+  now: Instant,
 ): UpstreamPerson | undefined {
   const names = settings.attributes
   const id = upstreamId(entry, names.id)
@@ -70,18 +86,18 @@ export function toUpstream(
   // RFC 2798 §2.7: preferredLanguage is a list as in Accept-Language
   const wanted = one(names.language)?.slice(0, 2).toLowerCase()
   const language = LANGUAGES.find((known) => known === wanted)
+  const attributes = attributesOf(entry, names.other)
+  const { disabled } = accountOf(entry, settings.template, now)
   return {
     upstreamId: id,
     usernames: [first, ...others],
-    name: one(names.name) ?? first,
+    name: one(names.name) ?? one('cn') ?? first,
     groups,
     ...(givenName === undefined ? {} : { givenName }),
     ...(familyName === undefined ? {} : { familyName }),
     ...(mail === undefined ? {} : { mail }),
     ...(language === undefined ? {} : { language }),
+    ...(attributes === undefined ? {} : { attributes }),
+    ...(disabled === undefined ? {} : { disabled }),
   }
 }
-
-/** Sorted and each once. Characters that could end a header or a line are made visible, never dropped with the group. */
-export const groupNames = (entries: readonly Entry[], attribute: string): string[] =>
-  [...new Set(entries.flatMap((entry) => texts(entry, attribute).slice(0, 1).map(clean)))].filter(Boolean).sort()

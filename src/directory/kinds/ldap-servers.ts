@@ -5,6 +5,7 @@
 import { type Clock, type Instant, type Millis, seconds } from '#core/clock'
 import type { Log } from '#core/log'
 import { randomNumber } from '#core/random'
+import { Refusal } from '#core/refusal'
 import { codeOf, type Server } from './ldap-connection.ts'
 
 export interface Servers {
@@ -85,6 +86,11 @@ export function createServers(
           return result
         } catch (error) {
           const code = codeOf(error)
+          // a conclusion of ours from what a server answered, which another one would answer as well
+          if (error instanceof Refusal) {
+            answered(index)
+            throw error
+          }
           if (code.startsWith('ldap-') && !NO_ANSWER.has(code)) {
             answered(index)
             throw error

@@ -3,42 +3,15 @@ import { lookup } from 'node:dns/promises'
 import { connect, type Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
 import type { Entry } from 'ldapts'
-import { stopwatch } from '#core/clock'
+import { type Instant, stopwatch } from '#core/clock'
 import type { TestStep } from '../kind.ts'
 import { isAdministrators } from '../person.ts'
+import type { UpstreamPerson } from '../upstream-person.ts'
+import { accountOf } from './ldap-account.ts'
 import { type Connected, close, codeOf, openSocket, type Server, withConnection } from './ldap-connection.ts'
-import { toUpstream } from './ldap-entry.ts'
+import { idText, type LdapSettings, toUpstream } from './ldap-entry.ts'
+import { ACCOUNT_FIXES, FIXES } from './ldap-fixes.ts'
 import type { Ldap } from './ldap-use.ts'
-
-const FIXES: Readonly<Record<string, string>> = Object.freeze({
-  ENOTFOUND: 'the host of `url` has no address: correct it, or the name server',
-  EAI_AGAIN: 'the name server does not answer',
-  ECONNREFUSED: 'nothing listens on this port: is the server running, is the port right?',
-  EHOSTUNREACH: 'there is no way to this host: look at routes and firewalls',
-  ENETUNREACH: 'there is no way to this network: look at routes and firewalls',
-  ECONNRESET: 'the server hung up: with `ldaps://` on a plain port this is usual; try `ldap://` with `start_tls: true`',
-  'connection-closed':
-    'the server hung up: with `ldaps://` on a plain port this is usual; try `ldap://` with `start_tls: true`',
-  timeout: 'no answer in time: a firewall that drops packets, or a server under load; `timeout` gives it longer',
-  UNABLE_TO_VERIFY_LEAF_SIGNATURE:
-    'nobody known signed its certificate: name the PEM file of its authority in `ca_file`',
-  SELF_SIGNED_CERT_IN_CHAIN: 'its authority is not known: name the PEM file of the authority in `ca_file`',
-  DEPTH_ZERO_SELF_SIGNED_CERT: 'its certificate is self-signed: name its PEM file in `ca_file`',
-  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: 'its authority is not the one in `ca_file`: ask for the right PEM file',
-  CERT_SIGNATURE_FAILURE: 'its certificate is not signed by the authority in `ca_file`: ask for the right PEM file',
-  CERT_HAS_EXPIRED: 'its certificate has expired: the server needs a new one',
-  ERR_TLS_CERT_ALTNAME_INVALID: 'its certificate is for another host: use the name in it as host of `url`',
-  'ldap-1': 'the server wants something else first: often a bind, so set `bind_dn` and `bind_password`',
-  'ldap-2': 'the server does not know this request: for StartTLS use `ldaps://` instead',
-  'ldap-52': 'the server says it is unavailable; for StartTLS it may have no certificate: use `ldaps://`',
-  'ldap-8': 'the server wants a stronger connection: use `ldaps://` or `start_tls: true`',
-  'ldap-13': 'the server wants a private connection: use `ldaps://` or `start_tls: true`',
-  'ldap-32': 'the place does not exist: correct `base_dn` or `group_base_dn`',
-  'ldap-34': 'this is not a DN: correct `bind_dn`, `base_dn` or `group_base_dn`',
-  'ldap-48': 'the server does not take an anonymous bind: set `bind_dn` and `bind_password`',
-  'ldap-49': 'wrong `bind_dn` or `bind_password`',
-  'ldap-50': 'the service account may not read this: give it read access',
-})
 
 type Told = { say: string; fix?: string }
 type Answer<T> = { step: TestStep; value: T | undefined }
@@ -61,7 +34,7 @@ async function timed<T>(step: string, work: () => Promise<T>, tell: (value: T) =
 }
 
 /** The steps as they happen: each server by itself, then what is asked of the first that answers. Never throws. */
-export async function* testLdap(ldap: Ldap, username: string | undefined): AsyncGenerator<TestStep> {
+export async function* testLdap(ldap: Ldap, username: string | undefined, now: Instant): AsyncGenerator<TestStep> {
   const { servers } = ldap
   let good: Server | undefined
   for (const server of servers) {
@@ -72,7 +45,7 @@ export async function* testLdap(ldap: Ldap, username: string | undefined): Async
     }
     if (well) good ??= server
   }
-  if (good) yield* testSearch(ldap, good, username)
+  if (good) yield* testSearch(ldap, good, username, now)
 }
 
 /** Ends with the first step that fails. */
@@ -108,8 +81,12 @@ async function* testServer(ldap: Ldap, server: Server): AsyncGenerator<TestStep>
   yield bound.step
 }
 
-async function* testSearch(ldap: Ldap, server: Server, username: string | undefined): AsyncGenerator<TestStep> {
-  const { settings } = ldap
+async function* testSearch(
+  ldap: Ldap,
+  server: Server,
+  username: string | undefined,
+  now: Instant,
+): AsyncGenerator<TestStep> {
   const use = <T>(work: (connected: Connected) => Promise<T>) =>
     withConnection(server, async (connected) => {
       await ldap.bindService(connected)
@@ -124,16 +101,51 @@ async function* testSearch(ldap: Ldap, server: Server, username: string | undefi
   yield searched.step
   const entry = searched.value?.entry
   if (!entry || username === undefined) return
-  const person = toUpstream(entry, settings, undefined)
-  const mapped = person
-    ? { say: [person.usernames[0], person.name, person.mail ?? 'no mail', person.language ?? 'no language'].join(', ') }
-    : {
-        say: 'the entry has no usable id or user name',
-        fix: 'correct `attributes.id` and `attributes.username`, and let the service account read them',
-      }
-  yield { step: 'person', ok: person !== undefined, ms: 0, ...mapped }
+  const person = toUpstream(entry, ldap.settings, undefined, now)
+  yield { step: 'person', ok: person !== undefined, ms: 0, ...tellPerson(person, ldap.settings) }
+  if (!person) return
   const groups = await timed('groups', () => use((c) => ldap.groups(c, entry, username)), tellGroups)
   yield groups.step
+  if (!groups.step.ok) return
+  const account = tellAccount(entry, ldap.settings, now)
+  yield { step: 'account', ok: account.fix === undefined, ms: 0, ...account }
+  if (account.fix !== undefined) return
+  yield {
+    step: 'strength',
+    ok: true,
+    ms: 0,
+    say: 'a password counts as `any`; whatever is stronger is asked for here',
+  }
+}
+
+function tellPerson(person: UpstreamPerson | undefined, { attributes, template }: LdapSettings): Told {
+  if (!person)
+    return {
+      say: 'the entry has no usable id or user name',
+      fix: 'correct `attributes.id` and `attributes.username`, and let the service account read them',
+    }
+  const other = Object.entries(person.attributes ?? {}).map(([name, values]) => `${name} ${values.join(' + ')}`)
+  const parts = [
+    person.usernames[0],
+    person.name,
+    person.mail ?? 'no mail',
+    person.language ?? 'no language',
+    `${attributes.id} ${idText(person.upstreamId, template)}`,
+    ...other,
+  ]
+  return { say: parts.join(', ') }
+}
+
+function tellAccount(entry: Entry, { template }: LdapSettings, now: Instant): Told {
+  const { disabled, states } = accountOf(entry, template, now)
+  const fixes = states.map((state) => ACCOUNT_FIXES[state]!)
+  if (states.length > 0) return { say: states.join(', '), fix: [...new Set(fixes)].join('; ') }
+  if (disabled === undefined)
+    return {
+      say: 'the directory does not tell whether it may be used',
+      fix: 'let the service account read `userAccountControl`, or people who are switched off there go on here',
+    }
+  return { say: 'may be used' }
 }
 
 function tellFound(found: number, entry: Entry | undefined, username: string | undefined): Told {

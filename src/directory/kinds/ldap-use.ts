@@ -6,9 +6,12 @@ import type { Entry } from 'ldapts'
 import { type Millis, seconds } from '#core/clock'
 import { parseDuration } from '#core/duration'
 import { Refusal } from '#core/refusal'
+import { ACCOUNT_ATTRIBUTES } from './ldap-account.ts'
 import type { Connected, Server } from './ldap-connection.ts'
-import { groupNames, isMeant, type LdapSettings } from './ldap-entry.ts'
+import { isMeant, type LdapSettings } from './ldap-entry.ts'
 import { type FilterTemplate, parseFilter } from './ldap-filter.ts'
+import { createGroupNames } from './ldap-group-names.ts'
+import { createGroupSearch } from './ldap-groups.ts'
 
 /** One use of the directory: what both the kind and `directories test` go through. */
 export interface Ldap {
@@ -19,50 +22,71 @@ export interface Ldap {
   bindService(connected: Connected): Promise<void>
   /** All entries the filter finds (at most two are asked for) and which of them is meant. */
   find(connected: Connected, username: string): Promise<{ found: number; entry: Entry | undefined }>
+  /** What they are called here. Throws an Error `group-limit` where there are more than the settings allow. */
   groups(connected: Connected, entry: Entry, username: string): Promise<string[]>
 }
 
 /** Throws `settings-invalid` with a sentence that names the key. Opens nothing. */
 export async function createLdap(settings: LdapSettings, folder: string): Promise<Ldap> {
   const servers = await serversOf(settings, folder)
+  // [MS-ADTS] 3.1.1.3.1.5.1: a server takes no password in plain text, not even on loopback
+  if (settings.password_change && settings.template === 'active-directory' && servers.some(({ tls }) => tls === 'none'))
+    throw new Refusal(
+      'settings-invalid',
+      `directories: ${settings.id}: \`password_change\` needs \`ldaps://\` or \`start_tls\``,
+    )
   const names = settings.attributes
   const users = filterOf(settings, 'user_filter', ['username'])
-  const groups = filterOf(settings, 'group_filter', ['dn', 'username'])
+  const groupFilter = filterOf(settings, 'group_filter', ['dn', 'username'])
   const timeLimit = Math.max(1, Math.floor(servers[0]!.timeout / 1000))
   const options = { scope: 'sub', derefAliases: 'never', timeLimit } as const
-  const wanted = [names.id, names.username, names.name, names.given_name, names.family_name, names.mail, names.language]
-  const attributes = [...new Set([...wanted, ...users.compared.map(({ attribute }) => attribute)])]
+  const groups = createGroupSearch(settings, groupFilter, options)
+  const groupNames = createGroupNames(settings)
+  const wanted = [
+    names.id,
+    names.username,
+    names.name,
+    'cn',
+    names.given_name,
+    names.family_name,
+    names.mail,
+    names.language,
+  ]
+  const compared = users.compared.map(({ attribute }) => attribute)
+  const also = [...Object.values(names.other), ...ACCOUNT_ATTRIBUTES[settings.template]]
+  const attributes = [...new Set([...wanted, ...also, ...compared, ...groups.attributes])]
   return {
     settings,
     servers,
     async bindService({ client }) {
       if (settings.bind_dn !== '') await client.bind(settings.bind_dn, settings.bind_password)
     },
-    async find({ client }, username) {
+    async find({ client }, typed) {
+      const username = withoutDomain(typed, settings.domain)
       const filter = users.fill({ username })
       const { searchEntries: all } = await client.search(settings.base_dn, {
         ...options,
         filter,
         attributes,
         sizeLimit: 2,
-        explicitBufferAttributes: [names.id],
+        explicitBufferAttributes: [names.id, 'objectGUID', 'objectSid'],
       })
       const entry = all.length === 1 && all[0]!.dn !== '' && isMeant(all[0]!, users, username) ? all[0] : undefined
       return { found: all.length, entry }
     },
-    async groups({ client }, entry, username) {
-      const filter = groups.fill({ dn: entry.dn, username })
-      const base = settings.group_base_dn ?? settings.base_dn
-      // one level only, as the filter says: groups inside groups are the server's business, and so are their loops
-      const { searchEntries: all } = await client.search(base, {
-        ...options,
-        filter,
-        attributes: [names.group],
-        paged: true,
-      })
-      return groupNames(all, names.group)
+    async groups(connected, entry, typed) {
+      return groupNames(await groups.of(connected, entry, withoutDomain(typed, settings.domain)))
     },
   }
+}
+
+/**
+ * `sam` of `KESTREL\\sam`, where that is the domain of this directory.
+ * ATTACK: somebody of another domain who types its name is not the one who has the same account name here.
+ */
+function withoutDomain(typed: string, domain: string | undefined): string {
+  const prefix = `${domain?.toLowerCase()}\\`
+  return domain !== undefined && typed.toLowerCase().startsWith(prefix) ? typed.slice(prefix.length) : typed
 }
 
 function filterOf(settings: LdapSettings, key: 'user_filter' | 'group_filter', places: string[]): FilterTemplate {

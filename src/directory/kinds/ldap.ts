@@ -9,11 +9,12 @@
  */
 import type { Entry } from 'ldapts'
 import { Refusal } from '#core/refusal'
-import type { DirectoryKind, OpenDirectory } from '../kind.ts'
+import type { DirectoryKind, OpenDirectory, PasswordChange } from '../kind.ts'
 import { createQueue } from '../queue.ts'
 import type { UpstreamPerson } from '../upstream-person.ts'
 import { bindAs, type Connected, codeOf } from './ldap-connection.ts'
 import { toUpstream } from './ldap-entry.ts'
+import { modifyPassword, replaceUnicodePassword } from './ldap-password.ts'
 import { createPool } from './ldap-pool.ts'
 import { createServers } from './ldap-servers.ts'
 import { testLdap } from './ldap-test.ts'
@@ -62,7 +63,7 @@ export const ldap = Object.freeze<DirectoryKind<'ldap'>>({
         log.warn('directory-groups-unknown', { directory: id, code: codeOf(error) })
         return undefined
       })
-      const person = toUpstream(entry, settings, groups)
+      const person = toUpstream(entry, settings, groups, clock.now())
       if (!person) throw unavailable('an entry has no usable id or user name attribute')
       return person
     }
@@ -77,17 +78,44 @@ export const ldap = Object.freeze<DirectoryKind<'ldap'>>({
           const entry = await entryOf(connected, username)
           return entry && personOf(connected, entry, username)
         }),
-      verify: ({ username, password }) =>
+      verify: ({ username, password, person: known }) =>
         asking(async (connected, index) => {
           const entry = await entryOf(connected, username)
           if (!entry) return 'wrong'
           // the service connection stays what it is: what the person may read decides nothing here
-          const proving = showing[index]!.lease((own) => bindAs(own, entry.dn, password))
+          const proving = showing[index]!.lease((own) => bindAs(own, entry.dn, password, settings.template))
           // asked at the same time: a directory that is far away is waited for twice, not three times
           const [proved, person] = await Promise.all([proving, personOf(connected, entry, username)])
-          return proved ? person : 'wrong'
+          switch (proved) {
+            case 'right':
+              return person
+            case 'wrong':
+              return 'wrong'
+            case 'locked':
+              log.warn('directory-account-locked', { directory: id, ...(known ? { person: known.id } : {}) })
+              return 'wrong'
+            case 'disabled':
+              return { ...person, disabled: true }
+            default:
+              return { person, held: proved }
+          }
         }),
-      test: (username) => testLdap(use, username),
+      ...(settings.password_change
+        ? {
+            changePassword: ({ username, upstreamId, current, next }: PasswordChange) =>
+              asking(async (connected, index) => {
+                const entry = await entryOf(connected, username)
+                // ATTACK: the name may be somebody else's by now
+                if (!entry || toUpstream(entry, settings, undefined, clock.now())?.upstreamId !== upstreamId)
+                  return 'wrong'
+                const change = { dn: entry.dn, current, next }
+                return settings.template === 'active-directory'
+                  ? replaceUnicodePassword(connected, change)
+                  : modifyPassword(use.servers[index]!, change)
+              }),
+          }
+        : {}),
+      test: (username) => testLdap(use, username, clock.now()),
       close() {
         for (const pool of [...searching, ...showing]) pool.close()
       },

@@ -66,6 +66,11 @@ const TRANSLATED: Readonly<Record<RefusalCode, Readonly<Record<Exclude<Language,
     de: 'Dieses Gerät ist nicht bekannt.',
     ru: 'Это устройство неизвестно.',
   },
+  'directory-forbids': {
+    nl: 'Uw directory laat u op dit moment of vanaf deze plek niet inloggen. Vraag het waar u hulp krijgt.',
+    de: 'Ihr Verzeichnis lässt Sie zu dieser Zeit oder von hier aus nicht anmelden. Bitte fragen Sie dort, wo Sie Hilfe bekommen.',
+    ru: 'Ваш каталог пользователей не разрешает вход в это время или отсюда. Обратитесь туда, где вам помогают.',
+  },
   'directory-read-only': {
     nl: 'Dit staat in een andere directory en moet daar worden gewijzigd.',
     de: 'Das wird in einem anderen Verzeichnis geführt und muss dort geändert werden.',
@@ -165,6 +170,21 @@ const TRANSLATED: Readonly<Record<RefusalCode, Readonly<Record<Exclude<Language,
     nl: 'Deze passkey kon niet worden gecontroleerd.',
     de: 'Dieser Passkey konnte nicht geprüft werden.',
     ru: 'Этот ключ доступа не удалось проверить.',
+  },
+  'password-expired': {
+    nl: 'Dit wachtwoord klopt, maar het is verlopen. Stel een nieuw in waar u het altijd wijzigt en log daarmee in.',
+    de: 'Dieses Passwort stimmt, ist aber abgelaufen. Setzen Sie ein neues, wo Sie es sonst ändern, und melden Sie sich damit an.',
+    ru: 'Пароль верный, но срок его действия истёк. Задайте новый там, где вы обычно его меняете, и войдите с ним.',
+  },
+  'password-must-change': {
+    nl: 'Dit wachtwoord klopt, maar u moet eerst een nieuw instellen. Doe dat waar u het altijd wijzigt en log daarmee in.',
+    de: 'Dieses Passwort stimmt, aber Sie müssen zuerst ein neues setzen. Tun Sie das, wo Sie es sonst ändern, und melden Sie sich damit an.',
+    ru: 'Пароль верный, но сначала нужно задать новый. Сделайте это там, где вы обычно его меняете, и войдите с ним.',
+  },
+  'password-refused': {
+    nl: 'Uw directory neemt dit nieuwe wachtwoord niet aan: te kort, te eenvoudig, eerder gebruikt of te kort geleden gewijzigd. Kies een ander.',
+    de: 'Ihr Verzeichnis nimmt dieses neue Passwort nicht an: zu kurz, zu einfach, schon benutzt oder zu kurz nach dem letzten Wechsel. Bitte wählen Sie ein anderes.',
+    ru: 'Ваш каталог не принимает этот новый пароль: слишком короткий, слишком простой, уже использовался или изменён слишком недавно. Выберите другой.',
   },
   'password-weak': {
     nl: 'Dit wachtwoord is te kort of te makkelijk te raden.',
