@@ -38,7 +38,7 @@ async function world(belief: Partial<Belief> = {}): Promise<World> {
   const { people, storage, clock, audit, said } = await openHouse([{ id: 'local', kind: 'local' }])
   const log = { info: () => {}, error: () => {}, warn: (event: string) => void said.push(event) }
   const store = createStore(storage, new Set(['local', 'partner']))
-  const mirror = createMirror({ store, clock, log, audit })
+  const mirror = createMirror({ store, clock, log, audit, tellDisabled: async () => {} })
   const identities = createIdentities({ store, clock, audit })
   const given: { says: Vouched } = { says: undefined as never }
   const partner: OpenDirectory = {
