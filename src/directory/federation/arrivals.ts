@@ -6,7 +6,6 @@
  * believed so in the settings, and the person here has the same address verified or from a directory that owns it.
  */
 import type { Clock, Instant } from '#core/clock'
-import type { Log } from '#core/log'
 import { Refusal } from '#core/refusal'
 import type { Identities } from '../identities.ts'
 import type { OpenDirectory } from '../kind.ts'
@@ -26,7 +25,7 @@ import type {
   Vouched,
 } from './federated.ts'
 import { withinOwnDomains } from './own-domains.ts'
-import { createSamePerson } from './same-person.ts'
+import type { SamePerson } from './same-person.ts'
 
 /** That somebody signed in at another provider; what the session keeps of it. */
 export interface UpstreamProof {
@@ -80,9 +79,9 @@ interface Parts {
   readonly directories: readonly OpenDirectory[]
   readonly beliefs: readonly Belief[]
   readonly identities: Identities
+  readonly samePerson: SamePerson
   readonly mirror: Mirror
   readonly clock: Clock
-  readonly log: Log
 }
 
 const BECOMES = {
@@ -93,9 +92,8 @@ const BECOMES = {
 } as const satisfies Record<string, readonly ('create' | 'prove')[]>
 
 export function createFederation(parts: Parts): Federation {
-  const { store, directories, beliefs, identities, mirror, clock, log } = parts
+  const { store, directories, beliefs, identities, samePerson, mirror, clock } = parts
   const beliefOf = (id: string) => beliefs.find((one) => one.id === id)!
-  const samePerson = createSamePerson({ store, identities, beliefs, log })
 
   function at(id: string): { directory: OpenDirectory; federated: Federated; belief: Belief } {
     const directory = directories.find((one) => one.id === id)

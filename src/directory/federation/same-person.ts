@@ -34,20 +34,30 @@ export function createSamePerson({
     return rows.map(store.toPerson)
   }
 
+  /**
+   * Values that were given here, or that come from a directory which is believed in the same attribute.
+   * ATTACK: people of a partner whose own profile says so would otherwise wait for the one who has that number to come.
+   */
   async function byAttribute(name: string, value: string): Promise<Person[]> {
     // as it stands in the column; what merely looks alike is sorted out below
-    const part = JSON.stringify(value).replace(/[\\%_]/g, '\\$&')
+    const part = `%${JSON.stringify(value).replace(/[\\%_]/g, '\\$&')}%`
     const rows = await db
       .selectFrom('people')
       .selectAll()
       .where((eb) =>
         eb.or([
-          sql<boolean>`attributes like ${`%${part}%`} escape '\\'`,
-          sql<boolean>`upstream_attributes like ${`%${part}%`} escape '\\'`,
+          sql<boolean>`attributes like ${part} escape '\\'`,
+          sql<boolean>`upstream_attributes like ${part} escape '\\'`,
         ]),
       )
       .execute()
-    return rows.map(store.toPerson).filter(({ attributes }) => attributes[name]?.includes(value))
+    const has = (text: string) => (JSON.parse(text) as Person['attributes'])[name]?.includes(value) === true
+    return rows
+      .filter(
+        (row) =>
+          has(row.attributes) || (has(row.upstream_attributes) && beliefOf(row.directory)?.link?.attribute === name),
+      )
+      .map(store.toPerson)
   }
 
   return async (directory, { mail, mailVerified, attributes }) => {
