@@ -19,6 +19,8 @@ export interface EnrolledDevice {
   readonly enrolledAt: Instant
   /** Who allowed it: a person's id or `cli`. */
   readonly enrolledBy: string
+  /** The address at which the code was typed, where it was known. */
+  readonly enrolledFrom?: string
   /** Of the last sign-in, to an hour. */
   readonly lastSeenAt: Instant
 }
@@ -26,7 +28,7 @@ export interface EnrolledDevice {
 /** `null`: known not to be enrolled. Undefined: nobody looked, or could look. */
 export type Enrolled = EnrolledDevice | null | undefined
 
-export type NewEnrolled = Pick<EnrolledDevice, 'kind' | 'site' | 'name' | 'enrolledBy'>
+export type NewEnrolled = Pick<EnrolledDevice, 'kind' | 'site' | 'name' | 'enrolledBy' | 'enrolledFrom'>
 
 /** Called when a device is no longer enrolled, awaited; `by` as in the trail. It may be called again: it must bear that. */
 export type RevokeListener = (deviceId: string, by: string) => Promise<void>
@@ -86,6 +88,7 @@ export function createEnrolled({ storage, clock, audit }: { storage: Storage; cl
         name: device.name,
         enrolled_at: now,
         enrolled_by: device.enrolledBy,
+        enrolled_from: device.enrolledFrom ?? null,
         last_seen: now,
       }
       await db.insertInto('enrolled_devices').values(row).execute()
@@ -131,5 +134,6 @@ const toDevice = (row: EnrolledDevicesTable): EnrolledDevice => ({
   name: row.name,
   enrolledAt: Number(row.enrolled_at),
   enrolledBy: row.enrolled_by,
+  ...(row.enrolled_from === null ? {} : { enrolledFrom: row.enrolled_from }),
   lastSeenAt: Number(row.last_seen),
 })

@@ -8,7 +8,7 @@ import { sha256 } from '#core/digest'
 import { randomBytes } from '#core/random'
 import { formatCode, plainCharacters } from '#core/reference'
 import { Refusal } from '#core/refusal'
-import { sourceOf } from '#http'
+import { createNetworks, sourceOf, UNKNOWN_ADDRESS } from '#http'
 import type { Storage } from '#storage'
 import { DEVICE_KINDS, type EnrolledDevice, type EnrolledDevices, type NewEnrolled } from './enrolled.ts'
 
@@ -27,6 +27,8 @@ export interface Enrolment {
   readonly site?: string | undefined
   /** Where it is left out, what the browser calls itself. */
   readonly name?: string | undefined
+  /** Addresses and networks (CIDR) in one of which the code must be typed; anywhere where it is left out. */
+  readonly from?: readonly string[] | undefined
 }
 
 /** A code that nobody has used yet. What it is only the one knows who was told. */
@@ -136,9 +138,12 @@ export function createEnrolment(rooms: {
       // a letter left out is no guess
       if (plain === undefined) throw new Refusal('device-code-invalid', 'no code')
       const giveBack = await enter(address)
-      const stored = read(await state.take(keyOf(plain)))
+      const key = keyOf(plain)
+      // ATTACK: a code that leaked is worth nothing elsewhere, and nobody elsewhere can use it up, or learn that it is one
+      const elsewhere = !isWithin(read(await state.get(key))?.from, address)
+      const stored = elsewhere ? undefined : read(await state.take(key))
       if (!stored) {
-        await audit.record('device-enrolment-refused', { reason: 'device-code-invalid' })
+        await audit.record('device-enrolment-refused', { reason: elsewhere ? 'network' : 'device-code-invalid' })
         throw new Refusal('device-code-invalid', 'wrong, spent or late')
       }
       await giveBack()
@@ -148,12 +153,17 @@ export function createEnrolment(rooms: {
         ...(site === undefined ? {} : { site }),
         name: name || label.slice(0, LONGEST_DEVICE_NAME) || kind,
         enrolledBy: by,
+        ...(address === UNKNOWN_ADDRESS ? {} : { enrolledFrom: address }),
       }
       if (kind === 'shared') await distrust(deviceCookie)
       return enrolled.add(about, enrolledCookie)
     },
   })
 }
+
+/** An address that is not known is in no network. */
+const isWithin = (from: readonly string[] | undefined, address: string): boolean =>
+  from === undefined || createNetworks(from).has(address)
 
 /** Undefined for what is none: bytes that somebody flipped enrol nothing. */
 function read(text: string | undefined): OpenCode | undefined {

@@ -26,6 +26,8 @@ export type EnrolledDevicesTable = {
   readonly name: string
   readonly enrolled_at: number
   readonly enrolled_by: string
+  /** Null where it was enrolled before this was kept, or the address was not known. */
+  readonly enrolled_from: string | null
   readonly last_seen: number
 }
 
@@ -118,6 +120,12 @@ export const sessionsMigrations: readonly Migration[] = Object.freeze([
         .addColumn('last_seen', 'bigint', (c) => c.notNull())
         .execute()
       await schema.createIndex('enrolled_devices_site').on('enrolled_devices').columns(['site', 'name']).execute()
+    },
+  },
+  {
+    name: 'sessions-004-enrolled-from',
+    async up({ schema }) {
+      await schema.alterTable('enrolled_devices').addColumn('enrolled_from', 'text').execute()
     },
   },
 ])

@@ -38,12 +38,27 @@ test('a code makes a browser the device that the administrator described, once',
     name: 'Tablet 1',
     enrolledAt: START,
     enrolledBy: 'cli',
+    enrolledFrom: '192.0.2.1',
     lastSeenAt: START,
   })
   expect(await house.devices.enrolled.find(cookie)).toEqual(device)
   expect(await house.devices.enrolled.byId(device.id)).toEqual(device)
   expect(await refused(redeem(code))).toBe('device-code-invalid')
   expect(await house.events()).toEqual(['device-enrolment-begun', 'device-enrolled', 'device-enrolment-refused'])
+})
+
+test('a code that is bound to networks works there only; elsewhere it is wrong, is not used up, and counts as a guess', async () => {
+  const code = await begin({ from: ['192.0.2.0/28', '2001:db8::/64', '203.0.113.9'] })
+  for (const address of ['192.0.2.16', '2001:db8:0:1::1', '203.0.113.8', 'unknown', ''])
+    expect([address, await refused(redeem(code, { address }))]).toEqual([address, 'device-code-invalid'])
+  const [refusal] = await house.audit.search({ event: 'device-enrolment-refused' })
+  expect(refusal).toMatchObject({ reason: 'network' })
+  const { device } = await redeem(code, { address: '2001:db8::7' })
+  expect((await house.devices.enrolled.byId(device.id))!.enrolledFrom).toBe('2001:db8::7')
+  const second = await begin({ from: ['192.0.2.0/28'] })
+  for (let n = 0; n <= ENROLMENT_LIMIT.tries; n++) await refused(redeem(second, { address: '198.51.100.1' }))
+  expect(await refused(redeem(second, { address: '198.51.100.1' }))).toBe('throttled')
+  expect(await refused(redeem(second, { address: '192.0.2.15' }))).toBe('done')
 })
 
 test('codes differ, and are typed the way people type them', async () => {

@@ -112,6 +112,10 @@ test.each([
   'devices enrol tablet',
   'devices enrol --kind public',
   'devices enrol --for 0s',
+  'devices enrol --from stores',
+  'devices enrol --from 192.0.2.0/33',
+  'devices enrol --from 010.1.1.1',
+  'devices enrol --from 192.0.2.1/24/8',
   'devices enrol --for 8d',
   'devices enrol --for soon',
   'devices enrol --count 0',
@@ -147,7 +151,7 @@ test('devices list --enrolled shows what is enrolled, and revoke takes it back b
   const all = await run('devices list --enrolled')
   expect(all.printed).toEqual([other, desk, till])
   expect(all.out[2]).toBe(
-    `${till.id}  shared  site 0412  till  enrolled 2026-11-22T09:00:00Z  last seen 2026-11-22T09:00:00Z`,
+    `${till.id}  shared  site 0412  till  enrolled 2026-11-22T09:00:00Z from 192.0.2.1  last seen 2026-11-22T09:00:00Z`,
   )
   expect((await run('devices list --site 0412')).printed).toEqual([desk, till])
   expect(await run(`devices revoke ${till.id}`)).toMatchObject({ code: 0, printed: { revoked: 1 } })
@@ -156,6 +160,19 @@ test('devices list --enrolled shows what is enrolled, and revoke takes it back b
   expect(await run(`devices revoke ${desk.id} --user sam`)).toMatchObject({ code: 1, printed: { revoked: 0 } })
   expect(await run('devices revoke --site 0412')).toMatchObject({ code: 0, printed: { revoked: 1 } })
   expect((await run('devices list --enrolled')).printed).toEqual([other])
+})
+
+test('devices enrol --from binds a code, which codes and list show', async () => {
+  const { code, printed } = await run('devices enrol --name One --from 192.0.2.0/28 --from 203.0.113.9')
+  expect(code).toBe(0)
+  expect((await run('devices codes')).out[0]).toContain('  only from 192.0.2.0/28, 203.0.113.9  ')
+  const [made] = printed as [{ code: string; from: string[] }]
+  expect(made.from).toEqual(['192.0.2.0/28', '203.0.113.9'])
+  const redeeming = { label: '', enrolledCookie: undefined, deviceCookie: undefined }
+  const redeem = (address: string) => house.devices.enrolment.redeem(made.code, { ...redeeming, address })
+  await expect(redeem('198.51.100.1')).rejects.toMatchObject({ code: 'device-code-invalid' })
+  await redeem('203.0.113.9')
+  expect((await run('devices list --enrolled')).out[0]).toMatch(/ {2}enrolled \S+ from 203\.0\.113\.9 {2}last seen /)
 })
 
 test('devices revoke goes on past an id that is none, says which, and exits 1', async () => {

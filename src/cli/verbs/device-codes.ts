@@ -1,4 +1,5 @@
 /** `devices enrol | codes | cancel`: the codes with which devices are enrolled. */
+import { isIP } from 'node:net'
 import { formatDuration, parseDuration } from '#core/duration'
 import { nearest } from '#core/nearest'
 import { loadPolicies } from '#policy'
@@ -20,9 +21,10 @@ const MOST_CODES = 10_000
 
 const enrol: Verb = {
   words: ['devices', 'enrol'],
-  usage: `devices enrol [--kind shared|personal] [--site SITE]… [--name NAME] [--for ${formatDuration(CODE_LIFE)}] [--count N]`,
-  summary: 'codes and links that each enrol one device, once; a shared one unless said otherwise',
-  options: ['kind', 'site', 'name', 'for', 'count'],
+  usage: `devices enrol [--kind shared|personal] [--site SITE]… [--name NAME] [--from ADDRESS|NETWORK]… [--for ${formatDuration(CODE_LIFE)}] [--count N]`,
+  summary:
+    'codes and links that each enrol one device, once; a shared one unless said otherwise; --from: only in that network',
+  options: ['kind', 'site', 'name', 'from', 'for', 'count'],
   async run(args, context) {
     const wanted = readWanted(args)
     if (typeof wanted === 'string') {
@@ -32,13 +34,13 @@ const enrol: Verb = {
     await warnOfSites(args, context, wanted.sites)
     const { devices } = await context.open()
     const { issuer } = context.settings
-    const { kind, name, life, count } = wanted
+    const { kind, name, from, life, count } = wanted
     const sites = wanted.sites.length > 0 ? wanted.sites : [undefined]
     const made = await together(async () => {
       const list: Code[] = []
       for (const site of sites) {
         for (let number = 1; number <= count; number++) {
-          const about = { kind, site, name: name !== undefined && count > 1 ? `${name} ${number}` : name }
+          const about = { kind, site, name: name !== undefined && count > 1 ? `${name} ${number}` : name, from }
           const { code, id, endsAt } = await devices.enrolment.begin(about, BY, life)
           list.push({ code, url: `${issuer}/device/${code}`, id, ...about, endsAt })
         }
@@ -63,6 +65,7 @@ interface Code {
   readonly kind: DeviceKind
   readonly site: string | undefined
   readonly name: string | undefined
+  readonly from: readonly string[] | undefined
   readonly endsAt: number
 }
 
@@ -70,6 +73,7 @@ interface Wanted {
   readonly kind: DeviceKind
   readonly sites: readonly string[]
   readonly name: string | undefined
+  readonly from: readonly string[] | undefined
   readonly life: number
   readonly count: number
 }
@@ -89,7 +93,20 @@ function readWanted(args: Arguments): Wanted | string {
   if (count < 1 || count * Math.max(sites.length, 1) > MOST_CODES) return `\`--count\` takes 1 to ${MOST_CODES} in all`
   for (const text of [...sites, ...(name === undefined ? [] : [name])])
     if (!isLine(text)) return `a site and a name are one line of 1 to ${LONGEST_DEVICE_NAME} characters`
-  return { kind, sites, name, life, count }
+  const from = args.flags('from')
+  const wrong = from.find((one) => !isNetwork(one))
+  if (wrong !== undefined || from.length > MOST_NETWORKS)
+    return `\`--from\` takes an address or a network like 192.0.2.0/24, at most ${MOST_NETWORKS} of them${wrong === undefined ? '' : `, not \`${wrong}\``}`
+  return { kind, sites, name, from: from.length > 0 ? [...from] : undefined, life, count }
+}
+
+const MOST_NETWORKS = 20
+
+function isNetwork(text: string): boolean {
+  const [ip = '', bits, ...more] = text.split('/')
+  const version = isIP(ip)
+  if (version === 0 || more.length > 0) return false
+  return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (version === 6 ? 128 : 32))
 }
 
 const isLine = (text: string): boolean =>
@@ -113,12 +130,13 @@ async function warnOfSites(args: Arguments, context: Context, sites: readonly st
   if (rest > 0) context.err(`nor do they name ${rest} more of these sites`)
 }
 
-const codeLine = ({ id, kind, site, name, by, endsAt }: OpenCode): string =>
+const codeLine = ({ id, kind, site, name, from, by, endsAt }: OpenCode): string =>
   [
     id,
     kind,
     site === undefined ? 'no site' : `site ${site}`,
     ...(name ? [name] : []),
+    ...(from ? [`only from ${from.join(', ')}`] : []),
     `by ${by}`,
     `until ${time(endsAt)}`,
   ].join('  ')

@@ -5,8 +5,8 @@ import type { Verb } from '../verb.ts'
 import { codesVerbs } from './device-codes.ts'
 import { BY, time, userIn } from './person-lines.ts'
 
-const enrolledLine = ({ id, kind, site, name, enrolledAt, lastSeenAt }: EnrolledDevice): string =>
-  `${id}  ${kind}  ${site === undefined ? 'no site' : `site ${site}`}  ${name}  enrolled ${time(enrolledAt)}  last seen ${time(lastSeenAt)}`
+const enrolledLine = ({ id, kind, site, name, enrolledAt, enrolledFrom, lastSeenAt }: EnrolledDevice): string =>
+  `${id}  ${kind}  ${site === undefined ? 'no site' : `site ${site}`}  ${name}  enrolled ${time(enrolledAt)}${enrolledFrom === undefined ? '' : ` from ${enrolledFrom}`}  last seen ${time(lastSeenAt)}`
 
 const list: Verb = {
   words: ['devices', 'list'],
