@@ -28,7 +28,7 @@ export {
   enrolTotpView,
   recoveryCodesView,
 } from './views/enrolment.ts'
-export { awayView, connectView, newcomerView } from './views/federation.ts'
+export { awayView, backView, connectView, newcomerView } from './views/federation.ts'
 export { errorView, expiredView, refusedView, waitingView, whyView } from './views/outcome.ts'
 export { choiceView, identifierView, passkeyView, passwordView, recoveryCodeView, totpView } from './views/proof.ts'
 export {

@@ -2,7 +2,7 @@
 import { randomId } from '#core/random'
 import { Refusal } from '#core/refusal'
 import { type Answer, type PageRequest, redirect, type SetCookie } from '#http'
-import { awayView, choiceView, expiredView } from '#pages'
+import { awayView, backView, choiceView, expiredView } from '#pages'
 import { createAway } from './away.ts'
 import { destinationOf, nextStep, possibleWays, type StepName } from './dispatch.ts'
 import { browserHash, type Errand, pathOf, type Way } from './errand.ts'
@@ -85,6 +85,11 @@ export function createConversation(rooms: SigninRooms) {
     }
   }
 
+  const goOn = (request: PageRequest, to: string, cookies: readonly SetCookie[] = []): Answer => {
+    const answer = presenter.page(request, (messages) => backView({ to }, messages))
+    return { ...answer, cookies: [...(answer.cookies ?? []), ...cookies] }
+  }
+
   const waysOf = (scene: Scene) => ({
     ...around(scene),
     ...who(scene),
@@ -153,7 +158,10 @@ export function createConversation(rooms: SigninRooms) {
       return show(request, { ...place, errand: told }, cookies, new Refusal(trouble.code), trouble.reference)
     },
 
-    /** Somebody comes back from another provider. */
+    /**
+     * Somebody comes back from another provider, often from a form of its page, whose policy knows this address and none
+     * that it could lead on to: so it always ends with a page that goes on by itself.
+     */
     async back(request: PageRequest): Promise<Answer> {
       const directory = request.params['directory'] ?? ''
       const came = await comeBack(request, directory, request.cookies.get(BROWSER_COOKIE))
@@ -162,26 +170,30 @@ export function createConversation(rooms: SigninRooms) {
       if ('trouble' in came) {
         const trouble = { code: came.trouble.code, reference: request.id }
         await errands.change(errand, { trouble, cameFrom: directory })
-        return redirect(pathOf(errand))
+        return goOn(request, pathOf(errand))
       }
       const chosen: SetCookie = { name: PROVIDER_COOKIE, value: directory, maxAge: REMEMBERED }
       try {
         const arrival = await people.federation.arrive(came.arrived)
         if (arrival.kind === 'newcomer') {
           await errands.change(errand, { arrived: came.arrived, may: arrival.may })
-          return redirect(pathOf(errand), [chosen])
+          return goOn(request, pathOf(errand), [chosen])
         }
         const place = await placeOf(request, errand, access.preview)
         const outcome = { kind: 'arrived', personId: arrival.person.id, arrived: came.arrived } as const
         const next = await carryOut(request, place, outcome)
-        if (nextStep(next.place) === 'leave') return leave(request, next.place, [chosen, ...next.cookies])
+        const cookies = [chosen, ...next.cookies]
+        if (nextStep(next.place) === 'leave') {
+          const answer = await leave(request, next.place, cookies)
+          return goOn(request, answer.headers!['location']!, answer.cookies ?? [])
+        }
         await errands.save(next.place.errand)
-        return redirect(pathOf(errand), [chosen, ...next.cookies])
+        return goOn(request, pathOf(errand), cookies)
       } catch (error) {
         if (!(error instanceof Refusal) || error.status >= 500) throw error
         await noted(error, directory, request)
         await errands.change(errand, { trouble: { code: error.code, reference: request.id }, cameFrom: directory })
-        return redirect(pathOf(errand))
+        return goOn(request, pathOf(errand))
       }
     },
 

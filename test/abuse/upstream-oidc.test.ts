@@ -186,7 +186,7 @@ describe('whose answer it is', () => {
         fetch(`${back}?code=c&state=${state}`, { redirect: 'manual', headers: { cookie } }),
       ),
     )
-    expect(all.filter(({ status }) => status === 303)).toHaveLength(1)
+    expect(all.filter(({ status }) => status === 200)).toHaveLength(1)
     expect(await sessions()).toBe(before + 1)
   })
 

@@ -21,6 +21,8 @@ export interface FederationOptions {
   readonly ours?: GatewayOptions
   /** More of the directory's settings. */
   readonly directory?: Readonly<Record<string, unknown>>
+  /** Other directories of ours. */
+  readonly moreDirectories?: readonly object[]
   /** More policies of the partner. */
   readonly theirPolicies?: Readonly<Record<string, string>>
   /** More of how the partner knows us. */
@@ -69,6 +71,7 @@ export async function startFederation(options: FederationOptions): Promise<Feder
       ...ours.settings,
       directories: [
         { id: 'local', kind: 'local' },
+        ...(options.moreDirectories ?? []),
         {
           id: PARTNER,
           kind: 'oidc',

@@ -44,6 +44,8 @@ export const de: Messages = Object.freeze({
     or: 'Mit {provider} anmelden',
     awayTitle: 'Weiter zu {provider}',
     awayLead: 'Sie melden sich dort an und kommen von selbst zurück.',
+    backTitle: 'Willkommen zurück',
+    backLead: 'Es geht gleich von selbst weiter.',
     newTitle: 'Willkommen',
     newLead: 'Sie sind bei {provider} als {account} angemeldet. Dieses Konto kennt hier noch niemand.',
     prove: 'Ich habe hier ein Konto',

@@ -43,6 +43,8 @@ const sentences = {
     or: 'Sign in with {provider}',
     awayTitle: 'On to {provider}',
     awayLead: 'You sign in there and come back by yourself.',
+    backTitle: 'Welcome back',
+    backLead: 'You go on by yourself in a moment.',
     newTitle: 'Welcome',
     newLead: 'You have signed in as {account} at {provider}. Nobody here knows that account yet.',
     prove: 'I have an account here',

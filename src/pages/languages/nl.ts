@@ -43,6 +43,8 @@ export const nl: Messages = Object.freeze({
     or: 'Inloggen met {provider}',
     awayTitle: 'Verder naar {provider}',
     awayLead: 'U logt daar in en komt vanzelf terug.',
+    backTitle: 'Welkom terug',
+    backLead: 'U gaat zo vanzelf verder.',
     newTitle: 'Welkom',
     newLead: 'U bent bij {provider} ingelogd als {account}. Niemand kent dat account hier nog.',
     prove: 'Ik heb hier een account',

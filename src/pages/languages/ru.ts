@@ -43,6 +43,8 @@ export const ru: Messages = Object.freeze({
     or: 'Войти через {provider}',
     awayTitle: 'Дальше: {provider}',
     awayLead: 'Вы войдёте там и сами вернётесь обратно.',
+    backTitle: 'С возвращением',
+    backLead: 'Сейчас вы автоматически перейдёте дальше.',
     newTitle: 'Добро пожаловать',
     newLead: 'Вы вошли через {provider} как {account}. Эту учётную запись здесь ещё никто не знает.',
     prove: 'У меня здесь есть учётная запись',

@@ -13,6 +13,13 @@ export function awayView(data: AwayData, messages: Messages): View {
   return { title, body, goOn: data.to }
 }
 
+/** The same on the way back. */
+export function backView(data: Pick<AwayData, 'to'>, messages: Messages): View {
+  const { backTitle, backLead } = messages.federation
+  const body = html`<h1>${backTitle}</h1><p>${backLead}</p>${mainLink({ href: data.to, name: messages.common.continue })}`
+  return { title: backTitle, body, goOn: data.to }
+}
+
 /** A button that is a whole row, as where a way of signing in is chosen. */
 const choice = (value: string, picture: 'done' | 'passkey', text: string, hint: string) =>
   html`<li><button class="way" name="answer" value="${value}">${mark(picture)}<span><b>${text}</b> <span class="hint">${hint}</span></span></button></li>`
