@@ -109,14 +109,29 @@ test('where groups are searched everywhere, everybody has Domain Users', async (
   expect((await (await open({ groups: { only: ['Store*'] } })).people.find('kim'))?.groups).toEqual([])
 })
 
-test.each(['PARTNER\\sam', 'KESTREL\\KESTREL\\sam', 'KESTREL\\', '\\sam', 'sam@partner.example', 'DC1$', 'KESTREL\\*'])(
-  'nobody is %s',
-  async (typed) => {
-    const { people } = await open()
-    expect(await people.find(typed)).toBeUndefined()
-    expect(await people.verifyPassword(typed, PASSWORD)).toBe('wrong')
-  },
-)
+test.each([
+  'PARTNER\\sam',
+  'KESTREL\\KESTREL\\sam',
+  'KESTREL\\',
+  '\\sam',
+  'sam@partner.example',
+  'DC1$',
+  'KESTREL\\*',
+  '*',
+  's*',
+  'sam)(sAMAccountName=*',
+  '*)(objectClass=*',
+  'sam\\00',
+  '\\73am',
+  'sam)(|(cn=*',
+  'ｓａｍ',
+  '{username}',
+  '{dn}',
+])('nobody is %s', async (typed) => {
+  const { people } = await open()
+  expect(await people.find(typed)).toBeUndefined()
+  expect(await people.verifyPassword(typed, PASSWORD)).toBe('wrong')
+})
 
 test('where no domain is set, none may be typed', async () => {
   const { people } = await open({ domain: undefined })
