@@ -61,7 +61,7 @@ beforeAll(async () => {
   const found = await samba.search('(cn=Primary)', 'primaryGroupToken')
   const token = /^primaryGroupToken: (\d+)$/m.exec(found)![1]
   await samba.modify(`dn: ${dn('pim')}\nchangetype: modify\nreplace: primaryGroupID\nprimaryGroupID: ${token}\n`)
-}, 60_000)
+}, 240_000)
 afterAll(() => samba.end())
 
 async function open(changes: Readonly<Record<string, unknown>> = {}) {
