@@ -55,6 +55,11 @@ const written = z.strictObject({
   url: z
     .union([ldapUrl, z.array(ldapUrl).min(1).max(8)], 'expected an `ldap://` or `ldaps://` URL, or a list of them')
     .describe('Of the server, or a list: the first that answers is asked'),
+  referrals: z
+    .array(ldapUrl)
+    .max(8)
+    .default([])
+    .describe('Servers to which the ones in `url` may point; all other referrals are not followed'),
   start_tls: z.boolean().default(false).describe('Upgrade an ldap:// connection before anything is sent'),
   ca_file: z.string().optional().describe('PEM file with the certificate authority of the server'),
   insecure_plain_text: z

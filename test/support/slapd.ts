@@ -117,6 +117,7 @@ export async function startSlapd(
       nested_groups: false,
       groups: { map: {}, most: 1000, depth: 10 },
       password_change: false,
+      referrals: [],
       timeout: '5s',
       ...changes,
     }),

@@ -9,9 +9,10 @@ import { isAdministrators } from '../person.ts'
 import type { UpstreamPerson } from '../upstream-person.ts'
 import { accountOf } from './ldap-account.ts'
 import { type Connected, close, codeOf, openSocket, type Server, withConnection } from './ldap-connection.ts'
-import { idText, type LdapSettings, toUpstream } from './ldap-entry.ts'
+import { clean, idText, type LdapSettings, toUpstream } from './ldap-entry.ts'
 import { ACCOUNT_FIXES, FIXES } from './ldap-fixes.ts'
-import type { Ldap } from './ldap-use.ts'
+import { targetsOf } from './ldap-referrals.ts'
+import type { Found, Ldap } from './ldap-use.ts'
 
 type Told = { say: string; fix?: string }
 type Answer<T> = { step: TestStep; value: T | undefined }
@@ -96,7 +97,7 @@ async function* testSearch(
   const searched = await timed(
     'search',
     () => use((c) => ldap.find(c, username ?? 'portico-directory-test')),
-    ({ found, entry }) => tellFound(found, entry, username),
+    (result) => tellFound(result, ldap, username),
   )
   yield searched.step
   const entry = searched.value?.entry
@@ -148,9 +149,20 @@ function tellAccount(entry: Entry, { template }: LdapSettings, now: Instant): To
   return { say: 'may be used' }
 }
 
-function tellFound(found: number, entry: Entry | undefined, username: string | undefined): Told {
+function tellFound({ found, entry, references }: Found, { referred, settings }: Ldap, username?: string): Told {
   if (username === undefined) return { say: 'the place can be searched' }
   if (entry) return { say: 'exactly one entry' }
+  const elsewhere = targetsOf(references, referred, settings.base_dn).length > 0
+  if (found === 0 && elsewhere)
+    return {
+      say: 'nobody; it points to a server in `referrals`',
+      fix: 'name that server in `url` of a directory by itself to test it; sign-ins go on there',
+    }
+  if (found === 0 && references.length > 0)
+    return {
+      say: `nobody; it points to ${references.slice(0, 3).map(clean).join(', ')}`,
+      fix: 'correct `base_dn` or `user_filter`; where that server has these people, allow it in `referrals`',
+    }
   if (found === 0)
     return { say: 'nobody', fix: 'correct `base_dn` or `user_filter`, or let the service account read the entries' }
   if (found > 1)

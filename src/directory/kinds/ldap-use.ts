@@ -13,24 +13,35 @@ import { type FilterTemplate, parseFilter } from './ldap-filter.ts'
 import { createGroupNames } from './ldap-group-names.ts'
 import { createGroupSearch } from './ldap-groups.ts'
 
+export interface Found {
+  readonly found: number
+  readonly entry: Entry | undefined
+  /** URLs at which the server says to go on. */
+  readonly references: readonly string[]
+}
+
 /** One use of the directory: what both the kind and `directories test` go through. */
 export interface Ldap {
   readonly settings: LdapSettings
   /** In the order in which they are asked. */
   readonly servers: readonly Server[]
+  /** Servers that others may point to. */
+  readonly referred: readonly Server[]
   /** Throws where the server does not take the service account. */
   bindService(connected: Connected): Promise<void>
-  /** All entries the filter finds (at most two are asked for) and which of them is meant. */
-  find(connected: Connected, username: string): Promise<{ found: number; entry: Entry | undefined }>
+  /** All entries the filter finds (at most two are asked for) and which of them is meant. `base` unless it is `base_dn`. */
+  find(connected: Connected, username: string, base?: string): Promise<Found>
   /** What they are called here. Throws an Error `group-limit` where there are more than the settings allow. */
   groups(connected: Connected, entry: Entry, username: string): Promise<string[]>
 }
 
 /** Throws `settings-invalid` with a sentence that names the key. Opens nothing. */
 export async function createLdap(settings: LdapSettings, folder: string): Promise<Ldap> {
-  const servers = await serversOf(settings, folder)
+  const servers = await serversOf(settings, settings.url, folder)
+  const referred = await serversOf(settings, settings.referrals, folder)
+  const all = [...servers, ...referred]
   // [MS-ADTS] 3.1.1.3.1.5.1: a server takes no password in plain text, not even on loopback
-  if (settings.password_change && settings.template === 'active-directory' && servers.some(({ tls }) => tls === 'none'))
+  if (settings.password_change && settings.template === 'active-directory' && all.some(({ tls }) => tls === 'none'))
     throw new Refusal(
       'settings-invalid',
       `directories: ${settings.id}: \`password_change\` needs \`ldaps://\` or \`start_tls\``,
@@ -58,21 +69,23 @@ export async function createLdap(settings: LdapSettings, folder: string): Promis
   return {
     settings,
     servers,
+    referred,
     async bindService({ client }) {
       if (settings.bind_dn !== '') await client.bind(settings.bind_dn, settings.bind_password)
     },
-    async find({ client }, typed) {
+    async find({ client }, typed, base = settings.base_dn) {
       const username = withoutDomain(typed, settings.domain)
       const filter = users.fill({ username })
-      const { searchEntries: all } = await client.search(settings.base_dn, {
+      const { searchEntries: entries, searchReferences: references } = await client.search(base, {
         ...options,
         filter,
         attributes,
         sizeLimit: 2,
         explicitBufferAttributes: [names.id, 'objectGUID', 'objectSid'],
       })
-      const entry = all.length === 1 && all[0]!.dn !== '' && isMeant(all[0]!, users, username) ? all[0] : undefined
-      return { found: all.length, entry }
+      const [first] = entries
+      const meant = entries.length === 1 && first!.dn !== '' && isMeant(first!, users, username)
+      return { found: entries.length, entry: meant ? first : undefined, references }
     },
     async groups(connected, entry, typed) {
       return groupNames(await groups.of(connected, entry, withoutDomain(typed, settings.domain)))
@@ -100,7 +113,11 @@ function filterOf(settings: LdapSettings, key: 'user_filter' | 'group_filter', p
   }
 }
 
-async function serversOf(settings: LdapSettings, folder: string): Promise<Server[]> {
+async function serversOf(
+  settings: LdapSettings,
+  written: string | readonly string[],
+  folder: string,
+): Promise<Server[]> {
   const wrong = (say: string) => new Refusal('settings-invalid', `directories: ${settings.id}: ${say}`)
   // a bind with a name and an empty password succeeds as nobody (RFC 4513 §5.1.2), and then finds nobody
   if (settings.bind_dn !== '' && !settings.bind_password) throw wrong('`bind_dn` needs `bind_password`')
@@ -108,11 +125,11 @@ async function serversOf(settings: LdapSettings, folder: string): Promise<Server
     throw wrong('`ca_file` cannot be read')
   })
   const timeout: Millis = parseDuration(settings.timeout) ?? seconds(5)
-  const urls = typeof settings.url === 'string' ? [settings.url] : settings.url
+  const urls = typeof written === 'string' ? [written] : written
   return urls.map((text) => {
     const url = URL.parse(text)
     if (!url || url.hostname === '' || (url.pathname !== '' && url.pathname !== '/') || url.search !== '') {
-      throw wrong('`url` is not of the form `ldaps://host:port`')
+      throw wrong('`url` or `referrals` is not of the form `ldaps://host:port`')
     }
     const host = url.hostname.replace(/^\[(.*)\]$/, '$1')
     const ldaps = url.protocol === 'ldaps:'

@@ -1,7 +1,7 @@
 /**
  * An LDAP directory (RFC 4511): search as the service account, exactly one entry, bind as that entry with the password
- * on a connection of its own, groups by a second search. Referrals are not followed (RFC 4511 §4.1.10): the password of
- * a person goes to the server in the settings and nowhere else.
+ * on a connection of its own, groups by a second search. The password of a person goes to servers in the settings and
+ * nowhere else: referrals are followed to those in `referrals` only (RFC 4511 §4.1.10), for people, not for groups.
  *
  * Equal work: the host adds the hash that a local password would cost, and unknown names cost the same search as known
  * ones. The bind itself cannot be faked, because only a real entry makes the server compare a password; so whoever can
@@ -16,6 +16,7 @@ import { bindAs, type Connected, codeOf } from './ldap-connection.ts'
 import { toUpstream } from './ldap-entry.ts'
 import { modifyPassword, replaceUnicodePassword } from './ldap-password.ts'
 import { createPool } from './ldap-pool.ts'
+import { targetsOf } from './ldap-referrals.ts'
 import { createServers } from './ldap-servers.ts'
 import { testLdap } from './ldap-test.ts'
 import { createLdap } from './ldap-use.ts'
@@ -30,8 +31,9 @@ export const ldap = Object.freeze<DirectoryKind<'ldap'>>({
     const { id } = settings
     const servers = createServers(use.servers, { clock, log, directory: id })
     // on the one kind the service account searches, on the other people show their passwords
-    const searching = use.servers.map((server) => createPool(server, clock, use.bindService))
-    const showing = use.servers.map((server) => createPool(server, clock, async () => {}))
+    const all = [...use.servers, ...use.referred]
+    const searching = all.map((server) => createPool(server, clock, use.bindService))
+    const showing = all.map((server) => createPool(server, clock, async () => {}))
     const unavailable = (code: string) => new Refusal('directory-unavailable', `directory ${id}: ${code}`)
     const late = (reason: string) => unavailable(`too many at once: ${reason}`)
     // a server that hangs must not collect an endless line of connections
@@ -53,10 +55,27 @@ export const ldap = Object.freeze<DirectoryKind<'ldap'>>({
         throw error instanceof Refusal ? error : unavailable(codeOf(error))
       }
     }
-    const entryOf = async (connected: Connected, username: string): Promise<Entry | undefined> => {
-      const { found, entry } = await use.find(connected, username)
+    /** `at` is the server that has the entry: the one that was asked, or one that it points to. */
+    type Place = { readonly entry: Entry; readonly at: number }
+    const entryOf = async (connected: Connected, index: number, username: string): Promise<Place | undefined> => {
+      const first = await use.find(connected, username).catch((error) => {
+        // the answer as a whole is "ask over there", and the client does not say where
+        if (codeOf(error) !== 'ldap-10' || use.referred.length === 0) throw error
+        return { found: 0, entry: undefined, references: settings.referrals }
+      })
+      let found = first.found
+      let place = first.entry && { entry: first.entry, at: index }
+      for (const target of targetsOf(first.references, use.referred, settings.base_dn)) {
+        const at = use.servers.length + target.index
+        const there = await searching[at]!.lease((own) => use.find(own, username, target.base)).catch((error) => {
+          // the server that was asked has answered: nothing of this speaks against it
+          throw unavailable(`a referral: ${codeOf(error)}`)
+        })
+        found += there.found
+        place = there.entry && { entry: there.entry, at }
+      }
       if (found > 1) log.warn('directory-ambiguous', { directory: id, found })
-      return entry
+      return found === 1 ? place : undefined
     }
     const personOf = async (connected: Connected, entry: Entry, username: string): Promise<UpstreamPerson> => {
       const groups = await use.groups(connected, entry, username).catch((error) => {
@@ -74,16 +93,17 @@ export const ldap = Object.freeze<DirectoryKind<'ldap'>>({
       organisation: settings.organisation,
       local: false,
       lookup: (username) =>
-        asking(async (connected) => {
-          const entry = await entryOf(connected, username)
-          return entry && personOf(connected, entry, username)
+        asking(async (connected, index) => {
+          const place = await entryOf(connected, index, username)
+          return place && personOf(connected, place.entry, username)
         }),
       verify: ({ username, password, person: known }) =>
         asking(async (connected, index) => {
-          const entry = await entryOf(connected, username)
-          if (!entry) return 'wrong'
+          const place = await entryOf(connected, index, username)
+          if (!place) return 'wrong'
+          const { entry, at } = place
           // the service connection stays what it is: what the person may read decides nothing here
-          const proving = showing[index]!.lease((own) => bindAs(own, entry.dn, password, settings.template))
+          const proving = showing[at]!.lease((own) => bindAs(own, entry.dn, password, settings.template))
           // asked at the same time: a directory that is far away is waited for twice, not three times
           const [proved, person] = await Promise.all([proving, personOf(connected, entry, username)])
           switch (proved) {
@@ -104,14 +124,14 @@ export const ldap = Object.freeze<DirectoryKind<'ldap'>>({
         ? {
             changePassword: ({ username, upstreamId, current, next }: PasswordChange) =>
               asking(async (connected, index) => {
-                const entry = await entryOf(connected, username)
+                const place = await entryOf(connected, index, username)
                 // ATTACK: the name may be somebody else's by now
-                if (!entry || toUpstream(entry, settings, undefined, clock.now())?.upstreamId !== upstreamId)
+                if (!place || toUpstream(place.entry, settings, undefined, clock.now())?.upstreamId !== upstreamId)
                   return 'wrong'
-                const change = { dn: entry.dn, current, next }
+                const change = { dn: place.entry.dn, current, next }
                 return settings.template === 'active-directory'
-                  ? replaceUnicodePassword(connected, change)
-                  : modifyPassword(use.servers[index]!, change)
+                  ? searching[place.at]!.lease((own) => replaceUnicodePassword(own, change))
+                  : modifyPassword(all[place.at]!, change)
               }),
           }
         : {}),
