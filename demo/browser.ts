@@ -84,16 +84,22 @@ export function createBrowser(
   }
 }
 
-/** The form that answers the step, with what it has filled in already. */
-export function formOf(page: Page, step: string): Form {
-  for (const [, open = '', inside = ''] of page.text.matchAll(/<form\b([^>]*)>([\s\S]*?)<\/form>/g)) {
+/** The forms of a page, with what they have filled in already. */
+export function formsOf(page: Page): Form[] {
+  return [...page.text.matchAll(/<form\b([^>]*)>([\s\S]*?)<\/form>/g)].map(([, open = '', inside = '']) => {
     const fields = new URLSearchParams()
     for (const [tag] of inside.matchAll(/<input\b[^>]*>/g)) {
       const name = attribute(tag, 'name')
       if (name && attribute(tag, 'type') !== 'checkbox') fields.append(name, attribute(tag, 'value') ?? '')
     }
-    if (fields.get('step') === step) return { action: new URL(attribute(open, 'action') ?? '', page.url), fields }
-  }
+    return { action: new URL(attribute(open, 'action') ?? '', page.url), fields }
+  })
+}
+
+/** The form that answers the step. */
+export function formOf(page: Page, step: string): Form {
+  const form = formsOf(page).find(({ fields }) => fields.get('step') === step)
+  if (form) return form
   throw new Error(`no form for "${step}" at ${page.url.pathname} (${page.status}): ${headingOf(page)}`)
 }
 

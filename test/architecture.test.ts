@@ -25,6 +25,7 @@ const ONLY_IN: [what: RegExp, where: string][] = [
   [/from '@simplewebauthn\/server'/, 'factors/'],
   [/from 'ldapts'/, 'directory/kinds/'],
   [/from 'openid-client'/, 'directory/kinds/'],
+  [/'xml-crypto'/, 'directory/kinds/'],
   [/\bfetch\(/, 'http/outbound.ts'],
 ]
 const LONGEST_FILE = 400

@@ -15,6 +15,15 @@ const PACKAGES: readonly [name: string, proof: string][] = [
   ['samba', '/usr/sbin/samba'],
   ['samba-ad-provision', '/usr/share/samba/setup/provision.ldif'],
   ['samba-dsdb-modules', '/usr/share/doc/samba-dsdb-modules/copyright'],
+  // LemonLDAP::NG, served by starman; what it needs for SAML, OpenID Connect and codes it only recommends
+  ['liblemonldap-ng-portal-perl', '/usr/share/perl5/Lemonldap/NG/Portal.pm'],
+  ['starman', '/usr/bin/starman'],
+  ['liblasso-perl', '/usr/share/doc/liblasso-perl'],
+  ['libconvert-base32-perl', '/usr/share/perl5/Convert/Base32.pm'],
+  ['libdigest-hmac-perl', '/usr/share/perl5/Digest/HMAC_SHA1.pm'],
+  ['libio-string-perl', '/usr/share/perl5/IO/String.pm'],
+  ['libstring-random-perl', '/usr/share/perl5/String/Random.pm'],
+  ['libxml-simple-perl', '/usr/share/perl5/XML/Simple.pm'],
 ]
 
 const root = join(import.meta.dirname, '..')

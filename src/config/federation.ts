@@ -104,3 +104,48 @@ export const oidcDirectory = z.strictObject({
     .prefault({}),
   timeout: duration.default('5s'),
 })
+
+const metadataUrl = z.string().refine((text) => {
+  const url = URL.parse(text)
+  if (url === null || url.username !== '') return false
+  return url.protocol === 'https:' || (url.protocol === 'http:' && LOOPBACK.has(url.hostname))
+}, 'expected an `https` URL')
+
+export const samlDirectory = z.strictObject({
+  ...provider,
+  kind: z.literal('saml'),
+  entity_id: z.string().min(1).max(1024).describe('Of the provider, exactly as it stands in its metadata'),
+  metadata_url: metadataUrl.optional().describe('Where its metadata are read from, again and again'),
+  metadata_file: z.string().optional().describe('File with its metadata, instead of the URL'),
+  refresh: duration.default('1h').describe('So often are they read again'),
+  our_entity_id: z
+    .string()
+    .min(1)
+    .max(1024)
+    .optional()
+    .describe('What we call ourselves towards it; `ISSUER/signin/back/ID/metadata` unless given'),
+  name_id: z
+    .enum(['persistent', 'email', 'unspecified'])
+    .default('persistent')
+    .describe('The NameID that is asked for, and the stable id of a person unless `attributes.id` names another'),
+  mail_verified: z.boolean().default(false).describe('It has seen mail arrive at the addresses that it tells'),
+  step_up_context: z
+    .partialRecord(z.enum(['any', 'two-factors', 'phishing-resistant', 'hardware']), z.string())
+    .optional()
+    .describe('The `AuthnContextClassRef` that asks for a strength there'),
+  attributes: z
+    .strictObject({
+      id: z.string().optional().describe('Attribute with an id that stays for ever'),
+      username: z.string().optional().describe('`uid` unless given'),
+      name: z.string().optional().describe('`displayName` unless given'),
+      given_name: z.string().optional().describe('`givenName` unless given'),
+      family_name: z.string().optional().describe('`sn` unless given'),
+      mail: z.string().optional().describe('`mail` unless given'),
+      language: z.string().optional().describe('`preferredLanguage` unless given'),
+      groups: z.string().default('groups'),
+      methods: z.string().optional().describe('Attribute with the methods of the sign-in, for `amr` of `assurance`'),
+      other: z.record(z.string(), z.string()).default({}).describe('Attributes of people here to attributes there'),
+    })
+    .prefault({}),
+  timeout: duration.default('5s'),
+})

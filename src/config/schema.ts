@@ -1,7 +1,7 @@
 /** The schema of `portico.yaml`. Every key is documented here; `portico config schema` prints it for editors. */
 import { z } from 'zod'
 import { parseDuration } from '#core/duration'
-import { domains, oidcDirectory } from './federation.ts'
+import { domains, oidcDirectory, samlDirectory } from './federation.ts'
 import { ldapDirectory } from './ldap.ts'
 import { network, routing } from './routing.ts'
 import { duration, id, secret } from './shapes.ts'
@@ -30,7 +30,7 @@ const localDirectory = z.strictObject({
   domains: domains.optional(),
 })
 
-const directory = z.discriminatedUnion('kind', [localDirectory, ldapDirectory, oidcDirectory])
+const directory = z.discriminatedUnion('kind', [localDirectory, ldapDirectory, oidcDirectory, samlDirectory])
 
 export const settingsSchema = z
   .strictObject({

@@ -11,6 +11,7 @@ import type { Clock, Millis } from '#core/clock'
 import type { Log } from '#core/log'
 import type { Outbound } from '#http'
 import type { Keys } from '#keys'
+import type { State } from '#storage'
 import type { Federated } from './federation/federated.ts'
 import type { Hashing } from './hashing.ts'
 import type { Person } from './person.ts'
@@ -91,7 +92,7 @@ export interface OpenDirectory {
 /** What is needed to speak with other servers over HTTP, and to sign what is sent there. */
 export interface Outside {
   readonly outbound: Outbound
-  readonly keys: Pick<Keys, 'signing'>
+  readonly keys: Pick<Keys, 'signing' | 'seal' | 'unseal'>
   /** Our own public URL. */
   readonly issuer: string
 }
@@ -100,6 +101,7 @@ export interface Tools {
   readonly clock: Clock
   readonly log: Log
   readonly store: Store
+  readonly state: State
   readonly hashing: Hashing
   /** Where relative file names of the settings start. */
   readonly folder: string

@@ -106,7 +106,7 @@ export async function openDirectory(options: DirectoryOptions): Promise<People> 
   const { storage, clock, log, audit, folder } = options
   const store = createStore(storage, new Set(options.directories.map(({ id }) => id)))
   const hashing = options.hashing ?? (await createHashing({ clock }))
-  const tools: Tools = { clock, log, store, hashing, folder, outside: options.outside }
+  const tools: Tools = { clock, log, store, state: storage.state, hashing, folder, outside: options.outside }
   const directories: OpenDirectory[] = []
   for (const settings of options.directories) {
     if (directories.some(({ id }) => id === settings.id))

@@ -58,9 +58,19 @@ export type IdentitiesTable = {
   readonly linked_by: string
 }
 
+/** Our keys towards providers that want one of their own. */
+export type ProviderKeysTable = {
+  readonly directory: string
+  /** PKCS #8 in PEM, sealed. */
+  readonly private_sealed: string
+  readonly certificate: string
+  readonly created_at: number
+}
+
 export type Tables = {
   people: PeopleTable
   identities: IdentitiesTable
+  provider_keys: ProviderKeysTable
   memberships: MembershipsTable
   passwords: PasswordsTable
 }
@@ -170,6 +180,18 @@ export const directoryMigrations: readonly Migration[] = Object.freeze([
       await schema
         .alterTable('people')
         .addColumn('upstream_attributes', 'text', (c) => c.notNull().defaultTo('{}'))
+        .execute()
+    },
+  },
+  {
+    name: 'directory-020-provider-keys',
+    async up({ schema }) {
+      await schema
+        .createTable('provider_keys')
+        .addColumn('directory', 'text', (c) => c.primaryKey())
+        .addColumn('private_sealed', 'text', (c) => c.notNull())
+        .addColumn('certificate', 'text', (c) => c.notNull())
+        .addColumn('created_at', 'bigint', (c) => c.notNull())
         .execute()
     },
   },

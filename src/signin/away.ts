@@ -116,11 +116,15 @@ export function createAway({ people, errands, storage, clock, audit, log }: Sign
       { request: request.id, directory, code: refusal.code, detail: refusal.detail },
       refusal.cause,
     )
-    await audit.record('upstream-refused', { actor: 'system', reason: directory })
+    await audit.record('upstream-refused', { actor: 'system', reason: `${directory}${faultOf(refusal)}` })
     return refusal
   }
 
   return { leaveFor, posted, comeBack, noted }
 }
+
+/** The word that the kind of directory has for the cause, where it has one. */
+const faultOf = ({ cause }: Refusal): string =>
+  cause instanceof Error && 'fault' in cause && typeof cause.fault === 'string' ? `:${cause.fault}` : ''
 
 export const tooLate = () => new Refusal('conversation-expired', 'answer to nothing that was asked')

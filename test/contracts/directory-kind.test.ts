@@ -17,7 +17,7 @@ const PASSWORD = 'correct horse'
 let slapd: Slapd
 
 /** Those that check passwords; `test/contracts/provider-kind.test.ts` has the others. */
-const FIXTURES: Record<Exclude<Directory['kind'], 'oidc'>, Fixture> = {
+const FIXTURES: Record<Exclude<Directory['kind'], 'oidc' | 'saml'>, Fixture> = {
   local: {
     async start() {},
     async end() {},

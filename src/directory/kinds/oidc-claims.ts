@@ -28,7 +28,10 @@ const clean = (text: string): string =>
     .join('')
 
 /** Undefined where the claims have no stable id. `sub` is at most 255 ASCII characters (Core §2). */
-export function personOf(claims: Claims, settings: OidcSettings): UpstreamPerson | undefined {
+export function personOf(
+  claims: Claims,
+  settings: Pick<OidcSettings, 'claims' | 'groups'>,
+): UpstreamPerson | undefined {
   const names = settings.claims
   const [upstreamId] = textsOf(claims, names.id)
   if (upstreamId === undefined || !/^[\x21-\x7e]{1,255}$/.test(upstreamId)) return undefined

@@ -1,0 +1,92 @@
+/**
+ * What is inside of an EncryptedAssertion (XML Encryption 1.1 §5.2, §5.5.2), with primitives of `node:crypto` only.
+ *
+ * ATTACK: AES-CBC can be changed by whoever has the ciphertext, and our public key is public. So decrypting says nothing about who
+ * wrote it: a signature around the ciphertext was checked before, or one inside is checked afterwards; and whatever goes
+ * wrong here is one fault with one page. RSA with PKCS #1 v1.5 padding and 3DES are refused.
+ */
+import { constants, createDecipheriv, type KeyObject, privateDecrypt } from 'node:crypto'
+import { childrenOf, DSIG, ShapeProblem, XENC } from './saml-shape.ts'
+import { elementsOf, type XmlElement } from './saml-xml.ts'
+
+const XENC11 = 'http://www.w3.org/2009/xmlenc11#'
+const CIPHERS: Readonly<
+  Record<string, { cipher: 'aes-128-cbc' | 'aes-256-cbc' | 'aes-128-gcm' | 'aes-256-gcm'; key: number }>
+> = {
+  [`${XENC}aes128-cbc`]: { cipher: 'aes-128-cbc', key: 16 },
+  [`${XENC}aes256-cbc`]: { cipher: 'aes-256-cbc', key: 32 },
+  [`${XENC11}aes128-gcm`]: { cipher: 'aes-128-gcm', key: 16 },
+  [`${XENC11}aes256-gcm`]: { cipher: 'aes-256-gcm', key: 32 },
+}
+const HASHES: Readonly<Record<string, 'sha1' | 'sha256'>> = {
+  // of OAEP, where SHA-1 is no weakness (RFC 8017 §B.1)
+  [`${DSIG}sha1`]: 'sha1',
+  [`${XENC}sha256`]: 'sha256',
+}
+const GCM = { nonce: 12, tag: 16 }
+const BLOCK = 16
+
+const failed = (say: string): ShapeProblem => new ShapeProblem('encryption', say)
+
+/** The bytes of the Assertion. Throws `ShapeProblem` of fault `encryption`. */
+export function decrypted(encryptedAssertion: XmlElement, privateKey: KeyObject): Buffer {
+  const [data] = childrenOf(encryptedAssertion, XENC, 'EncryptedData')
+  const wrapped = [...elementsOf(encryptedAssertion)].find(
+    ({ namespace, name }) => namespace === XENC && name === 'EncryptedKey',
+  )
+  const method = data && childrenOf(data, XENC, 'EncryptionMethod')[0]?.attributes.get('Algorithm')
+  const known = method !== undefined && Object.hasOwn(CIPHERS, method) ? CIPHERS[method]! : undefined
+  if (!data || !wrapped || !known) throw failed('the assertion is encrypted in a way that is not accepted')
+  const hash = oaepHash(wrapped)
+  try {
+    const padding = constants.RSA_PKCS1_OAEP_PADDING
+    const key = privateDecrypt({ key: privateKey, padding, oaepHash: hash }, cipherValue(wrapped))
+    if (key.length !== known.key) throw failed('the key has another length')
+    const bytes = cipherValue(data)
+    return known.cipher.endsWith('gcm') ? openGcm(known.cipher, key, bytes) : openCbc(known.cipher, key, bytes)
+  } catch (error) {
+    if (error instanceof ShapeProblem) throw error
+    throw failed('the assertion was encrypted for another key, or changed')
+  }
+}
+
+function oaepHash(wrapped: XmlElement): 'sha1' | 'sha256' {
+  const [method] = childrenOf(wrapped, XENC, 'EncryptionMethod')
+  const algorithm = method?.attributes.get('Algorithm')
+  const digest = method && childrenOf(method, DSIG, 'DigestMethod')[0]?.attributes.get('Algorithm')
+  const mask = method && childrenOf(method, XENC11, 'MGF')[0]?.attributes.get('Algorithm')
+  const hash = digest === undefined ? 'sha1' : HASHES[digest]
+  // one hash for the label and the mask: what `node:crypto` can do
+  const maskHash = mask === undefined ? 'sha1' : mask.replace(`${XENC11}mgf1`, '')
+  const fits = algorithm === `${XENC}rsa-oaep-mgf1p` || algorithm === `${XENC11}rsa-oaep`
+  if (!fits || hash === undefined || hash !== maskHash)
+    throw failed('the key is encrypted in a way that is not accepted')
+  return hash
+}
+
+function cipherValue(of: XmlElement): Buffer {
+  const values = childrenOf(of, XENC, 'CipherData').flatMap((data) => childrenOf(data, XENC, 'CipherValue'))
+  const [value] = values
+  if (!value || values.length > 1) throw failed('an encrypted part has not exactly one value')
+  return Buffer.from(value.text, 'base64')
+}
+
+function openGcm(cipher: string, key: Buffer, bytes: Buffer): Buffer {
+  if (bytes.length < GCM.nonce + GCM.tag) throw failed('the encrypted part is too short')
+  const decipher = createDecipheriv(cipher as 'aes-128-gcm', key, bytes.subarray(0, GCM.nonce), {
+    authTagLength: GCM.tag,
+  })
+  decipher.setAuthTag(bytes.subarray(-GCM.tag))
+  return Buffer.concat([decipher.update(bytes.subarray(GCM.nonce, -GCM.tag)), decipher.final()])
+}
+
+/** §5.2.2: the last byte says how many are padding; the others may be anything. */
+function openCbc(cipher: string, key: Buffer, bytes: Buffer): Buffer {
+  const decipher = createDecipheriv(cipher, key, bytes.subarray(0, BLOCK))
+  decipher.setAutoPadding(false)
+  const plain = Buffer.concat([decipher.update(bytes.subarray(BLOCK)), decipher.final()])
+  const padding = plain.at(-1) ?? 0
+  if (padding < 1 || padding > BLOCK || padding > plain.length)
+    throw failed('the assertion was encrypted for another key, or changed')
+  return plain.subarray(0, -padding)
+}

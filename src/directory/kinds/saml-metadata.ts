@@ -1,0 +1,157 @@
+/**
+ * What a provider says about itself (SAML 2.0 Metadata §2.4): its keys and where to sign in, from a file or its URL, read again
+ * now and then. Every key that it lists counts, so that it can change them with overlap; one that it drops counts no more.
+ */
+import { X509Certificate } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import { resolve } from 'node:path'
+import type { Directory } from '#config'
+import { type Clock, hours, type Instant, minutes, seconds } from '#core/clock'
+import { parseDuration } from '#core/duration'
+import type { Log } from '#core/log'
+import { Refusal } from '#core/refusal'
+import type { Outside } from '../kind.ts'
+import { instantOf } from './saml-assertion.ts'
+import { pemOf } from './saml-certificate.ts'
+import { childrenOf, DSIG } from './saml-shape.ts'
+import { elementsOf, readXml, type XmlElement, xmlText } from './saml-xml.ts'
+
+export type SamlSettings = Extract<Directory, { kind: 'saml' }>
+
+export interface Provider {
+  readonly entityId: string
+  /** Where a request is sent to by redirect. */
+  readonly signInUrl: string
+  /** PEM. */
+  readonly certificates: readonly string[]
+  readonly validUntil: Instant | undefined
+}
+
+export interface Metadata {
+  /** Throws `directory-unavailable`. */
+  current(): Promise<Provider>
+  /** Reads it anew, unless that was just done: an answer may be signed with a key that is new. */
+  anew(): Promise<Provider>
+}
+
+const METADATA = 'urn:oasis:names:tc:SAML:2.0:metadata'
+const REDIRECT = 'urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect'
+const LIMIT = 1024 * 1024
+const LOOK_AGAIN = seconds(30)
+/** Where it cannot be read again, what was read last still counts for so long. */
+const KEEP_FOR = hours(24)
+const SMALLEST_KEY = 2048
+const MOST_KEYS = 10
+
+export function createMetadata(
+  settings: SamlSettings,
+  { outside, clock, folder, log }: { outside: Outside; clock: Clock; folder: string; log: Log },
+): Metadata {
+  const refresh = parseDuration(settings.refresh) ?? hours(1)
+  const timeout = parseDuration(settings.timeout) ?? seconds(5)
+  let held: { readonly at: Instant; readonly provider: Provider } | undefined
+  let tried: Instant | undefined
+  let reading: Promise<Provider> | undefined
+
+  async function text(): Promise<string> {
+    if (settings.metadata_file !== undefined)
+      return xmlText(await readFile(resolve(folder, settings.metadata_file)), LIMIT)
+    const answer = await outside.outbound(settings.metadata_url!, { timeout, limit: LIMIT })
+    if (answer.status !== 200) throw new Error(`status ${answer.status}`)
+    return xmlText(Buffer.from(answer.body), LIMIT)
+  }
+
+  /** One reading at a time, whoever asks. */
+  function read(): Promise<Provider> {
+    tried = clock.now()
+    reading ??= text()
+      .then((xml) => {
+        const provider = providerOf(xml, settings.entity_id, clock.now())
+        held = { at: clock.now(), provider }
+        return provider
+      })
+      .finally(() => {
+        reading = undefined
+      })
+    return reading
+  }
+
+  const good = (now: Instant) => held !== undefined && now < (held.provider.validUntil ?? Number.POSITIVE_INFINITY)
+
+  async function readOrKeep(): Promise<Provider> {
+    try {
+      return await read()
+    } catch (cause) {
+      const now = clock.now()
+      if (held && good(now) && now - held.at < KEEP_FOR) {
+        log.warn('saml-metadata-stale', {
+          directory: settings.id,
+          error: cause instanceof Error ? cause.message : 'unknown',
+        })
+        return held.provider
+      }
+      throw new Refusal('directory-unavailable', `directory ${settings.id}: metadata cannot be read`, { cause })
+    }
+  }
+
+  return {
+    async current() {
+      const now = clock.now()
+      if (held && good(now) && now - held.at < refresh) return held.provider
+      // a provider that is down is not asked again by each request
+      if (held && good(now) && tried !== undefined && now - tried < Math.min(refresh, minutes(1))) return held.provider
+      return readOrKeep()
+    },
+    async anew() {
+      if (held && tried !== undefined && clock.now() - tried < LOOK_AGAIN) return held.provider
+      return readOrKeep()
+    },
+  }
+}
+
+/** Throws where it says nothing usable about the provider. */
+export function providerOf(xml: string, entityId: string, now: Instant): Provider {
+  const root = readXml(xml, { size: LIMIT, comments: 'skipped' })
+  const [entity, ...more] = [...elementsOf(root)].filter(
+    ({ namespace, name, attributes }) =>
+      namespace === METADATA && name === 'EntityDescriptor' && attributes.get('entityID') === entityId,
+  )
+  if (!entity || more.length > 0) throw new Error(`it does not have exactly one entity \`${entityId}\``)
+  const [idp] = childrenOf(entity, METADATA, 'IDPSSODescriptor')
+  if (!idp) throw new Error('the entity is no identity provider')
+  const ends = [root, entity, idp].flatMap(({ attributes }) => attributes.get('validUntil') ?? []).map(instantOf)
+  const validUntil = ends.length === 0 ? undefined : Math.min(...ends.map((end) => end ?? 0))
+  if (validUntil !== undefined && validUntil <= now) throw new Error('it was valid until some time ago')
+  const [service] = childrenOf(idp, METADATA, 'SingleSignOnService').filter(
+    ({ attributes }) => attributes.get('Binding') === REDIRECT,
+  )
+  const signInUrl = service?.attributes.get('Location')
+  if (!signInUrl || !/^https?:$/.test(URL.parse(signInUrl)?.protocol ?? ''))
+    throw new Error('it has no address to redirect to')
+  const certificates = certificatesOf(idp)
+  if (certificates.length === 0) throw new Error('it has no certificate with an RSA key of at least 2048 bits')
+  return { entityId, signInUrl, certificates, validUntil }
+}
+
+/** Those for signing, of §2.4.1.1. When a certificate ends says nothing here: the metadata says which count. */
+function certificatesOf(idp: XmlElement): string[] {
+  const keys = childrenOf(idp, METADATA, 'KeyDescriptor').filter(
+    ({ attributes }) => attributes.get('use') !== 'encryption',
+  )
+  const texts = keys.flatMap((key) =>
+    [...elementsOf(key)].flatMap(({ namespace, name, text }) =>
+      namespace === DSIG && name === 'X509Certificate' ? [text] : [],
+    ),
+  )
+  const strong = (pem: string): boolean => {
+    try {
+      const { publicKey } = new X509Certificate(pem)
+      return (
+        publicKey.asymmetricKeyType === 'rsa' && (publicKey.asymmetricKeyDetails?.modulusLength ?? 0) >= SMALLEST_KEY
+      )
+    } catch {
+      return false
+    }
+  }
+  return [...new Set(texts.map((text) => pemOf(text.replace(/\s/g, ''))))].filter(strong).slice(0, MOST_KEYS)
+}

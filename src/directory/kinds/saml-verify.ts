@@ -1,0 +1,142 @@
+/**
+ * From what a browser posted to an Assertion that the provider signed (XML Signature 1.1 §3.2, SAML 2.0 Core §5).
+ *
+ * INVARIANT: what is given back was read from the bytes that a signature covers, canonical as the verifier hashed them, and
+ * never from the message that came in.
+ */
+import type { KeyObject } from 'node:crypto'
+import { decrypted } from './saml-decrypt.ts'
+import { childrenOf, DSIG, type ResponseShape, type ShapeFault, ShapeProblem, shapeOf } from './saml-shape.ts'
+import { readXml, type XmlElement, type XmlFault, XmlProblem, xmlText } from './saml-xml.ts'
+
+export type VerifyFault = XmlFault | ShapeFault | 'not-base64' | 'signature-invalid'
+
+/** Why an answer is not accepted; for the administrator. */
+export class SamlProblem<F extends string = string> extends Error {
+  readonly fault: F
+  constructor(fault: F, say: string) {
+    super(say)
+    this.fault = fault
+  }
+}
+
+export interface VerifiedResponse {
+  /** Read from signed bytes. */
+  readonly assertion: XmlElement
+  /** Of the Response around it: nothing to believe, but it may not say otherwise. */
+  readonly around: {
+    readonly destination: string | undefined
+    readonly inResponseTo: string | undefined
+    readonly issuer: string | undefined
+    readonly signed: boolean
+  }
+}
+
+export interface Verifying {
+  /** PEM, each of the provider's keys. */
+  readonly certificates: readonly string[]
+  /** Of ours; without it nothing encrypted is taken. */
+  readonly decryptionKey?: KeyObject | undefined
+}
+
+type SignedXml = typeof import('xml-crypto').SignedXml
+
+/** Characters of base64, and the document inside. */
+const LIMIT = 256 * 1024
+const XML = { size: LIMIT, comments: 'refused' } as const
+const NOT_HERE: ReadonlySet<string> = new Set([
+  'http://www.w3.org/2000/09/xmldsig#rsa-sha1',
+  'http://www.w3.org/2000/09/xmldsig#sha1',
+])
+
+/** `posted` is the `SAMLResponse` of the form (SAML 2.0 Bindings §3.5.4). Throws `SamlProblem`. */
+export async function verifyResponse(posted: string, verifying: Verifying): Promise<VerifiedResponse> {
+  try {
+    const source = xmlText(bytesOf(posted), LIMIT)
+    const shape = shapeOf(readXml(source, XML))
+    // loaded when the first answer comes: nobody else pays for it
+    const { SignedXml } = await import('xml-crypto')
+    return { assertion: assertionOf(source, shape, verifying, SignedXml), around: aroundOf(shape) }
+  } catch (error) {
+    if (error instanceof XmlProblem) throw new SamlProblem(error.fault, `the XML is not accepted: ${error.message}`)
+    if (error instanceof ShapeProblem) throw new SamlProblem(error.fault, error.message)
+    throw error
+  }
+}
+
+function bytesOf(posted: string): Buffer {
+  if (posted.length > 2 * LIMIT) throw new SamlProblem('too-large', 'the answer is too large')
+  const text = posted.replace(/[\r\n\t ]/g, '')
+  const bytes = Buffer.from(text, 'base64')
+  if (text === '' || bytes.toString('base64') !== text) throw new SamlProblem('not-base64', 'the answer is no base64')
+  return bytes
+}
+
+function assertionOf(source: string, shape: ResponseShape, verifying: Verifying, library: SignedXml): XmlElement {
+  let text = source
+  let at = shape
+  if (shape.responseSigned) {
+    text = signedBytes(text, shape.response, verifying, library)
+    at = shapeOf(readXml(text, XML))
+  }
+  if (at.encrypted) {
+    if (!verifying.decryptionKey) throw new SamlProblem('encryption', 'there is no key to decrypt with')
+    // in the place of the ciphertext, where its namespaces hold (XML Encryption 1.1 §4.4)
+    const { start, end, scope } = at.assertion
+    const inside = withNamespaces(xmlText(decrypted(at.assertion, verifying.decryptionKey), LIMIT), scope)
+    text = text.slice(0, start) + inside + text.slice(end)
+    at = shapeOf(readXml(text, XML))
+    if (at.encrypted) throw new SamlProblem('encryption', 'the assertion is encrypted twice')
+  }
+  // who signed both must have signed both
+  if (at.assertionSigned) return readXml(signedBytes(text, at.assertion, verifying, library), XML)
+  if (!shape.responseSigned)
+    throw new SamlProblem('signature-missing', 'neither the Response nor the Assertion is signed')
+  return at.assertion
+}
+
+/** What the signature inside of `element` covers, in canonical form. Throws where no key of the provider made it. */
+function signedBytes(source: string, element: XmlElement, { certificates }: Verifying, library: SignedXml): string {
+  const [signature] = childrenOf(element, DSIG, 'Signature')
+  const id = element.attributes.get('ID')
+  for (const publicCert of certificates) {
+    const check = new library({ publicCert, getCertFromKeyInfo: () => null })
+    for (const table of [check.SignatureAlgorithms, check.HashAlgorithms])
+      for (const name of Object.keys(table)) if (NOT_HERE.has(name)) delete table[name as keyof typeof table]
+    try {
+      check.loadSignature(withNamespaces(source.slice(signature!.start, signature!.end), signature!.scope))
+      if (!check.checkSignature(source)) continue
+    } catch {
+      continue // made by another key, or for another text
+    }
+    const [bytes, ...more] = check.getSignedReferences()
+    // what was looked up by its id is what the signature stands in
+    if (bytes !== undefined && more.length === 0 && readXml(bytes, XML).attributes.get('ID') === id) return bytes
+  }
+  throw new SamlProblem('signature-invalid', 'no key of the provider made the signature, or the text was changed')
+}
+
+/** The text of an element with the namespaces that it inherits, to be read by itself. */
+function withNamespaces(text: string, scope: XmlElement['scope']): string {
+  const open = /^<[\w.:-]+/.exec(text)?.[0]
+  if (open === undefined) return text
+  const tag = text.slice(0, text.indexOf('>'))
+  const quoted = (uri: string) => uri.replace(/&/g, '&amp;').replace(/</g, '&lt;').replace(/"/g, '&quot;')
+  const inherited = [...scope]
+    .filter(([prefix, uri]) => prefix !== 'xml' && uri !== '' && !declares(tag, prefix))
+    .map(([prefix, uri]) => ` xmlns${prefix === '' ? '' : `:${prefix}`}="${quoted(uri)}"`)
+  return open + inherited.join('') + text.slice(open.length)
+}
+
+const declares = (tag: string, prefix: string): boolean =>
+  new RegExp(`\\sxmlns${prefix === '' ? '' : `:${prefix.replace(/[.-]/g, '\\$&')}`}\\s*=`).test(tag)
+
+function aroundOf({ response, responseSigned }: ResponseShape): VerifiedResponse['around'] {
+  const { attributes, children } = response
+  return {
+    destination: attributes.get('Destination'),
+    inResponseTo: attributes.get('InResponseTo'),
+    issuer: children.find(({ name }) => name === 'Issuer')?.text,
+    signed: responseSigned,
+  }
+}

@@ -1,0 +1,155 @@
+/**
+ * A SAML 2.0 identity provider, for which we are a service provider (Web Browser SSO, SAML 2.0 Profiles §4.1): signed requests by
+ * redirect, answers by post, and only answers to requests of ours: who comes unasked is refused.
+ */
+import { stopwatch } from '#core/clock'
+import { sha256 } from '#core/digest'
+import { randomId } from '#core/random'
+import { Refusal } from '#core/refusal'
+import type { Federated } from '../federation/federated.ts'
+import type { DirectoryKind, OpenDirectory, Outside, TestStep, Tools } from '../kind.ts'
+import { type AssertionFacts, factsOf } from './saml-assertion.ts'
+import { createOurKey } from './saml-keys.ts'
+import { createMetadata, type Metadata, type Provider, type SamlSettings } from './saml-metadata.ts'
+import { nameIdFormat, personOfAssertion } from './saml-person.ts'
+import { type Ourselves, ourMetadata, requestUrl } from './saml-request.ts'
+import { SamlProblem, verifyResponse } from './saml-verify.ts'
+
+/** Of what is kept in the session without being a name of a person. */
+const LONGEST_WORD = 200
+
+export const saml = Object.freeze<DirectoryKind<'saml'>>({
+  kind: 'saml',
+  async open(settings, tools) {
+    const wrong = (say: string) => new Refusal('settings-invalid', `directories: ${settings.id}: ${say}`)
+    if (!tools.outside) throw wrong('a provider cannot be asked from here')
+    if ((settings.metadata_url === undefined) === (settings.metadata_file === undefined))
+      throw wrong('expected either `metadata_url` or `metadata_file`')
+    const metadata = createMetadata(settings, { ...tools, outside: tools.outside })
+    return {
+      id: settings.id,
+      kind: 'saml',
+      organisation: settings.organisation,
+      local: false,
+      federated: federate(settings, metadata, tools.outside, tools),
+      async verify() {
+        return 'wrong'
+      },
+      test: () => test(settings, metadata),
+    } satisfies OpenDirectory
+  },
+})
+
+function federate(
+  settings: SamlSettings,
+  metadata: Metadata,
+  { issuer, keys }: Outside,
+  { clock, state, store }: Tools,
+): Federated {
+  const acs = `${issuer}/signin/back/${settings.id}`
+  const entityId = settings.our_entity_id ?? `${acs}/metadata`
+  const ourKey = createOurKey(settings.id, { store, keys, clock, name: new URL(issuer).hostname })
+  const ourselves = async (): Promise<Ourselves> => ({ entityId, acs, ...(await ourKey()) })
+
+  async function facts(posted: string, requestId: string, provider: Provider): Promise<AssertionFacts> {
+    const { key } = await ourKey()
+    const verified = await verifyResponse(posted, { certificates: provider.certificates, decryptionKey: key })
+    return factsOf(verified, { issuer: settings.entity_id, audience: entityId, acs, requestId, now: clock.now() })
+  }
+
+  /** Once more with newer metadata, where the key may be a new one. */
+  async function checked(posted: string, requestId: string): Promise<AssertionFacts> {
+    const provider = await metadata.current()
+    try {
+      return await facts(posted, requestId, provider)
+    } catch (error) {
+      if (!(error instanceof SamlProblem && error.fault === 'signature-invalid')) throw error
+      const newer = await metadata.anew()
+      if (newer.certificates.every((one) => provider.certificates.includes(one))) throw error
+      return facts(posted, requestId, newer)
+    }
+  }
+
+  /** SAML 2.0 Profiles §4.1.4.5: an assertion counts once, over all processes, as long as its age would let it count. */
+  async function spend({ id, goodUntil }: AssertionFacts): Promise<void> {
+    const key = `saml-assertion:${settings.id}:${sha256(id)}`
+    const ttl = Math.max(1000, goodUntil - clock.now())
+    if (!(await state.add(key, '1', { ttl }))) throw new SamlProblem('replayed', 'the assertion was used before')
+  }
+
+  return {
+    title: settings.title ?? settings.id,
+
+    async begin({ state: relayState, maxAge, strength }) {
+      const { signInUrl } = await metadata.current()
+      // Core §1.3.4: 128 random bits, and no digit first
+      const id = `_${randomId()}`
+      const context = strength === undefined ? undefined : settings.step_up_context?.[strength as 'any']
+      // SAML knows no greatest age: who has to be fresh signs in anew
+      const wish = {
+        id,
+        state: relayState,
+        signInUrl,
+        nameIdFormat: nameIdFormat(settings),
+        anew: maxAge !== undefined,
+        context,
+        at: clock.now(),
+      }
+      return { url: requestUrl(await ourselves(), wish), remembered: { state: relayState, id } }
+    },
+
+    async finish({ form }, remembered) {
+      try {
+        const posted = form.get('SAMLResponse')
+        if (posted === undefined) throw new SamlProblem('answer-missing', 'nothing was posted')
+        if (form.get('RelayState') !== remembered['state'])
+          throw new SamlProblem('relay-state', 'the answer belongs to another request')
+        const given = await checked(posted, remembered['id']!)
+        const person = personOfAssertion(given, settings)
+        await spend(given)
+        const methods = settings.attributes.methods
+        return {
+          person,
+          amr:
+            methods === undefined
+              ? []
+              : (given.attributes.get(methods) ?? []).filter(({ length }) => length <= LONGEST_WORD).slice(0, 20),
+          ...(given.context === undefined ? {} : { acr: given.context }),
+          at: given.authnInstant,
+          session: {
+            subject: given.nameId?.value ?? person.upstreamId,
+            ...(given.sessionIndex === undefined ? {} : { sid: given.sessionIndex }),
+          },
+        }
+      } catch (error) {
+        if (!(error instanceof SamlProblem)) throw error
+        throw new Refusal('upstream-refused', `directory ${settings.id}: saml ${error.fault}: ${error.message}`, {
+          cause: error,
+        })
+      }
+    },
+
+    async metadata() {
+      return { type: 'application/samlmetadata+xml', body: ourMetadata(await ourselves(), nameIdFormat(settings)) }
+    },
+  }
+}
+
+async function* test(settings: SamlSettings, metadata: Metadata): AsyncGenerator<TestStep> {
+  const started = stopwatch()
+  let provider: Provider
+  try {
+    provider = await metadata.anew()
+  } catch (error) {
+    const cause = error instanceof Refusal ? error.cause : error
+    const say = cause instanceof Error ? cause.message : 'cannot be read'
+    const fix = 'look at `entity_id` and at `metadata_url` or `metadata_file`; an address inside needs `outbound.allow`'
+    yield { step: 'metadata', ok: false, ms: stopwatch() - started, say, fix }
+    return
+  }
+  yield { step: 'metadata', ok: true, ms: stopwatch() - started, say: provider.entityId }
+  yield { step: 'keys', ok: true, ms: 0, say: `${provider.certificates.length} certificates` }
+  yield { step: 'sign-in', ok: true, ms: 0, say: provider.signInUrl }
+  const strengths = settings.assurance.map(({ is }) => is).join(', ')
+  yield { step: 'strength', ok: true, ms: 0, say: strengths ? `any, by rules: ${strengths}` : 'any' }
+}
