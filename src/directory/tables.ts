@@ -1,6 +1,7 @@
 /** The tables of this room (type aliases, because Kysely wants index signatures and interfaces have none). */
 import { sql } from 'kysely'
 import type { Migration } from '#storage'
+import { type MergesTable, mergeMigrations } from './merging/tables.ts'
 import { isAdministrators } from './person.ts'
 
 export type PeopleTable = {
@@ -63,6 +64,7 @@ export type Tables = {
   identities: IdentitiesTable
   memberships: MembershipsTable
   passwords: PasswordsTable
+  merges: MergesTable
 }
 
 /** The source of memberships that were given here, not by an upstream. No directory can have this id. */
@@ -173,4 +175,5 @@ export const directoryMigrations: readonly Migration[] = Object.freeze([
         .execute()
     },
   },
+  ...mergeMigrations,
 ])

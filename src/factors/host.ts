@@ -3,6 +3,7 @@ import type { Audit } from '#audit'
 import type { Instant } from '#core/clock'
 import type { Log } from '#core/log'
 import { Refusal } from '#core/refusal'
+import type { Records } from '#storage'
 import { createChallenges } from './challenge.ts'
 import type { EnrolledFactor, Enrolling, Factor, FactorDescription, FactorKind, FactorParts, Proof } from './factor.ts'
 import { FACTORS } from './kinds/list.ts'
@@ -48,6 +49,13 @@ export interface Factors {
   remove(personId: string, id: string, by: string): Promise<void>
   /** For a person who goes, or is to begin anew. Answers how many. */
   removeAll(personId: string, by: string): Promise<number>
+  /**
+   * One person becomes another: what `from` signs in with is `into`'s. An authenticator app and recovery codes only where
+   * that has none. INVARIANT: awaits nothing but queries of `on`, which may be a transaction; called again it changes nothing.
+   */
+  move(from: string, into: string, by: string, on: Records): Promise<void>
+  /** Whatever was begun with this person and is not done yet can be ended by nobody any more. */
+  abandon(personId: string): Promise<void>
 }
 
 interface Pending {
@@ -80,6 +88,11 @@ export function openFactors(options: FactorsOptions): Factors {
     ...(given.hardware === undefined ? {} : { hardware: given.hardware }),
     ...(given.credential === undefined ? {} : { credential: given.credential }),
   })
+
+  async function abandon(personId: string): Promise<void> {
+    await state.deleteGroup(pendingOf(personId))
+    await challenges.voidAll(personId)
+  }
 
   async function check(factor: Factor, input: unknown, attempt: Attempt) {
     const { challenge, description } = factor
@@ -172,9 +185,18 @@ export function openFactors(options: FactorsOptions): Factors {
       throw new Refusal('factor-unknown', 'id')
     },
 
+    abandon,
+
+    async move(from: string, into: string, by: string, on: Records) {
+      for (const factor of factors) {
+        const gone = await factor.move(from, into, on)
+        const { kind } = factor.description
+        if (gone > 0) await audit.record('factor-removed', { actor: by, subject: into, factor: kind, count: gone }, on)
+      }
+    },
+
     async removeAll(personId: string, by: string) {
-      await state.deleteGroup(pendingOf(personId))
-      await challenges.voidAll(personId)
+      await abandon(personId)
       let count = 0
       for (const factor of factors) {
         const removed = await factor.removeAll(personId)
