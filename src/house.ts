@@ -108,7 +108,6 @@ export async function openHouse({
       },
       async state(from, into) {
         await endings.become(from, into)
-        await factors.abandon(from)
         await history.move(from, into)
       },
     })

@@ -149,7 +149,7 @@ export function openHistory({ state, clock }: { readonly state: State; readonly 
           )
         })
       // INVARIANT: last; a process that dies before counts twice, and never too little
-      await forget(from)
+      if (past !== undefined || counts !== undefined) await forget(from)
     },
 
     forget,

@@ -54,8 +54,6 @@ export interface Factors {
    * that has none. INVARIANT: awaits nothing but queries of `on`, which may be a transaction; called again it changes nothing.
    */
   move(from: string, into: string, by: string, on: Records): Promise<void>
-  /** Whatever was begun with this person and is not done yet can be ended by nobody any more. */
-  abandon(personId: string): Promise<void>
 }
 
 interface Pending {
@@ -88,11 +86,6 @@ export function openFactors(options: FactorsOptions): Factors {
     ...(given.hardware === undefined ? {} : { hardware: given.hardware }),
     ...(given.credential === undefined ? {} : { credential: given.credential }),
   })
-
-  async function abandon(personId: string): Promise<void> {
-    await state.deleteGroup(pendingOf(personId))
-    await challenges.voidAll(personId)
-  }
 
   async function check(factor: Factor, input: unknown, attempt: Attempt) {
     const { challenge, description } = factor
@@ -185,8 +178,6 @@ export function openFactors(options: FactorsOptions): Factors {
       throw new Refusal('factor-unknown', 'id')
     },
 
-    abandon,
-
     async move(from: string, into: string, by: string, on: Records) {
       for (const factor of factors) {
         const gone = await factor.move(from, into, on)
@@ -196,7 +187,8 @@ export function openFactors(options: FactorsOptions): Factors {
     },
 
     async removeAll(personId: string, by: string) {
-      await abandon(personId)
+      await state.deleteGroup(pendingOf(personId))
+      await challenges.voidAll(personId)
       let count = 0
       for (const factor of factors) {
         const removed = await factor.removeAll(personId)

@@ -78,10 +78,12 @@ export function createCarryOut({ store, directories, clock, audit, listeners, te
     if (done === 'gone') return done
     // what was begun for the earlier id while that ran
     await moveState(from, into, by)
-    for (const { records } of listeners) await records(from, into, by, db)
     // INVARIANT: disabled once is disabled; whoever was so on one side only had sessions that must end
     if ((await store.row(into))?.disabled === 1) await tellDisabled(into)
-    await db.updateTable('merges').set({ finished_at: clock.now() }).where('absorbed_id', '=', from).execute()
+    await db.transaction().execute(async (trx) => {
+      for (const { records } of listeners) await records(from, into, by, trx)
+      await trx.updateTable('merges').set({ finished_at: clock.now() }).where('absorbed_id', '=', from).execute()
+    })
     return done
   }
 
