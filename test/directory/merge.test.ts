@@ -423,6 +423,23 @@ describe('a run', () => {
     expect(await house.people.byId(house.ids['n0']!)).toMatchObject({ username: 'n0', disabled: false })
   })
 
+  test.each(['s0', 'n0'])('in the middle of which %s is removed leaves the other as they were', async (removed) => {
+    const house = await world(MANY.slice(0, 2))
+    let once = true
+    house.people.merging.onMerged({
+      records: async () => {},
+      async state() {
+        if (once) await house.people.remove(house.ids[removed]!, 'cli')
+        once = false
+      },
+    })
+    expect(told(await merged(house))).toEqual(['conflict n0>s0 attribute number gone'])
+    const other = removed === 's0' ? 'n0' : 's0'
+    expect(await house.people.list()).toMatchObject([{ username: other, disabled: false }])
+    expect(told((await planned(house.people, NUMBERS)).rows)).toEqual([other === 'n0' ? 'orphan n0>' : 'orphan >s0'])
+    expect(await house.audit.search({ event: 'person-merged' })).toEqual([])
+  })
+
   test('never makes a second one of the directory the same person', async () => {
     const house = await world([...MANY.slice(0, 2), north('other')])
     await merged(house)

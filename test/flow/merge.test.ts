@@ -2,7 +2,8 @@
  * Two companies become one while people work: two directories of 1,000 people each are merged by the command line, beside
  * a running server. Cookies, passkeys and apps go on.
  */
-import { execFile } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import { join } from 'node:path'
@@ -93,6 +94,25 @@ function portico(...words: string[]): Promise<{ code: number; out: string; err: 
       (error, out, err) => resolve({ code: error ? Number(error.code ?? -1) : 0, out, err }),
     ),
   )
+}
+
+/** The same command, killed when so many are one; answers how many were. */
+async function killedAfter(count: number): Promise<number> {
+  const { audit } = gateway.server.house
+  const merged = async () => (await audit.search({ event: 'person-merged', limit: 1000 })).length
+  const words = [
+    'directories',
+    'merge',
+    'rules.yaml',
+    '--skip-conflicts',
+    '--config',
+    join(gateway.folder, 'portico.yaml'),
+  ]
+  const child = spawn(process.execPath, [main, ...words], { cwd: gateway.folder, stdio: 'ignore' })
+  await vi.waitFor(async () => expect(await merged()).toBeGreaterThanOrEqual(count), { timeout: 60_000, interval: 20 })
+  child.kill('SIGKILL')
+  await once(child, 'exit')
+  return merged()
 }
 
 const RULES = `from: north
@@ -202,12 +222,21 @@ describe('two directories of 1,000 people', () => {
     expect(await gateway.server.house.people.list({ directory: 'north', limit: 1000 })).toHaveLength(MANY)
   })
 
-  test('are one afterwards, and whoever is in conflict stays two', { timeout: 120_000 }, async () => {
+  test('are one afterwards, also where the process was killed in between, and whoever is in conflict stays two', {
+    timeout: 120_000,
+  }, async () => {
     const secret = await giveTotp(gateway, workers.north[0]!.id, clock.now())
+    const { people, audit, factors } = gateway.server.house
+    const done = await killedAfter(200)
+    expect(done).toBeGreaterThanOrEqual(200)
+    expect(done).toBeLessThan(998)
     const { code, out } = await portico('directories', 'merge', 'rules.yaml', '--skip-conflicts', '--json')
     expect(code).toBe(0)
-    expect(JSON.parse(out)).toMatchObject({ written: true, counts: { merged: 998, conflict: 1, orphan: 2 } })
-    const { people, audit, factors } = gateway.server.house
+    const { written, counts } = JSON.parse(out)
+    expect(written).toBe(true)
+    expect(counts).toMatchObject({ conflict: 1, orphan: 2 })
+    expect(counts.merged + counts['merged-before']).toBe(998)
+    expect(counts.merged).toBeGreaterThanOrEqual(998 - done)
     const left = await people.list({ directory: 'north', limit: 1000 })
     expect(left.map(({ username }) => username)).toEqual(['p950@north.example', 'p999@north.example'])
     expect(left[0]?.disabled).toBe(true)

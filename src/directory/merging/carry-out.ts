@@ -67,12 +67,7 @@ export function createCarryOut({ store, directories, clock, audit, listeners, te
 
   async function finish(begun: MergesTable, by: string): Promise<Merged> {
     const { absorbed_id: from } = begun
-    const { survivor_id: into, merged_at } = (await markOf(db, from)) ?? begun
-    if (merged_at === null && !(await store.row(into))) {
-      // INVARIANT: nobody's sessions go to somebody who was removed
-      await db.deleteFrom('merges').where('absorbed_id', '=', from).execute()
-      return 'gone'
-    }
+    const { survivor_id: into } = begun
     await moveState(from, into, by)
     const done = await db.transaction().execute((trx) => inOne(trx, begun, by))
     if (done === 'gone') return done
