@@ -39,7 +39,7 @@ test.each([
   ['here', 'into'],
   ['ldap', 'from'],
 ] as const)('from %s, home %s: the LDAP says who they are, and its password is the only one', async (from, home) => {
-  const { people, survivor, gone } = await world(from, home)
+  const { people, storage, survivor, gone } = await world(from, home)
   const signedIn = await people.verifyPassword('sam', PASSWORD)
   expect(signedIn).toMatchObject({
     id: survivor,
@@ -48,6 +48,7 @@ test.each([
     groups: ['care', 'staff'],
   })
   expect(await people.verifyPassword('sam.jansen', 'a lamp post in the rain')).toBe('wrong')
+  expect(await storage.records.selectFrom('passwords').selectAll().execute()).toEqual([])
   expect(await people.byId(gone)).toBeUndefined()
   expect(await people.refresh(survivor)).toMatchObject({ id: survivor })
   expect(await people.list()).toHaveLength(1)

@@ -7,7 +7,7 @@ import { once } from 'node:events'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import { join } from 'node:path'
-import { fetchUserInfo, refreshTokenGrant } from 'openid-client'
+import { fetchUserInfo, refreshTokenGrant, tokenIntrospection } from 'openid-client'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { formOf, type Page, passkeyOptions } from '../../demo/browser.ts'
 import { browserAt, giveTotp, movableClock, PROXIED } from '../abuse/people.ts'
@@ -294,12 +294,15 @@ describe('two directories of 1,000 people', () => {
   test('no token of the earlier ones works, and every token of those who stay does', async () => {
     for (const { tokens, username, sub: earlier } of workers.north.slice(0, 6)) {
       await expect(fetchUserInfo(party.configuration, tokens.access_token, earlier), username).rejects.toThrow()
+      for (const token of [tokens.access_token, tokens.refresh_token!])
+        expect((await tokenIntrospection(party.configuration, token)).active, username).toBe(false)
       await expect(refreshTokenGrant(party.configuration, tokens.refresh_token!), username).rejects.toMatchObject({
         error: 'invalid_grant',
       })
     }
     for (const { tokens, sub } of workers.south.slice(0, 6)) {
       expect((await fetchUserInfo(party.configuration, tokens.access_token, sub)).sub).toBe(sub)
+      expect((await tokenIntrospection(party.configuration, tokens.access_token)).active).toBe(true)
       expect((await refreshTokenGrant(party.configuration, tokens.refresh_token!)).access_token).toBeTruthy()
     }
   })
