@@ -99,11 +99,23 @@ export async function openHouse({
       await sessions.endAll(personId, 'identity-unlinked', 'system')
       await endings.revoke(personId)
     })
+    const consents = createConsents(storage, clock)
+    people.merging.onMerged({
+      async records(from, into, by, on) {
+        await factors.move(from, into, by, on)
+        await devices.move(from, into, on)
+        await consents.move(from, into, on)
+      },
+      async state(from, into) {
+        await endings.become(from, into)
+        await history.move(from, into)
+      },
+    })
     people.onRemoved(async (personId) => {
       await factors.removeAll(personId, 'system')
       await devices.forgetAll(personId, 'system')
-      await createConsents(storage, clock).forget(personId)
-      await receipts.forget(personId)
+      await consents.forget(personId)
+      for (const id of [personId, ...(await people.merging.absorbedBy(personId))]) await receipts.forget(id)
       await history.forget(personId)
     })
     return {

@@ -14,7 +14,7 @@ const LONGEST_REFERENCE = 32
 /** The reason says it already, and it is no rule that somebody wrote. */
 const UNWRITTEN = 'audience'
 
-export function createWhy({ access, catalog, factors, clock }: AccountOptions) {
+export function createWhy({ access, catalog, factors, people, clock }: AccountOptions) {
   /** The whole decision where the policies that made it are in force or stored; else only what the receipt itself says. */
   async function decisionOf(receipt: Receipt): Promise<Decision> {
     const { facts, policies, outcome, policy, rule } = receipt
@@ -47,12 +47,16 @@ export function createWhy({ access, catalog, factors, clock }: AccountOptions) {
     return ways.length > 0 ? ways : [say(decision.missing.length === 0 ? 'confirm-again' : 'ask-help-desk')]
   }
 
+  /** Theirs, also from before two people became one. */
+  const isOf = async ({ person }: Receipt, personId: string): Promise<boolean> =>
+    person !== undefined && (person === personId || (await people.merging.survivorOf(person)) === personId)
+
   return async (visit: Visit): Promise<Answer> => {
     const { messages, person, request } = visit
     const reference = request.params['receipt'] ?? ''
     const receipt = reference.length <= LONGEST_REFERENCE ? await access.receipts.find(reference) : undefined
     // ATTACK: somebody else's receipt is the same 404 as one that never was
-    if (receipt?.person !== person.id) throw new Refusal('not-found', 'no receipt of this person')
+    if (!receipt || !(await isOf(receipt, person.id))) throw new Refusal('not-found', 'no receipt of this person')
 
     const decision = await decisionOf(receipt)
     const { at, facts = {}, outcome, rule } = receipt

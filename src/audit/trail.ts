@@ -34,7 +34,8 @@ export interface AuditEntry extends AuditFields {
 
 export interface AuditFilter {
   readonly actor?: string | undefined
-  readonly subject?: string | undefined
+  /** Of several: any of them. */
+  readonly subject?: string | readonly string[] | undefined
   readonly app?: string | undefined
   readonly device?: string | undefined
   readonly event?: AuditEvent | undefined
@@ -102,7 +103,7 @@ export function createAudit({ storage, clock, log }: { storage: Storage; clock: 
       let query = db.selectFrom('audit_events').selectAll()
       for (const name of ['actor', 'subject', 'app', 'device', 'event', 'receipt'] as const) {
         const wanted = filter[name]
-        if (wanted !== undefined) query = query.where(name, '=', wanted)
+        if (wanted !== undefined) query = query.where(name, 'in', [wanted].flat())
       }
       if (filter.since !== undefined) query = query.where('at', '>=', filter.since)
       if (filter.until !== undefined) query = query.where('at', '<', filter.until)

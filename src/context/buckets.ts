@@ -35,6 +35,13 @@ export function addOne(buckets: readonly Bucket[], now: Instant, keep: Millis): 
   return [...counts].sort(([a], [b]) => a - b)
 }
 
+/** What two lists count together. */
+export function together(one: readonly Bucket[], other: readonly Bucket[]): Bucket[] {
+  const counts = new Map<number, number>()
+  for (const [end, count] of [...one, ...other]) counts.set(end, Math.min(MOST, (counts.get(end) ?? 0) + count))
+  return [...counts].sort(([a], [b]) => a - b)
+}
+
 /** How many events there were within the last `length`. */
 export const countWithin = (buckets: readonly Bucket[], now: Instant, length: Millis): number =>
   buckets.reduce((sum, [end, count]) => (end * UNIT > now - length ? sum + count : sum), 0)

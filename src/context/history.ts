@@ -7,7 +7,7 @@
  */
 import { type Clock, days, type Instant, type Millis } from '#core/clock'
 import type { State, StateOptions } from '#storage'
-import { addOne, type Bucket, countWithin, WIDEST } from './buckets.ts'
+import { addOne, type Bucket, countWithin, together, WIDEST } from './buckets.ts'
 
 export type Counter = 'sign_ins' | 'failures' | 'app_opens' | 'prompts'
 
@@ -49,6 +49,8 @@ export interface History {
   /** A sign-in was carried through. `judged` by every policy in force that looks at journeys; what others said is dropped. */
   signedIn(person: string, about: { address: string; judged: readonly Judged[] }): Promise<void>
   forget(person: string): Promise<void>
+  /** One person becomes another: what both did is counted together, and the later sign-in is the last. */
+  move(from: string, into: string): Promise<void>
 }
 
 /**
@@ -82,6 +84,10 @@ export function openHistory({ state, clock }: { readonly state: State; readonly 
           : await state.compareAndSwap(key, text, next(text), options)
       if (done) return
     }
+  }
+
+  const forget = async (person: string): Promise<void> => {
+    await Promise.all([state.delete(pastKey(person)), state.delete(countsKey(person))])
   }
 
   return Object.freeze({
@@ -126,10 +132,44 @@ export function openHistory({ state, clock }: { readonly state: State; readonly 
       })
     },
 
-    async forget(person: string) {
-      await Promise.all([state.delete(pastKey(person)), state.delete(countsKey(person))])
+    async move(from: string, into: string) {
+      const [past, counts] = [await state.get(pastKey(from)), await state.get(countsKey(from))]
+      const theirs = past === undefined ? undefined : parse<Past>(past, isPast)
+      if (theirs)
+        await change(pastKey(into), LIFE, (text) =>
+          JSON.stringify(joined(theirs, text === undefined ? undefined : parse<Past>(text, isPast))),
+        )
+      const counted = counts === undefined ? undefined : parse<Counts>(counts, isCounts)
+      if (counted)
+        await change(countsKey(into), LIFE, (text) => {
+          const own = (text === undefined ? undefined : parse<Counts>(text, isCounts)) ?? {}
+          const names = new Set([...Object.keys(own), ...Object.keys(counted)] as Counter[])
+          return JSON.stringify(
+            Object.fromEntries([...names].map((name) => [name, together(own[name] ?? [], counted[name] ?? [])])),
+          )
+        })
+      // INVARIANT: last; a process that dies before counts twice, and never too little
+      if (past !== undefined || counts !== undefined) await forget(from)
     },
+
+    forget,
   })
+}
+
+const newer = <T extends SignIn>(one: T, other: T): T => (one.at > other.at ? one : other)
+
+/** A policy trusts both of them from the later of the two sign-ins that it had nothing against. */
+function joined(one: Past, other: Past | undefined): Past {
+  if (!other) return one
+  const trusted: Record<string, Trusted> = { ...one.trusted, ...other.trusted }
+  for (const [policy, theirs] of Object.entries(one.trusted)) {
+    const own = Object.hasOwn(other.trusted, policy) ? other.trusted[policy]! : theirs
+    const countries = { ...own.countries }
+    for (const [country, at] of Object.entries(theirs.countries))
+      countries[country] = Math.max(at, countries[country] ?? 0)
+    trusted[policy] = { ...newer(theirs, own), countries }
+  }
+  return { last: newer(one.last, other.last), trusted }
 }
 
 /** Bytes that are no text are read as this sign: such a value equals nothing that it could be swapped for. */

@@ -190,6 +190,7 @@ export function createChanges({ store, hashing, directories, clock, log, audit }
       await db.transaction().execute(async (trx) => {
         for (const table of ['passwords', 'memberships', 'identities'] as const)
           await trx.deleteFrom(table).where('person_id', '=', id).execute()
+        await trx.deleteFrom('merges').where('survivor_id', '=', id).execute()
         await trx.deleteFrom('people').where('id', '=', id).execute()
       })
       await audit.record('person-removed', { actor: by, subject: id })

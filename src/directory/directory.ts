@@ -11,6 +11,7 @@
  * - `hashing.ts`, `queue.ts`   argon2id behind a bounded fair queue
  * - `import.ts` with `import-row.ts`, `import-plan.ts` and `csv.ts`   people from files
  * - `identities.ts`   one person, several identities
+ * - `merging/`    two directories become one, by a rules file
  * - `federation/`   providers that sign people in on pages of their own: what they may say, and who that is here
  * - `kind.ts`     what a kind of directory is; `kinds/list.ts` the list; one file per kind
  *
@@ -23,6 +24,9 @@ export { createHashing, type Hashing, type HashingOptions } from './hashing.ts'
 export type { Identity } from './identities.ts'
 export type { ImportedRow, ImportOptions } from './import.ts'
 export type { TestStep } from './kind.ts'
+export { CONFLICTS } from './merging/conflicts.ts'
+export type { MergePerson, MergePlan, MergeRow } from './merging/plan.ts'
+export { readMergeRules } from './merging/rules.ts'
 export { type DirectoryOptions, openDirectory, type People } from './people.ts'
 export { ADMINISTRATORS, type NewPerson, type Person, type PersonChanges } from './person.ts'
 export type { PeopleFilter } from './store.ts'

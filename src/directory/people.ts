@@ -18,6 +18,7 @@ import { createIdentities, type Identities, type Identity } from './identities.t
 import { createImport, type ImportedRow, type ImportOptions } from './import.ts'
 import type { DirectoryKind, OpenDirectory, Outside, TestStep, Tools } from './kind.ts'
 import { kinds } from './kinds/list.ts'
+import { createMerging, type Merging } from './merging/merging.ts'
 import { createMirror } from './mirror.ts'
 import { createOwnPassword, type OwnPassword } from './own-password.ts'
 import type { NewPerson, Person, PersonChanges } from './person.ts'
@@ -77,6 +78,8 @@ export interface People extends Identities, OwnPassword {
    * `directory-read-only` where it cannot be asked by name, `directory-unavailable`.
    */
   upstreamIdOf(directory: string, username: string): Promise<string | undefined>
+  /** Two directories become one, and whom an earlier id means now. */
+  readonly merging: Merging
   /** Signing in on pages of other providers. */
   readonly federation: Federation
   /** Step by step; the last one is the one that failed, if any did. Throws `directory-unknown`. */
@@ -121,6 +124,8 @@ export async function openDirectory(options: DirectoryOptions): Promise<People> 
   const federation = createFederation({ directories, beliefs, store, identities, samePerson, mirror, clock })
   const linkingMirror = createLinkingMirror({ mirror, identities, samePerson, beliefs })
   const signIn = createSignIn({ store, hashing, directories, mirror: linkingMirror })
+  const domainsOf = (id: string) => beliefs.find((one) => one.id === id)?.domains ?? []
+  const merging = createMerging({ store, directories, clock, audit, domainsOf, tellDisabled: all.tellDisabled })
   const { tellDisabled: _tellDisabled, tellPasswordSet: _tellPasswordSet, localDirectory: _local, ...changes } = all
   return Object.freeze({
     ...signIn,
@@ -135,6 +140,7 @@ export async function openDirectory(options: DirectoryOptions): Promise<People> 
       await identities.link(personId, identity, by)
     },
     federation,
+    merging,
     async upstreamIdOf(id: string, username: string) {
       const directory = directories.find((one) => one.id === id)
       if (!directory) throw new Refusal('directory-unknown', 'directory: upstream id')

@@ -1,6 +1,7 @@
 /** The tables of this room (type aliases, because Kysely wants index signatures and interfaces have none). */
 import { sql } from 'kysely'
 import type { Migration } from '#storage'
+import { type MergesTable, mergeMigrations } from './merging/tables.ts'
 import { isAdministrators } from './person.ts'
 
 export type PeopleTable = {
@@ -73,6 +74,7 @@ export type Tables = {
   provider_keys: ProviderKeysTable
   memberships: MembershipsTable
   passwords: PasswordsTable
+  merges: MergesTable
 }
 
 /** The source of memberships that were given here, not by an upstream. No directory can have this id. */
@@ -195,4 +197,5 @@ export const directoryMigrations: readonly Migration[] = Object.freeze([
         .execute()
     },
   },
+  ...mergeMigrations,
 ])

@@ -2,7 +2,7 @@
 import type { AuditEvent } from '#audit'
 import type { Clock, Instant } from '#core/clock'
 import type { RefusalCode } from '#core/refusals'
-import type { Migration, Storage } from '#storage'
+import type { Migration, Records, Storage } from '#storage'
 
 export type FactorKind = 'password' | 'passkey' | 'totp' | 'recovery-code'
 
@@ -107,6 +107,11 @@ export interface Factor {
   /** `keepOne`: the person would have nothing left to sign in with, so the last one of this kind stays. */
   remove(personId: string, id: string, keepOne: boolean): Promise<'removed' | 'kept' | 'absent'>
   removeAll(personId: string): Promise<number>
+  /**
+   * One person becomes another: what `from` has is `into`'s, or goes where that would be two of what there is one of.
+   * Answers how many went. INVARIANT: awaits nothing but queries of `on`; called again it changes nothing.
+   */
+  move(from: string, into: string, on: Records): Promise<number>
 }
 
 /** What the composer gives to all members. */

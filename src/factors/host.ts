@@ -3,6 +3,7 @@ import type { Audit } from '#audit'
 import type { Instant } from '#core/clock'
 import type { Log } from '#core/log'
 import { Refusal } from '#core/refusal'
+import type { Records } from '#storage'
 import { createChallenges } from './challenge.ts'
 import type { EnrolledFactor, Enrolling, Factor, FactorDescription, FactorKind, FactorParts, Proof } from './factor.ts'
 import { FACTORS } from './kinds/list.ts'
@@ -48,6 +49,11 @@ export interface Factors {
   remove(personId: string, id: string, by: string): Promise<void>
   /** For a person who goes, or is to begin anew. Answers how many. */
   removeAll(personId: string, by: string): Promise<number>
+  /**
+   * One person becomes another: what `from` signs in with is `into`'s. An authenticator app and recovery codes only where
+   * that has none. INVARIANT: awaits nothing but queries of `on`, which may be a transaction; called again it changes nothing.
+   */
+  move(from: string, into: string, by: string, on: Records): Promise<void>
 }
 
 interface Pending {
@@ -170,6 +176,14 @@ export function openFactors(options: FactorsOptions): Factors {
         return
       }
       throw new Refusal('factor-unknown', 'id')
+    },
+
+    async move(from: string, into: string, by: string, on: Records) {
+      for (const factor of factors) {
+        const gone = await factor.move(from, into, on)
+        const { kind } = factor.description
+        if (gone > 0) await audit.record('factor-removed', { actor: by, subject: into, factor: kind, count: gone }, on)
+      }
     },
 
     async removeAll(personId: string, by: string) {

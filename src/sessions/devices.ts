@@ -6,7 +6,7 @@ import type { Kysely } from 'kysely'
 import type { Audit } from '#audit'
 import type { Clock, Instant } from '#core/clock'
 import { Refusal } from '#core/refusal'
-import type { Storage } from '#storage'
+import type { Records, Storage } from '#storage'
 import { createEnrolled, type EnrolledDevices } from './enrolled.ts'
 import { createEnrolment } from './enrolment.ts'
 import { mint, newId, opens, readHandle, secretHash } from './handle.ts'
@@ -55,6 +55,11 @@ export interface Devices {
   /** @throws Refusal `device-unknown` when it is not known for this person */
   forget(personId: string, deviceId: string, by: string): Promise<void>
   forgetAll(personId: string, by: string): Promise<number>
+  /**
+   * One person becomes another: what `from` is known on, `into` is known on. Where both are, `into`'s own trust stays.
+   * INVARIANT: awaits nothing but queries of `on`, which may be a transaction; called again it changes nothing.
+   */
+  move(from: string, into: string, on: Records): Promise<void>
 }
 
 const LONGEST_LABEL = 80
@@ -239,6 +244,18 @@ export function openDevices({
         .executeTakeFirst()
       if (!gone) throw new Refusal('device-unknown', 'not known for this person')
       await forgotten(personId, [deviceId], by)
+    },
+
+    async move(from: string, into: string, on: Records) {
+      const tables: Kysely<Tables> = on
+      const known = await tables.selectFrom('device_people').selectAll().where('person_id', '=', from).execute()
+      for (const row of known)
+        await tables
+          .insertInto('device_people')
+          .values({ ...row, person_id: into })
+          .onConflict((c) => c.doNothing())
+          .execute()
+      await tables.deleteFrom('device_people').where('person_id', '=', from).execute()
     },
 
     async forgetAll(personId: string, by: string) {

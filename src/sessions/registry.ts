@@ -88,6 +88,11 @@ export interface Sessions {
   endAll(personId: string, reason: string, by: string, exceptId?: string): Promise<number>
   /** Ends all that were ever on this enrolled device, whoever they belong to; answers how many. */
   endOn(enrolledId: string, reason: string, by: string): Promise<number>
+  /**
+   * One person becomes another: every living session of `from` is `into`'s, by the same cookie, with the same proofs. What
+   * was opened with it was opened as somebody else: `leaving` ends that first. Answers how many; calling it again is safe.
+   */
+  move(from: string, into: string, leaving: (session: Session) => Promise<void>): Promise<number>
   /** Ends what merely expired, so that apps hear of that as well. To be called about once a minute by every process. */
   sweep(): Promise<number>
   /** Called once an end is certain, awaited. After a crash in between it is called again: listeners must bear that. */
@@ -216,6 +221,12 @@ export function openSessions({ storage, clock, log, audit, defaults, cookieName 
     async endAll(personId: string, reason: string, by: string, exceptId?: string) {
       const ids = (await shelf.ofPerson(personId)).map((row) => row.session.id).filter((id) => id !== exceptId)
       return endEach(ids, reason, by)
+    },
+
+    async move(from: string, into: string, leaving: (session: Session) => Promise<void>) {
+      let moved = 0
+      for (const { session } of await shelf.ofPerson(from)) if (await shelf.give(session.id, into, leaving)) moved++
+      return moved
     },
 
     endOn: async (enrolledId: string, reason: string, by: string) => endEach(await shelf.on(enrolledId), reason, by),

@@ -81,6 +81,21 @@ export function createShelf({ state, clock }: { state: State; clock: Clock }) {
         if (await state.compareAndSwap(keyOf(id), text!, JSON.stringify(next), options(next))) return next
       }
     },
+    /**
+     * Gives a living session to somebody else, by compare-and-swap. `before` is awaited with what it then is, again where
+     * somebody was in between. The apps that were opened with it are not opened with it any more.
+     */
+    async give(id: string, personId: string, before: (session: Row['session']) => Promise<void>): Promise<boolean> {
+      for (;;) {
+        const text = await state.get(keyOf(id))
+        const row = text === undefined ? undefined : parseRow(text)
+        if (!row || !isAlive(row, clock.now()) || row.session.personId === personId) return false
+        await before(row.session)
+        const next = { ...row, session: { ...row.session, personId, apps: [] } }
+        await state.addMember(PEOPLE, personId, LISTED)
+        if (await state.compareAndSwap(keyOf(id), text!, JSON.stringify(next), options(next))) return true
+      }
+    },
     /** Puts the mark of its end on a session that has none: the row for exactly one of all callers. */
     async markEnded(
       id: string,

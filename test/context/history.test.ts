@@ -241,3 +241,28 @@ describe('the sign-ins before', () => {
     }
   })
 })
+
+test('two people who become one are counted together, and measured from the later of both', async () => {
+  const history = open()
+  const all = kept({ sign_ins: hours(2), failures: hours(2) })
+  const judged = (country: string) => [{ policy: 'travel', content: true, country }]
+  await history.signedIn('kim', { address: '192.0.2.1', judged: judged('NL') })
+  await history.count('kim', 'sign_ins', all)
+  time.now += minutes(10)
+  await history.signedIn('sam', { address: '192.0.2.2', judged: judged('DE') })
+  await history.count('sam', 'sign_ins', all)
+  await history.count('sam', 'failures', all)
+  await history.move('sam', 'kim')
+  await history.move('sam', 'kim')
+  expect(await often(history, 'kim', 'sign_ins', hours(1))).toBe(2)
+  expect(await often(history, 'kim', 'failures', hours(1))).toBe(1)
+  expect(await often(history, 'kim', 'sign_ins', minutes(5))).toBe(1)
+  expect(await history.past('sam')).toBeUndefined()
+  expect(await history.past('kim')).toEqual({
+    last: { at: START + minutes(10), address: '192.0.2.2' },
+    trusted: {
+      travel: { at: START + minutes(10), address: '192.0.2.2', countries: { NL: START, DE: START + minutes(10) } },
+    },
+  })
+  expect(await often(history, 'sam', 'sign_ins', hours(1))).toBe(0)
+})

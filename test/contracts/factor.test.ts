@@ -209,6 +209,21 @@ describe.each(Object.keys(HARNESSES) as FactorKind[])('the factor %s', (kind) =>
     expect(await house.factors.removeAll('p-sam', 'admin')).toBe(1)
     expect((await house.factors.enrolled('p-sam')).filter((factor) => factor.kind === kind)).toEqual([])
   })
+
+  test('goes to whom its person becomes, works for nobody else, and going there again changes nothing', async () => {
+    if (kind === 'password') return
+    for (let i = 0; i < 2; i++) await house.factors.move('p-sam', 'p-one', 'admin', house.storage.records)
+    const answer = await harness.right('p-sam')
+    expect(await house.refusalOf(verify(answer))).toBe(harness.wrongCode)
+    expect(await house.factors.enrolled('p-one')).toMatchObject([{ id, kind }])
+    const again = await harness.right('p-sam', 'c-2')
+    const { personId } = await verify(again, { personId: 'p-one', conversation: 'c-2' })
+    expect(personId).toBe('p-one')
+    // and once more, from there
+    await house.factors.move('p-one', 'p-two', 'admin', house.storage.records)
+    expect(await house.factors.enrolled('p-two')).toMatchObject([{ id, kind }])
+    expect((await house.factors.enrolled('p-one')).filter((factor) => factor.kind === kind)).toEqual([])
+  })
 })
 
 test('every kind in the list has a harness here', async () => {

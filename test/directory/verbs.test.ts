@@ -5,11 +5,12 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { runCommand } from '../../src/cli/run.ts'
 import type { House, Verb } from '../../src/cli/verb.ts'
 import { directoriesVerbs } from '../../src/cli/verbs/directories.ts'
+import { mergeDirectories } from '../../src/cli/verbs/directories-merge.ts'
 import { groupsVerbs } from '../../src/cli/verbs/groups.ts'
 import { peopleVerbs } from '../../src/cli/verbs/people.ts'
 import { openHouse, type TestHouse } from './house.ts'
 
-const verbs: readonly Verb[] = [...peopleVerbs, ...groupsVerbs, ...directoriesVerbs]
+const verbs: readonly Verb[] = [...peopleVerbs, ...groupsVerbs, ...directoriesVerbs, mergeDirectories]
 let folder: string
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'portico-verbs-'))
@@ -318,4 +319,21 @@ test('`directories test` prints each step and ends with 1 when one fails', async
     ok: true,
     steps: [{ step: 'storage', ok: true }],
   })
+})
+
+test('a merge says what is wrong with how it is asked for, and does nothing then', async () => {
+  const { run, file, audit } = await shell()
+  const merge = (...words: string[]) => run('directories', 'merge', ...words)
+  expect((await merge()).err).toEqual([expect.stringMatching(/^usage: portico directories merge RULES\.yaml/)])
+  expect((await merge('a.yaml', 'b.yaml')).code).toBe(2)
+  expect(await merge('nowhere.yaml')).toMatchObject({ code: 2, err: ['file-unreadable: nowhere.yaml: ENOENT'] })
+  const rules = await file('merge.yaml', 'from: local\ninto: there\nmatch: [username: same]\npairs: nowhere.csv\n')
+  expect(await merge(rules, '--result', 'rows.txt')).toMatchObject({
+    code: 2,
+    err: ['--result: expected a file name that ends with .csv or .jsonl'],
+  })
+  const { code, err } = await merge(rules, '--dry-run')
+  expect(code).toBe(2)
+  expect(err).toEqual([expect.stringMatching(/merge\.yaml:2:7 directory-unknown `into` .*`local`$/)])
+  expect(await audit.search({ event: 'directories-merged' })).toEqual([])
 })

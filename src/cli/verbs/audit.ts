@@ -1,11 +1,12 @@
 /** `audit tail | search`. */
-import type { Receipt } from '#access'
+import type { Receipt, Receipts } from '#access'
 import { type AuditEntry, type AuditEvent, EVENTS } from '#audit'
 import type { Instant } from '#core/clock'
 import { nearest } from '#core/nearest'
 import type { People, Person } from '#directory'
 import { moment, WRONG_MOMENT } from '../moment.ts'
 import type { Arguments, Context, Verb } from '../verb.ts'
+import { byAnyId } from './person-lines.ts'
 
 const MOST = 1000
 
@@ -95,14 +96,19 @@ const search: Verb = {
     const { audit, people, receipts } = await context.open()
     const person = named === undefined ? undefined : await personNamed(named, people)
     // whoever was removed is in the trail under an id that is nobody's any more
-    const subject = typeof person === 'object' ? person.id : named
+    const subjects =
+      typeof person === 'object'
+        ? [person.id, ...(await people.merging.absorbedBy(person.id))]
+        : named === undefined
+          ? undefined
+          : [named]
     const reference = args.flag('receipt')
     const decided = [
       ...(reference === undefined ? [] : [await receipts.find(reference)]),
-      ...(args.has('decisions') ? await receipts.ofPerson(subject!, limit) : []),
+      ...(args.has('decisions') ? await decisionsOf(subjects!, receipts, limit) : []),
     ].filter((receipt) => receipt !== undefined)
     const events = await audit.search({
-      subject,
+      subject: subjects,
       actor: args.flag('actor'),
       app: args.flag('app'),
       device: args.flag('device'),
@@ -126,7 +132,7 @@ const search: Verb = {
 
 /** By id, else by user name. A directory that cannot be asked keeps nobody from reading the trail. */
 const personNamed = async (named: string, people: People): Promise<Person | undefined | 'not-asked'> =>
-  (await people.byId(named)) ?? people.find(named).catch(() => 'not-asked' as const)
+  (await byAnyId(named, people)) ?? people.find(named).catch(() => 'not-asked' as const)
 
 const NOT_ASKED = (named: string): string =>
   `nothing found under \`${named}\`, and the directories that could know somebody of that name cannot be asked now`
@@ -149,6 +155,15 @@ async function nobodyLine(named: string, people: People): Promise<string> {
   }
   const hint = near.length > 0 ? `; did you mean ${near.join(', ')}?` : '; `people list` shows who is there'
   return `nobody known here has the user name or id \`${named}\`, and the trail has nothing under it${hint}`
+}
+
+/** Newest first, under all ids that the person has had. */
+async function decisionsOf(people: readonly string[], receipts: Receipts, limit: number): Promise<Receipt[]> {
+  const all = await Promise.all(people.map((id) => receipts.ofPerson(id, limit)))
+  return all
+    .flat()
+    .sort((a, b) => b.at - a.at)
+    .slice(0, limit)
 }
 
 export const auditVerbs: Verb[] = [tail, search]

@@ -6,6 +6,7 @@ import { catalogVerbs } from './catalog.ts'
 import { configVerbs } from './config.ts'
 import { devicesVerbs } from './devices.ts'
 import { directoriesVerbs } from './directories.ts'
+import { mergeDirectories } from './directories-merge.ts'
 import { groupsVerbs } from './groups.ts'
 import { keysVerbs } from './keys.ts'
 import { peopleVerbs } from './people.ts'
@@ -27,6 +28,7 @@ export const VERBS: readonly Verb[] = [
   ...identityVerbs,
   ...groupsVerbs,
   ...directoriesVerbs,
+  mergeDirectories,
   ...sessionsVerbs,
   ...devicesVerbs,
   ...keysVerbs,

@@ -131,7 +131,9 @@ const showPerson: Verb = {
       linked_at: time(one.linkedAt),
       by: one.linkedBy,
     }))
-    const view = { ...shown(person), has_password: await house.people.hasPassword(person.id), identities }
+    const earlier = await house.people.merging.absorbedBy(person.id)
+    const hasPassword = await house.people.hasPassword(person.id)
+    const view = { ...shown(person), has_password: hasPassword, identities, earlier_ids: earlier }
     context.print(view, () => [
       `${person.username}: ${person.name}${person.disabled ? ' (disabled)' : ''}`,
       `id            ${person.id}`,
@@ -142,6 +144,7 @@ const showPerson: Verb = {
       `groups        ${groupsOf(person) || '-'}`,
       `password      ${view.has_password ? 'yes' : 'no'}`,
       ...identities.map((one) => `also          ${one.directory}: ${one.subject}, since ${one.linked_at} by ${one.by}`),
+      ...earlier.map((id) => `earlier id    ${id}`),
       `since         ${view.created_at}`,
     ])
     return 0

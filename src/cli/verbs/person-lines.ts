@@ -10,11 +10,18 @@ import type { Arguments, Context, House, Verb } from '../verb.ts'
 /** In the audit trail. */
 export const BY = 'cli'
 
-/** By user name, else by id. Throws `person-unknown`. */
+/** By id, also one from before two people became one, else by user name. Throws `person-unknown`. */
 export async function personOf(named: string, { people }: House): Promise<Person> {
-  const person = (await people.byId(named)) ?? (await people.find(named))
+  const person = (await byAnyId(named, people)) ?? (await people.find(named))
   if (!person) throw new Refusal('person-unknown', `nobody has the user name or id \`${named}\``)
   return person
+}
+
+/** Whose id this is or was. */
+export async function byAnyId(id: string, people: House['people']): Promise<Person | undefined> {
+  const person = await people.byId(id)
+  const survivor = person ? undefined : await people.merging.survivorOf(id)
+  return person ?? (survivor === undefined ? undefined : people.byId(survivor))
 }
 
 /** The id of the person whom `--user` names, if it is there. Throws `person-unknown`. */

@@ -1,7 +1,7 @@
 /** The table of passkeys, and the statements that decide something by themselves. */
 import type { Kysely } from 'kysely'
 import type { Instant } from '#core/clock'
-import type { Migration, Storage } from '#storage'
+import type { Migration, Records, Storage } from '#storage'
 
 export type PasskeyRow = {
   id: string
@@ -19,6 +19,8 @@ export type PasskeyRow = {
   label: string
   created_at: number
   last_used_at: number | null
+  /** Whom it was made for, where that is an earlier id of the person: the authenticator knows no other. */
+  made_for: string | null
 }
 
 type Tables = { factor_passkeys: PasskeyRow }
@@ -85,6 +87,17 @@ export function createPasskeyStore(storage: Storage) {
       return (await gone.returning('id').executeTakeFirst()) ? 'removed' : keepOne ? 'kept' : 'absent'
     },
 
+    /** The authenticator goes on naming whom it was made for. */
+    async move(from: string, into: string, on: Records): Promise<number> {
+      const tables: Kysely<Tables> = on
+      await tables
+        .updateTable('factor_passkeys')
+        .set((e) => ({ person_id: into, made_for: e.fn.coalesce('made_for', e.val(from)) }))
+        .where('person_id', '=', from)
+        .execute()
+      return 0
+    },
+
     async removeAll(personId: string): Promise<number> {
       return (await db.deleteFrom('factor_passkeys').where('person_id', '=', personId).returning('id').execute()).length
     },
@@ -111,6 +124,12 @@ export const passkeyMigrations: readonly Migration[] = Object.freeze([
         .addColumn('last_used_at', 'bigint')
         .execute()
       await records.schema.createIndex('factor_passkeys_person').on('factor_passkeys').column('person_id').execute()
+    },
+  },
+  {
+    name: 'factors-004-passkeys-of-earlier-ids',
+    async up({ schema }) {
+      await schema.alterTable('factor_passkeys').addColumn('made_for', 'text').execute()
     },
   },
 ])

@@ -52,7 +52,7 @@ function create({ storage, clock, issuer, organisation }: FactorParts): Factor {
     if (personId !== undefined && row.person_id !== personId) return { wrong: 'another-person' }
     // §7.2 step 6: who nobody named before is named by the authenticator, and must be the owner of the credential
     const handle = response.response.userHandle
-    const owner = Buffer.from(userHandle(row.person_id)).toString('base64url')
+    const owner = Buffer.from(userHandle(row.made_for ?? row.person_id)).toString('base64url')
     if (handle === undefined ? personId === undefined : handle !== owner) return { wrong: 'user-handle' }
 
     const checked = await verifyAuthenticationResponse({
@@ -172,6 +172,7 @@ function create({ storage, clock, issuer, organisation }: FactorParts): Factor {
           label: labelOf(label, 'Passkey'),
           created_at: clock.now(),
           last_used_at: null,
+          made_for: null,
         })
         // §7.1 step 26: a credential id that somebody has already is not registered again
         if (!added) return { wrong: 'credential-known' }
@@ -182,6 +183,7 @@ function create({ storage, clock, issuer, organisation }: FactorParts): Factor {
 
     remove: store.remove,
     removeAll: store.removeAll,
+    move: store.move,
   } satisfies Factor)
 }
 

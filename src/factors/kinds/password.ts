@@ -29,9 +29,10 @@ function create({ verifyPassword, hasPassword }: FactorParts): Factor {
       return { personId: person.id, amr: ['pwd'] }
     },
 
-    // the directory adds and removes them
+    // the directory adds, removes and moves them
     remove: async () => 'absent',
     removeAll: async () => 0,
+    move: async () => 0,
   } satisfies Factor)
 }
 

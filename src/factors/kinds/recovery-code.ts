@@ -8,7 +8,14 @@ import { type Factor, type FactorParts, type FactorRow, typed } from '../factor.
 import { RECOVERY_CODES } from '../limits.ts'
 
 type Tables = {
-  factor_recovery_sets: { id: string; person_id: string; created_at: number; last_used_at: number | null }
+  factor_recovery_sets: {
+    id: string
+    person_id: string
+    created_at: number
+    last_used_at: number | null
+    /** Whom they were made for, where that is an earlier id of the person. */
+    made_for: string | null
+  }
   factor_recovery_codes: { person_id: string; code_hash: string }
 }
 
@@ -58,11 +65,16 @@ function create({ storage, clock }: FactorParts): Factor {
     async verify(input, { personId }) {
       const code = readCrockford(typed(input, 'code', 64) ?? '')
       if (personId === undefined || !CODE.test(code)) return { wrong: 'input-invalid' }
+      const set = await db
+        .selectFrom('factor_recovery_sets')
+        .select('made_for')
+        .where('person_id', '=', personId)
+        .executeTakeFirst()
       // INVARIANT: the one statement that deletes the code is what makes it good once
       const spent = await db
         .deleteFrom('factor_recovery_codes')
         .where('person_id', '=', personId)
-        .where('code_hash', '=', hashOf(personId, code))
+        .where('code_hash', '=', hashOf(set?.made_for ?? personId, code))
         .returning('code_hash')
         .executeTakeFirst()
       if (!spent) return { wrong: 'code-unknown' }
@@ -85,7 +97,7 @@ function create({ storage, clock }: FactorParts): Factor {
         await db.transaction().execute(async (transaction) => {
           await transaction.deleteFrom('factor_recovery_codes').where('person_id', '=', personId).execute()
           await transaction.deleteFrom('factor_recovery_sets').where('person_id', '=', personId).execute()
-          const set = { id, person_id: personId, created_at: clock.now(), last_used_at: null }
+          const set = { id, person_id: personId, created_at: clock.now(), last_used_at: null, made_for: null }
           await transaction.insertInto('factor_recovery_sets').values(set).execute()
           const rows = codes.map((code) => ({ person_id: personId, code_hash: hashOf(personId, code) }))
           await transaction.insertInto('factor_recovery_codes').values(rows).execute()
@@ -115,6 +127,31 @@ function create({ storage, clock }: FactorParts): Factor {
         .execute()
       return gone.length
     },
+
+    /** Never two sets in one: whoever prints new ones must be sure that all earlier ones are dead. */
+    async move(from, into, on) {
+      const tables: Kysely<Tables> = on
+      const sets = await tables
+        .selectFrom('factor_recovery_sets')
+        .select(['person_id', 'made_for'])
+        .where('person_id', 'in', [from, into])
+        .execute()
+      const theirs = sets.find((set) => set.person_id === from)
+      if (!theirs) return 0
+      if (sets.length > 1) {
+        await tables.deleteFrom('factor_recovery_codes').where('person_id', '=', from).execute()
+        await tables.deleteFrom('factor_recovery_sets').where('person_id', '=', from).execute()
+        return 1
+      }
+      const { made_for } = theirs
+      await tables.updateTable('factor_recovery_codes').set({ person_id: into }).where('person_id', '=', from).execute()
+      await tables
+        .updateTable('factor_recovery_sets')
+        .set({ person_id: into, made_for: made_for ?? from })
+        .where('person_id', '=', from)
+        .execute()
+      return 0
+    },
   } satisfies Factor)
 }
 
@@ -135,6 +172,12 @@ const migrations: readonly Migration[] = Object.freeze([
         .addColumn('code_hash', 'text', (c) => c.notNull())
         .addPrimaryKeyConstraint('factor_recovery_codes_key', ['person_id', 'code_hash'])
         .execute()
+    },
+  },
+  {
+    name: 'factors-005-recovery-codes-of-earlier-ids',
+    async up({ schema }) {
+      await schema.alterTable('factor_recovery_sets').addColumn('made_for', 'text').execute()
     },
   },
 ])

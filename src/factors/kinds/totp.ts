@@ -154,6 +154,16 @@ function create({ storage, clock, keys, organisation }: FactorParts): Factor {
     async removeAll(personId) {
       return (await db.deleteFrom('factor_totps').where('person_id', '=', personId).returning('id').execute()).length
     },
+
+    /** Only where the other has none: with two apps nobody could say which shows the code that is asked for. */
+    async move(from, into, on) {
+      const tables: Kysely<Tables> = on
+      const own = await tables.selectFrom('factor_totps').select('id').where('person_id', '=', into).executeTakeFirst()
+      if (own)
+        return (await tables.deleteFrom('factor_totps').where('person_id', '=', from).returning('id').execute()).length
+      await tables.updateTable('factor_totps').set({ person_id: into }).where('person_id', '=', from).execute()
+      return 0
+    },
   } satisfies Factor)
 
   function fresh(): [string, string] {

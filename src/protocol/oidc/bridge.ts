@@ -13,6 +13,7 @@ import type { Clock } from '#core/clock'
 import { randomId } from '#core/random'
 import type { Device, Enrolled, Session, Sessions } from '#sessions'
 import type { State } from '#storage'
+import { engineSessionKey } from './grant-groups.ts'
 
 /** What is known about the browser behind a request, found once. */
 export interface Visitor {
@@ -41,12 +42,15 @@ export interface BridgeOptions {
 }
 
 interface Memory {
+  /** Whose session it was: what was opened before two people became one was opened as somebody else. */
+  person?: string
   authorizations?: Record<string, { sid?: string; grantId?: string; persistsLogout?: boolean }>
   state?: unknown
 }
 
-const textOf = (authorizations: Memory['authorizations'] = {}, state: unknown): string =>
+const textOf = (person: string | undefined, authorizations: Memory['authorizations'] = {}, state: unknown): string =>
   JSON.stringify({
+    ...(person === undefined || (Object.keys(authorizations).length === 0 && state === undefined) ? {} : { person }),
     ...(Object.keys(authorizations).length > 0 ? { authorizations } : {}),
     ...(state === undefined ? {} : { state }),
   } satisfies Memory)
@@ -55,14 +59,13 @@ export function createBridge({ state, clock, sessions, cookieName }: BridgeOptio
   const visitors = new WeakMap<IncomingMessage, Visitor>()
   /** With what was handed out under the handle, so that nothing is looked up again where nothing has changed. */
   const handles = new Map<string, { readonly session: Session; memory?: string }>()
-  const memoryKey = (sessionId: string) => `engine-session:${sessionId}`
   const anonymousKey = (id: string) => `engine-anonymous:${id}`
 
   async function asEngineSession(session: Session, handle: string): Promise<AdapterPayload> {
-    const stored = (await state.get(memoryKey(session.id))) ?? '{}'
+    const stored = (await state.get(engineSessionKey(session.id))) ?? '{}'
     const held = handles.get(handle)
     if (held) held.memory = stored
-    const memory: Memory = JSON.parse(stored)
+    const { person = session.personId, ...memory }: Memory = JSON.parse(stored)
     return {
       kind: 'Session',
       jti: handle,
@@ -71,22 +74,29 @@ export function createBridge({ state, clock, sessions, cookieName }: BridgeOptio
       loginTs: Math.floor(session.startedAt / 1000),
       iat: Math.floor(session.startedAt / 1000),
       exp: Math.ceil(Math.min(session.endsAt, session.idleEndsAt) / 1000),
-      ...memory,
+      ...(person === session.personId ? memory : {}),
     } as AdapterPayload
   }
 
   /** Adds what is new; another tab may have added its own app in the meantime. */
   async function remember(payload: AdapterPayload): Promise<void> {
     const held = handles.get(payload.jti!)
-    if (held?.memory === textOf(payload.authorizations as Memory['authorizations'], payload.state)) return
+    if (held?.memory === textOf(payload.accountId, payload.authorizations as Memory['authorizations'], payload.state))
+      return
     const session = held?.session ?? (await sessions.byId(payload.uid!))
     if (!session || session.personId !== payload.accountId) return
-    const key = memoryKey(session.id)
+    const key = engineSessionKey(session.id)
     for (;;) {
       const stored = await state.get(key)
-      const before: Memory = JSON.parse(stored ?? '{}')
-      const authorizations = { ...before.authorizations, ...(payload.authorizations as Memory['authorizations']) }
-      const text = textOf(authorizations, payload.state)
+      const { person = payload.accountId, ...before }: Memory = JSON.parse(stored ?? '{}')
+      const same = person === payload.accountId
+      // the session was given to somebody else while this request was on its way
+      if (!same && (await sessions.byId(session.id))?.personId !== payload.accountId) return
+      const authorizations = {
+        ...(same ? before.authorizations : {}),
+        ...(payload.authorizations as Memory['authorizations']),
+      }
+      const text = textOf(payload.accountId, authorizations, payload.state)
       if (text === (stored ?? '{}')) return
       const options = { ttl: Math.max(session.endsAt - clock.now(), 1000), group: `with-session:${session.id}` }
       const written =

@@ -7,13 +7,18 @@ import type { Catalog } from '#catalog'
 import type { People } from '#directory'
 import { DEVICE_REVOKED, type Devices, type LogoutRow, type Outbox, type Session, type Sessions } from '#sessions'
 import type { State } from '#storage'
-import { grantGroup, grantKey, grantsOf } from './grant-groups.ts'
+import { engineSessionKey, grantGroup, grantKey, grantsOf } from './grant-groups.ts'
 
 export interface Endings {
   /** Ends every grant and token of a person or, with `app`, of this person at one app. */
   revoke(personId: string, app?: string): Promise<void>
   /** Ends one grant and all its tokens. */
   revokeGrant(grantId: string): Promise<void>
+  /**
+   * One person becomes another: the sessions live on, and what apps were given for `from` ends. Apps are told that the
+   * person has gone, and find at the next opening who it is now. Calling it again is safe.
+   */
+  become(from: string, into: string): Promise<void>
 }
 
 export interface EndingsOptions {
@@ -34,11 +39,19 @@ export function attachEndings(options: EndingsOptions): Endings {
     await state.deleteGroup(grantGroup(grantId))
   }
 
-  async function revoke(personId: string, app?: string): Promise<void> {
+  async function revokeGrants(personId: string, app?: string): Promise<number> {
+    let count = 0
     for (const { value } of await state.group(grantsOf(personId))) {
       const grant = JSON.parse(value) as { jti: string; clientId: string }
-      if (app === undefined || grant.clientId === app) await revokeGrant(grant.jti)
+      if (app !== undefined && grant.clientId !== app) continue
+      await revokeGrant(grant.jti)
+      count++
     }
+    return count
+  }
+
+  async function revoke(personId: string, app?: string): Promise<void> {
+    await revokeGrants(personId, app)
     await audit.record('tokens-revoked', { actor: 'system', subject: personId, ...(app ? { app } : {}) })
   }
 
@@ -63,7 +76,21 @@ export function attachEndings(options: EndingsOptions): Endings {
     await sessions.endAll(personId, 'person-disabled', 'system')
     await revoke(personId)
   })
-  return { revoke, revokeGrant }
+
+  async function leave(session: Session): Promise<void> {
+    const rows = await logoutRows(session, catalog)
+    if (rows.length > 0) await outbox.add(rows)
+    await state.delete(engineSessionKey(session.id))
+  }
+
+  async function become(from: string, into: string): Promise<void> {
+    await sessions.move(from, into, leave)
+    // ATTACK: what an app was given for the earlier id must not go on working beside what it gets for the other
+    const count = await revokeGrants(from)
+    if (count > 0)
+      await audit.record('tokens-revoked', { actor: 'system', subject: from, reason: 'person-merged', count })
+  }
+  return { revoke, revokeGrant, become }
 }
 
 /** The apps that have to hear of a session's end. */

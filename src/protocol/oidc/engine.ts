@@ -27,7 +27,7 @@ export const ENGINE_COOKIES = Object.freeze({
 export interface EngineOptions extends QuestionRooms, AdapterOptions {
   readonly issuer: string
   readonly keys: Pick<Keys, 'signing'>
-  readonly people: Pick<People, 'byId'>
+  readonly people: Pick<People, 'byId' | 'merging'>
   readonly consents: Consents
   readonly questioning: ReturnType<typeof createQuestioning>
   readonly presenter: Presenter

@@ -5,5 +5,7 @@ export const grantGroup = (grantId: string): string => `grant:${grantId}`
 /** A person's grants. */
 export const grantsOf = (personId: string): string => `grants-of:${personId}`
 export const grantKey = (grantId: string): string => objectKey('Grant', grantId)
+/** What the engine remembers beside a session of ours. */
+export const engineSessionKey = (sessionId: string): string => `engine-session:${sessionId}`
 /** One object of the engine's: a code, a token, a grant … */
 export const objectKey = (model: string, id: string): string => `oidc:${model}:${id}`

@@ -33,6 +33,8 @@ export interface Consents {
   withdraw(person: string, app: string): Promise<boolean>
   /** Of somebody who was removed. */
   forget(person: string): Promise<void>
+  /** One person becomes another, who has agreed to what both have. Awaits nothing but queries of `on`. */
+  move(from: string, into: string, on: Records): Promise<void>
 }
 
 export function createConsents(storage: Storage, clock: Clock): Consents {
@@ -63,6 +65,20 @@ export function createConsents(storage: Storage, clock: Clock): Consents {
     },
     async forget(person) {
       await db.deleteFrom('consents').where('person', '=', person).execute()
+    },
+    async move(from, into, on) {
+      const tables: Kysely<Tables> = on
+      const rows = await tables.selectFrom('consents').selectAll().where('person', 'in', [from, into]).execute()
+      for (const { app, scopes, agreed_at } of rows.filter(({ person }) => person === from)) {
+        const own = rows.find((row) => row.person === into && row.app === app)
+        const all = [...new Set([...(own?.scopes.split(' ') ?? []), ...scopes.split(' ')])].join(' ')
+        await tables
+          .insertInto('consents')
+          .values({ person: into, app, scopes: all, agreed_at })
+          .onConflict((c) => c.columns(['person', 'app']).doUpdateSet({ scopes: all }))
+          .execute()
+      }
+      await tables.deleteFrom('consents').where('person', '=', from).execute()
     },
     async withdraw(person, app) {
       const gone = await db

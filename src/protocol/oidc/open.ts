@@ -76,7 +76,7 @@ function hintsOf({ idp, domain_hint: domain }: Readonly<Record<string, unknown>>
 }
 
 export function openOidc(options: OidcOptions): OidcDoor {
-  const { issuer, storage, clock, audit, sessions, devices, outbox, catalog, access, signin } = options
+  const { issuer, storage, clock, audit, people, sessions, devices, outbox, catalog, access, signin } = options
   const { state } = storage
   const secure = issuer.startsWith('https:')
   const host = new URL(issuer).host
@@ -87,7 +87,7 @@ export function openOidc(options: OidcOptions): OidcDoor {
     cookieName: `${secure ? '__Secure-' : ''}${ENGINE_COOKIES.session}`,
   })
   const resumeCookie = `${secure ? '__Secure-' : ''}${ENGINE_COOKIES.resume}`
-  const questioning = createQuestioning({ access, catalog, clock, bridge })
+  const questioning = createQuestioning({ access, catalog, clock, bridge, people })
   const consents = createConsents(storage, clock)
   const judge = createTokenJudge(options)
 

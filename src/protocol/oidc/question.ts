@@ -6,6 +6,7 @@ import { errors, interactionPolicy, type KoaContextWithOIDC } from 'oidc-provide
 import type { Access, Question, Verdict } from '#access'
 import type { Catalog } from '#catalog'
 import type { Clock } from '#core/clock'
+import type { People } from '#directory'
 import type { KnownAccount } from './account.ts'
 import type { Bridge } from './bridge.ts'
 import { wantedBy } from './wanted.ts'
@@ -15,6 +16,7 @@ export interface QuestionRooms {
   readonly catalog: Catalog
   readonly clock: Clock
   readonly bridge: Bridge
+  readonly people: Pick<People, 'merging'>
 }
 
 export interface Asked {
@@ -34,7 +36,7 @@ const KEPT = new Set(['login_prompt'])
 /** Why somebody is asked: the request names another person than the one signed in. */
 export const ANOTHER_PERSON = 'another_person'
 
-export function createQuestioning({ access, catalog, clock, bridge }: QuestionRooms) {
+export function createQuestioning({ access, catalog, clock, bridge, people }: QuestionRooms) {
   const asked = new WeakMap<object, Promise<Asked>>()
 
   /** Asked once per request, whatever looks at the verdict. */
@@ -90,7 +92,9 @@ export function createQuestioning({ access, catalog, clock, bridge }: QuestionRo
           throw new errors.UnmetAuthenticationRequirements('requested authentication cannot be performed')
         return applies(answer)
       })
-    login.checks.add(new Check(ANOTHER_PERSON, 'the request is about another person', 'login_required', namesAnother))
+    login.checks.add(
+      new Check(ANOTHER_PERSON, 'the request is about another person', 'login_required', namesAnother(people)),
+    )
     login.checks.add(
       check('refused', 'access_denied', 'access is refused by policy', ({ verdict }) => verdict.outcome === 'deny'),
     )
@@ -121,16 +125,21 @@ export function createQuestioning({ access, catalog, clock, bridge }: QuestionRo
  * ATTACK: the engine forgets the hint on the way through a conversation, and asks in circles for a `sub`. Whoever was
  * asked and is still somebody else gets no code: the app would take them for the person that it named.
  */
-function namesAnother({ oidc }: KoaContextWithOIDC): boolean {
-  const { session, params, claims, result } = oidc
-  if (!session?.accountId) return false
-  const sub = (claims?.id_token as { sub?: { value?: unknown } | null } | undefined)?.sub
-  const hint = params?.['id_token_hint']
-  const named = [...(sub && 'value' in sub ? [sub.value] : []), ...(typeof hint === 'string' ? [subjectOf(hint)] : [])]
-  if (named.every((one) => one === session.accountId)) return false
-  if (result?.['login']) throw new errors.LoginRequired('the person whom the request names did not sign in')
-  return true
-}
+const namesAnother =
+  (people: QuestionRooms['people']) =>
+  async ({ oidc }: KoaContextWithOIDC): Promise<boolean> => {
+    const { session, params, claims, result } = oidc
+    if (!session?.accountId) return false
+    const sub = (claims?.id_token as { sub?: { value?: unknown } | null } | undefined)?.sub
+    const hint = params?.['id_token_hint']
+    const hinted = typeof hint === 'string' ? subjectOf(hint) : undefined
+    // the app knows the person by an id from before two of them became one; a `sub` that it insists on is not met by that
+    const now = typeof hinted === 'string' && hinted !== session.accountId && (await people.merging.survivorOf(hinted))
+    const named = [...(sub && 'value' in sub ? [sub.value] : []), ...(hint === undefined ? [] : [now || hinted])]
+    if (named.every((one) => one === session.accountId)) return false
+    if (result?.['login']) throw new errors.LoginRequired('the person whom the request names did not sign in')
+    return true
+  }
 
 /** Of an ID token that the engine has verified when the request came. */
 const subjectOf = (idToken: string): unknown =>

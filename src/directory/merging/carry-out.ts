@@ -1,0 +1,194 @@
+/**
+ * Makes two people one. The survivor is whoever belongs to `into`, always: their id is the `sub` of every app, and one rule
+ * that everybody can tell is worth more than a clever one.
+ *
+ * INVARIANT: of two people there is one or there are two, whenever the process dies: the tables change in one transaction.
+ * What is short-lived moves before it, so that no living session is nobody's, and once more after it. Until that is done
+ * the row of `merges` says so, and the next run goes on there.
+ */
+import type { Audit } from '#audit'
+import type { Clock } from '#core/clock'
+import type { Records } from '#storage'
+import type { OpenDirectory } from '../kind.ts'
+import { rewriteGroups } from '../mirror.ts'
+import type { Database, Store } from '../store.ts'
+import type { PeopleTable } from '../tables.ts'
+import type { MergeRules } from './rules.ts'
+import type { MergesTable } from './tables.ts'
+
+/** What other rooms keep about a person and now keep about another. Each may be called again for the same two. */
+export interface MergeListener {
+  /** INVARIANT: awaits nothing but queries of `on`, which may be a transaction. */
+  readonly records: (from: string, into: string, by: string, on: Records) => Promise<void>
+  /** Before and after that, outside of any transaction. */
+  readonly state: (from: string, into: string, by: string) => Promise<void>
+}
+
+export interface MergeParts {
+  readonly store: Store
+  readonly directories: readonly OpenDirectory[]
+  readonly clock: Clock
+  readonly audit: Audit
+  readonly listeners: readonly MergeListener[]
+  tellDisabled(id: string): Promise<void>
+}
+
+/** `gone`: one of both is no person any more, and nothing was done. */
+export type Merged = 'merged' | 'gone'
+
+export function createCarryOut({ store, directories, clock, audit, listeners, tellDisabled }: MergeParts) {
+  const { db } = store
+  const isLocal = (directory: string) => directories.some(({ id, local }) => id === directory && local)
+
+  async function begin(from: string, into: string, rules: MergeRules, by: string): Promise<void> {
+    const row = await store.row(from)
+    if (!row) return
+    await db
+      .insertInto('merges')
+      .values({
+        absorbed_id: from,
+        survivor_id: into,
+        from_directory: rules.from,
+        into_directory: rules.into,
+        home: rules.home,
+        username: row.username,
+        begun_by: by,
+        begun_at: clock.now(),
+        merged_at: null,
+        finished_at: null,
+      })
+      .onConflict((conflict) => conflict.doNothing())
+      .execute()
+  }
+
+  async function moveState(from: string, into: string, by: string): Promise<void> {
+    for (const { state } of listeners) await state(from, into, by)
+  }
+
+  async function finish(begun: MergesTable, by: string): Promise<Merged> {
+    const { absorbed_id: from } = begun
+    const { survivor_id: into } = begun
+    await moveState(from, into, by)
+    const done = await db.transaction().execute((trx) => inOne(trx, begun, by))
+    if (done === 'gone') return done
+    // what was begun for the earlier id while that ran
+    await moveState(from, into, by)
+    // INVARIANT: disabled once is disabled; whoever was so on one side only had sessions that must end
+    if ((await store.row(into))?.disabled === 1) await tellDisabled(into)
+    await db.transaction().execute(async (trx) => {
+      for (const { records } of listeners) await records(from, into, by, trx)
+      await trx.updateTable('merges').set({ finished_at: clock.now() }).where('absorbed_id', '=', from).execute()
+    })
+    return done
+  }
+
+  const markOf = (on: Database, from: string): Promise<MergesTable | undefined> =>
+    on.selectFrom('merges').selectAll().where('absorbed_id', '=', from).executeTakeFirst()
+
+  async function inOne(trx: Database, { absorbed_id: from }: MergesTable, by: string): Promise<Merged> {
+    const mark = await markOf(trx, from)
+    if (!mark) return 'gone'
+    if (mark.merged_at !== null) return 'merged'
+    const into = mark.survivor_id
+    const rowOf = (id: string) => trx.selectFrom('people').selectAll().where('id', '=', id).executeTakeFirst()
+    const [absorbed, survivor] = [await rowOf(from), await rowOf(into)]
+    if (!absorbed || !survivor) {
+      await trx.deleteFrom('merges').where('absorbed_id', '=', from).execute()
+      return 'gone'
+    }
+    const [home, other] = mark.home === 'from' ? [absorbed, survivor] : [survivor, absorbed]
+    await movePassword(trx, home, other, into)
+    await moveMemberships(trx, from, into)
+    await moveIdentities(trx, absorbed, home, into)
+    for (const { records } of listeners) await records(from, into, by, trx)
+    await trx.deleteFrom('people').where('id', '=', from).execute()
+    const now = clock.now()
+    await trx
+      .updateTable('people')
+      .set(columnsOf(home, other, now))
+      .where('id', '=', into)
+      .execute()
+    if (other.upstream_id !== null && other.directory !== home.directory)
+      await trx
+        .insertInto('identities')
+        .values({
+          directory: other.directory,
+          upstream_id: other.upstream_id,
+          person_id: into,
+          linked_at: now,
+          linked_by: by,
+        })
+        .execute()
+    await rewriteGroups(trx, into, now)
+    // whoever became the absorbed one before is the survivor now
+    await trx.updateTable('merges').set({ survivor_id: into }).where('survivor_id', '=', from).execute()
+    await trx.updateTable('merges').set({ merged_at: now }).where('absorbed_id', '=', from).execute()
+    await audit.record('person-merged', { actor: by, subject: into, reason: from }, trx)
+    return 'merged'
+  }
+
+  /** The password of the home counts; where that has none, one that was set here for the other is better than none. */
+  async function movePassword(trx: Database, home: PeopleTable, other: PeopleTable, into: string): Promise<void> {
+    const rows = await trx.selectFrom('passwords').selectAll().where('person_id', 'in', [home.id, other.id]).execute()
+    const of = (row: PeopleTable) =>
+      isLocal(row.directory) ? rows.find(({ person_id }) => person_id === row.id) : undefined
+    // whose home is elsewhere has the password of that place, and none of ours
+    const kept = isLocal(home.directory) ? (of(home) ?? of(other)) : undefined
+    await trx.deleteFrom('passwords').where('person_id', 'in', [home.id, other.id]).execute()
+    if (kept)
+      await trx
+        .insertInto('passwords')
+        .values({ ...kept, person_id: into })
+        .execute()
+  }
+
+  return Object.freeze({ begin, finish })
+}
+
+/** INVARIANT: what each source says stays what that source says: nobody is in a group by another source than before. */
+async function moveMemberships(trx: Database, from: string, into: string): Promise<void> {
+  const rows = await trx.selectFrom('memberships').selectAll().where('person_id', '=', from).execute()
+  if (rows.length > 0)
+    await trx
+      .insertInto('memberships')
+      .values(rows.map((row) => ({ ...row, person_id: into })))
+      .onConflict((conflict) => conflict.doNothing())
+      .execute()
+  await trx.deleteFrom('memberships').where('person_id', '=', from).execute()
+}
+
+/** One account of each directory: where somebody linked a second one in this very moment, the survivor's stays. */
+async function moveIdentities(trx: Database, absorbed: PeopleTable, home: PeopleTable, into: string): Promise<void> {
+  const theirs = trx.selectFrom('identities').select('directory').where('person_id', '=', into)
+  await trx
+    .deleteFrom('identities')
+    .where('person_id', '=', absorbed.id)
+    .where((eb) => eb.or([eb('directory', 'in', theirs), eb('directory', '=', home.directory)]))
+    .execute()
+  await trx.updateTable('identities').set({ person_id: into }).where('person_id', '=', absorbed.id).execute()
+}
+
+/** The person as the home knows them. What only the other one has is kept where the home says nothing about it. */
+function columnsOf(home: PeopleTable, other: PeopleTable, now: number): Partial<PeopleTable> {
+  const attributes = { ...JSON.parse(other.attributes), ...JSON.parse(home.attributes) }
+  return {
+    directory: home.directory,
+    upstream_id: home.upstream_id,
+    username: home.username,
+    username_key: home.username_key,
+    name: home.name,
+    given_name: home.given_name,
+    family_name: home.family_name,
+    mail: home.mail,
+    mail_verified: home.mail_verified,
+    organisation: home.organisation,
+    language: home.language,
+    attributes: JSON.stringify(attributes),
+    // unknown stays unknown; what is known is written anew from the memberships
+    groups: home.groups,
+    groups_known: home.groups_known,
+    groups_at: home.groups_at,
+    disabled: Math.max(home.disabled, other.disabled),
+    changed_at: now,
+  }
+}
