@@ -1,6 +1,7 @@
 /** The tables of this room (type aliases, because Kysely wants index signatures and interfaces have none). */
 import { sql } from 'kysely'
 import type { Migration } from '#storage'
+import { type OutageTables, outageMigration } from './outage-tables.ts'
 import { isAdministrators } from './person.ts'
 
 export type PeopleTable = {
@@ -58,7 +59,7 @@ export type IdentitiesTable = {
   readonly linked_by: string
 }
 
-export type Tables = {
+export type Tables = OutageTables & {
   people: PeopleTable
   identities: IdentitiesTable
   memberships: MembershipsTable
@@ -173,4 +174,5 @@ export const directoryMigrations: readonly Migration[] = Object.freeze([
         .execute()
     },
   },
+  outageMigration,
 ])
