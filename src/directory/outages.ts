@@ -47,6 +47,8 @@ export interface DirectoryState {
 interface State {
   readonly since: Instant
   readonly returning: boolean
+  /** It stands in the database. */
+  readonly written: boolean
 }
 
 /** A directory that is down is looked at about so often, one that answers so often where its settings declare something. */
@@ -75,8 +77,10 @@ export async function createOutages(parts: OutagesParts) {
   const returning = new Set<string>()
   const upstreams = directories.filter((one) => one.look)
   let purgeAt = 0
+  /** Somebody calls `look`: this is a server. A command that meets an outage leaves nothing behind for others. */
+  let watching = false
   for (const row of await db.selectFrom('directory_outages').selectAll().execute())
-    states.set(row.directory, { since: Number(row.since), returning: row.back_at !== null })
+    states.set(row.directory, { since: Number(row.since), returning: row.back_at !== null, written: true })
 
   async function write(directory: string, since: Instant, backAt: Instant | null): Promise<void> {
     await db
@@ -91,20 +95,22 @@ export async function createOutages(parts: OutagesParts) {
     const { id } = directory
     const health = directory.health!()
     const state = states.get(id)
-    if (health.state === 'down' && (!state || state.returning)) {
+    if (health.state === 'down' && (!state || state.returning || (watching && !state.written))) {
       // one that goes away again before everybody was judged has not been back: nobody gains time by it
       const since = state?.since ?? health.since
-      states.set(id, { since, returning: false })
+      states.set(id, { since, returning: false, written: watching })
+      due.set(id, Math.min(due.get(id) ?? 0, clock.now() + LOOK / 2))
+      if (!watching) return
       await write(id, since, null)
       log.warn('directory-down', { directory: id, code: health.code })
       await audit.record('directory-down', { actor: 'system', reason: id })
-    } else if (health.state === 'up' && state && !state.returning && !returning.has(id)) {
+    } else if (watching && health.state === 'up' && state && !state.returning && !returning.has(id)) {
       returning.add(id)
       try {
         // INVARIANT: who is to be judged is written down before anybody counts as judged
         const count = await rejudging.list(id)
         await write(id, state.since, clock.now())
-        states.set(id, { ...state, returning: true })
+        states.set(id, { ...state, returning: true, written: true })
         await audit.record('directory-up', { actor: 'system', reason: id, count })
       } finally {
         returning.delete(id)
@@ -230,6 +236,7 @@ export async function createOutages(parts: OutagesParts) {
      * times a second: what is still going on is waited for, and one that hangs holds up no other.
      */
     async look(): Promise<void> {
+      watching = true
       if (clock.now() >= purgeAt) {
         purgeAt = declared.size > 0 ? clock.now() + PURGE : Number.POSITIVE_INFINITY
         await confirmed.purge()

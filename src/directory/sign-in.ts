@@ -140,6 +140,8 @@ export function createSignIn(parts: Parts): SignIn {
       if (keeps(now, directory)) await confirmed.forgetPassword(now.id)
       throw new Refusal(held.held, `said by directory ${directory.id}`)
     }
+    // before anything new is kept: what was done in an outage is judged by what was known before it
+    if (!(await outages.standing(now)).person) return 'wrong'
     if (told && keeps(now, directory))
       await confirmed.vouched(now.id, directory.id, { phc: await hash.keep(), changedAt: told.changedAt })
     return now

@@ -39,6 +39,8 @@ async function open(changes: Partial<LdapSettings> = {}, others: readonly Direct
     house.people.close()
     await way.close()
   })
+  // a server does nothing else all the time
+  await house.people.look()
   /** Whatever the clockwork does in this time, five times a second. */
   async function pass(ms: number, people = house.people) {
     for (let passed = 0; passed < ms; passed += 200) {
@@ -184,7 +186,19 @@ describe('what is kept of a password', () => {
 
   test('is a hash, and nothing where nothing is declared', async () => {
     const house = await open()
-    await signIn(house, 'sam')
+    const { hashing, people } = house
+    for (const [name, password] of [
+      ['sam', PASSWORD],
+      ['sam', PASSWORD],
+      ['sam', 'wrong horse'],
+      ['kim', 'wrong horse'],
+      ['nobody', PASSWORD],
+    ] as const) {
+      const before = hashing.load().done
+      await people.verifyPassword(name, password)
+      // the one that each try costs anyway
+      expect(hashing.load().done - before, `${name} ${password}`).toBe(1)
+    }
     expect(await kept(house)).toMatchObject([{ phc: expect.stringMatching(/^\$argon2id\$/) }])
     const plain = await open({ degraded: undefined })
     const [sam] = await signIn(plain, 'sam')
@@ -324,7 +338,8 @@ describe('when it is back', () => {
     // before any look: the directory itself is asked about whoever wants something
     expect(await next.standing(ann)).toEqual({ person: undefined })
     expect(told).toEqual([`gone ${ann.id}`])
-    expect((await next.standing(bob)).person!.groups).toEqual(['care', 'staff'])
+    // the right password is no word for what was done before with another one
+    expect(await next.verifyPassword('bob', PASSWORD, STRANGE)).toMatchObject({ groups: ['care', 'staff'] })
     expect(await left()).toBe(1)
     // and where it cannot be asked after all, they stand as in the outage
     way.cut()
@@ -370,12 +385,32 @@ describe('when it is back', () => {
   })
 })
 
+test('a command that meets an outage leaves nothing behind, and a server that was told before writes it down', async () => {
+  const { people, way, again, storage, pass, events } = await open()
+  const rows = () => storage.records.selectFrom('directory_outages').selectAll().execute()
+  const command = await again()
+  onTestFinished(() => command.close())
+  way.cut()
+  for (let i = 0; i < 3; i++) await refusalOf(command.find('nobody'))
+  expect(command.states()).toMatchObject([{ state: 'down' }])
+  expect([await rows(), await events('directory-down')]).toEqual([[], []])
+  way.restore()
+  await command.find('nobody').catch(() => {})
+  expect([await rows(), await events('directory-up')]).toEqual([[], []])
+  // one that begins to look while it knows already
+  way.cut()
+  await pass(2000, command)
+  expect(await rows()).toMatchObject([{ directory: 'staff', back_at: null }])
+  expect(await events('directory-down')).toHaveLength(1)
+  expect(people.states()).toMatchObject([{ state: 'up' }])
+})
+
 test('a directory that hangs holds up nobody of another, neither signing in nor being looked at', async () => {
   const other = slapd.settings({ id: 'partners', degraded: DEGRADED })
   const { people, way, clock } = await open({ timeout: '2s' }, [other, LOCAL])
   await people.add({ username: 'eva', name: 'Eva', password: 'three green tablets' }, 'cli')
   way.silence()
-  clock.pass(1000)
+  clock.pass(10_000)
   const done: string[] = []
   const look = people.look().then(() => done.push('look'))
   // nobody here has this name, so the first directory is asked, and says nothing
