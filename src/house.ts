@@ -15,7 +15,7 @@ import { factorsMigrations, openFactors } from '#factors'
 import { createOutbound } from '#http'
 import { isSealed, keysMigrations, openKeys, readMasterKey } from '#keys'
 import { attachEndings, consentMigrations, createConsents } from '#protocol/oidc'
-import { openDevices, openOutbox, openSessions, sessionsMigrations } from '#sessions'
+import { DIRECTORY_BACK, openDevices, openOutbox, openSessions, sessionsMigrations } from '#sessions'
 import { type Migration, openStorage } from '#storage'
 
 export const MIGRATIONS: readonly Migration[] = [
@@ -110,6 +110,11 @@ export async function openHouse({
         await endings.become(from, into)
         await history.move(from, into)
       },
+    })
+    people.alsoJudge(() => sessions.all())
+    people.onPasswordDoubtful(async (personId) => {
+      for (const { id, authenticated } of await sessions.ofPerson(personId))
+        if (authenticated.some(({ duringOutage }) => duringOutage)) await sessions.end(id, DIRECTORY_BACK, 'system')
     })
     people.onRemoved(async (personId) => {
       await factors.removeAll(personId, 'system')

@@ -4,7 +4,7 @@ import { type LivePolicies, openAccess, openLivePolicies, PoliciesInvalid, readG
 import { openAccount } from '#account'
 import type { House } from '#cli'
 import type { Settings } from '#config'
-import { type Clock, minutes, seconds, systemClock } from '#core/clock'
+import { type Clock, type Millis, minutes, seconds, systemClock } from '#core/clock'
 import { parseDuration } from '#core/duration'
 import type { Log } from '#core/log'
 import { createHttpServer, createOutbound, type HttpServer } from '#http'
@@ -38,8 +38,13 @@ export interface Server {
   reload(): Promise<void>
   /** Does now what the clockwork does every minute: expired sessions, key rotation, sign-outs that are due. */
   tick(): Promise<void>
+  /** Does now what the clockwork does all the time: whether directories that are down are back, and all that follows. */
+  look(): Promise<void>
   close(): Promise<void>
 }
+
+/** Directories are looked at when it is time for each, which costs nothing before; a few times a second, to be in time. */
+const LOOK: Millis = 200
 
 /** A step takes a few milliseconds; so many of them every ten seconds keep up with a thousand decisions a second. */
 const PURGE_STEP = 500
@@ -167,6 +172,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       log,
       ready: () => http !== undefined,
       load: people.load,
+      directories: people.states,
       storage,
     })
     http = await createHttpServer({
@@ -192,6 +198,8 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     every(minutes(1), tick, log),
     every(seconds(2), async () => void (await oidc.deliverLogouts()), log),
     every(seconds(10), removeOldReceipts, log),
+    // not one after the other: a directory whose people are judged anew must not keep others from being looked at
+    setInterval(() => people.look().catch((cause) => log.error('clockwork-failed', {}, cause)), LOOK).unref(),
   ]
   await audit.record('server-started', { actor: 'system' })
   log.info('server-started', { port: http.port })
@@ -215,8 +223,10 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       }
     },
     tick,
+    look: people.look,
     async close() {
       for (const timer of timers) clearInterval(timer)
+      people.close()
       policies.close()
       await http?.close()
       await management?.close()

@@ -7,7 +7,7 @@
  *
  * - `question.ts` what a door asks, `ask.ts` how it is answered
  * - `facts.ts`    what is known, as the policy language sees it; `surroundings.ts` the part of it that has to be looked up
- * - `enrolled.ts` as what a browser is enrolled
+ * - `enrolled.ts` as what a browser is enrolled; `outages.ts` what is known while a person's directory is down
  * - `memory.ts`   what is kept of what happened, for rules on journeys and frequency
  * - `live.ts`     the policies in force, never half; `versions.ts` what was published, `publish.ts` how, `checks.ts` what may be,
  *   `lineage.ts` what a rollback walks back along;

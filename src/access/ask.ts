@@ -12,6 +12,7 @@ import { createEnrolledLookup, type EnrolledLookup } from './enrolled.ts'
 import { gatherFacts } from './facts.ts'
 import type { LivePolicies } from './live.ts'
 import { createMemory, type Memory } from './memory.ts'
+import type { OutageSource } from './outages.ts'
 import type { Question } from './question.ts'
 import type { Receipt } from './receipt.ts'
 import { createReceipts, RECEIPT_KEY, type Receipts } from './receipts.ts'
@@ -55,7 +56,7 @@ export interface AccessOptions {
   readonly keys: Pick<Keys, 'derive'>
   readonly clock: Clock
   readonly log: Log
-  readonly people: Pick<People, 'byId'>
+  readonly people: Pick<People, 'byId'> & OutageSource
   readonly sessions: Pick<Sessions, 'limit'>
   readonly devices: Pick<Devices, 'enrolled' | 'enrolledCookieName'>
   readonly policies: LivePolicies
@@ -72,11 +73,12 @@ export function openAccess(options: AccessOptions): Access {
   const policiesThen = createPoliciesThen(options.versions)
 
   async function judge(question: Question): Promise<Omit<Verdict, 'reference'>> {
-    const person = question.person ?? (question.session ? await people.byId(question.session.personId) : undefined)
+    const found = question.person ?? (question.session ? await people.byId(question.session.personId) : undefined)
+    const { person, outage } = found ? await people.standing(found) : { person: undefined }
     // INVARIANT: a person switched off is nobody, whatever session still exists
     const known = person && !person.disabled ? person : undefined
     const inForce = policies.current()
-    const sources = { policies: inForce, places, history }
+    const sources = { policies: inForce, places, history, outages: people, outage }
     const asked = known ? question : { ...question, session: undefined }
     const { facts, gathered } = await gatherFacts(asked, known, clock.now(), sources)
     const decision = decideClosed(inForce, facts)

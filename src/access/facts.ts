@@ -1,9 +1,10 @@
 /** What is known about a question, in the words of the policy language (POLICY.md, Facts). */
 import type { Instant } from '#core/clock'
-import type { Person } from '#directory'
+import type { Person, PersonOutage } from '#directory'
 import { UNKNOWN_ADDRESS } from '#http'
 import type { Facts, Needs, Signal } from '#policy'
 import type { Proof, Session } from '#sessions'
+import { countingProofs, isOwnPage, type OutageSource, outageFacts } from './outages.ts'
 import type { Question } from './question.ts'
 import { lookAround, type Sources, type Surroundings } from './surroundings.ts'
 
@@ -18,13 +19,27 @@ export async function gatherFacts(
   question: Question,
   person: Person | undefined,
   now: Instant,
-  sources: Sources,
+  sources: Sources & {
+    readonly outages?: Pick<OutageSource, 'tiersWhileDown'>
+    readonly outage?: PersonOutage | undefined
+  },
   policy = question.app?.policy ?? question.policy,
 ): Promise<GatheredFacts> {
   const needs = sources.policies.needsOf(policy)
   const around = needs.size === 0 ? {} : await lookAround(needs, question, { person, now, policy, ...sources })
-  return { facts: factsOf(question, person, now, around), gathered: gatheredFor(needs) }
+  const down = { outage: sources.outage, tiers: tiersFor(question, person, sources.outages) }
+  return { facts: factsOf(question, person, now, around, down), gathered: gatheredFor(needs) }
 }
+
+/** Looked up only where a proof needs it. */
+const tiersFor = (
+  { session }: Question,
+  person: Person | undefined,
+  source: Pick<OutageSource, 'tiersWhileDown'> | undefined,
+): readonly string[] =>
+  person && source && session?.authenticated.some(({ duringOutage }) => duringOutage)
+    ? source.tiersWhileDown(person.directory)
+    : []
 
 /** One list for each policy: it is written down with every decision. */
 const lists = new WeakMap<Needs, readonly Signal[]>()
@@ -41,8 +56,16 @@ function gatheredFor(needs: Needs): readonly Signal[] {
 }
 
 /** Of somebody about whom everything is known that could be looked up. */
-export function factsOf(question: Question, person: Person | undefined, now: Instant, around: Surroundings): Facts {
+export function factsOf(
+  question: Question,
+  person: Person | undefined,
+  now: Instant,
+  around: Surroundings,
+  down: { readonly outage?: PersonOutage | undefined; readonly tiers?: readonly string[] } = {},
+): Facts {
   const { app, session, client, wanted } = question
+  const { outage, tiers = [] } = down
+  const ownPage = outage && isOwnPage(question) ? { tier: null } : {}
   return {
     at: now,
     request: {
@@ -50,11 +73,11 @@ export function factsOf(question: Question, person: Person | undefined, now: Ins
       started: question.startedAt,
       ...(wanted ? { wanted } : {}),
     },
-    ...(person ? { user: userFacts(person) } : {}),
+    ...(person ? { user: { ...userFacts(person), ...outageFacts(outage) } } : {}),
     ...(app
       ? { app: { id: app.id, policy: app.policy, tags: app.tags, tier: app.tier, audience: app.audience } }
       : question.policy
-        ? { app: { policy: question.policy } }
+        ? { app: { policy: question.policy, ...ownPage } }
         : {}),
     network: { ...(question.address === UNKNOWN_ADDRESS ? {} : { ip: question.address }), ...around.place },
     device: {
@@ -62,7 +85,14 @@ export function factsOf(question: Question, person: Person | undefined, now: Ins
       ...enrolledFacts(question),
       ...(around.platform ? { platform: around.platform } : {}),
     },
-    ...(session ? { session: { ...upstream(around), ...sessionFacts(session) } } : {}),
+    ...(session
+      ? {
+          session: {
+            ...upstream(around),
+            ...sessionFacts(session, countingProofs(session.authenticated, question, tiers)),
+          },
+        }
+      : {}),
     ...(around.history ? { history: around.history } : {}),
     ...(client ? { client } : {}),
   } as Facts
@@ -98,11 +128,11 @@ function enrolledFacts({ enrolled, client }: Question) {
 
 const upstream = (around: Surroundings) => (around.upstream === undefined ? {} : { upstream: around.upstream })
 
-const sessionFacts = ({ startedAt, authenticated }: Session) => {
-  const elsewhere = authenticated.find(({ factor }) => factor === 'upstream')
+const sessionFacts = ({ startedAt }: Session, proofs: readonly Proof[]) => {
+  const elsewhere = proofs.find(({ factor }) => factor === 'upstream')
   return {
     started: startedAt,
-    authenticated: authenticated.filter((proof) => proof !== elsewhere).map(proofFacts),
+    authenticated: proofs.filter((proof) => proof !== elsewhere).map(proofFacts),
     ...(elsewhere
       ? { upstream: { assurance: elsewhere.assurance, ...(elsewhere.ageUnknown ? {} : { at: elsewhere.at }) } }
       : {}),

@@ -4,15 +4,13 @@ import type { App } from '#catalog'
 import { Refusal } from '#core/refusal'
 import type { Answer } from '#http'
 import { type HelpCode, helpSentence, reasonSentence, type WhyData, whyView } from '#pages'
-import { type Decision, decide } from '#policy'
+import { type Decision, DIRECTORY_DOWN, decide, UNWRITTEN } from '#policy'
 import { helpWith, reasonsFor } from '#signin'
 import type { Visit } from './gate.ts'
 import type { AccountOptions } from './options.ts'
 
 /** `7K4Q-92MD`, and room for how people type it. */
 const LONGEST_REFERENCE = 32
-/** The reason says it already, and it is no rule that somebody wrote. */
-const UNWRITTEN = 'audience'
 
 export function createWhy({ access, catalog, factors, people, clock }: AccountOptions) {
   /** The whole decision where the policies that made it are in force or stored; else only what the receipt itself says. */
@@ -38,6 +36,8 @@ export function createWhy({ access, catalog, factors, people, clock }: AccountOp
     const { messages, person } = visit
     const say = (code: HelpCode) => helpSentence(messages, code)
     if (decision.outcome === 'allow') return []
+    // nothing that they could do opens it before
+    if (decision.rule === DIRECTORY_DOWN) return [say('directory-down')]
     const enrolled = (await factors.enrolled(person.id)).filter(({ left }) => left !== 0).map(({ kind }) => kind)
     const now = nowOf(receipt, app, access.policies.current())
     if (now === 'passes') return [say('try-again')]
@@ -72,7 +72,7 @@ export function createWhy({ access, catalog, factors, people, clock }: AccountOp
       ...(app === undefined ? {} : { app }),
       reasons: reasons.map(({ code, values }) => reasonSentence(messages, code, values)),
       help,
-      ...(rule === undefined || rule === UNWRITTEN ? {} : { rule }),
+      ...(rule === undefined || UNWRITTEN.includes(rule) ? {} : { rule }),
       back: { href: '/', name: messages.common.toApps },
     }
     return visit.page(whyView(data, messages))

@@ -9,6 +9,8 @@
  *
  * `process.env` is read in this room only. To add a setting: one line in `schema.ts`, documented there.
  */
+
+export type { Degraded } from './degraded.ts'
 export { formatProblem, type Problem, readYaml, type YamlDocument } from './documents.ts'
 export type { Directory, Settings } from './schema.ts'
 export { settingsJsonSchema } from './schema.ts'

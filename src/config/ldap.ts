@@ -1,5 +1,6 @@
 /** The settings of an LDAP directory, and what its template says where they say nothing. */
 import { z } from 'zod'
+import { degraded } from './degraded.ts'
 import { domains, link } from './federation.ts'
 import { duration, id, secret } from './shapes.ts'
 
@@ -117,6 +118,7 @@ const written = z.strictObject({
     .default(false)
     .describe('People change their password of this directory on the account page'),
   timeout: duration.default('5s'),
+  degraded,
 })
 
 export const ldapDirectory = written.transform(({ attributes, user_filter, group_filter, ...rest }) => {

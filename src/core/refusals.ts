@@ -51,6 +51,10 @@ export const REFUSALS = Object.freeze({
     status: 400,
     say: 'Your directory does not take this new password: too short, too simple, used before, or changed too recently. Please choose another one.',
   },
+  'password-unconfirmed': {
+    status: 400,
+    say: 'Your directory cannot be reached right now, so this could not be confirmed. If you have signed in here lately, check what you typed; otherwise try again later.',
+  },
   'password-weak': { status: 400, say: 'This password is too short or too easy to guess.' },
   'password-wrong': { status: 400, say: 'The user name or the password is not right.' },
   'person-disabled': { status: 403, say: 'This account is switched off.' },

@@ -4,6 +4,7 @@ import type { Clock } from '#core/clock'
 import type { Log } from '#core/log'
 import { Refusal } from '#core/refusal'
 import { keepAdministrator, type Taking } from './administrators.ts'
+import type { ConfirmedPeople } from './confirmed.ts'
 import type { Hashing } from './hashing.ts'
 import type { OpenDirectory } from './kind.ts'
 import { checkPassword } from './passwords.ts'
@@ -38,12 +39,13 @@ export interface Parts {
   readonly store: Store
   readonly hashing: Hashing
   readonly directories: readonly OpenDirectory[]
+  readonly confirmed: Pick<ConfirmedPeople, 'forget' | 'forgetPassword'>
   readonly clock: Clock
   readonly log: Log
   readonly audit: Audit
 }
 
-export function createChanges({ store, hashing, directories, clock, log, audit }: Parts): Changes {
+export function createChanges({ store, hashing, directories, confirmed, clock, log, audit }: Parts): Changes {
   const { db } = store
   const disabledListeners: PersonListener[] = []
   const removedListeners: PersonListener[] = []
@@ -79,6 +81,7 @@ export function createChanges({ store, hashing, directories, clock, log, audit }
 
   /** Whoever changes their own stays where they did it; the page that they did it on ends the rest. */
   const tellPasswordSet = async (id: string, by: string): Promise<void> => {
+    await confirmed.forgetPassword(id)
     if (by !== id) await tell(passwordListeners, id, by)
   }
 
@@ -97,6 +100,7 @@ export function createChanges({ store, hashing, directories, clock, log, audit }
 
   async function setDisabled(id: string, disabled: boolean, by: string, taking?: Taking): Promise<void> {
     await switchTo(id, disabled, taking)
+    if (disabled) await confirmed.forget(id)
     // INVARIANT: the row is committed first, so whoever asks while the listeners work is refused already
     await audit.record(disabled ? 'person-disabled' : 'person-enabled', { actor: by, subject: id })
     if (disabled) await tell(disabledListeners, id, by)
@@ -111,7 +115,10 @@ export function createChanges({ store, hashing, directories, clock, log, audit }
 
   const self: Changes = {
     localDirectory,
-    tellDisabled: (id) => tell(disabledListeners, id, 'system'),
+    async tellDisabled(id) {
+      await confirmed.forget(id)
+      await tell(disabledListeners, id, 'system')
+    },
     tellPasswordSet,
     onPasswordSet: (listener) => void passwordListeners.push(listener),
     onDisabled: (listener) => void disabledListeners.push(listener),
@@ -185,6 +192,7 @@ export function createChanges({ store, hashing, directories, clock, log, audit }
     async remove(id, by, taking) {
       // disabled first: if this process dies half-way, nobody is left who can sign in without being known
       await switchTo(id, true, taking)
+      await confirmed.forget(id)
       await tell(disabledListeners, id, by)
       await tell(removedListeners, id, by)
       await db.transaction().execute(async (trx) => {

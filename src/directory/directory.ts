@@ -6,6 +6,7 @@
  * - `people.ts`   opens the room; the `People` interface is all that others see
  * - `person.ts`   what a person is and what may stand in the fields; `tables.ts`, `rows.ts`, `store.ts` how it is kept
  * - `sign-in.ts`  finding by name and checking passwords over all directories; `mirror.ts` upstream people in our tables
+ * - `outages.ts`  directories that are down; `confirmed.ts` what is kept for that time, `rejudging.ts` what is made good after
  * - `changes.ts`, `groups.ts`, `passwords.ts`   what is changed, and which passwords may be chosen
  * - `administrators.ts` that one is left
  * - `hashing.ts`, `queue.ts`   argon2id behind a bounded fair queue
@@ -17,6 +18,8 @@
  *
  * This room does not know sessions or tokens: who must hear that a person was disabled says so with `onDisabled`.
  */
+
+export type { SeenDevice } from './confirmed.ts'
 export { csvLine } from './csv.ts'
 export type { Arrival, Arrived, Choice, Federation, UpstreamProof } from './federation/arrivals.ts'
 export type { Asked, UpstreamSession } from './federation/federated.ts'
@@ -27,6 +30,7 @@ export type { TestStep } from './kind.ts'
 export { CONFLICTS } from './merging/conflicts.ts'
 export type { MergePerson, MergePlan, MergeRow } from './merging/plan.ts'
 export { readMergeRules } from './merging/rules.ts'
+export type { DirectoryState, PersonOutage } from './outages.ts'
 export { type DirectoryOptions, openDirectory, type People } from './people.ts'
 export { ADMINISTRATORS, type NewPerson, type Person, type PersonChanges } from './person.ts'
 export type { PeopleFilter } from './store.ts'

@@ -7,8 +7,9 @@
  * and what it means when a directory is down. A member only knows how to ask its own directory.
  */
 import type { Directory } from '#config'
-import type { Clock, Millis } from '#core/clock'
+import type { Clock, Instant, Millis } from '#core/clock'
 import type { Log } from '#core/log'
+import { Refusal } from '#core/refusal'
 import type { Outbound } from '#http'
 import type { Keys } from '#keys'
 import type { State } from '#storage'
@@ -57,6 +58,11 @@ export interface TestStep {
   readonly fix?: string
 }
 
+/** Whether a directory answers, as far as this process has seen. `unknown`: nobody has asked it yet. */
+export type DirectoryHealth =
+  | { readonly state: 'up' | 'unknown' }
+  | { readonly state: 'down'; readonly since: Instant; readonly code: string }
+
 export interface OpenDirectory {
   readonly id: string
   readonly kind: Directory['kind']
@@ -83,12 +89,19 @@ export interface OpenDirectory {
    * `password-refused`, a code of `Held`, `directory-unavailable`.
    */
   changePassword?(change: PasswordChange): Promise<'changed' | 'wrong'>
+  /** From what came of the questions so far; asks nothing. Absent where our tables are the directory. */
+  health?(): DirectoryHealth
+  /** Asks it whether it is there, however often it failed, and answers whether it is. Never throws. */
+  look?(): Promise<boolean>
   /** For `directories test`: one step after the other, ending with the first that fails. Never throws. */
   test(username: string | undefined): AsyncIterable<TestStep>
   /** Lets go of connections that are kept for the next use. */
   close?(): void
 }
 
+/** It could not be asked; everything else that is thrown says something. */
+export const isUnavailable = (error: unknown): error is Refusal =>
+  error instanceof Refusal && error.code === 'directory-unavailable'
 /** What is needed to speak with other servers over HTTP, and to sign what is sent there. */
 export interface Outside {
   readonly outbound: Outbound

@@ -187,6 +187,21 @@ export function createMirror({ store, clock, log, audit, tellDisabled }: Parts):
   }
 }
 
+/** What the person's directory says of them now. `changedAt`: when it says that anything about the entry was changed. */
+export type Answer = { readonly person: Person; readonly changedAt: Instant | undefined } | 'gone'
+
+/** Throws `directory-unavailable`. */
+export type Ask = (directory: OpenDirectory, person: Person) => Promise<Answer>
+
+/** `directory` is the person's own, and not ours. */
+export const createAsk =
+  (mirror: Mirror): Ask =>
+  async (directory, person) => {
+    const upstream = await directory.lookup!(person.username)
+    const current = upstream && (await mirror(directory, upstream))
+    return current?.id === person.id ? { person: current, changedAt: upstream!.changedAt } : 'gone'
+  }
+
 /** Puts what `memberships` says into the row that `byId` reads. INVARIANT: in the transaction that changed memberships. */
 export async function rewriteGroups(trx: Database, id: string, now: Instant): Promise<void> {
   const rows = await trx.selectFrom('memberships').select('group_name').distinct().where('person_id', '=', id).execute()

@@ -22,11 +22,14 @@ export function createOwnPassword({
   directories,
   audit,
   setPassword,
+  forgetKept,
 }: {
   store: Store
   directories: readonly OpenDirectory[]
   audit: Audit
   setPassword: (id: string, password: string, by: string) => Promise<void>
+  /** What is kept of the old one for an outage goes. */
+  forgetKept: (id: string) => Promise<void>
 }): OwnPassword {
   const changing = (id: string | undefined) =>
     directories.find((one) => one.id === id && (one.local || one.changePassword !== undefined))
@@ -48,6 +51,7 @@ export function createOwnPassword({
           ? 'wrong'
           : await directory.changePassword({ username, upstreamId, current: shown, next: text })
       if (verdict === 'wrong') throw new Refusal('password-wrong', 'password change')
+      await forgetKept(id)
       await audit.record('person-changed', { actor: id, subject: id, factor: 'password' })
     },
   })

@@ -7,6 +7,7 @@ import { Refusal } from '#core/refusal'
 import type { Storage } from '#storage'
 import type { Taking } from './administrators.ts'
 import { createChanges, type PasswordListener, type PersonListener } from './changes.ts'
+import { createConfirmed, declaredIn, type SeenDevice } from './confirmed.ts'
 import type { Chunks } from './csv.ts'
 import { createFederation, type Federation } from './federation/arrivals.ts'
 import type { Belief } from './federation/belief.ts'
@@ -19,10 +20,12 @@ import { createImport, type ImportedRow, type ImportOptions } from './import.ts'
 import type { DirectoryKind, OpenDirectory, Outside, TestStep, Tools } from './kind.ts'
 import { kinds } from './kinds/list.ts'
 import { createMerging, type Merging } from './merging/merging.ts'
-import { createMirror } from './mirror.ts'
+import { createAsk, createMirror } from './mirror.ts'
+import { createOutages, type DirectoryState, type Standing } from './outages.ts'
 import { createOwnPassword, type OwnPassword } from './own-password.ts'
 import type { NewPerson, Person, PersonChanges } from './person.ts'
-import { createSignIn } from './sign-in.ts'
+import { createRejudging } from './rejudging.ts'
+import { createSignIn, type Verified } from './sign-in.ts'
 import { createStore, type PeopleFilter } from './store.ts'
 
 /** `by` is a person's id, `cli` or `system`, for the audit trail. */
@@ -37,14 +40,34 @@ export interface People extends Identities, OwnPassword {
   byId(id: string): Promise<Person | undefined>
   /**
    * One password hash of work for every name, known or not. A disabled person is `wrong`. Throws `overloaded`, and
-   * `directory-unavailable` where `wrong` would be said without knowing.
+   * `directory-unavailable` where `wrong` would be said without knowing. What the settings declare for a directory that
+   * is down (`degraded`) gives `remembered` and `unconfirmed`, on devices that they name.
    */
-  verifyPassword(username: string, password: string): Promise<Person | 'wrong'>
+  verifyPassword(username: string, password: string, device?: SeenDevice): Promise<Verified>
   /**
    * Asks the person's own directory again, for sign-ins without a password. `gone`: it knows them no more. When it cannot
-   * be asked, the person with the last known groups.
+   * be asked, the person with the last known groups; where the settings declare what holds then, only who may sign in by
+   * that: throws `directory-unavailable` for everybody else.
    */
-  refresh(id: string): Promise<Person | 'gone'>
+  refresh(id: string, device?: SeenDevice): Promise<Person | 'gone'>
+  /**
+   * How somebody stands whose directory is down, or has just come back: then they are asked about first. No read while
+   * it answers.
+   */
+  standing(person: Person): Promise<Standing>
+  /** The tiers that are open while this directory is down; empty where its settings declare nothing. */
+  tiersWhileDown(directory: string): readonly string[]
+  /** Every directory in the order of the settings, as far as is known without asking. */
+  states(): readonly DirectoryState[]
+  /**
+   * Finds out which directories are down or back, and judges the people of those that are back. To be called several times
+   * a second by a server: what is not due costs nothing.
+   */
+  look(): Promise<void>
+  /** Who has a session is asked about as well when a directory is back. */
+  alsoJudge(others: () => AsyncIterable<{ readonly personId: string }>): void
+  /** Awaited when a directory is back that cannot tell, or denies, that the password is still the one it was. */
+  onPasswordDoubtful(listener: PersonListener): void
   /** Local people only, like `change`: throws `directory-read-only`. Throws `password-weak`, `person-unknown`, `overloaded`. */
   setPassword(id: string, password: string, by: string): Promise<void>
   /** Whether a password is a way to sign in for this person: one is set here, or an upstream checks it. */
@@ -116,21 +139,44 @@ export async function openDirectory(options: DirectoryOptions): Promise<People> 
       throw new Refusal('settings-invalid', `directories: ${settings.id}: this id is there twice`)
     directories.push(await openOne(settings, tools))
   }
-  const all = createChanges({ store, hashing, directories, clock, log, audit })
+  const declared = declaredIn(options.directories)
+  const confirmed = createConfirmed(storage, store, clock, declared)
+  const all = createChanges({ store, hashing, directories, confirmed, clock, log, audit })
   const mirror = createMirror({ store, clock, log, audit, tellDisabled: all.tellDisabled })
   const identities = createIdentities({ store, clock, audit })
   const beliefs: readonly Belief[] = options.directories
   const samePerson = createSamePerson({ store, identities, beliefs, log })
   const federation = createFederation({ directories, beliefs, store, identities, samePerson, mirror, clock })
   const linkingMirror = createLinkingMirror({ mirror, identities, samePerson, beliefs })
-  const signIn = createSignIn({ store, hashing, directories, mirror: linkingMirror })
+  const ask = createAsk(linkingMirror)
+  const doubtful: PersonListener[] = []
+  let others: () => AsyncIterable<{ readonly personId: string }> = async function* () {}
+  const rejudging = createRejudging({
+    ...{ store, log, audit, confirmed, ask },
+    tellGone: all.tellDisabled,
+    async tellDoubtful(id) {
+      for (const listener of doubtful) await listener(id)
+    },
+    others: () => others(),
+  })
+  const outages = await createOutages({ store, clock, log, audit, directories, declared, confirmed, rejudging })
+  const signIn = createSignIn({
+    ...{ store, hashing, directories, ask, outages, confirmed, declared },
+    mirror: linkingMirror,
+  })
   const domainsOf = (id: string) => beliefs.find((one) => one.id === id)?.domains ?? []
   const merging = createMerging({ store, directories, clock, audit, domainsOf, tellDisabled: all.tellDisabled })
   const { tellDisabled: _tellDisabled, tellPasswordSet: _tellPasswordSet, localDirectory: _local, ...changes } = all
   return Object.freeze({
     ...signIn,
     ...changes,
-    ...createOwnPassword({ store, directories, audit, setPassword: all.setPassword }),
+    ...createOwnPassword({
+      store,
+      directories,
+      audit,
+      setPassword: all.setPassword,
+      forgetKept: (id) => confirmed.forgetPassword(id),
+    }),
     ...createGroups({ store, clock, audit }),
     ...identities,
     async link(personId: string, identity: Pick<Identity, 'directory' | 'upstreamId'>, by: string) {
@@ -151,7 +197,16 @@ export async function openDirectory(options: DirectoryOptions): Promise<People> 
     list: (filter: PeopleFilter = {}) => store.list(filter),
     import: createImport({ store, hashing, changes: all, clock, log, audit }),
     load: hashing.load,
+    standing: outages.standing,
+    tiersWhileDown: (directory: string) => declared.get(directory)?.tiers ?? [],
+    states: outages.states,
+    look: outages.look,
+    alsoJudge(source: () => AsyncIterable<{ readonly personId: string }>) {
+      others = source
+    },
+    onPasswordDoubtful: (listener: PersonListener) => void doubtful.push(listener),
     close() {
+      rejudging.close()
       for (const directory of directories) directory.close?.()
     },
     async test(directoryId: string, username?: string) {

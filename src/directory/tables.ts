@@ -2,6 +2,7 @@
 import { sql } from 'kysely'
 import type { Migration } from '#storage'
 import { type MergesTable, mergeMigrations } from './merging/tables.ts'
+import { type OutageTables, outageMigration } from './outage-tables.ts'
 import { isAdministrators } from './person.ts'
 
 export type PeopleTable = {
@@ -68,7 +69,7 @@ export type ProviderKeysTable = {
   readonly created_at: number
 }
 
-export type Tables = {
+export type Tables = OutageTables & {
   people: PeopleTable
   identities: IdentitiesTable
   provider_keys: ProviderKeysTable
@@ -198,4 +199,5 @@ export const directoryMigrations: readonly Migration[] = Object.freeze([
     },
   },
   ...mergeMigrations,
+  outageMigration,
 ])

@@ -1,4 +1,5 @@
 /** A person as another directory tells of them. */
+import type { Instant } from '#core/clock'
 import type { Language } from './person.ts'
 
 /** Somebody as another directory describes them; the host keeps the mirror of it. */
@@ -23,4 +24,6 @@ export interface UpstreamPerson {
   readonly disabled?: boolean
   /** Undefined when they could not be found out; then the last known ones stay. */
   readonly groups: readonly string[] | undefined
+  /** When anything about the entry was changed last, a password among it. Undefined where the directory does not tell. */
+  readonly changedAt?: Instant
 }

@@ -18,6 +18,8 @@ export interface Proof {
   readonly hardware?: boolean
   /** Which of the person's enrolled factors it was. */
   readonly credential?: string
+  /** Compared with what was kept of it, because the person's directory could not be asked. */
+  readonly duringOutage?: boolean
 }
 
 export interface FactorDescription {
@@ -52,6 +54,10 @@ export type Lane = 'password' | 'code' | 'passkey'
 export interface Claimed {
   readonly personId?: string | undefined
   readonly username?: string | undefined
+  /** The browser is known to this very person. */
+  readonly knownDevice?: boolean
+  /** The browser is one of the organisation's own. */
+  readonly enrolledDevice?: boolean
 }
 
 export interface Enrolling {
@@ -63,6 +69,8 @@ export interface Enrolling {
 /** A verdict. `wrong` is a code for the audit trail; what the person reads is the same for all of them. */
 export interface Wrong {
   readonly wrong: string
+  /** What is thrown for it, instead of the factor's own. */
+  readonly refusal?: RefusalCode
 }
 export interface Right extends Omit<Proof, 'factor' | 'at'> {
   readonly personId: string
@@ -127,7 +135,11 @@ export interface FactorParts {
   readonly issuer: string
   /** The name that people see in their authenticators. */
   readonly organisation: string
-  readonly verifyPassword: (username: string, password: string) => Promise<{ readonly id: string } | 'wrong'>
+  readonly verifyPassword: (
+    username: string,
+    password: string,
+    device: { readonly known: boolean; readonly enrolled: boolean },
+  ) => Promise<{ readonly id: string } | { readonly remembered: { readonly id: string } } | 'wrong' | 'unconfirmed'>
   readonly hasPassword: (personId: string) => Promise<boolean>
 }
 

@@ -16,7 +16,10 @@ export interface FactorsOptions extends FactorParts {
   readonly audit: Audit
 }
 
-export interface Attempt extends Trier {}
+export interface Attempt extends Trier {
+  /** The browser is one of the organisation's own. */
+  readonly enrolledDevice?: boolean
+}
 
 export interface Factors {
   readonly kinds: readonly FactorDescription[]
@@ -30,7 +33,7 @@ export interface Factors {
   /**
    * Checks one answer. `input`: the typed text, or the browser's JSON. The person is found by the factor itself; where
    * `personId` is given, nobody else is answered. Does not ask whether the person is disabled.
-   * @throws Refusal `password-wrong`, `code-invalid`, `passkey-invalid` for whatever is wrong with it, `throttled`, and
+   * @throws Refusal `password-wrong`, `password-unconfirmed`, `code-invalid`, `passkey-invalid` for whatever is wrong with it, `throttled`, and
    * what the directory throws
    */
   verify(kind: FactorKind, input: unknown, attempt: Attempt): Promise<{ personId: string; proof: Proof }>
@@ -85,6 +88,7 @@ export function openFactors(options: FactorsOptions): Factors {
     ...(given.userVerified === undefined ? {} : { userVerified: given.userVerified }),
     ...(given.hardware === undefined ? {} : { hardware: given.hardware }),
     ...(given.credential === undefined ? {} : { credential: given.credential }),
+    ...(given.duringOutage === undefined ? {} : { duringOutage: given.duringOutage }),
   })
 
   async function check(factor: Factor, input: unknown, attempt: Attempt) {
@@ -118,7 +122,7 @@ export function openFactors(options: FactorsOptions): Factors {
       if ('wrong' in verdict) {
         await audit.record('factor-refused', { subject: attempt.personId, factor: kind, reason: verdict.wrong })
         await entered.wrong()
-        throw new Refusal(factor.refusal, verdict.wrong)
+        throw new Refusal(verdict.refusal ?? factor.refusal, verdict.wrong)
       }
       await entered.right()
       const { personId, ...given } = verdict

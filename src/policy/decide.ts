@@ -1,7 +1,8 @@
 /** The one function that decides. Pure and synchronous: facts in, verdict and trace out. */
 import { type Answer, answer } from './answer.ts'
-import { AUDIENCE, type Decision } from './decision.ts'
+import { AUDIENCE, type Decision, DIRECTORY_DOWN } from './decision.ts'
 import { FACTS_VERSION, type Facts } from './facts.ts'
+import { judgeOutage } from './outage.ts'
 import type { Policies, Policy } from './policies.ts'
 import type { ConditionTrace } from './said.ts'
 import { createScene } from './scene.ts'
@@ -50,8 +51,8 @@ function judge(policies: Policies, policy: Policy, facts: Facts, notes: Notes): 
   const scene = createScene(facts, policies.sites)
   const wanted = wantedOf(strengths, facts.request?.wanted)
   const weigh = (terms: Terms) => answer(strengths, addWanted(terms, wanted), wanted, scene)
-  const outsider = outsideAudience(policy, facts, notes)
-  if (outsider) return outsider
+  const closed = outsideAudience(policy, facts, notes) ?? duringOutage(policy, facts, notes)
+  if (closed) return closed
   const walks = [walk(policy, scene, notes, weigh)]
   if (baseline && baseline !== policy) walks.push(walk(baseline, scene, notes, weigh))
 
@@ -85,6 +86,15 @@ function outsideAudience(policy: Policy, facts: Facts, notes: Notes): Draft | un
   if (condition)
     notes.trace?.push({ policy: policy.name, rule: AUDIENCE, line: null, matched, conditions: [condition] })
   return matched === false ? undefined : { ...DENIED, policy: policy.name, rule: AUDIENCE, line: null }
+}
+
+/** Of somebody whose directory cannot be asked only what its settings declare for that time is open. */
+function duringOutage(policy: Policy, facts: Facts, notes: Notes): Draft | undefined {
+  const said = judgeOutage(facts)
+  if (!said) return undefined
+  const at = { policy: policy.name, rule: DIRECTORY_DOWN, line: null }
+  notes.trace?.push({ ...at, matched: said.closed, conditions: [said.condition] })
+  return said.closed ? { ...DENIED, ...at } : undefined
 }
 
 /** The denial that holds, where one may: a rule's own, with what it says, before that of no rule at all. */

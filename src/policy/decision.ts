@@ -6,11 +6,17 @@ import type { TokenLimits } from './terms.ts'
 /** Name of the rule that no file writes: the app's own list of groups. */
 export const AUDIENCE = 'audience'
 
+/** The same for people whose directory cannot be asked (`outage.ts`). */
+export const DIRECTORY_DOWN = 'directory-down'
+
+/** Names that no rule of a file may have. */
+export const UNWRITTEN: readonly string[] = Object.freeze([AUDIENCE, DIRECTORY_DOWN])
+
 export type Outcome = 'allow' | 'deny' | 'challenge'
 
 export interface RuleTrace {
   readonly policy: string
-  /** `audience` is not written in a file: the app's own list of groups that may open it at all. */
+  /** `audience` and `directory-down` are written in no file: the app's own list of groups, and an outage of the person's directory. */
   readonly rule: string
   readonly line: string | null
   readonly mode?: 'report'

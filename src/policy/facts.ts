@@ -21,6 +21,19 @@ export interface Authenticated {
   readonly hardware?: boolean | undefined
 }
 
+/** What is known of an outage of a person's directory, and what its settings declare for it. */
+export interface Outage {
+  readonly since?: Time | undefined
+  /** First moment at which everything is closed. */
+  readonly until?: Time | undefined
+  /** The tiers of apps that stay open. */
+  readonly tiers?: readonly string[] | undefined
+  /** When the directory vouched for the person last. */
+  readonly verified?: Time | undefined
+  /** When it told their groups last. */
+  readonly groups_at?: Time | undefined
+}
+
 export interface Facts {
   readonly at?: Time | undefined
   readonly request?:
@@ -52,6 +65,8 @@ export interface Facts {
         readonly directory?: string | undefined
         /** When given it is complete: an attribute that is not in it is known to be absent. */
         readonly attributes?: Readonly<Record<string, string | readonly string[] | null>> | undefined
+        /** The person's directory cannot be asked. Absent: it answers, or nothing is declared for the time in which it does not. */
+        readonly outage?: Outage | undefined
       }
     | undefined
   readonly app?:
@@ -126,6 +141,15 @@ export const factsSchema: z.ZodType<Facts> = z.strictObject({
       organisation: text.nullable().optional(),
       directory: text.optional(),
       attributes: z.record(z.string(), z.union([z.string(), z.array(z.string()), z.null()])).optional(),
+      outage: z
+        .strictObject({
+          since: time.optional(),
+          until: time.optional(),
+          tiers: texts.optional(),
+          verified: time.optional(),
+          groups_at: time.optional(),
+        })
+        .optional(),
     })
     .optional(),
   app: z

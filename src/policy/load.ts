@@ -2,7 +2,7 @@
 import type { Problem } from '#config'
 import { nearest } from '#core/nearest'
 import { type Complaints, createComplaints } from './complaints.ts'
-import { AUDIENCE } from './decision.ts'
+import { UNWRITTEN } from './decision.ts'
 import type { PolicyDocument } from './documents.ts'
 import { listFiles, type PolicyFiles, type PolicyFolder } from './folder.ts'
 import type { Mention, Policies, Policy, Rule } from './policies.ts'
@@ -148,7 +148,7 @@ function checkPolicies(readings: readonly Reading[], complaints: Complaints): vo
   }
   const common = baselines[0]?.policy?.rules ?? []
   for (const reading of policies) {
-    const rules = new Set([...[...reading.policy!.rules, ...common].map((rule) => rule.name), AUDIENCE])
+    const rules = new Set([...[...reading.policy!.rules, ...common].map((rule) => rule.name), ...UNWRITTEN])
     for (const [index, { expect }] of reading.policy!.tests.entries()) {
       for (const name of [expect.rule, ...(expect.reported ?? [])]) {
         if (typeof name !== 'string' || rules.has(name)) continue

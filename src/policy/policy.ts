@@ -15,6 +15,7 @@
  * - `suggest/`                    the smallest change with which a request would pass
  * - `diff.ts` `enforcing.ts`     what two sets of files differ in; a set with a rule of mode `report` in force
  * - `lacking.ts`                  which facts nobody had looked for, where a decision of the past is made again
+ * - `outage.ts`                   what stays open of somebody whose directory cannot be asked
  * - `facts.ts` `scene.ts`         the input; `decide.ts` `decision.ts` the output; `tests.ts` the tests in the files
  *
  * To add a condition: its file in `conditions/` with its samples, a line in `conditions/list.ts`, its facts in `facts.ts`.
@@ -26,7 +27,15 @@ export { CONSOLE_POLICY, letsStay } from './check/lockout.ts'
 export { factsLookedAt, valuesOf } from './check/values.ts'
 export { COUNTRIES } from './countries.ts'
 export { decide } from './decide.ts'
-export type { Decision, Outcome, Reported, RuleTrace } from './decision.ts'
+export {
+  AUDIENCE,
+  type Decision,
+  DIRECTORY_DOWN,
+  type Outcome,
+  type Reported,
+  type RuleTrace,
+  UNWRITTEN,
+} from './decision.ts'
 export { type Detail, diffPolicies, type PolicyChange } from './diff.ts'
 export type { Words } from './documents.ts'
 export { enforcing } from './enforcing.ts'

@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { type Problem, readYaml, type YamlDocument } from '#config'
 import { nearest } from '#core/nearest'
 import type { Reference } from './condition.ts'
-import { AUDIENCE } from './decision.ts'
+import { UNWRITTEN } from './decision.ts'
 import {
   type NetworksDocument,
   networksSchema,
@@ -159,8 +159,8 @@ function readRules(document: Record<string, unknown>, notes: Notes): (Draft | un
   const drafts = rules.map((rule, index) => {
     if (!isRecord(rule)) return undefined
     const path = ['rules', index]
-    if (rule['name'] === AUDIENCE)
-      notes.problem([...path, 'name'], 'reserved-name', 'is the name of the rule on the audience of apps')
+    if (UNWRITTEN.includes(String(rule['name'])))
+      notes.problem([...path, 'name'], 'reserved-name', 'is the name of a rule that Portico has by itself')
     if (Object.hasOwn(rule, 'allow') === Object.hasOwn(rule, 'deny'))
       notes.problem(path, 'allow-or-deny', 'must have exactly one of `allow` and `deny`')
     const strength = isRecord(rule['allow']) ? rule['allow']['strength'] : undefined

@@ -7,6 +7,9 @@ import type { State } from '#storage'
 import { endOf, isAlive, type Row, type Session } from './record.ts'
 import { type Shelf, withSession } from './shelf.ts'
 
+/** As a session ends that rests on a password of which its directory, once back, does not say that it is still the one. */
+export const DIRECTORY_BACK = 'directory-back'
+
 export interface EndedSession {
   /** The whole last record, with the apps that were opened. */
   readonly session: Session

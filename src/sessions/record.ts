@@ -18,6 +18,8 @@ export interface Proof {
   readonly directory?: string
   readonly assurance?: string
   readonly ageUnknown?: true
+  /** Compared with what was kept of it, because the person's directory could not be asked. */
+  readonly duringOutage?: boolean
 }
 
 export interface SessionApp {

@@ -15,7 +15,7 @@
  * A new thing that must go with a session: put it in the state group `with-session:<id>`, or listen with `onEnd`.
  */
 export { type Device, type Devices, openDevices } from './devices.ts'
-export type { EndedSession, EndListener } from './ending.ts'
+export { DIRECTORY_BACK, type EndedSession, type EndListener } from './ending.ts'
 export { DEVICE_KINDS, DEVICE_REVOKED, type DeviceKind, type Enrolled, type EnrolledDevice } from './enrolled.ts'
 export { CODE_LIFE, ENROLMENT_LIMIT, LONGEST_CODE_LIFE, LONGEST_DEVICE_NAME, type OpenCode } from './enrolment.ts'
 export { DEVICE_COOKIE_AGE } from './handle.ts'

@@ -23,7 +23,7 @@ export type Conversation = ReturnType<typeof createConversation>
 export function createConversation(rooms: SigninRooms) {
   const { access, catalog, people, presenter, errands, sessions } = rooms
   const places = createPlaces(rooms)
-  const { placeOf, sceneOf, knowsDevice, providerFor } = places
+  const { placeOf, sceneOf, knowsDevice, isEnrolled, providerFor } = places
   const { leave, carryOut } = createOutcomes(rooms, places)
   const { leaveFor, posted, comeBack, noted } = createAway(rooms)
 
@@ -207,7 +207,7 @@ export function createConversation(rooms: SigninRooms) {
       const expected = nextStep(place)
       const answered = form.get('step')
       const known = answered === 'password' && (await knowsDevice(request, place))
-      const scene = sceneOf(request, place, undefined, known)
+      const scene = sceneOf(request, place, undefined, { known, enrolled: await isEnrolled(request, place) })
       let outcome: Outcome | undefined
       try {
         if (answered === 'choice') outcome = { kind: 'way', way: wayOf(scene, form.get('way')) }

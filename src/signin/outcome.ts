@@ -1,5 +1,6 @@
 /** What a form amounted to, carried out: sessions, the errand, and the way back once all that was asked has been met. */
 import { Refusal } from '#core/refusal'
+import type { SeenDevice } from '#directory'
 import { type Answer, type PageRequest, redirect, type SetCookie } from '#http'
 import { browserName } from '#pages'
 import type { Proof, Session } from '#sessions'
@@ -14,7 +15,7 @@ import type { Outcome } from './steps/step.ts'
 /** What a directory itself has checked. */
 const FIRST: readonly (string | undefined)[] = ['password', 'upstream']
 
-export function createOutcomes(rooms: SigninRooms, { placeOf }: Pick<Places, 'placeOf'>) {
+export function createOutcomes(rooms: SigninRooms, { placeOf, isEnrolled }: Pick<Places, 'placeOf' | 'isEnrolled'>) {
   const { access, people, sessions, devices, presenter, errands, upstreamSessions } = rooms
 
   /** Back to where the errand came from; that door asks again. */
@@ -27,7 +28,10 @@ export function createOutcomes(rooms: SigninRooms, { placeOf }: Pick<Places, 'pl
     }
     const trustDays = errand.remember && errand.raised ? rememberDays(verdict) : undefined
     const label = browserName(presenter.messages(request), request.headers['user-agent']) ?? ''
-    const known = await rememberDevice(rooms, { request, device, personId: session.personId, label, trustDays })
+    // ATTACK: the password may be an old one by now; a device that became known by it would stay known
+    const known = session.authenticated.some(({ duringOutage }) => duringOutage)
+      ? []
+      : await rememberDevice(rooms, { request, device, personId: session.personId, label, trustDays })
     const kept = await keepEnrolled(rooms, request, enrolledAs)
     await keepSignIn(rooms, place, session, request.address)
     await errands.save(errand.outcome ? errand : errands.changed(errand, { outcome: 'done' }))
@@ -91,8 +95,9 @@ export function createOutcomes(rooms: SigninRooms, { placeOf }: Pick<Places, 'pl
         const proof = outcome.kind === 'arrived' ? outcome.arrived.proof : outcome.proof
         const personId = outcome.kind === 'enrolled' ? place.session!.personId : outcome.personId
         if (proof) {
-          await mayBegin(personId, proof)
           const device = await devices.find(request.cookies.get(devices.cookieName), personId)
+          const seen = { known: device !== undefined, enrolled: await isEnrolled(request, place) }
+          await mayBegin(personId, proof, seen)
           const { current, enrolledAs: enrolled } = place
           const about = { request, current, device, enrolled, personId, proof }
           ;({ session, cookies } = await establish(rooms, about))
@@ -122,8 +127,8 @@ export function createOutcomes(rooms: SigninRooms, { placeOf }: Pick<Places, 'pl
   }
 
   /** A directory has just said who this is; for every other factor the person's own is asked now. */
-  async function mayBegin(personId: string, proof: Proof): Promise<void> {
-    const person = FIRST.includes(proof.factor) ? await people.byId(personId) : await people.refresh(personId)
+  async function mayBegin(personId: string, proof: Proof, device: SeenDevice): Promise<void> {
+    const person = FIRST.includes(proof.factor) ? await people.byId(personId) : await people.refresh(personId, device)
     if (!person || person === 'gone' || person.disabled)
       throw new Refusal('person-disabled', 'sign-in of somebody switched off')
   }

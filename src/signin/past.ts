@@ -7,7 +7,7 @@ import { nextStep, type Situation } from './dispatch.ts'
 import { ERRAND_LIFE } from './errand.ts'
 import type { SigninRooms } from './rooms.ts'
 
-const WRONG: readonly RefusalCode[] = ['password-wrong', 'code-invalid', 'passkey-invalid']
+const WRONG: readonly RefusalCode[] = ['password-wrong', 'password-unconfirmed', 'code-invalid', 'passkey-invalid']
 const PROMPTS: readonly string[] = ['password', 'passkey', 'totp', 'recovery-code']
 
 type Rooms = Pick<SigninRooms, 'access' | 'people' | 'storage'>

@@ -2,7 +2,7 @@
 import type { Question, Verdict } from '#access'
 import type { App } from '#catalog'
 import { Refusal } from '#core/refusal'
-import type { Choice, Person } from '#directory'
+import type { Choice, Person, SeenDevice } from '#directory'
 import type { FactorKind } from '#factors'
 import type { PageRequest } from '#http'
 import type { Device, Enrolled, Session } from '#sessions'
@@ -140,7 +140,7 @@ export function createPlaces(rooms: SigninRooms) {
     return choices.some(({ id }) => id === to) ? to : undefined
   }
 
-  function sceneOf(request: PageRequest, place: Place, refusal?: Scene['refusal'], knownDevice = false): Scene {
+  function sceneOf(request: PageRequest, place: Place, refusal?: Scene['refusal'], on?: SeenDevice): Scene {
     const username = place.session ? place.person?.username : place.errand.username
     return {
       ...place,
@@ -149,7 +149,8 @@ export function createPlaces(rooms: SigninRooms) {
       factors,
       username,
       personName: place.person?.name,
-      knownDevice: place.device !== undefined || knownDevice,
+      knownDevice: place.device !== undefined || on?.known === true,
+      enrolledDevice: on?.enrolled === true,
       support: rooms.support,
       choices: choicesFor(request),
       route: (username) => providerFor(request, place.errand, username),
@@ -172,7 +173,13 @@ export function createPlaces(rooms: SigninRooms) {
     return person !== undefined && (await devices.find(cookie, person.id)) !== undefined
   }
 
-  return { placeOf, sceneOf, knowsDevice, providerFor }
+  /** Whether this browser is one of the organisation's own, also where no rule asks for that. */
+  async function isEnrolled(request: PageRequest, { enrolledAs }: Pick<Place, 'enrolledAs'>): Promise<boolean> {
+    if (enrolledAs !== undefined) return enrolledAs !== null
+    return (await devices.enrolled.find(request.cookies.get(devices.enrolledCookieName))) !== null
+  }
+
+  return { placeOf, sceneOf, knowsDevice, isEnrolled, providerFor }
 }
 
 export type Places = ReturnType<typeof createPlaces>

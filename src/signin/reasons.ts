@@ -1,6 +1,7 @@
 /** Why somebody is asked or refused, as codes that the pages turn into sentences. */
 import type { Verdict } from '#access'
 import { type Messages, type ReasonCode, reasonSentence, strengthName } from '#pages'
+import { DIRECTORY_DOWN } from '#policy'
 import type { Situation } from './dispatch.ts'
 
 export interface Reason {
@@ -19,6 +20,7 @@ export function reasonsFor(
   const { rule, required } = decision
   if (verdict.outcome === 'deny') {
     if (rule === 'audience') reasons.push({ code: 'not-in-audience', values: { app } })
+    else if (rule === DIRECTORY_DOWN) reasons.push({ code: 'directory-down', values: { app } })
     else if (rule) reasons.push({ code: 'denied-by-rule', values: { rule } })
     else reasons.push({ code: 'no-rule' })
   } else if (verdict.outcome === 'challenge') {

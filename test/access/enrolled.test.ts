@@ -10,6 +10,7 @@ import { silentLog } from '#core/log'
 import { openDevices, openSessions, type Session, sessionsMigrations } from '#sessions'
 import { openStorage } from '#storage'
 import { START } from '../sessions/house.ts'
+import { NO_OUTAGES } from './rooms.ts'
 
 const ASKS = '  - { name: tablet, when: { device.enrolled: true }, allow: {} }\n'
 const REST = '  - { name: rest, allow: {} }\n'
@@ -49,7 +50,7 @@ async function openRooms(rules: string) {
     keys: { derive: () => Buffer.alloc(32, 7) },
     clock,
     log: silentLog,
-    people: { byId: async () => undefined },
+    people: { ...NO_OUTAGES, byId: async () => undefined },
     sessions,
     devices: watched,
     policies,

@@ -9,6 +9,12 @@ import { openDevices, openSessions, sessionsMigrations } from '#sessions'
 import { openStorage } from '#storage'
 import { inFolder } from '../policy/house.ts'
 
+/** People whose directories always answer. */
+export const NO_OUTAGES = {
+  standing: async (person: Person) => ({ person }),
+  tiersWhileDown: () => [],
+}
+
 export async function openRooms(options: {
   readonly clock: Clock
   /** As `inFolder` takes them. */
@@ -31,7 +37,7 @@ export async function openRooms(options: {
     keys: { derive: () => Buffer.alloc(32, 7) },
     clock,
     log: silentLog,
-    people: { byId: async (id) => (options.people.includes(id) ? person(id) : undefined) },
+    people: { ...NO_OUTAGES, byId: async (id) => (options.people.includes(id) ? person(id) : undefined) },
     sessions,
     devices,
     policies,

@@ -13,6 +13,7 @@ import type { Person } from '#directory'
 import { openDevices, openSessions, type Session, sessionsMigrations } from '#sessions'
 import { openStorage, type Storage } from '#storage'
 import { watchedState } from '../support/watched-state.ts'
+import { NO_OUTAGES } from './rooms.ts'
 
 const START = Date.parse('2026-11-23T09:00:00Z')
 const RULES: Readonly<Record<string, string>> = {
@@ -66,7 +67,7 @@ beforeAll(async () => {
     keys: { derive: () => Buffer.alloc(32, 7) },
     clock,
     log: silentLog,
-    people: { byId: async () => undefined },
+    people: { ...NO_OUTAGES, byId: async () => undefined },
     sessions,
     devices: openDevices({ storage, clock, audit }),
     policies: await openLivePolicies({ folder, log: silentLog }),

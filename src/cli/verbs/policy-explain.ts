@@ -148,15 +148,16 @@ async function gatherGiven(args: Arguments, context: Context, policies: Policies
   }
   const given = [username, appId, deviceId].some((one) => one !== undefined)
   const house = given ? await context.open() : undefined
-  const person = username === undefined ? undefined : await house!.people.find(username)
+  const found = username === undefined ? undefined : await house!.people.find(username)
   const app = appId === undefined ? undefined : await house!.catalog.apps.find(appId)
-  if ((username !== undefined && !person) || (appId !== undefined && !app)) {
-    if (username !== undefined && !person)
+  if ((username !== undefined && !found) || (appId !== undefined && !app)) {
+    if (username !== undefined && !found)
       context.err(`there is no such person: \`${username}\`; \`people list\` shows who is there`)
     if (appId !== undefined && !app)
       context.err(`there is no such app: \`${appId}\`; \`apps list\` shows what there is`)
     return undefined
   }
+  const { person, outage } = found ? await house!.people.standing(found) : { person: undefined }
   const known = person && !person.disabled ? person : undefined
   const session = known && (await house!.sessions.ofPerson(known.id)).sort((a, b) => b.startedAt - a.startedAt)[0]
   const devices = known && deviceId !== undefined ? await house!.devices.ofPerson(known.id) : []
@@ -165,7 +166,8 @@ async function gatherGiven(args: Arguments, context: Context, policies: Policies
   if (enrolled === 'several') return undefined
   const question = { kind: 'app', app, session, device, enrolled, address: ip ?? '', startedAt: now } as const
   const places = house?.places ?? openPlaces({ file: placesFile(context), log: silentLog })
-  const sources = { policies, places, history: house?.history }
+  const outages = house?.people
+  const sources = { policies, places, history: house?.history, ...(outages && { outages }), outage }
   const { facts: gathered } = await gatherFacts(question, known, now, sources, args.flag('policy') ?? app?.policy)
   const { network, device: seen, ...facts } = gathered
   const told = {

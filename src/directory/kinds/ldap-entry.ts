@@ -62,6 +62,20 @@ function attributesOf(entry: Entry, other: Readonly<Record<string, string>>): Up
   return Object.fromEntries(all.filter(([, values]) => values.length > 0))
 }
 
+/** Operational attributes that tell when an entry was changed last: RFC 4512 §3.4.4, and Active Directory's. */
+export const CHANGED: readonly string[] = ['modifyTimestamp', 'whenChanged']
+
+/** The latest of them. Undefined where the server tells none, or something that is no time in UTC (RFC 4517 §3.3.13). */
+function changedAt(entry: Entry): number | undefined {
+  const times = CHANGED.flatMap((attribute) => texts(entry, attribute)).map((text) => {
+    const [, y, mo, d, h, mi = '00', s = '00'] =
+      /^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)?(\d\d)?(?:[.,]\d+)?Z$/.exec(text) ?? []
+    return y === undefined ? Number.NaN : Date.parse(`${y}-${mo}-${d}T${h}:${mi}:${s}Z`)
+  })
+  const latest = times.length === 0 ? Number.NaN : Math.max(...times)
+  return Number.isNaN(latest) ? undefined : latest
+}
+
 /**
  * Undefined where the entry lacks what a person needs: a stable id and a user name.
  * @param now for accounts that end some day
@@ -88,6 +102,7 @@ export function toUpstream(
   const language = LANGUAGES.find((known) => known === wanted)
   const attributes = attributesOf(entry, names.other)
   const { disabled } = accountOf(entry, settings.template, now)
+  const changed = changedAt(entry)
   return {
     upstreamId: id,
     usernames: [first, ...others],
@@ -99,5 +114,6 @@ export function toUpstream(
     ...(language === undefined ? {} : { language }),
     ...(attributes === undefined ? {} : { attributes }),
     ...(disabled === undefined ? {} : { disabled }),
+    ...(changed === undefined ? {} : { changedAt: changed }),
   }
 }

@@ -8,7 +8,7 @@ import { parseDuration } from '#core/duration'
 import { Refusal } from '#core/refusal'
 import { ACCOUNT_ATTRIBUTES } from './ldap-account.ts'
 import type { Connected, Server } from './ldap-connection.ts'
-import { isMeant, type LdapSettings } from './ldap-entry.ts'
+import { CHANGED, isMeant, type LdapSettings } from './ldap-entry.ts'
 import { type FilterTemplate, parseFilter } from './ldap-filter.ts'
 import { createGroupNames } from './ldap-group-names.ts'
 import { createGroupSearch } from './ldap-groups.ts'
@@ -33,6 +33,8 @@ export interface Ldap {
   find(connected: Connected, username: string, base?: string): Promise<Found>
   /** What they are called here. Throws an Error `group-limit` where there are more than the settings allow. */
   groups(connected: Connected, entry: Entry, username: string): Promise<string[]>
+  /** A question that costs the server nothing, to hear whether it answers. */
+  look(connected: Connected): Promise<void>
 }
 
 /** Throws `settings-invalid` with a sentence that names the key. Opens nothing. */
@@ -64,7 +66,7 @@ export async function createLdap(settings: LdapSettings, folder: string): Promis
     names.language,
   ]
   const compared = users.compared.map(({ attribute }) => attribute)
-  const also = [...Object.values(names.other), ...ACCOUNT_ATTRIBUTES[settings.template]]
+  const also = [...Object.values(names.other), ...ACCOUNT_ATTRIBUTES[settings.template], ...CHANGED]
   const attributes = [...new Set([...wanted, ...also, ...compared, ...groups.attributes])]
   return {
     settings,
@@ -89,6 +91,10 @@ export async function createLdap(settings: LdapSettings, folder: string): Promis
     },
     async groups(connected, entry, typed) {
       return groupNames(await groups.of(connected, entry, withoutDomain(typed, settings.domain)))
+    },
+    async look({ client }) {
+      // RFC 4511 §4.5.1.8: `1.1` asks for no attribute
+      await client.search(settings.base_dn, { scope: 'base', derefAliases: 'never', timeLimit, attributes: ['1.1'] })
     },
   }
 }

@@ -120,6 +120,16 @@ export const ldap = Object.freeze<DirectoryKind<'ldap'>>({
               return { person, held: proved }
           }
         }),
+      health: servers.health,
+      // past the queue: where people wait for a server that hangs, who looks must not wait behind them
+      look: () =>
+        servers
+          .look((_, index) => searching[index]!.lease((connected) => use.look(connected)))
+          .then(
+            () => true,
+            // what a server says, if it is no, says that it is there
+            () => servers.answers(),
+          ),
       ...(settings.password_change
         ? {
             changePassword: ({ username, upstreamId, current, next }: PasswordChange) =>

@@ -19,14 +19,18 @@ function create({ verifyPassword, hasPassword }: FactorParts): Factor {
         : []
     },
 
-    async verify(input, { personId, username }) {
+    async verify(input, { personId, username, knownDevice = false, enrolledDevice = false }) {
       const password = typed(input, 'password', LONGEST_PASSWORD)
       if (password === undefined || username === undefined) return { wrong: 'input-invalid' }
-      const person = await verifyPassword(username, password)
-      if (person === 'wrong') return { wrong: 'password-wrong' }
+      const device = { known: knownDevice, enrolled: enrolledDevice }
+      const verdict = await verifyPassword(username, password, device)
+      if (verdict === 'wrong') return { wrong: 'password-wrong' }
+      if (verdict === 'unconfirmed') return { wrong: 'directory-down', refusal: 'password-unconfirmed' }
+      const duringOutage = 'remembered' in verdict
+      const person = duringOutage ? verdict.remembered : verdict
       // ATTACK: another person's name and password in the middle of somebody's step-up
       if (personId !== undefined && person.id !== personId) return { wrong: 'another-person' }
-      return { personId: person.id, amr: ['pwd'] }
+      return { personId: person.id, amr: ['pwd'], ...(duringOutage ? { duringOutage } : {}) }
     },
 
     // the directory adds, removes and moves them

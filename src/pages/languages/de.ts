@@ -220,6 +220,8 @@ export const de: Messages = Object.freeze({
     'denied-by-rule': 'Die Regel „{rule}“ hält das hier geschlossen.',
     'no-rule': 'Keine Regel lässt Sie hinein.',
     'not-in-audience': '{app} ist für keine Ihrer Gruppen gedacht.',
+    'directory-down':
+      'Das Verzeichnis, das Sie kennt, ist gerade nicht erreichbar. {app} öffnet sich wieder, sobald es zurück ist.',
     'strength-missing': '{app} verlangt mehr: {strength}.',
     'too-old': '{app} verlangt eine frische Bestätigung, und Ihre letzte war zu alt (Grenze: {within}).',
     'app-asked-again': '{app} hat Sie gebeten, noch einmal zu bestätigen.',
@@ -259,6 +261,8 @@ export const de: Messages = Object.freeze({
     hardware: 'ein Sicherheitsschlüssel oder ein Passkey, der auf einem Gerät bleibt',
   },
   help: {
+    'directory-down':
+      'Sie müssen nichts tun: Versuchen Sie es später noch einmal. Apps für die tägliche Arbeit können inzwischen offen bleiben; Ihr Helpdesk weiß mehr.',
     'add-passkey': 'Fügen Sie auf Ihrer Kontoseite einen Passkey hinzu.',
     'add-totp': 'Fügen Sie auf Ihrer Kontoseite eine Authenticator-App hinzu.',
     'add-second-factor': 'Fügen Sie auf Ihrer Kontoseite einen zweiten Anmeldeweg hinzu.',

@@ -215,6 +215,7 @@ const sentences = {
     'denied-by-rule': 'The rule “{rule}” keeps this closed here.',
     'no-rule': 'No rule lets you in.',
     'not-in-audience': '{app} is not meant for any of your groups.',
+    'directory-down': 'The directory that knows you cannot be reached right now. {app} opens again when it is back.',
     'strength-missing': '{app} asks for more: {strength}.',
     'too-old': '{app} asks for a fresh confirmation, and your last one was too old (limit: {within}).',
     'app-asked-again': '{app} asked that you confirm again.',
@@ -254,6 +255,8 @@ const sentences = {
     hardware: 'a security key, or a passkey that stays on one device',
   },
   help: {
+    'directory-down':
+      'There is nothing you have to do: try again later. Apps for everyday work may stay open meanwhile; your help desk knows more.',
     'add-passkey': 'Add a passkey on your account page.',
     'add-totp': 'Add an authenticator app on your account page.',
     'add-second-factor': 'Add a second way to sign in on your account page.',

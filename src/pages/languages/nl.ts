@@ -216,6 +216,7 @@ export const nl: Messages = Object.freeze({
     'denied-by-rule': 'De regel “{rule}” houdt dit hier dicht.',
     'no-rule': 'Geen enkele regel laat u binnen.',
     'not-in-audience': '{app} is niet bedoeld voor de groepen waar u bij hoort.',
+    'directory-down': 'De directory die u kent, is nu niet bereikbaar. {app} gaat weer open zodra die terug is.',
     'strength-missing': '{app} vraagt meer: {strength}.',
     'too-old': '{app} vraagt een verse bevestiging, en uw laatste was te oud (grens: {within}).',
     'app-asked-again': '{app} vroeg u om opnieuw te bevestigen.',
@@ -255,6 +256,8 @@ export const nl: Messages = Object.freeze({
     hardware: 'een beveiligingssleutel, of een passkey die op één apparaat blijft',
   },
   help: {
+    'directory-down':
+      'U hoeft niets te doen: probeer het later opnieuw. Apps voor het dagelijkse werk kunnen intussen open blijven; uw helpdesk weet meer.',
     'add-passkey': 'Voeg op uw accountpagina een passkey toe.',
     'add-totp': 'Voeg op uw accountpagina een authenticator-app toe.',
     'add-second-factor': 'Voeg op uw accountpagina een tweede manier van inloggen toe.',

@@ -186,6 +186,11 @@ const TRANSLATED: Readonly<Record<RefusalCode, Readonly<Record<Exclude<Language,
     de: 'Ihr Verzeichnis nimmt dieses neue Passwort nicht an: zu kurz, zu einfach, schon benutzt oder zu kurz nach dem letzten Wechsel. Bitte wählen Sie ein anderes.',
     ru: 'Ваш каталог не принимает этот новый пароль: слишком короткий, слишком простой, уже использовался или изменён слишком недавно. Выберите другой.',
   },
+  'password-unconfirmed': {
+    nl: 'Uw directory is nu niet bereikbaar, dus dit kon niet worden bevestigd. Hebt u hier kort geleden ingelogd, controleer dan wat u hebt getypt; probeer het anders later opnieuw.',
+    de: 'Ihr Verzeichnis ist gerade nicht erreichbar, deshalb ließ sich das nicht bestätigen. Wenn Sie sich hier vor Kurzem angemeldet haben, prüfen Sie Ihre Eingabe; sonst versuchen Sie es später noch einmal.',
+    ru: 'Ваш каталог пользователей сейчас недоступен, поэтому подтвердить это не удалось. Если вы недавно входили здесь, проверьте, что вы ввели; если нет, попробуйте позже.',
+  },
   'password-weak': {
     nl: 'Dit wachtwoord is te kort of te makkelijk te raden.',
     de: 'Dieses Passwort ist zu kurz oder zu leicht zu erraten.',

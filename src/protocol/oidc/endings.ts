@@ -5,7 +5,15 @@
 import type { Audit } from '#audit'
 import type { Catalog } from '#catalog'
 import type { People } from '#directory'
-import { DEVICE_REVOKED, type Devices, type LogoutRow, type Outbox, type Session, type Sessions } from '#sessions'
+import {
+  DEVICE_REVOKED,
+  type Devices,
+  DIRECTORY_BACK,
+  type LogoutRow,
+  type Outbox,
+  type Session,
+  type Sessions,
+} from '#sessions'
 import type { State } from '#storage'
 import { engineSessionKey, grantGroup, grantKey, grantsOf } from './grant-groups.ts'
 
@@ -66,8 +74,8 @@ export function attachEndings(options: EndingsOptions): Endings {
   }
 
   sessions.onEnd(async ({ session, reason }) => {
-    // ATTACK: an app on a stolen tablet may hold a token that needs no session
-    if (reason === DEVICE_REVOKED) await revokeOf(session)
+    // ATTACK: an app on a stolen tablet, or opened with an old password, may hold a token that needs no session
+    if (reason === DEVICE_REVOKED || reason === DIRECTORY_BACK) await revokeOf(session)
     const rows = await logoutRows(session, catalog)
     if (rows.length > 0) await outbox.add(rows)
   })

@@ -9,7 +9,7 @@ import type { App, Catalog } from '#catalog'
 import type { Clock } from '#core/clock'
 import type { People } from '#directory'
 import { requestContext } from '#http'
-import type { TokenLimits } from '#policy'
+import { DIRECTORY_DOWN, type TokenLimits } from '#policy'
 import type { Devices, Sessions } from '#sessions'
 import { applyLimits, limitsOfCode, registeredScopes, type Token } from './token-limits.ts'
 
@@ -91,6 +91,7 @@ export function createTokenJudge(rooms: TokenJudgeRooms): TokenJudge {
     const question = { kind: 'app', app, person, session, device, enrolled, address, startedAt } as const
     const { outcome, decision, ...verdict } = await access.preview(question)
     if (!verdict.person || decision.rule === 'audience') throw refused('this person may no longer use this app')
+    if (decision.rule === DIRECTORY_DOWN) throw refused('this app is closed while the directory of this person is down')
     if (expiresWithSession) {
       if (!session || outcome === 'challenge') throw refused('the person has to sign in to this app again')
       if (outcome !== 'allow') throw refused('this person may not use this app now')

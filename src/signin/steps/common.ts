@@ -30,12 +30,13 @@ export const who = (scene: Scene) =>
 
 /** Checks one factor and says what it amounted to. */
 export async function prove(scene: Scene, kind: FactorKind, input: unknown, form: Form): Promise<Outcome> {
-  const { errand, session, request, knownDevice } = scene
+  const { errand, session, request, knownDevice, enrolledDevice } = scene
   const { personId, proof } = await scene.factors.verify(kind, input, {
     ...(session ? { personId: session.personId } : {}),
     ...(scene.username === undefined ? {} : { username: scene.username }),
     address: request.address,
     knownDevice,
+    enrolledDevice,
     conversation: errand.id,
   })
   // ATTACK: the second factor of somebody else must not raise this session

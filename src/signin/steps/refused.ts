@@ -1,6 +1,7 @@
 /** The end, with what to do: refused by a rule, or asked for something this person cannot give here. */
 
-import { type RefusedData, reasonSentence, refusedView } from '#pages'
+import { helpSentence, type ReasonCode, type RefusedData, reasonSentence, refusedView } from '#pages'
+import { AUDIENCE, DIRECTORY_DOWN } from '#policy'
 import { pathOf } from '../errand.ts'
 import { helpWith, wantsAdding } from '../help.ts'
 import type { Scene, Step } from './step.ts'
@@ -15,11 +16,14 @@ function refusedData(scene: Scene): RefusedData {
   const { verdict, app, messages, session, enrolled, now } = scene
   const { deny } = verdict.decision
   const say =
-    inLanguage(deny?.say, messages.language) ?? reasonSentence(messages, fallback(scene), { app: app?.name ?? '' })
+    inLanguage(deny?.say, messages.language) ??
+    reasonSentence(messages, fallback(scene), { app: app?.name ?? messages.account.title })
   // what whoever wrote the rule says comes first
-  const suggestion = deny?.do ? undefined : scene.suggestion()
+  const down = verdict.decision.rule === DIRECTORY_DOWN
+  const suggestion = deny?.do || down ? undefined : scene.suggestion()
   const [helpful] = helpWith(suggestion, { messages, enrolled, now })
-  const next = inLanguage(deny?.do, messages.language) ?? helpful ?? scene.support ?? messages.refused.help
+  const waiting = down ? helpSentence(messages, 'directory-down') : undefined
+  const next = inLanguage(deny?.do, messages.language) ?? waiting ?? helpful ?? scene.support ?? messages.refused.help
   // a rule's `do` is often a thing to go and fetch: whoever cannot still needs somebody to call
   const support = next === scene.support ? undefined : scene.support
   return {
@@ -36,12 +40,14 @@ function refusedData(scene: Scene): RefusedData {
   }
 }
 
-const fallback = ({ verdict }: Scene) =>
-  verdict.outcome === 'challenge'
-    ? 'cannot-be-met'
-    : verdict.decision.rule === 'audience'
-      ? 'not-in-audience'
-      : 'no-rule'
+/** Of the rules that no file writes. */
+const UNWRITTEN: Readonly<Record<string, ReasonCode>> = {
+  [AUDIENCE]: 'not-in-audience',
+  [DIRECTORY_DOWN]: 'directory-down',
+}
+
+const fallback = ({ verdict }: Scene): ReasonCode =>
+  verdict.outcome === 'challenge' ? 'cannot-be-met' : (UNWRITTEN[verdict.decision.rule ?? ''] ?? 'no-rule')
 
 /** A sentence of a policy file: one for all, or a map of language to text. */
 export function inLanguage(

@@ -20,6 +20,8 @@ export interface Scene extends Situation {
   readonly personName: string | undefined
   /** This device is known to the person who is signing in. */
   readonly knownDevice: boolean
+  /** This device is one of the organisation's own. Looked up where a form is taken. */
+  readonly enrolledDevice: boolean
   /** Other providers to sign in at, the one chosen last time first. */
   readonly choices: readonly Choice[]
   /** Where the settings send somebody of this user name. */
