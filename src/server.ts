@@ -158,6 +158,10 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       if ((await receipts.purge(clock.now() - keep, PURGE_STEP)) < PURGE_STEP) return
   }
 
+  const ending = new AbortController()
+  let syncing: Promise<void> | undefined
+  const syncWhatIsDue = () => (syncing = people.syncWhatIsDue(ending.signal))
+
   let http: HttpServer | undefined
   let management: HttpServer | undefined
   let made: Made
@@ -192,6 +196,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     every(minutes(1), tick, log),
     every(seconds(2), async () => void (await oidc.deliverLogouts()), log),
     every(seconds(10), removeOldReceipts, log),
+    every(seconds(20), syncWhatIsDue, log),
   ]
   await audit.record('server-started', { actor: 'system' })
   log.info('server-started', { port: http.port })
@@ -217,6 +222,8 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     tick,
     async close() {
       for (const timer of timers) clearInterval(timer)
+      ending.abort()
+      await syncing
       policies.close()
       await http?.close()
       await management?.close()

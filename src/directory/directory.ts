@@ -4,8 +4,9 @@
  * directory is down.
  *
  * - `people.ts`   opens the room; the `People` interface is all that others see
- * - `person.ts`   what a person is and what may stand in the fields; `tables.ts`, `rows.ts`, `store.ts` how it is kept
+ * - `person.ts`   what a person is and what may stand in the fields; `tables.ts`, `rows.ts`, `store.ts`, `search.ts` how it is kept
  * - `sign-in.ts`  finding by name and checking passwords over all directories; `mirror.ts` upstream people in our tables
+ * - `sync.ts`, `sync-*.ts`   a whole directory brought over, by hand or by the clock
  * - `changes.ts`, `groups.ts`, `passwords.ts`   what is changed, and which passwords may be chosen
  * - `administrators.ts` that one is left
  * - `hashing.ts`, `queue.ts`   argon2id behind a bounded fair queue
@@ -23,7 +24,8 @@ export { createHashing, type Hashing, type HashingOptions } from './hashing.ts'
 export type { Identity } from './identities.ts'
 export type { ImportedRow, ImportOptions } from './import.ts'
 export type { TestStep } from './kind.ts'
+export { directoryMigrations } from './migrations.ts'
 export { type DirectoryOptions, openDirectory, type People } from './people.ts'
 export { ADMINISTRATORS, type NewPerson, type Person, type PersonChanges } from './person.ts'
 export type { PeopleFilter } from './store.ts'
-export { directoryMigrations } from './tables.ts'
+export type { SyncReport } from './sync.ts'

@@ -143,6 +143,7 @@ const showPerson: Verb = {
       `password      ${view.has_password ? 'yes' : 'no'}`,
       ...identities.map((one) => `also          ${one.directory}: ${one.subject}, since ${one.linked_at} by ${one.by}`),
       `since         ${view.created_at}`,
+      ...(person.goneAt === undefined ? [] : [`gone          ${view.gone_at}: ${person.directory} has them no more`]),
     ])
     return 0
   },

@@ -24,6 +24,10 @@ export interface Ldap {
   find(connected: Connected, username: string): Promise<{ found: number; entry: Entry | undefined }>
   /** What they are called here. Throws an Error `group-limit` where there are more than the settings allow. */
   groups(connected: Connected, entry: Entry, username: string): Promise<string[]>
+  readonly users: FilterTemplate
+  /** What is read of a person. */
+  readonly attributes: readonly string[]
+  readonly groupFilter: FilterTemplate
 }
 
 /** Throws `settings-invalid` with a sentence that names the key. Opens nothing. */
@@ -58,6 +62,9 @@ export async function createLdap(settings: LdapSettings, folder: string): Promis
   return {
     settings,
     servers,
+    users,
+    attributes,
+    groupFilter,
     async bindService({ client }) {
       if (settings.bind_dn !== '') await client.bind(settings.bind_dn, settings.bind_password)
     },
