@@ -17,7 +17,9 @@ test('a part of the user name, the name or the mail address finds people, as the
   // neither across two fields nor by what only looks like it
   expect(await found('lAda')).toEqual([])
   expect(await found('lov_lace')).toEqual([])
-  await people.change(ada.id, { name: 'Augusta King', mail: undefined }, 'cli')
+  await people.change(ada.id, { name: 'Augusta King' }, 'cli')
+  expect([await found('lovel'), await found('augusta')]).toEqual([[], ['ada.l']])
+  await people.change(ada.id, { mail: undefined }, 'cli')
   expect([await found('lovel'), await found('countess'), await found('augusta')]).toEqual([[], [], ['ada.l']])
   await people.remove(ada.id, 'cli')
   expect(await found('augusta')).toEqual([])
