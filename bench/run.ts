@@ -4,6 +4,7 @@
  *
  *     --quick                 shorter turns: for a look, not for a claim
  *     --scenarios sso,login   only these flows
+ *     --scenarios directories nothing but the directories: sign-in, sync, import
  *     --alg RS256             what signs id tokens on both servers; ES256 unless given, which is harder on us
  *     --json                  one JSON object instead of tables
  */
@@ -11,6 +12,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { directoriesAlone, directoryLayer } from './directories/directories.ts'
 import { SCENARIOS } from './load/scenarios.ts'
 import { policyLayer } from './policy/policy.ts'
 import { isPinned } from './processes.ts'
@@ -27,10 +29,12 @@ const { values } = parseArgs({
     alg: { type: 'string', default: 'ES256' },
   },
 })
+// alone, for they take a minute and nothing of the others
+if (values.scenarios === 'directories') process.exit(await directoriesAlone(values.quick, values.json))
 const scenarios = values.scenarios.split(',').filter(Boolean)
 const unknown = scenarios.filter((name) => !Object.hasOwn(SCENARIOS, name))
 if (unknown.length > 0 || !['ES256', 'RS256', 'EdDSA'].includes(values.alg)) {
-  console.error(`scenarios: ${Object.keys(SCENARIOS).join(', ')}; alg: ES256, RS256, EdDSA`)
+  console.error(`scenarios: ${Object.keys(SCENARIOS).join(', ')}, or directories alone; alg: ES256, RS256, EdDSA`)
   process.exit(2)
 }
 
@@ -44,6 +48,7 @@ try {
   const compared = await throughput({ folder, scenarios, alg: values.alg, warmup, seconds, say })
   const silentSignOns = compared.find(({ scenario }) => scenario === 'sso')?.portico.perCpuSecond
   const policy = await policyLayer({ folder, quick: values.quick, silentSignOns, say })
+  const directories = await directoryLayer({ folder, quick: values.quick, say })
   say('start and memory')
   const started = await startUp(folder)
   report = {
@@ -52,6 +57,7 @@ try {
     compared,
     started,
     policy,
+    directories,
     day,
   }
 } finally {

@@ -163,6 +163,10 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       if ((await receipts.purge(clock.now() - keep, PURGE_STEP)) < PURGE_STEP) return
   }
 
+  const ending = new AbortController()
+  let syncing: Promise<void> | undefined
+  const syncWhatIsDue = () => (syncing = people.syncWhatIsDue(ending.signal))
+
   let http: HttpServer | undefined
   let management: HttpServer | undefined
   let made: Made
@@ -200,6 +204,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     every(seconds(10), removeOldReceipts, log),
     // not one after the other: a directory whose people are judged anew must not keep others from being looked at
     setInterval(() => people.look().catch((cause) => log.error('clockwork-failed', {}, cause)), LOOK).unref(),
+    every(seconds(20), syncWhatIsDue, log),
   ]
   await audit.record('server-started', { actor: 'system' })
   log.info('server-started', { port: http.port })
@@ -226,6 +231,8 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     look: people.look,
     async close() {
       for (const timer of timers) clearInterval(timer)
+      ending.abort()
+      await syncing
       people.close()
       policies.close()
       await http?.close()

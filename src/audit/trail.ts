@@ -73,24 +73,21 @@ export function createAudit({ storage, clock, log }: { storage: Storage; clock: 
     count,
   })
   // compiled once; the parameters follow in the order of `values`
-  const insert = storage.prepare(
-    db
-      .insertInto('audit_events')
-      .values(values('', 0, [], null))
-      .compile(),
-  )
+  const compiled = db
+    .insertInto('audit_events')
+    .values(values('', 0, [], null))
+    .compile()
+  const insert = storage.prepare(compiled)
   return Object.freeze({
     async record(event: AuditEvent, fields: AuditFields, transaction?: Records) {
       if (!Object.hasOwn(EVENTS, event)) throw new Error(`${event} is no audit event`)
       const texts = TEXTS.map((name) => (fields[name] === undefined ? null : idOnly(fields[name])))
       const count = fields.count ?? null
       const at = clock.now()
+      const parameters = [at, event, ...texts, count]
       const { insertId } = transaction
-        ? await transaction
-            .insertInto('audit_events')
-            .values(values(event, at, texts, count))
-            .executeTakeFirstOrThrow()
-        : await insert([at, event, ...texts, count])
+        ? await transaction.executeQuery({ ...compiled, parameters })
+        : await insert(parameters)
       const said: Record<string, string | number> = { audit: Number(insertId) }
       TEXTS.forEach((name, at) => {
         if (texts[at] !== null) said[name] = texts[at]!

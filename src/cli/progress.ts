@@ -2,8 +2,8 @@
 import { type Millis, stopwatch } from '#core/clock'
 
 export interface Progress {
-  /** 0 to 1. */
-  show(done: number): void
+  /** 0 to 1; or, where nobody knows how much there is, what was done so far. */
+  show(done: number | string): void
   clear(): void
 }
 
@@ -20,6 +20,10 @@ export function createProgress(terminal: { write(text: string): unknown } | unde
       started ??= now
       if (!terminal || now - started < SHOWN_AFTER || (drawn !== undefined && now - drawn < DRAWN_EVERY)) return
       drawn = now
+      if (typeof done === 'string') {
+        terminal.write(`\r\x1b[K${done}`)
+        return
+      }
       const full = Math.round(Math.min(Math.max(done, 0), 1) * WIDTH)
       terminal.write(
         `\r[${'#'.repeat(full)}${' '.repeat(WIDTH - full)}] ${String(Math.floor(done * 100)).padStart(3)} %`,

@@ -56,8 +56,8 @@ export interface Context {
   err(line: string): void
   /** With `--json` the value on one line, else the lines for people. */
   print(value: unknown, human: () => string | readonly string[]): void
-  /** How much of the work is done, 0 to 1; shown on a terminal when it takes long. */
-  progress(done: number): void
+  /** How much of the work is done, 0 to 1, or in words; shown on a terminal when it takes long. */
+  progress(done: number | string): void
   open(): Promise<House>
   /** The same where there is a database already; undefined where opening would make one. */
   openExisting(): Promise<House | undefined>

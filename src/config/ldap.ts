@@ -1,5 +1,6 @@
 /** The settings of an LDAP directory, and what its template says where they say nothing. */
 import { z } from 'zod'
+import { parseDuration } from '#core/duration'
 import { degraded } from './degraded.ts'
 import { domains, link } from './federation.ts'
 import { duration, id, secret } from './shapes.ts'
@@ -119,6 +120,19 @@ const written = z.strictObject({
     .describe('People change their password of this directory on the account page'),
   timeout: duration.default('5s'),
   degraded,
+  sync: duration
+    .refine((text) => (parseDuration(text) ?? 0) >= parseDuration('1m')!, 'expected at least `1m`')
+    .optional()
+    .describe('How often a running server brings it over by itself; without it, only `directories sync` does'),
+  sync_full: duration
+    .default('24h')
+    .describe('A sync reads everybody after so long, which is how it finds out who was deleted'),
+  sync_most_gone: z
+    .int()
+    .min(0)
+    .max(100)
+    .default(10)
+    .describe('Percent of its people who may be missing in a sync; with more, nobody is switched off'),
 })
 
 export const ldapDirectory = written.transform(({ attributes, user_filter, group_filter, ...rest }) => {

@@ -67,6 +67,13 @@ export const REFUSALS = Object.freeze({
   'settings-invalid': { status: 500, say: 'The settings cannot be used as they are.' },
   'state-conflict': { status: 409, say: 'This was changed by somebody else in the meantime. Please look again.' },
   'storage-unavailable': { status: 503, say: 'Something went wrong on our side. Please try again in a moment.' },
+  'sync-doubtful': {
+    status: 409,
+    say: 'The directory may not have told everything, so nobody was switched off because of it.',
+  },
+  'sync-running': { status: 409, say: 'This directory is being read already.' },
+  'sync-stopped': { status: 503, say: 'Reading the directory was stopped; the next time goes on from there.' },
+  'sync-unsupported': { status: 409, say: 'A directory of this kind cannot be read from end to end.' },
   'template-invalid': { status: 409, say: 'The description of this app in the catalog has a mistake.' },
   'template-unknown': { status: 404, say: 'The catalog has no such app.' },
   throttled: { status: 429, say: 'Too many tries. Please wait a moment.' },

@@ -196,7 +196,7 @@ export function createChanges({ store, hashing, directories, confirmed, clock, l
       await tell(disabledListeners, id, by)
       await tell(removedListeners, id, by)
       await db.transaction().execute(async (trx) => {
-        for (const table of ['passwords', 'memberships', 'identities'] as const)
+        for (const table of ['passwords', 'memberships', 'identities', 'directory_synced'] as const)
           await trx.deleteFrom(table).where('person_id', '=', id).execute()
         await trx.deleteFrom('merges').where('survivor_id', '=', id).execute()
         await trx.deleteFrom('people').where('id', '=', id).execute()

@@ -4,9 +4,10 @@
  * directory is down.
  *
  * - `people.ts`   opens the room; the `People` interface is all that others see
- * - `person.ts`   what a person is and what may stand in the fields; `tables.ts`, `rows.ts`, `store.ts` how it is kept
+ * - `person.ts`   what a person is and what may stand in the fields; `tables.ts`, `rows.ts`, `store.ts`, `search.ts` how it is kept
  * - `sign-in.ts`  finding by name and checking passwords over all directories; `mirror.ts` upstream people in our tables
  * - `outages.ts`  directories that are down; `confirmed.ts` what is kept for that time, `rejudging.ts` what is made good after
+ * - `sync.ts`, `sync-*.ts`   a whole directory brought over, by hand or by the clock
  * - `changes.ts`, `groups.ts`, `passwords.ts`   what is changed, and which passwords may be chosen
  * - `administrators.ts` that one is left
  * - `hashing.ts`, `queue.ts`   argon2id behind a bounded fair queue
@@ -30,8 +31,9 @@ export type { TestStep } from './kind.ts'
 export { CONFLICTS } from './merging/conflicts.ts'
 export type { MergePerson, MergePlan, MergeRow } from './merging/plan.ts'
 export { readMergeRules } from './merging/rules.ts'
+export { directoryMigrations } from './migrations.ts'
 export type { DirectoryState, PersonOutage } from './outages.ts'
 export { type DirectoryOptions, openDirectory, type People } from './people.ts'
 export { ADMINISTRATORS, type NewPerson, type Person, type PersonChanges } from './person.ts'
 export type { PeopleFilter } from './store.ts'
-export { directoryMigrations } from './tables.ts'
+export type { SyncReport } from './sync.ts'

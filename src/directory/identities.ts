@@ -2,7 +2,7 @@
 import type { Audit } from '#audit'
 import type { Clock, Instant } from '#core/clock'
 import { Refusal } from '#core/refusal'
-import { rewriteGroups } from './mirror.ts'
+import { rewriteGroups } from './memberships.ts'
 import type { Store } from './store.ts'
 
 export interface Identity {

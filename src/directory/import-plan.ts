@@ -129,9 +129,14 @@ export function planner({
     }
   }
 
-  async function put(trx: Database, plans: readonly (Writing & { phc?: string })[]): Promise<void> {
+  async function put(trx: Database, plans: readonly (Writing & { phc?: string })[], by: string): Promise<void> {
     const added = plans.filter((plan) => plan.result === 'added').map((plan) => plan.row)
-    if (added.length > 0) await trx.insertInto('people').values(added).execute()
+    // a database takes some ten thousand parameters in one statement
+    for (let i = 0; i < added.length; i += 500)
+      await trx
+        .insertInto('people')
+        .values(added.slice(i, i + 500))
+        .execute()
     for (const { id, update, groups } of plans) {
       if (!update) continue
       // who was disabled, or made an administrator, after the row was judged must not be overwritten by it
@@ -167,6 +172,12 @@ export function planner({
         .onConflict((conflict) => conflict.column('person_id').doUpdateSet({ phc, set_at }))
         .execute()
     }
+    for (const { result, id, password } of plans)
+      await audit.record(
+        result === 'added' ? 'person-added' : 'person-changed',
+        { actor: by, subject: id, reason: 'import', ...(password === undefined ? {} : { factor: 'password' }) },
+        trx,
+      )
   }
 
   /** As many at once as the queue has places: who signs in meanwhile waits behind these few, not behind the whole file. */
@@ -211,13 +222,13 @@ export function planner({
       if (ready.length === 0) return 0
       let written = ready
       try {
-        await db.transaction().execute((trx) => put(trx, ready))
+        await db.transaction().execute((trx) => put(trx, ready, by))
       } catch {
         // one of them does not fit, for example a name that somebody took meanwhile: each by itself, so the others stay
         written = []
         for (const one of ready) {
           try {
-            await db.transaction().execute((trx) => put(trx, [one]))
+            await db.transaction().execute((trx) => put(trx, [one], by))
             written.push(one)
           } catch (cause) {
             log.warn('import-row-failed', { person: one.id }, cause)
@@ -229,16 +240,6 @@ export function planner({
           }
         }
       }
-      await Promise.all(
-        written.map(({ result, id, password }) =>
-          audit.record(result === 'added' ? 'person-added' : 'person-changed', {
-            actor: by,
-            subject: id,
-            reason: 'import',
-            ...(password === undefined ? {} : { factor: 'password' }),
-          }),
-        ),
-      )
       for (const { id, result, password } of written) {
         if (result === 'changed' && password !== undefined) await changes.tellPasswordSet(id, by)
       }

@@ -48,6 +48,37 @@ export interface PasswordChange {
   readonly next: string
 }
 
+/** One of the people whom a sync reads. */
+export interface SyncedPerson extends UpstreamPerson {
+  /** How groups of the directory name the person; it may change with the entry's place. */
+  readonly place: string
+}
+
+/** What a member is told before it reads its directory from one end to the other. */
+export interface SyncAsk {
+  /** What `mark` gave at the end of the last complete run; undefined asks for everybody. */
+  readonly mark: string | undefined
+  /** An operator said that an answer without anybody, or without any group, is meant so. */
+  readonly believeEmpty: boolean
+  /** Who is in our tables: for members to whom a change of a group is no change of its people. */
+  mirrored(): AsyncIterable<readonly { upstreamId: string; place: string; groups: readonly string[] }[]>
+}
+
+export interface SyncReading {
+  /** `all`: everybody comes, whatever was asked. `changed`: at least everybody who changed since the mark. */
+  readonly scope: 'all' | 'changed'
+  /**
+   * Page by page; `unusable` counts entries that lack what a person needs. May give somebody twice. Throws
+   * `directory-unavailable` where it does not come to its end: it never just ends early.
+   */
+  readonly pages: AsyncIterable<{ readonly people: readonly SyncedPerson[]; readonly unusable: number }>
+  /** Where the next run reads on; undefined where that has to read everybody again. Only after `pages` has ended. */
+  mark(): string | undefined
+  /** Who has this id now; undefined is certainly nobody. Throws `directory-unavailable`. */
+  ask(upstreamId: string): Promise<SyncedPerson | undefined>
+  close(): void
+}
+
 export interface TestStep {
   readonly step: string
   readonly ok: boolean
@@ -93,6 +124,8 @@ export interface OpenDirectory {
   health?(): DirectoryHealth
   /** Asks it whether it is there, however often it failed, and answers whether it is. Never throws. */
   look?(): Promise<boolean>
+  /** Begins to read everybody, or whoever changed. Throws `directory-unavailable`. Absent where it cannot be read. */
+  sync?(ask: SyncAsk): Promise<SyncReading>
   /** For `directories test`: one step after the other, ending with the first that fails. Never throws. */
   test(username: string | undefined): AsyncIterable<TestStep>
   /** Lets go of connections that are kept for the next use. */

@@ -11,7 +11,7 @@ import { createConfirmed, declaredIn, type SeenDevice } from './confirmed.ts'
 import type { Chunks } from './csv.ts'
 import { createFederation, type Federation } from './federation/arrivals.ts'
 import type { Belief } from './federation/belief.ts'
-import { createLinkingMirror } from './federation/linking-mirror.ts'
+import { createConnect, createLinkingMirror } from './federation/linking-mirror.ts'
 import { createSamePerson } from './federation/same-person.ts'
 import { createGroups } from './groups.ts'
 import { createHashing, type Hashing } from './hashing.ts'
@@ -27,6 +27,8 @@ import type { NewPerson, Person, PersonChanges } from './person.ts'
 import { createRejudging } from './rejudging.ts'
 import { createSignIn, type Verified } from './sign-in.ts'
 import { createStore, type PeopleFilter } from './store.ts'
+import { createSync, type SyncOptions, type SyncReport } from './sync.ts'
+import { createSchedule, syncSettings } from './sync-schedule.ts'
 
 /** `by` is a person's id, `cli` or `system`, for the audit trail. */
 export interface People extends Identities, OwnPassword {
@@ -107,6 +109,14 @@ export interface People extends Identities, OwnPassword {
   readonly federation: Federation
   /** Step by step; the last one is the one that failed, if any did. Throws `directory-unknown`. */
   test(directoryId: string, username?: string): Promise<TestStep[]>
+  /**
+   * Brings a directory over into our tables: everybody, or who changed since the last time. Throws `directory-unknown`,
+   * `directory-unavailable`, `sync-unsupported`, `sync-running`, `sync-doubtful`, `sync-stopped`; whom it did not read
+   * stays as before.
+   */
+  sync(directoryId: string, options: SyncOptions, by: string): Promise<SyncReport>
+  /** Syncs the directories whose settings say how often and whose time has come, one after the other. Never throws. */
+  syncWhatIsDue(signal: AbortSignal): Promise<void>
   /** Lets go of connections to directories that are kept for the next use. */
   close(): void
   /** Password hashing, for metrics. */
@@ -147,7 +157,8 @@ export async function openDirectory(options: DirectoryOptions): Promise<People> 
   const beliefs: readonly Belief[] = options.directories
   const samePerson = createSamePerson({ store, identities, beliefs, log })
   const federation = createFederation({ directories, beliefs, store, identities, samePerson, mirror, clock })
-  const linkingMirror = createLinkingMirror({ mirror, identities, samePerson, beliefs })
+  const connect = createConnect({ identities, samePerson, beliefs })
+  const linkingMirror = createLinkingMirror(mirror, connect)
   const ask = createAsk(linkingMirror)
   const doubtful: PersonListener[] = []
   let others: () => AsyncIterable<{ readonly personId: string }> = async function* () {}
@@ -167,6 +178,17 @@ export async function openDirectory(options: DirectoryOptions): Promise<People> 
   const domainsOf = (id: string) => beliefs.find((one) => one.id === id)?.domains ?? []
   const merging = createMerging({ store, directories, clock, audit, domainsOf, tellDisabled: all.tellDisabled })
   const { tellDisabled: _tellDisabled, tellPasswordSet: _tellPasswordSet, localDirectory: _local, ...changes } = all
+  const { sync } = createSync({
+    store,
+    state: storage.state,
+    directories,
+    settings: syncSettings(options.directories),
+    changes: all,
+    connect,
+    clock,
+    log,
+    audit,
+  })
   return Object.freeze({
     ...signIn,
     ...changes,
@@ -196,6 +218,8 @@ export async function openDirectory(options: DirectoryOptions): Promise<People> 
     byId: store.byId,
     list: (filter: PeopleFilter = {}) => store.list(filter),
     import: createImport({ store, hashing, changes: all, clock, log, audit }),
+    sync,
+    syncWhatIsDue: createSchedule({ store, directories: options.directories, sync, clock, log }),
     load: hashing.load,
     standing: outages.standing,
     tiersWhileDown: (directory: string) => declared.get(directory)?.tiers ?? [],

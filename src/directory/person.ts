@@ -28,7 +28,10 @@ export interface Person {
   readonly groups: readonly string[] | undefined
   readonly attributes: Readonly<Record<string, readonly string[]>>
   readonly language?: Language
+  /** By somebody here, because their directory is none of ours any more, or because it has them no more. */
   readonly disabled: boolean
+  /** Since when their directory has been known to have them no more. */
+  readonly goneAt?: Instant
   readonly createdAt: Instant
 }
 

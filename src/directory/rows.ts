@@ -63,6 +63,7 @@ export function newRow(
     groups_at: now,
     upstream_disabled: 0,
     upstream_attributes: '{}',
+    gone_at: null,
     created_at: now,
     changed_at: now,
   }

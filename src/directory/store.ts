@@ -1,8 +1,9 @@
 /** People in our tables: the one place that turns rows into persons, and the reads. */
-import { type ExpressionBuilder, type Kysely, sql } from 'kysely'
+import type { ExpressionBuilder, Kysely } from 'kysely'
 import { Refusal } from '#core/refusal'
 import type { Storage } from '#storage'
-import { type Language, type Person, usernameKey } from './person.ts'
+import type { Language, Person } from './person.ts'
+import { searchFor } from './search.ts'
 import type { PeopleTable, Tables } from './tables.ts'
 
 export type Database = Kysely<Tables>
@@ -59,7 +60,9 @@ export function createStore({ records, prepare }: Storage, directories: Readonly
     attributes: attributesOf(row),
     ...(row.language === null ? {} : { language: row.language as Language }),
     // ATTACK: whoever took a directory out of the settings does not expect its people to stay
-    disabled: row.disabled === 1 || row.upstream_disabled === 1 || !directories.has(row.directory),
+    disabled:
+      row.disabled === 1 || row.upstream_disabled === 1 || row.gone_at !== null || !directories.has(row.directory),
+    ...(row.gone_at === null ? {} : { goneAt: Number(row.gone_at) }),
     createdAt: Number(row.created_at),
   })
 
@@ -89,13 +92,14 @@ export function createStore({ records, prepare }: Storage, directories: Readonly
       return new Map(rows.map(({ id, disabled, has }) => [id, { disabled: disabled === 1, password: has !== null }]))
     },
     async list(filter: PeopleFilter) {
+      const matches = filter.search === undefined ? undefined : await searchFor(db, filter.search)
       let query = db
         .selectFrom('people')
         .selectAll()
         .orderBy('username_key')
         .orderBy('id')
         .limit(Math.min(Math.max(filter.limit ?? 100, 1), 1000))
-      const { group, directory, disabled, search, after } = filter
+      const { group, directory, disabled, after } = filter
       if (group !== undefined) {
         query = query.where('id', 'in', (eb) =>
           eb.selectFrom('memberships').select('person_id').where('group_name', '=', group),
@@ -103,7 +107,7 @@ export function createStore({ records, prepare }: Storage, directories: Readonly
       }
       if (directory !== undefined) query = query.where('directory', '=', directory)
       if (disabled !== undefined) query = query.where((eb) => disabledIs(eb, disabled, directories))
-      if (search !== undefined) query = query.where((eb) => contains(eb, search))
+      if (matches) query = query.where(matches)
       if (after !== undefined) {
         const last = await row(after)
         if (!last) throw new Refusal('person-unknown', 'directory: the person a page starts after is gone')
@@ -129,15 +133,15 @@ type Where = ExpressionBuilder<Tables, 'people'>
 
 const disabledIs = (eb: Where, disabled: boolean, directories: ReadonlySet<string>) =>
   disabled
-    ? eb.or([eb('disabled', '=', 1), eb('upstream_disabled', '=', 1), eb('directory', 'not in', [...directories])])
-    : eb.and([eb('disabled', '=', 0), eb('upstream_disabled', '=', 0), eb('directory', 'in', [...directories])])
-
-function contains(eb: Where, search: string) {
-  const pattern = `%${(usernameKey(search) ?? search.slice(0, 100)).replace(/[\\%_]/g, '\\$&')}%`
-  // the database folds ASCII only; user names are folded by us
-  return eb.or([
-    sql<boolean>`${eb.ref('username_key')} like ${pattern} escape '\\'`,
-    sql<boolean>`lower(${eb.ref('name')}) like ${pattern} escape '\\'`,
-    sql<boolean>`lower(${eb.ref('mail')}) like ${pattern} escape '\\'`,
-  ])
-}
+    ? eb.or([
+        eb('disabled', '=', 1),
+        eb('upstream_disabled', '=', 1),
+        eb('gone_at', 'is not', null),
+        eb('directory', 'not in', [...directories]),
+      ])
+    : eb.and([
+        eb('disabled', '=', 0),
+        eb('upstream_disabled', '=', 0),
+        eb('gone_at', 'is', null),
+        eb('directory', 'in', [...directories]),
+      ])

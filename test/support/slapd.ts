@@ -26,6 +26,10 @@ export interface SlapdPerson {
   readonly uuid?: string
   /** Further lines of LDIF. */
   readonly lines?: readonly string[]
+  /** Only where the server counts. */
+  readonly usn?: number
+  /** `modifyTimestamp`; now unless given. */
+  readonly changed?: string
 }
 
 export interface Slapd {
@@ -61,6 +65,10 @@ export interface SlapdExtra {
   readonly modules?: string
   /** Of the database: `overlay …` with its options, limits. */
   readonly database?: string
+  /** Before the usual rules: `access to …`. */
+  readonly access?: string
+  /** What the root says besides, as LDIF: `highestCommittedUSN` and `dsServiceName` as of Active Directory. */
+  readonly counting?: string
 }
 
 export async function startSlapd(
@@ -74,8 +82,9 @@ export async function startSlapd(
   const names = 'IP:127.0.0.1,DNS:localhost'
   await Promise.all([makeServerCertificate(folder, names), makeAuthority(folder, 'other')])
   await writeFile(join(folder, 'slapd.conf'), configuration(folder, extra))
+  if (extra.counting) await writeFile(join(folder, 'root.ldif'), extra.counting)
   await writeFile(join(folder, 'people.ldif'), ldif(people, groups))
-  await run(SLAPADD, ['-f', join(folder, 'slapd.conf'), '-l', join(folder, 'people.ldif')])
+  await run(SLAPADD, ['-q', '-f', join(folder, 'slapd.conf'), '-l', join(folder, 'people.ldif')])
   const url = `ldap://127.0.0.1:${port}`
   const ldapsUrl = `ldaps://127.0.0.1:${tlsPort}`
   let running: ChildProcess | undefined
@@ -119,6 +128,8 @@ export async function startSlapd(
       password_change: false,
       referrals: [],
       timeout: '5s',
+      sync_full: '24h',
+      sync_most_gone: 10,
       ...changes,
     }),
     async start() {
@@ -165,13 +176,23 @@ export async function startSlapd(
   return self
 }
 
-const configuration = (folder: string, { modules = '', database = '' }: SlapdExtra) => `
+/** As far as a sync looks at it; the names of Active Directory under numbers of our own. */
+const countingSchema = (folder: string) => `
+attributetype ( 1.3.6.1.4.1.99999.1 NAME 'uSNChanged' EQUALITY integerMatch ORDERING integerOrderingMatch SYNTAX 1.3.6.1.4.1.1466.115.121.1.27 SINGLE-VALUE )
+attributetype ( 1.3.6.1.4.1.99999.2 NAME 'highestCommittedUSN' SYNTAX 1.3.6.1.4.1.1466.115.121.1.27 SINGLE-VALUE )
+attributetype ( 1.3.6.1.4.1.99999.3 NAME 'dsServiceName' SYNTAX 1.3.6.1.4.1.1466.115.121.1.12 SINGLE-VALUE )
+objectclass ( 1.3.6.1.4.1.99999.4 NAME 'counted' SUP top AUXILIARY MAY uSNChanged )
+rootDSE ${join(folder, 'root.ldif')}
+`
+
+const configuration = (folder: string, { modules = '', database = '', access = '', counting }: SlapdExtra) => `
 include /etc/ldap/schema/core.schema
 include /etc/ldap/schema/cosine.schema
 include /etc/ldap/schema/inetorgperson.schema
 modulepath /usr/lib/ldap
 moduleload back_mdb
 ${modules}
+${counting ? countingSchema(folder) : ''}
 pidfile ${join(folder, 'slapd.pid')}
 argsfile ${join(folder, 'slapd.args')}
 TLSCACertificateFile ${join(folder, 'ca.pem')}
@@ -179,13 +200,15 @@ TLSCertificateFile ${join(folder, 'server.pem')}
 TLSCertificateKeyFile ${join(folder, 'server.key')}
 TLSVerifyClient never
 database mdb
-maxsize 67108864
+maxsize 1073741824
 suffix "${BASE}"
 rootdn "${ROOT}"
 rootpw ${JSON.stringify(ROOT_PASSWORD)}
 directory ${join(folder, 'data')}
 dbnosync
-index uid,cn,member,entryUUID eq
+index uid,cn,member,entryUUID,modifyTimestamp,objectClass eq
+limits dn.exact="${SERVICE}" size.prtotal=unlimited
+${access}
 access to attrs=userPassword by self write by anonymous auth by * none
 access to * by dn.exact="${SERVICE}" read by * none
 ${database}
@@ -219,6 +242,7 @@ function ldif(people: readonly SlapdPerson[], groups: Readonly<Record<string, re
     text += entry([
       b64('dn', `uid=${escapeDn(uids[0]!)},${person.ou ? `${person.ou},` : ''}ou=people,${BASE}`),
       'objectClass: inetOrgPerson',
+      ...(person.usn === undefined ? [] : ['objectClass: counted', `uSNChanged: ${person.usn}`]),
       ...uids.map((uid) => b64('uid', uid)),
       b64('cn', person.name),
       b64('givenName', parts[0]!),
@@ -228,6 +252,7 @@ function ldif(people: readonly SlapdPerson[], groups: Readonly<Record<string, re
       person.password && b64('userPassword', person.password),
       person.uuid && `entryUUID: ${person.uuid}`,
       ...(person.lines ?? []),
+      person.changed && `modifyTimestamp: ${person.changed}`,
     ])
   }
   for (const [name, members] of Object.entries(groups)) {
@@ -237,6 +262,7 @@ function ldif(people: readonly SlapdPerson[], groups: Readonly<Record<string, re
       'objectClass: groupOfNames',
       b64('cn', name),
       ...dns,
+      'modifyTimestamp: 20240101000000Z',
     ])
   }
   return text

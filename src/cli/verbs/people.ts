@@ -146,6 +146,7 @@ const showPerson: Verb = {
       ...identities.map((one) => `also          ${one.directory}: ${one.subject}, since ${one.linked_at} by ${one.by}`),
       ...earlier.map((id) => `earlier id    ${id}`),
       `since         ${view.created_at}`,
+      ...(person.goneAt === undefined ? [] : [`gone          ${view.gone_at}: ${person.directory} has them no more`]),
     ])
     return 0
   },

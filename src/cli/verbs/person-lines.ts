@@ -56,6 +56,7 @@ export const shown = (person: Person) => ({
   attributes: person.attributes,
   disabled: person.disabled,
   created_at: new Date(person.createdAt).toISOString(),
+  ...(person.goneAt === undefined ? {} : { gone_at: new Date(person.goneAt).toISOString() }),
 })
 
 export const groupsOf = (person: Person): string => person.groups?.join(', ') ?? 'groups unknown'

@@ -1,5 +1,5 @@
 /** From an LDAP entry to a person. */
-import type { Entry } from 'ldapts'
+import { type Entry, EqualityFilter, type Filter, OrFilter } from 'ldapts'
 import type { Directory } from '#config'
 import type { Instant } from '#core/clock'
 import { isMail, LANGUAGES, usernameKey } from '../person.ts'
@@ -29,6 +29,15 @@ export function idText(id: string, template: LdapSettings['template']): string {
   ] as const)
     bytes.subarray(from, to).reverse()
   return bytes.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5')
+}
+
+/** Finds the entry that has this id, as `upstreamId` writes it. */
+export function idFilter(attribute: string, id: string): Filter {
+  const bytes = /^(?:[0-9a-f]{2})+$/.test(id) ? Buffer.from(id, 'hex') : undefined
+  const asBytes = bytes && new EqualityFilter({ attribute, value: bytes })
+  if (asBytes && attribute.toLowerCase() === 'objectguid') return asBytes
+  const asText = new EqualityFilter({ attribute, value: id })
+  return asBytes ? new OrFilter({ filters: [asText, asBytes] }) : asText
 }
 
 export const clean = (text: string): string =>

@@ -164,7 +164,7 @@ function memberOf(entry: Entry): string[] {
 }
 
 /** The person's SID with its last part, 32 bits little-endian, replaced by that of the primary group ([MS-DTYP] 2.4.2.2). */
-function primarySid(entry: Entry): Buffer | undefined {
+export function primarySid(entry: Entry): Buffer | undefined {
   const sid = bytesOf(entry, SID)
   const group = texts(entry, PRIMARY)[0]
   if (!sid || sid.length < 12 || group === undefined || !/^\d{1,10}$/.test(group) || Number(group) > 0xffffffff)

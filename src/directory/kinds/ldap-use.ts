@@ -35,6 +35,10 @@ export interface Ldap {
   groups(connected: Connected, entry: Entry, username: string): Promise<string[]>
   /** A question that costs the server nothing, to hear whether it answers. */
   look(connected: Connected): Promise<void>
+  readonly users: FilterTemplate
+  /** What is read of a person. */
+  readonly attributes: readonly string[]
+  readonly groupFilter: FilterTemplate
 }
 
 /** Throws `settings-invalid` with a sentence that names the key. Opens nothing. */
@@ -72,6 +76,9 @@ export async function createLdap(settings: LdapSettings, folder: string): Promis
     settings,
     servers,
     referred,
+    users,
+    attributes,
+    groupFilter,
     async bindService({ client }) {
       if (settings.bind_dn !== '') await client.bind(settings.bind_dn, settings.bind_password)
     },

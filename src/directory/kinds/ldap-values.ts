@@ -6,7 +6,7 @@ export function texts(entry: Entry, attribute: string): string[] {
   return raw(entry, attribute).flatMap((value) => (typeof value === 'string' && value.trim() !== '' ? [value] : []))
 }
 
-function raw(entry: Entry, attribute: string): (string | Buffer)[] {
+export function raw(entry: Entry, attribute: string): (string | Buffer)[] {
   const name = Object.keys(entry).find((key) => key !== 'dn' && key.toLowerCase() === attribute.toLowerCase())
   const value = name === undefined ? [] : entry[name]!
   return Array.isArray(value) ? value : [value]

@@ -12,12 +12,13 @@ import { Refusal } from '#core/refusal'
 import type { DirectoryKind, OpenDirectory, PasswordChange } from '../kind.ts'
 import { createQueue } from '../queue.ts'
 import type { UpstreamPerson } from '../upstream-person.ts'
-import { bindAs, type Connected, codeOf } from './ldap-connection.ts'
+import { bindAs, type Connected, codeOf, openConnection } from './ldap-connection.ts'
 import { toUpstream } from './ldap-entry.ts'
 import { modifyPassword, replaceUnicodePassword } from './ldap-password.ts'
 import { createPool } from './ldap-pool.ts'
 import { targetsOf } from './ldap-referrals.ts'
 import { createServers } from './ldap-servers.ts'
+import { guarded, readLdap } from './ldap-sync.ts'
 import { testLdap } from './ldap-test.ts'
 import { createLdap } from './ldap-use.ts'
 
@@ -145,6 +146,19 @@ export const ldap = Object.freeze<DirectoryKind<'ldap'>>({
               }),
           }
         : {}),
+      async sync(ask) {
+        const failed = (error: unknown) => (error instanceof Refusal ? error : unavailable(codeOf(error)))
+        try {
+          // a connection of its own: it is used for longer than anybody waits for a place in the pool
+          const [connected, server] = await servers.use(async (one) => [
+            await openConnection(one, use.bindService),
+            one,
+          ])
+          return guarded(await readLdap({ ldap: use, connected, server, clock }, ask), failed)
+        } catch (error) {
+          throw failed(error)
+        }
+      },
       test: (username) => testLdap(use, username, clock.now()),
       close() {
         for (const pool of [...searching, ...showing]) pool.close()

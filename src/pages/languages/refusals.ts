@@ -251,6 +251,26 @@ const TRANSLATED: Readonly<Record<RefusalCode, Readonly<Record<Exclude<Language,
     de: 'Bei uns ist etwas schiefgegangen. Bitte versuchen Sie es gleich noch einmal.',
     ru: 'У нас произошла ошибка. Попробуйте ещё раз чуть позже.',
   },
+  'sync-doubtful': {
+    nl: 'De directory heeft misschien niet alles verteld, daarom is daardoor niemand uitgeschakeld.',
+    de: 'Das Verzeichnis hat vielleicht nicht alles gesagt, deshalb wurde dadurch niemand abgeschaltet.',
+    ru: 'Каталог, возможно, сообщил не всё, поэтому никто из-за этого не был отключён.',
+  },
+  'sync-running': {
+    nl: 'Deze directory wordt al gelezen.',
+    de: 'Dieses Verzeichnis wird bereits gelesen.',
+    ru: 'Этот каталог уже читается.',
+  },
+  'sync-stopped': {
+    nl: 'Het lezen van de directory is gestopt; de volgende keer gaat het daar verder.',
+    de: 'Das Lesen des Verzeichnisses wurde angehalten; beim nächsten Mal geht es dort weiter.',
+    ru: 'Чтение каталога остановлено; в следующий раз оно продолжится с этого места.',
+  },
+  'sync-unsupported': {
+    nl: 'Een directory van deze soort kan niet helemaal worden gelezen.',
+    de: 'Ein Verzeichnis dieser Art lässt sich nicht von Anfang bis Ende lesen.',
+    ru: 'Каталог этого вида нельзя прочитать целиком.',
+  },
   'template-invalid': {
     nl: 'In de beschrijving van deze app in de catalogus zit een fout.',
     de: 'Die Beschreibung dieser App im Katalog enthält einen Fehler.',

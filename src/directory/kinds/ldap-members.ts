@@ -1,0 +1,161 @@
+/**
+ * Who is in which groups, read from the groups: one pass over all of them instead of a question for each person. Says what
+ * the search of a sign-in (`group_filter`) would say for each person, or that it cannot.
+ */
+import { AndFilter, type Entry, PresenceFilter } from 'ldapts'
+import { type Connected, type Server, within } from './ldap-connection.ts'
+import { keyOfDn } from './ldap-dn.ts'
+import { createGroupNames } from './ldap-group-names.ts'
+import { type Group, primarySid } from './ldap-groups.ts'
+import { paged } from './ldap-pages.ts'
+import type { Ldap } from './ldap-use.ts'
+import { bytesOf, raw, texts } from './ldap-values.ts'
+
+/** LDAP_MATCHING_RULE_IN_CHAIN of Active Directory: groups in groups count ([MS-ADTS] 3.1.1.3.4.4.3). */
+const IN_CHAIN = '1.2.840.113556.1.4.1941'
+/** A group can be large, so fewer of them at once than of people. */
+const GROUPS_AT_ONCE = 20
+
+export interface Members {
+  readonly groups: number
+  /** What groups are called here, of somebody by their place; undefined past the limits of the settings. */
+  of(place: string): string[] | undefined
+}
+
+/** How groups name an entry: one line for each way. */
+export function placeOf({ groupFilter, settings }: Ldap, entry: Entry, usernames: readonly string[]): string {
+  const keys = groupFilter.compared.flatMap(({ template }) =>
+    template === '{dn}' ? [byDn(entry.dn)] : usernames.map((name) => byName(name)),
+  )
+  const sid = settings.template === 'active-directory' ? primarySid(entry) : undefined
+  return [...new Set([...keys, ...(sid ? [bySid(sid)] : [])])].join('\n')
+}
+
+const SID = 'objectSid'
+const byDn = (dn: string) => `dn ${keyOfDn(dn)}`
+/** The primary group of a person in Active Directory holds them without saying so. */
+const bySid = (sid: Buffer) => `sid ${sid.toString('hex')}`
+const byName = (name: string) => `name ${name.normalize('NFC').trim().toLowerCase()}`
+
+/** Whether `readMembers` can answer what this `group_filter` asks. */
+export const canReadMembers = ({ settings, groupFilter: { anyOf, compared } }: Ldap): boolean =>
+  settings.groups_from === 'search' &&
+  anyOf &&
+  compared.every(
+    ({ template, rule }) =>
+      (template === '{dn}' || template === '{username}') &&
+      (rule === undefined || (rule === IN_CHAIN && template === '{dn}')),
+  )
+
+/** `root`: where groups that are only on the way to others are found, for servers that walk through them. */
+export async function readMembers(
+  ldap: Ldap,
+  connected: Connected,
+  server: Server,
+  { root, stamps, seen }: { root: string | undefined; stamps: readonly string[]; seen: (entry: Entry) => void },
+): Promise<Members> {
+  const { settings, groupFilter } = ldap
+  const { compared } = groupFilter
+  const base = settings.group_base_dn ?? settings.base_dn
+  const chain = compared.some(({ rule }) => rule === IN_CHAIN)
+  const nested = chain || settings.nested_groups
+  const namesOf = createGroupNames(settings)
+  const holders = [...new Set(compared.map(({ attribute }) => attribute))]
+  const groups: Group[] = []
+  /** By key of a member: numbers of groups. */
+  const memberships = new Map<string, number[]>()
+  /** Of groups that can be members of others, by their number. */
+  const keys: string[] = []
+  const known = new Map<string, number>()
+
+  async function take(entry: Entry, name: string): Promise<void> {
+    const key = byDn(entry.dn)
+    if (known.has(key)) return
+    const number = groups.push({ dn: entry.dn, name }) - 1
+    known.set(key, number)
+    keys.push(key)
+    const sid = bytesOf(entry, SID)
+    if (sid) memberships.set(bySid(sid), [number])
+    for (const { attribute, template } of compared)
+      for (const value of await everyValue(connected, server, entry, attribute)) {
+        const member = template === '{dn}' ? byDn(value) : byName(value)
+        const already = memberships.get(member)
+        if (!already) memberships.set(member, [number])
+        else if (already.at(-1) !== number) already.push(number)
+      }
+  }
+
+  const read = (at: string, filter: typeof groupFilter.anybody) =>
+    paged(connected, server, {
+      base: at,
+      filter,
+      attributes: [settings.attributes.group, ...holders, ...stamps, ...(chain ? [SID] : [])],
+      buffers: [SID],
+      size: GROUPS_AT_ONCE,
+    })
+  for await (const page of read(base, groupFilter.anybody))
+    for (const entry of page) {
+      seen(entry)
+      await take(entry, texts(entry, settings.attributes.group)[0] ?? '')
+    }
+  const counted = groups.length
+  // without a name: nobody is in them by that, they only lead on
+  if (chain && root !== undefined) {
+    const filters = [...new Set(holders)].map((attribute) => new PresenceFilter({ attribute }))
+    for await (const page of read(root, new AndFilter({ filters }))) for (const entry of page) await take(entry, '')
+  }
+
+  return {
+    groups: counted,
+    of(place) {
+      const found = new Set<number>()
+      const { most, depth } = settings.groups
+      let level = place.split('\n')
+      for (let at = 0; level.length > 0; at++) {
+        const fresh = level.flatMap((key) => memberships.get(key) ?? []).filter((number) => !found.has(number))
+        for (const number of fresh) found.add(number)
+        // as at a sign-in: what would be cut somewhere is unknown
+        if (found.size > most || (nested && !chain && fresh.length > 0 && at > depth)) return undefined
+        // groups that are there already lead nowhere new, whatever circles they make
+        level = nested ? [...new Set(fresh)].map((number) => keys[number]!) : []
+      }
+      return namesOf([...found].map((number) => groups[number]!).filter(({ name }) => name !== ''))
+    },
+  }
+}
+
+/**
+ * All values, also where the server gives only so many at once (`member;range=0-1499`, [MS-ADTS] 3.1.1.3.1.3.3).
+ * Throws where it does not come to the end: half a group would be taken for the whole.
+ */
+async function everyValue(connected: Connected, server: Server, entry: Entry, attribute: string): Promise<string[]> {
+  const all = texts(entry, attribute)
+  let part = rangeOf(entry, attribute)
+  while (part) {
+    all.push(...part.values)
+    if (part.next === undefined) break
+    const wanted = `${attribute};range=${part.next}-*`
+    const { searchEntries: found } = await within(server.timeout, () =>
+      connected.client.search(entry.dn, {
+        scope: 'base',
+        filter: new PresenceFilter({ attribute: 'objectClass' }),
+        attributes: [wanted],
+      }),
+    )
+    const further = found[0] && rangeOf(found[0], attribute)
+    if (!further) throw new Error('a range of members is missing')
+    part = further
+  }
+  return all
+}
+
+function rangeOf(entry: Entry, attribute: string): { values: string[]; next: number | undefined } | undefined {
+  const start = `${attribute.toLowerCase()};range=`
+  for (const key of Object.keys(entry)) {
+    if (!key.toLowerCase().startsWith(start)) continue
+    const match = /^\d+-(\d+|\*)$/.exec(key.slice(start.length))
+    if (match && raw(entry, key).length > 0)
+      return { values: texts(entry, key), next: match[1] === '*' ? undefined : Number(match[1]) + 1 }
+  }
+  return undefined
+}
