@@ -78,7 +78,11 @@ export async function openSaml(keys: Keys, options: SamlHouseOptions = {}): Prom
     ],
   })
   const nowhere: Outbound = () => Promise.reject(new Error('nobody is asked'))
-  const directory = await saml.open(parsed.directories[0] as SamlSettings, {
+  async function close() {
+    await storage.close()
+    await rm(folder, { recursive: true, force: true })
+  }
+  const opening = saml.open(parsed.directories[0] as SamlSettings, {
     clock,
     log,
     store: createStore(storage, new Set(['partner'])),
@@ -86,6 +90,10 @@ export async function openSaml(keys: Keys, options: SamlHouseOptions = {}): Prom
     hashing: undefined as never,
     folder,
     outside: { outbound: options.outbound ?? nowhere, keys: ourKeys, issuer: OURS },
+  })
+  const directory = await opening.catch(async (error) => {
+    await close()
+    throw error
   })
   const federated = directory.federated!
   const finish: SamlHouse['finish'] = (posted, requestId, relayState = STATE) =>
@@ -131,9 +139,6 @@ export async function openSaml(keys: Keys, options: SamlHouseOptions = {}): Prom
       return steps
     },
     publish: (metadata) => writeFile(join(folder, 'idp.xml'), metadata),
-    async close() {
-      await storage.close()
-      await rm(folder, { recursive: true, force: true })
-    },
+    close,
   }
 }

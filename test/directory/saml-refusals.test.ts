@@ -138,6 +138,11 @@ describe('signatures of another form', () => {
         xml.replace(/(<ds:SignedInfo>[\s\S]*?<\/ds:SignedInfo>)/, (info) => `${info}<ds:Object>${info}</ds:Object>`),
     ],
     ['two signatures', 'signature-misplaced', (xml) => xml.replace(/(<ds:Signature [\s\S]*<\/ds:Signature>)/, '$1$1')],
+    [
+      'a signature in another place',
+      'signature-misplaced',
+      (xml) => xml.replace(/(<ds:Signature [\s\S]*?<\/ds:Signature>)/, '$1<samlp:Extensions>$1</samlp:Extensions>'),
+    ],
     ['two references', 'signature-misplaced', (xml) => xml.replace(/(<ds:Reference [\s\S]*?<\/ds:Reference>)/, '$1$1')],
     ['a reference to everything', 'signature-misplaced', (xml) => xml.replace(/URI="#[^"]*"/, 'URI=""')],
     [
