@@ -315,7 +315,8 @@ describe('in four hours without the directory', () => {
     })
   })
 
-  test('the command line knows since when, and explains what the gate would say', async () => {
+  // three cold starts of a process
+  test('the command line knows since when, and explains what the gate would say', { timeout: 120_000 }, async () => {
     const run = async (...words: string[]) => {
       const command = portico([...words, '--json', '--config', place.config])
       await command.exited
