@@ -74,7 +74,7 @@ export function createCarryOut({ store, directories, clock, audit, listeners, te
     // what was begun for the earlier id while that ran
     await moveState(from, into, by)
     // INVARIANT: disabled once is disabled; whoever was so on one side only had sessions that must end
-    if ((await store.row(into))?.disabled === 1) await tellDisabled(into)
+    if ((await store.byId(into))?.disabled) await tellDisabled(into)
     await db.transaction().execute(async (trx) => {
       for (const { records } of listeners) await records(from, into, by, trx)
       await trx.updateTable('merges').set({ finished_at: clock.now() }).where('absorbed_id', '=', from).execute()
@@ -188,7 +188,10 @@ function columnsOf(home: PeopleTable, other: PeopleTable, now: number): Partial<
     groups: home.groups,
     groups_known: home.groups_known,
     groups_at: home.groups_at,
-    disabled: Math.max(home.disabled, other.disabled),
+    upstream_attributes: home.upstream_attributes,
+    upstream_disabled: home.upstream_disabled,
+    // what the other's directory said would be forgotten with its row
+    disabled: Math.max(home.disabled, other.disabled, other.upstream_disabled),
     changed_at: now,
   }
 }
