@@ -190,6 +190,7 @@ function columnsOf(home: PeopleTable, other: PeopleTable, now: number): Partial<
     groups_at: home.groups_at,
     upstream_attributes: home.upstream_attributes,
     upstream_disabled: home.upstream_disabled,
+    gone_at: home.gone_at,
     // what the other's directory said would be forgotten with its row
     disabled: Math.max(home.disabled, other.disabled, other.upstream_disabled),
     changed_at: now,
