@@ -11,7 +11,7 @@ import { checkPassword } from './passwords.ts'
 import { checkFields, type NewPerson, type Person, type PersonChanges } from './person.ts'
 import { about, changedColumns, checkGroups, newRow } from './rows.ts'
 import type { Store } from './store.ts'
-import { LOCAL_SOURCE } from './tables.ts'
+import { KEPT_BESIDE, LOCAL_SOURCE } from './tables.ts'
 
 export type PersonListener = (personId: string) => Promise<void>
 export type PasswordListener = (personId: string, by: string) => Promise<void>
@@ -196,7 +196,7 @@ export function createChanges({ store, hashing, directories, confirmed, clock, l
       await tell(disabledListeners, id, by)
       await tell(removedListeners, id, by)
       await db.transaction().execute(async (trx) => {
-        for (const table of ['passwords', 'memberships', 'identities', 'directory_synced'] as const)
+        for (const table of [...KEPT_BESIDE, 'passwords', 'memberships', 'identities'] as const)
           await trx.deleteFrom(table).where('person_id', '=', id).execute()
         await trx.deleteFrom('merges').where('survivor_id', '=', id).execute()
         await trx.deleteFrom('people').where('id', '=', id).execute()

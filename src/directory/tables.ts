@@ -82,3 +82,6 @@ export type Tables = OutageTables & {
 
 /** The source of memberships that were given here, not by an upstream. No directory can have this id. */
 export const LOCAL_SOURCE = '@here'
+
+/** What is kept about a person for syncs and outages: it is made anew where it is needed, so nobody inherits it. */
+export const KEPT_BESIDE = Object.freeze(['directory_confirmed', 'directory_to_judge', 'directory_synced'] as const)

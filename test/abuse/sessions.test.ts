@@ -334,6 +334,9 @@ describe('a form of another site', () => {
     const paths = new Set<string>()
     for (const [, path = ''] of source.matchAll(/(?:form|button)\('([^']+)'/g)) paths.add(path)
     for (const [, path = ''] of source.matchAll(/method: 'POST',\s*path: '([^']+)'/g)) paths.add(path)
+    // those two take what other providers have a browser post, or post themselves: `upstream-oidc.test.ts` attacks them
+    for (const path of ['/signin/back/:directory', '/signin/back/:directory/logout'])
+      expect(paths.delete(path)).toBe(true)
     const asPattern = (path: string) => new RegExp(`^${path.replace(/:\w+/g, '[\\w-]+')}$`)
     expect(paths.size).toBeGreaterThan(8)
     for (const path of paths)

@@ -12,7 +12,7 @@ import type { Records } from '#storage'
 import type { OpenDirectory } from '../kind.ts'
 import { rewriteGroups } from '../memberships.ts'
 import type { Database, Store } from '../store.ts'
-import type { PeopleTable } from '../tables.ts'
+import { KEPT_BESIDE, type PeopleTable } from '../tables.ts'
 import type { MergeRules } from './rules.ts'
 import type { MergesTable } from './tables.ts'
 
@@ -101,6 +101,7 @@ export function createCarryOut({ store, directories, clock, audit, listeners, te
     await moveMemberships(trx, from, into)
     await moveIdentities(trx, absorbed, home, into)
     for (const { records } of listeners) await records(from, into, by, trx)
+    for (const table of KEPT_BESIDE) await trx.deleteFrom(table).where('person_id', '=', from).execute()
     await trx.deleteFrom('people').where('id', '=', from).execute()
     const now = clock.now()
     await trx
