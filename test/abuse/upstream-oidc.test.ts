@@ -309,6 +309,19 @@ describe('discovery', () => {
     expect(page.text).not.toContain('10.0.0.1')
   })
 
+  test('is not asked again for a while, which grows, where it gave no answer', async () => {
+    const count = () => provider.asked.filter((path) => path === at).length
+    await go()
+    const first = count()
+    const again = () => createBrowser({ stopAt: 'http://10.0.0.1' }).open(`${gateway.issuer}/signin?idp=elsewhere`)
+    for (let i = 0; i < 5; i++) expect((await again()).status).toBe(503)
+    expect(count()).toBe(first)
+    // longer than the longest wait
+    clock.at += 76_000
+    expect((await again()).status).toBe(503)
+    expect(count()).toBe(first + 1)
+  })
+
   test('that is not there, is no JSON or too large', async () => {
     expect((await go()).status).toBe(503)
     provider.answers[at] = 'x'

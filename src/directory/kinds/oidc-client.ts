@@ -3,7 +3,7 @@ import type { Configuration, CustomFetch } from 'openid-client'
 import type { Directory } from '#config'
 import { type Clock, type Instant, minutes, seconds, systemClock } from '#core/clock'
 import { parseDuration } from '#core/duration'
-import { randomId } from '#core/random'
+import { randomId, randomNumber } from '#core/random'
 import { Refusal } from '#core/refusal'
 import type { Outside } from '../kind.ts'
 
@@ -20,6 +20,8 @@ export interface OidcClient {
 /** Keys are looked for at each answer by the library itself; addresses hardly ever change. */
 const KEEP_FOR = minutes(60)
 const ANSWER_LIMIT = 256 * 1024
+const FIRST_WAIT = seconds(1)
+const LONGEST_WAIT = seconds(60)
 /** Seconds by which the clocks of two servers may differ. */
 const TOLERANCE = 5
 
@@ -30,6 +32,17 @@ export function createOidcClient(settings: OidcSettings, { outbound, keys }: Out
   let known: { at: Instant; skew: number; ready: Promise<{ library: OpenidClient; config: Configuration }> } | undefined
   /** Seconds: the library reads the machine's clock, and ours may be another one. */
   const skewNow = () => Math.round((clock.now() - systemClock.now()) / 1000)
+
+  let failures = 0
+  let waitUntil: Instant = 0
+  /** Nobody waits for a provider that does not answer while others have just waited in vain. */
+  function failed(): void {
+    // of many who wait for the same answer one is enough
+    if (clock.now() < waitUntil) return
+    const wait = Math.min(FIRST_WAIT * 2 ** failures++, LONGEST_WAIT)
+    // spread, so that many processes do not come back in the same moment
+    waitUntil = clock.now() + wait * (0.75 + (randomNumber() % 512) / 1024)
+  }
 
   /** ATTACK: a discovery document may name any address; the one door outwards refuses those inside. */
   const request: CustomFetch = async (url, { method, headers, body }) => {
@@ -93,6 +106,7 @@ export function createOidcClient(settings: OidcSettings, { outbound, keys }: Out
 
   return {
     async configured() {
+      if (clock.now() < waitUntil) throw unavailable(new Error('asked again and again without an answer'))
       const skew = skewNow()
       if (!known || clock.now() - known.at > KEEP_FOR || Math.abs(skew - known.skew) > 1) {
         const ready = discover(skew)
@@ -104,8 +118,11 @@ export function createOidcClient(settings: OidcSettings, { outbound, keys }: Out
         })
       }
       try {
-        return await known.ready
+        const found = await known.ready
+        failures = 0
+        return found
       } catch (cause) {
+        failed()
         throw unavailable(cause)
       }
     },
