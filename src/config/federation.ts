@@ -30,6 +30,10 @@ export const provider = {
   organisation: z.string().optional(),
   domains: domains.default([]),
   link: link.prefault({}),
+  usernames: z
+    .enum(['qualified', 'plain'])
+    .default('qualified')
+    .describe('What its people are called here: `NAME@ID`, or the name alone where nobody has it'),
   newcomers: z
     .enum(['ask', 'create', 'prove', 'refuse'])
     .default('ask')

@@ -28,6 +28,8 @@ export interface Identities {
   link(personId: string, identity: Pick<Identity, 'directory' | 'upstreamId'>, by: string): Promise<void>
   /** Takes it back, with the groups that came from there; sessions end. False where there was none. */
   unlink(personId: string, directory: string, by: string): Promise<boolean>
+  /** Whether this identity was taken from this person: what the settings believe does not give it back, `link` does. */
+  refused(personId: string, directory: string, upstreamId: string): Promise<boolean>
   /** Awaited by `unlink`: what was begun with that identity ends. */
   onUnlinked(listener: IdentityListener): void
 }
@@ -92,6 +94,12 @@ export function createIdentities({ store, clock, audit }: Parts): Identities {
             linked_by: by,
           })
           .execute()
+        await trx
+          .deleteFrom('identities_refused')
+          .where('directory', '=', directory)
+          .where('upstream_id', '=', upstreamId)
+          .where('person_id', '=', personId)
+          .execute()
         return true
       })
       if (added) await audit.record('person-linked', { actor: by, subject: personId, reason: directory })
@@ -99,12 +107,24 @@ export function createIdentities({ store, clock, audit }: Parts): Identities {
 
     async unlink(personId, directory, by) {
       const removed = await db.transaction().execute(async (trx) => {
-        const { numDeletedRows } = await trx
-          .deleteFrom('identities')
+        const found = await trx
+          .selectFrom('identities')
+          .selectAll()
           .where('person_id', '=', personId)
           .where('directory', '=', directory)
           .executeTakeFirst()
-        if (numDeletedRows === 0n) return false
+        if (!found) return false
+        const { upstream_id } = found
+        await trx
+          .deleteFrom('identities')
+          .where('directory', '=', directory)
+          .where('upstream_id', '=', upstream_id)
+          .execute()
+        await trx
+          .insertInto('identities_refused')
+          .values({ directory, upstream_id, person_id: personId })
+          .onConflict((conflict) => conflict.doNothing())
+          .execute()
         await trx.deleteFrom('memberships').where('person_id', '=', personId).where('source', '=', directory).execute()
         await rewriteGroups(trx, personId, clock.now())
         return true
@@ -113,6 +133,17 @@ export function createIdentities({ store, clock, audit }: Parts): Identities {
       await audit.record('person-unlinked', { actor: by, subject: personId, reason: directory })
       for (const listener of listeners) await listener(personId)
       return true
+    },
+
+    async refused(personId, directory, upstreamId) {
+      const row = await db
+        .selectFrom('identities_refused')
+        .select('person_id')
+        .where('directory', '=', directory)
+        .where('upstream_id', '=', upstreamId)
+        .where('person_id', '=', personId)
+        .executeTakeFirst()
+      return row !== undefined
     },
 
     onUnlinked: (listener) => void listeners.push(listener),

@@ -125,6 +125,18 @@ export const directoryMigrations: readonly Migration[] = Object.freeze([
         .execute()
     },
   },
+  {
+    name: 'directory-030-identities-refused',
+    async up({ schema }) {
+      await schema
+        .createTable('identities_refused')
+        .addColumn('directory', 'text', (c) => c.notNull())
+        .addColumn('upstream_id', 'text', (c) => c.notNull())
+        .addColumn('person_id', 'text', (c) => c.notNull())
+        .addPrimaryKeyConstraint('identities_refused_key', ['directory', 'upstream_id', 'person_id'])
+        .execute()
+    },
+  },
   ...mergeMigrations,
   outageMigration,
   syncMigration,

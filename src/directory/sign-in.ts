@@ -140,6 +140,8 @@ export function createSignIn(parts: Parts): SignIn {
       if (keeps(now, directory)) await confirmed.forgetPassword(now.id)
       throw new Refusal(held.held, `said by directory ${directory.id}`)
     }
+    // ATTACK: another directory that they are connected to must not let in whom their own knows no more
+    if (now.directory !== directory.id && (await refresh(now.id, typed.device)) === 'gone') return 'wrong'
     // before anything new is kept: what was done in an outage is judged by what was known before it
     if (!(await outages.standing(now)).person) return 'wrong'
     if (told && keeps(now, directory))
@@ -175,6 +177,26 @@ export function createSignIn(parts: Parts): SignIn {
     return { remembered: now }
   }
 
+  async function refresh(id: string, device: SeenDevice = UNKNOWN_DEVICE): Promise<Person | 'gone'> {
+    const person = await store.byId(id)
+    if (!person) throw new Refusal('person-unknown', 'directory: refresh')
+    const directory = directories.find((one) => one.id === person.directory)
+    if (!directory?.lookup) return directory ? person : 'gone'
+    try {
+      if (outages.isDown(directory.id)) throw unavailable(directory)
+      const answer = await ask(directory, person)
+      if (answer === 'gone') return 'gone'
+      await confirmed.vouched(id, directory.id)
+      return answer.person
+    } catch (error) {
+      if (!isUnavailable(error)) throw error
+      if (!(await outages.suspect(directory))) return person
+      const vouched = (await confirmed.find(id))?.confirmed_at
+      if (!outages.mayEnter(directory.id, device, vouched)) throw error
+      return person
+    }
+  }
+
   return Object.freeze({
     async find(username: string) {
       const key = usernameKey(username)
@@ -201,25 +223,7 @@ export function createSignIn(parts: Parts): SignIn {
         }
       })
     },
-    async refresh(id: string, device = UNKNOWN_DEVICE): Promise<Person | 'gone'> {
-      const person = await store.byId(id)
-      if (!person) throw new Refusal('person-unknown', 'directory: refresh')
-      const directory = directories.find((one) => one.id === person.directory)
-      if (!directory?.lookup) return directory ? person : 'gone'
-      try {
-        if (outages.isDown(directory.id)) throw unavailable(directory)
-        const answer = await ask(directory, person)
-        if (answer === 'gone') return 'gone'
-        await confirmed.vouched(id, directory.id)
-        return answer.person
-      } catch (error) {
-        if (!isUnavailable(error)) throw error
-        if (!(await outages.suspect(directory))) return person
-        const vouched = (await confirmed.find(id))?.confirmed_at
-        if (!outages.mayEnter(directory.id, device, vouched)) throw error
-        return person
-      }
-    },
+    refresh,
   })
 }
 

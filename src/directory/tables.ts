@@ -72,6 +72,7 @@ export type ProviderKeysTable = {
 export type Tables = OutageTables & {
   people: PeopleTable
   identities: IdentitiesTable
+  identities_refused: Pick<IdentitiesTable, 'directory' | 'upstream_id' | 'person_id'>
   provider_keys: ProviderKeysTable
   memberships: MembershipsTable
   passwords: PasswordsTable
@@ -84,4 +85,9 @@ export type Tables = OutageTables & {
 export const LOCAL_SOURCE = '@here'
 
 /** What is kept about a person for syncs and outages: it is made anew where it is needed, so nobody inherits it. */
-export const KEPT_BESIDE = Object.freeze(['directory_confirmed', 'directory_to_judge', 'directory_synced'] as const)
+export const KEPT_BESIDE = Object.freeze([
+  'directory_confirmed',
+  'directory_to_judge',
+  'directory_synced',
+  'identities_refused',
+] as const)

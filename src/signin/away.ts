@@ -73,11 +73,12 @@ export function createAway({ people, errands, storage, clock, audit, log }: Sign
     const value = form.get('RelayState') ?? form.get('state') ?? ''
     // ATTACK: nobody may fill the store with answers to questions that were never asked
     if (!STATE.test(value) || (await state.get(pendingKey(value))) === undefined) throw tooLate()
+    if (!federation.takesForms(directory)) throw new Refusal('method-not-allowed', 'provider answers by redirects')
     const text = JSON.stringify([...form])
     if (text.length > LARGEST) throw new Refusal('body-too-large')
-    const ticket = randomId(32)
-    await state.set(formKey(ticket), text, { ttl: minutes(1) })
-    return redirect(`/signin/back/${directory}?ticket=${ticket}`)
+    // one answer to each question, the first: however many are posted, one is kept
+    await state.add(formKey(value), text, { ttl: minutes(1) })
+    return redirect(`/signin/back/${directory}?ticket=${value}`)
   }
 
   /** Undefined where this is nobody's answer: unknown, spent, too late, or of another browser. */
@@ -86,12 +87,16 @@ export function createAway({ people, errands, storage, clock, audit, log }: Sign
     directory: string,
     browser: string | undefined,
   ): Promise<CameBack | { readonly errand: Errand; readonly trouble: Refusal } | undefined> {
-    const form = await formOf(request)
-    const value = form.get('RelayState') ?? request.query.get('state') ?? ''
-    const text = STATE.test(value) ? await state.take(pendingKey(value)) : undefined
+    const value = request.query.get('ticket') ?? request.query.get('state') ?? ''
+    const text = STATE.test(value) ? await state.get(pendingKey(value)) : undefined
     const pending: Pending | undefined = text === undefined ? undefined : JSON.parse(text)
     const errand = pending && (await errands.find(pending.errand))
+    // ATTACK: looked at before it is spent, or whoever sees it on its way could spend it for the one it belongs to
     if (!errand || browser === undefined || errand.browser !== browserHash(browser)) return undefined
+    // what has come to its end is not begun again by an answer that comes late, for whomever it is
+    if (errand.outcome) return undefined
+    if ((await state.take(pendingKey(value))) === undefined) return undefined
+    const form = await formOf(request)
     try {
       // ATTACK: mix-up: the answer of one provider must not be taken for that of another
       if (pending.directory !== directory) throw new Refusal('upstream-refused', 'answer came to another provider')
@@ -120,7 +125,25 @@ export function createAway({ people, errands, storage, clock, audit, log }: Sign
     return refusal
   }
 
-  return { leaveFor, posted, comeBack, noted }
+  const notedSeldom = async (refusal: Refusal, directory: string, request: PageRequest): Promise<void> =>
+    noteSeldom({ log, audit, storage }, refusal, directory, request.id)
+
+  return { leaveFor, posted, comeBack, noted, notedSeldom }
+}
+
+/**
+ * The log always says it, the trail once a minute.
+ * ATTACK: what strangers can have refused without end must not fill the trail.
+ */
+export async function noteSeldom(
+  { log, audit, storage }: Pick<SigninRooms, 'log' | 'audit' | 'storage'>,
+  refusal: Refusal,
+  directory: string,
+  request: string,
+): Promise<void> {
+  log.warn('upstream-refused', { request, directory, code: refusal.code, detail: refusal.detail }, refusal.cause)
+  const first = await storage.state.add(`upstream-noted:${directory}`, '', { ttl: minutes(1) })
+  if (first) await audit.record('upstream-refused', { actor: 'system', reason: `${directory}${faultOf(refusal)}` })
 }
 
 /** The word that the kind of directory has for the cause, where it has one. */

@@ -1,4 +1,5 @@
 /** The requests of a conversation: find where somebody stands, take a form, show the next page. */
+import { minutes } from '#core/clock'
 import { randomId } from '#core/random'
 import { Refusal } from '#core/refusal'
 import { type Answer, type PageRequest, redirect, type SetCookie } from '#http'
@@ -15,6 +16,8 @@ import { STEPS } from './steps/list.ts'
 import type { Outcome, Scene } from './steps/step.ts'
 
 const BROWSER_COOKIE = 'portico-browser'
+/** So long may somebody think about who they are here. */
+const LONGEST_ARRIVAL = minutes(15)
 /** Seconds for which a browser remembers which provider was chosen. */
 const REMEMBERED = 180 * 86_400
 
@@ -25,7 +28,7 @@ export function createConversation(rooms: SigninRooms) {
   const places = createPlaces(rooms)
   const { placeOf, sceneOf, knowsDevice, isEnrolled, providerFor } = places
   const { leave, carryOut } = createOutcomes(rooms, places)
-  const { leaveFor, posted, comeBack, noted } = createAway(rooms)
+  const { leaveFor, posted, comeBack, noted, notedSeldom } = createAway(rooms)
 
   async function show(
     request: PageRequest,
@@ -76,7 +79,7 @@ export function createConversation(rooms: SigninRooms) {
       return await leaveFor(place, browser, cookies)
     } catch (error) {
       if (!(error instanceof Refusal)) throw error
-      await noted(error, destinationOf(place)!, request)
+      await notedSeldom(error, destinationOf(place)!, request)
       const trouble = { code: error.code, reference: request.id }
       // what cannot be reached now is not tried again by itself
       const changes = { goTo: undefined, routed: true, cameFrom: destinationOf(place), trouble } as const
@@ -103,8 +106,9 @@ export function createConversation(rooms: SigninRooms) {
    * the cookies that eight tabs get when they open at once only the last one stays.
    */
   async function open(request: PageRequest): Promise<{ errand: Errand; cookies: readonly SetCookie[] } | undefined> {
-    const errand = await errands.find(request.params['errand'] ?? '')
-    if (!errand) return undefined
+    const found = await errands.find(request.params['errand'] ?? '')
+    if (!found) return undefined
+    const errand = withoutOld(found)
     const cookie = request.cookies.get(BROWSER_COOKIE)
     if (errand.browser !== undefined)
       return cookie !== undefined && browserHash(cookie) === errand.browser ? { errand, cookies: [] } : undefined
@@ -226,6 +230,12 @@ export function createConversation(rooms: SigninRooms) {
       await errands.save(next.place.errand)
       return redirect(pathOf(place.errand, nextStep(next.place) === 'away' ? 'on' : undefined), cookies)
     },
+  }
+
+  /** ATTACK: who came from another provider hours ago may be somebody there no more. */
+  function withoutOld(errand: Errand): Errand {
+    if (!errand.arrived || rooms.clock.now() - errand.arrived.at <= LONGEST_ARRIVAL) return errand
+    return errands.changed(errand, { arrived: undefined, connecting: undefined })
   }
 
   /** Once for each errand: whoever comes back to its page has seen where the settings send them. */

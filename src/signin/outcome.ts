@@ -29,7 +29,9 @@ export function createOutcomes(rooms: SigninRooms, { placeOf, isEnrolled }: Pick
     const trustDays = errand.remember && errand.raised ? rememberDays(verdict) : undefined
     const label = browserName(presenter.messages(request), request.headers['user-agent']) ?? ''
     // ATTACK: the password may be an old one by now; a device that became known by it would stay known
-    const known = session.authenticated.some(({ duringOutage }) => duringOutage)
+    const uncertain =
+      session.authenticated.some(({ duringOutage }) => duringOutage) || verdict.facts.user?.outage !== undefined
+    const known = uncertain
       ? []
       : await rememberDevice(rooms, { request, device, personId: session.personId, label, trustDays })
     const kept = await keepEnrolled(rooms, request, enrolledAs)
@@ -105,10 +107,13 @@ export function createOutcomes(rooms: SigninRooms, { placeOf, isEnrolled }: Pick
             await upstreamSessions.keep(session, outcome.arrived.directory, outcome.arrived.vouched.session)
         }
         const remember = outcome.kind === 'proved' && outcome.remember
+        // ATTACK: what one person gave or ticked on this errand must not be taken for another's
+        const same = place.session?.personId === personId
         changes = {
           somebodyElse: false,
           // ATTACK: a password with the box of another page must not prolong what a second factor was given for
-          raised: place.session !== undefined && (errand.raised || !FIRST.includes(proof?.factor)),
+          raised: same && (errand.raised || !FIRST.includes(proof?.factor)),
+          ...(same ? {} : { remember: undefined, enrolling: undefined, way: undefined }),
           ...(session ? { session: session.id } : {}),
           ...(remember ? { remember } : {}),
           ...(outcome.kind === 'arrived'
@@ -126,9 +131,14 @@ export function createOutcomes(rooms: SigninRooms, { placeOf, isEnrolled }: Pick
     return { place: next, cookies }
   }
 
-  /** A directory has just said who this is; for every other factor the person's own is asked now. */
+  /**
+   * The person's own directory has just said who this is; for everything else it is asked now.
+   * ATTACK: whoever is gone from there must not come in by another provider that they are connected to.
+   */
   async function mayBegin(personId: string, proof: Proof, device: SeenDevice): Promise<void> {
-    const person = FIRST.includes(proof.factor) ? await people.byId(personId) : await people.refresh(personId, device)
+    const known = await people.byId(personId)
+    const asked = proof.factor === 'password' || (proof.factor === 'upstream' && proof.directory === known?.directory)
+    const person = asked ? known : await people.refresh(personId, device)
     if (!person || person === 'gone' || person.disabled)
       throw new Refusal('person-disabled', 'sign-in of somebody switched off')
   }

@@ -3,13 +3,14 @@ import { minutes } from '#core/clock'
 import { sha256 } from '#core/digest'
 import { Refusal } from '#core/refusal'
 import { type Answer, json, type PageRequest } from '#http'
+import { noteSeldom } from './away.ts'
 import type { SigninRooms } from './rooms.ts'
 
 /** Longer than a message may be on its way: within it a second one of the same id is the first one again. */
 const REPLAYED = minutes(15)
 
 export function createUpstreamEnding(rooms: SigninRooms) {
-  const { people, sessions, upstreamSessions, storage, log, audit, issuer } = rooms
+  const { people, sessions, upstreamSessions, storage, log, issuer } = rooms
   const { federation } = people
 
   return {
@@ -30,19 +31,16 @@ export function createUpstreamEnding(rooms: SigninRooms) {
       const directory = request.params['directory'] ?? ''
       try {
         const told = await federation.loggedOut(directory, await request.form())
-        const first = await storage.state.add(`upstream-logout:${directory}:${sha256(told.id)}`, '', { ttl: REPLAYED })
-        if (first)
+        const mark = `upstream-logout:${directory}:${sha256(told.id)}`
+        if ((await storage.state.get(mark)) === undefined)
           for (const id of await upstreamSessions.find(directory, told))
             await sessions.end(id, 'upstream-signed-out', 'system')
+        // only now: what failed half-way is done again when the provider says it again
+        await storage.state.set(mark, '', { ttl: REPLAYED })
         return { status: 200, headers: { 'cache-control': 'no-store' } }
       } catch (error) {
         if (!(error instanceof Refusal) || error.code !== 'upstream-refused') throw error
-        log.warn(
-          'upstream-refused',
-          { request: request.id, directory, code: error.code, detail: error.detail },
-          error.cause,
-        )
-        await audit.record('upstream-refused', { actor: 'system', reason: directory })
+        await noteSeldom(rooms, error, directory, request.id)
         return json({ error: 'invalid_request' }, 400)
       }
     },

@@ -30,6 +30,8 @@ interface World {
   /** What the provider says next. */
   says: Vouched
   come(more: Partial<Vouched['person']>, about?: Partial<Vouched>, from?: string): ReturnType<Federation['arrive']>
+  unlink(person: string): Promise<boolean>
+  link(person: string): Promise<void>
   readonly pass: (ms: number) => void
   readonly now: () => number
 }
@@ -62,6 +64,8 @@ async function world(belief: Partial<Belief> = {}, ...more: Belief[]): Promise<W
   return Object.assign(given, {
     people,
     federation,
+    unlink: (person: string) => identities.unlink(person, 'partner', 'test'),
+    link: (person: string) => identities.link(person, { directory: 'partner', upstreamId: 'one' }, 'test'),
     pass: clock.pass,
     now: clock.now,
     async come(more: Partial<Vouched['person']>, about: Partial<Vouched> = {}, from = 'partner') {
@@ -290,7 +294,7 @@ test('for all that a provider may say, it reaches nobody whom it does not speak 
         expect(arrived.mail?.toLowerCase().endsWith('@partner.example') ?? true).toBe(true)
         expect(arrived.groups).not.toContain('administrators')
         const [, at] = arrived.username.split('@')
-        expect([undefined, 'partner', 'partner.example']).toContain(at?.toLowerCase())
+        expect(['partner', 'partner.example']).toContain(at?.toLowerCase())
         expect(NAMES.slice(0, list.length).map((name) => name + own)).not.toContain(arrived.username.toLowerCase())
       } else if (!before.has(`${upstreamId} ${arrived.id}`)) {
         connected++
@@ -316,3 +320,74 @@ test('for all that a provider may say, it reaches nobody whom it does not speak 
 })
 
 const NAMES = ['sam', 'lee', 'kim']
+
+describe('what was found by attacking it', () => {
+  test('nobody there takes the name of somebody there', async () => {
+    for (const usernames of ['qualified', 'plain'] as const) {
+      const { come } = await world({ usernames })
+      const vera = await known(come({ upstreamId: 'vera', usernames: ['vera'] }))
+      const mallory = await known(come({ upstreamId: 'mallory', usernames: ['vera'] }))
+      expect(mallory.username).not.toBe(vera.username)
+      // and it stays with them
+      expect((await known(come({ upstreamId: 'vera', usernames: ['vera'] }))).username).toBe(vera.username)
+      const third = await known(come({ upstreamId: 'third', usernames: ['vera'] }))
+      expect(new Set([vera.username, mallory.username, third.username]).size).toBe(3)
+    }
+  })
+
+  test('an address is a name only where it was verified', async () => {
+    const { come } = await world()
+    const said = { usernames: ['ceo@partner.example'] as [string], mail: 'ceo@partner.example' }
+    expect((await known(come(said))).username).not.toContain('ceo')
+    expect((await known(come({ ...said, upstreamId: 'two', mailVerified: true }))).username).toBe('ceo@partner.example')
+  })
+
+  test('what was taken from somebody by hand is not given back by a rule', async () => {
+    const { people, come, unlink, link } = await world()
+    const { id } = await people.add(
+      { username: 'sam', name: 'Sam', mail: 'sam@partner.example', mailVerified: true },
+      'test',
+    )
+    const said = { mail: 'sam@partner.example', mailVerified: true }
+    expect((await known(come(said))).id).toBe(id)
+    await unlink(id)
+    const other = await known(come({ ...said, upstreamId: 'one' }))
+    expect(other.id).not.toBe(id)
+    await people.remove(other.id, 'test')
+    await link(id)
+    expect((await known(come(said))).id).toBe(id)
+  })
+
+  test('a letter of another script makes nobody of ours', async () => {
+    const { people, come } = await world()
+    const kim = { username: 'kim', name: 'Kim', mail: 'kim@partner.example', mailVerified: true }
+    const { id } = await people.add(kim, 'test')
+    expect((await known(come({ mail: '\u212Aim@partner.example', mailVerified: true }))).id).not.toBe(id)
+  })
+
+  test('a newcomer whom somebody connected in between is not let in as them', async () => {
+    const { people, federation, link } = await world({ newcomers: 'ask' })
+    const { id } = await people.add({ username: 'paula', name: 'Paula' }, 'test')
+    const arrived = {
+      directory: 'partner',
+      vouched: { person: { upstreamId: 'one', usernames: ['x'], name: 'X', groups: [] } },
+    }
+    await link(id)
+    expect(await refusalOf(federation.create(arrived as never))).toBe('state-conflict')
+  })
+
+  test('apps are told of methods that are believed, and of nothing that is none', async () => {
+    const said = (more: Partial<Belief>) => async (amr: string[]) => {
+      const one = await world(more)
+      one.says = {
+        person: { upstreamId: 'one', usernames: ['x'], name: 'X', groups: [] },
+        amr,
+        at: one.now(),
+        session: { subject: 'one' },
+      }
+      return (await one.federation.finish('partner', { url: new URL('http://x'), form: new Map() }, {})).proof.amr
+    }
+    expect(await said({ assurance: [] })(['pwd', 'mfa', 'hwk', 'x'.repeat(1000), 'pwd'])).toEqual(['pwd'])
+    expect(await said({})(['pwd', 'otp', 'mfa'])).toEqual(['pwd', 'otp', 'mfa'])
+  })
+})

@@ -71,7 +71,7 @@ describe('somebody from another provider', () => {
       directory: PARTNER,
       name: 'ann of the partner',
       groups: ['staff'],
-      username: 'ann',
+      username: 'ann@partner',
       mail: 'ann@partner.example',
       mailVerified: true,
     })

@@ -69,7 +69,8 @@ const NAMED_BY: Readonly<Record<string, readonly string[]>> = {
   'device.known': ['device.known'],
   'device.platform': ['device.platform'],
   'request.kind': ['request.kind'],
-  'session.started': ['session.age'],
+  // what another provider vouches for without a time counts from there where a session may only last so long
+  'session.started': ['session.age', 'max', 'ends'],
   'history.previous': ['travel.', 'frequency.'],
   'history.countries': ['travel.new_country'],
   'history.sign_ins': ['frequency.sign_ins'],

@@ -207,7 +207,7 @@ rootpw ${JSON.stringify(ROOT_PASSWORD)}
 directory ${join(folder, 'data')}
 dbnosync
 index uid,cn,member,entryUUID,modifyTimestamp,objectClass eq
-limits dn.exact="${SERVICE}" size.prtotal=unlimited
+${/^sizelimit/m.test(database) ? '' : `limits dn.exact="${SERVICE}" size.prtotal=unlimited`}
 ${access}
 access to attrs=userPassword by self write by anonymous auth by * none
 access to * by dn.exact="${SERVICE}" read by * none

@@ -12,7 +12,7 @@ import type { OpenDirectory } from '../kind.ts'
 import type { Mirror } from '../mirror.ts'
 import type { Person } from '../person.ts'
 import type { Store } from '../store.ts'
-import { assuranceOf } from './assurance.ts'
+import { amrOf, assuranceOf } from './assurance.ts'
 import type { Belief } from './belief.ts'
 import type {
   Asked,
@@ -49,6 +49,8 @@ export interface Arrived {
   readonly directory: string
   readonly vouched: Vouched
   readonly proof: UpstreamProof
+  /** When they came back from there. */
+  readonly at: Instant
 }
 
 export interface Choice {
@@ -60,6 +62,8 @@ export interface Choice {
 export interface Federation {
   /** The providers that people can sign in at, in the order of the settings. */
   choices(): readonly Choice[]
+  /** Whether the answers of this provider are forms. Throws `directory-unknown`. */
+  takesForms(directory: string): boolean
   begin(directory: string, asked: Asked): Promise<Away>
   /** Checks the answer. Throws `upstream-refused`, `directory-unavailable`. */
   finish(directory: string, returned: Returned, remembered: Away['remembered']): Promise<Arrived>
@@ -112,27 +116,34 @@ export function createFederation(parts: Parts): Federation {
       directories.flatMap(({ id, federated }) =>
         federated ? [{ id, title: federated.title, stepUp: beliefOf(id).step_up ?? 'here' }] : [],
       ),
+    takesForms: (id) => at(id).federated.posts === true,
     begin: (id, asked) => at(id).federated.begin(asked),
 
     async finish(id, returned, remembered) {
       const { federated, belief } = at(id)
       const given = await federated.finish(returned, remembered)
-      const taken = async (key: string) => (await store.byKey(key)).some(({ directory }) => directory !== id)
+      const owner = await identities.owner(id, given.person.upstreamId)
+      const taken = async (key: string) => (await store.byKey(key)).some((one) => one.id !== owner)
       const vouched = {
         ...given,
-        person: await withinOwnDomains(given.person, { id, domains: belief.domains ?? [] }, taken),
+        person: await withinOwnDomains(
+          given.person,
+          { id, domains: belief.domains ?? [], plain: belief.usernames === 'plain' },
+          taken,
+        ),
       }
       const now = clock.now()
+      const assurance = assuranceOf(belief.assurance ?? [], vouched, clock)
       const proof: UpstreamProof = {
         factor: 'upstream',
         // a clock that is ahead there must not make a sign-in younger than it is
         at: Math.min(vouched.at ?? now, now),
         ...(vouched.at === undefined ? { ageUnknown: true } : {}),
-        amr: vouched.amr,
+        amr: amrOf(vouched.amr, assurance),
         directory: id,
-        assurance: assuranceOf(belief.assurance ?? [], vouched, clock),
+        assurance,
       }
-      return { directory: id, vouched, proof }
+      return { directory: id, vouched, proof, at: now }
     },
 
     async arrive(arrived) {
@@ -153,6 +164,9 @@ export function createFederation(parts: Parts): Federation {
     async create(arrived) {
       const may: readonly string[] = BECOMES[beliefOf(arrived.directory).newcomers ?? 'ask']
       if (!may.includes('create')) throw new Refusal('newcomer-refused', `directory ${arrived.directory}`)
+      // ATTACK: connected to somebody since, this identity is theirs: what was asked then is not an answer to it
+      if (await identities.owner(arrived.directory, arrived.vouched.person.upstreamId))
+        throw new Refusal('state-conflict', 'a newcomer who is known by now')
       return welcome(arrived)
     },
 

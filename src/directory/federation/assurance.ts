@@ -29,3 +29,17 @@ export function assuranceOf(
   )
   return ASSURANCES.findLast((one) => given.some(({ is }) => is === one)) ?? 'any'
 }
+
+/** RFC 8176 §2. */
+const METHODS: ReadonlySet<string> = new Set(
+  'face fpt geo hwk iris kba mca mfa otp pin pop pwd rba retina sc sms swk tel user vbm wia'.split(' '),
+)
+/** What only a second factor, or a key, is worth. */
+const MORE: ReadonlySet<string> = new Set(['mfa', 'mca', 'hwk', 'swk', 'pop', 'sc'])
+
+/**
+ * The methods that apps are told of.
+ * ATTACK: a provider that nobody believes in two factors must not say so to apps in our name.
+ */
+export const amrOf = (amr: readonly string[], assurance: Assurance): string[] =>
+  [...new Set(amr)].filter((method) => METHODS.has(method) && (assurance !== 'any' || !MORE.has(method)))

@@ -6,6 +6,7 @@ export interface Belief {
   readonly id: string
   readonly domains?: readonly string[] | undefined
   readonly link?: { readonly mail: boolean; readonly attribute?: string | undefined } | undefined
+  readonly usernames?: 'qualified' | 'plain'
   readonly newcomers?: 'ask' | 'create' | 'prove' | 'refuse'
   readonly assurance?: readonly AssuranceRule[]
   readonly step_up?: 'here' | 'there'

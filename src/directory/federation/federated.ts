@@ -66,6 +66,8 @@ export interface UpstreamLogout {
 export interface Federated {
   /** On the button of the sign-in page. */
   readonly title: string
+  /** Its answers come as forms that the browser posts. */
+  readonly posts?: true
   /** Throws `directory-unavailable`. */
   begin(asked: Asked): Promise<Away>
   /** Throws `upstream-refused` with the cause in `detail`, and `directory-unavailable`. */

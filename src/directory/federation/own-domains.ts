@@ -14,36 +14,44 @@ export function domainOf(address: string): string | undefined {
   return at <= 0 || domain === '' ? undefined : domain
 }
 
+export const isAscii = (text: string): boolean => /^[\x21-\x7e]*$/.test(text)
+
 /** The domain itself, never one below it: those may be somebody else's. */
 export const ownsAddress = (domains: readonly string[], address: string): boolean => {
-  const domain = domainOf(address)
+  const domain = isAscii(address) ? domainOf(address) : undefined
   return domain !== undefined && domains.includes(domain)
 }
 
 /**
  * The person without what the provider has no say in: a mail address of another domain, a user name that looks like one,
- * a verification that was not its to give. `taken` says whether somebody of another directory has a user name already.
+ * a verification that was not its to give. User names get the id of the directory behind them, unless the settings want
+ * them `plain`; `taken` says whether anybody else has one already.
+ * ATTACK: apps show user names, and some know people by them: nobody becomes somebody else by what they call themselves
+ * there, whoever of the two comes first.
  */
 export async function withinOwnDomains(
   person: UpstreamPerson,
-  { id, domains }: { readonly id: string; readonly domains: readonly string[] },
+  { id, domains, plain }: { readonly id: string; readonly domains: readonly string[]; readonly plain: boolean },
   taken: (key: string) => Promise<boolean>,
 ): Promise<UpstreamPerson> {
   const { mail, mailVerified, usernames, ...rest } = person
-  const kept = mail !== undefined && ownsAddress(domains, mail)
+  const own = mail !== undefined && ownsAddress(domains, mail) ? mail : undefined
+  const proved = own !== undefined && mailVerified === true ? own.toLowerCase() : undefined
   const names: string[] = []
   for (const name of usernames) {
-    if (name.includes('@') && !ownsAddress(domains, name)) continue
-    const key = usernameKey(name)
-    if (key === undefined) continue
-    // apps show the user name: two people must not look like one
-    if (!(await taken(key))) names.push(name)
-    names.push(`${name}@${id}`)
+    const isAddress = name.includes('@')
+    // an address is a name where the provider has seen that it is theirs, and nothing otherwise
+    if (isAddress && name.toLowerCase() !== proved) continue
+    const wanted = isAddress ? [name] : plain ? [name, `${name}@${id}`] : [`${name}@${id}`]
+    for (const one of wanted) {
+      const key = usernameKey(one)
+      if (key !== undefined && !(await taken(key))) names.push(one)
+    }
   }
   const [first = `${rest.upstreamId.slice(0, 60)}@${id}`, ...others] = names
   return {
     ...rest,
     usernames: [first, ...others],
-    ...(kept ? { mail, mailVerified: mailVerified === true } : {}),
+    ...(own === undefined ? {} : { mail: own, mailVerified: mailVerified === true }),
   }
 }

@@ -6,7 +6,7 @@ import { isAdministrators, type Person } from '../person.ts'
 import type { Store } from '../store.ts'
 import type { UpstreamPerson } from '../upstream-person.ts'
 import type { Belief } from './belief.ts'
-import { ownsAddress } from './own-domains.ts'
+import { isAscii, ownsAddress } from './own-domains.ts'
 
 /** Undefined where it is nobody, or more than one. Disabled people are found: they do not come back as somebody new. */
 export type SamePerson = (directory: string, upstream: UpstreamPerson) => Promise<Person | undefined>
@@ -18,7 +18,7 @@ export function createSamePerson({
   log,
 }: {
   store: Store
-  identities: Pick<Identities, 'identities'>
+  identities: Pick<Identities, 'identities' | 'refused'>
   beliefs: readonly Belief[]
   log: Log
 }): SamePerson {
@@ -60,10 +60,17 @@ export function createSamePerson({
       .map(store.toPerson)
   }
 
-  return async (directory, { mail, mailVerified, attributes }) => {
+  /** By what was given here, whatever directories can tell at the moment. */
+  const isAdministrator = async (id: string): Promise<boolean> =>
+    (await db.selectFrom('memberships').select('group_name').where('person_id', '=', id).execute()).some((row) =>
+      isAdministrators(row.group_name),
+    )
+
+  return async (directory, { upstreamId, mail, mailVerified, attributes }) => {
     const { link } = beliefOf(directory) ?? {}
     const found: Person[] = []
-    if (link?.mail && mail !== undefined && mailVerified) {
+    // ATTACK: letters of other scripts that lower case turns into ours
+    if (link?.mail && mail !== undefined && mailVerified && isAscii(mail)) {
       // the address here must be as good as the one there
       const good = (one: Person) => one.mailVerified || ownsAddress(beliefOf(one.directory)?.domains ?? [], mail)
       found.push(...(await byMail(mail)).filter(good))
@@ -74,11 +81,13 @@ export function createSamePerson({
     if (others.size > 1) log.warn('identity-ambiguous', { directory, found: others.size })
     const [one] = others.values()
     if (!one || others.size > 1) return undefined
-    // ATTACK: a provider that is taken over must not become an administrator here by saying so
-    if (one.groups?.some(isAdministrators)) {
+    // ATTACK: a provider that is taken over must not become an administrator here by saying so; nor while nobody can tell
+    if (one.groups === undefined || (await isAdministrator(one.id))) {
       log.warn('identity-administrator', { directory, person: one.id })
       return undefined
     }
+    // taken from them by hand: it is for a hand to give it back
+    if (await identities.refused(one.id, directory, upstreamId)) return undefined
     // with another identity of that directory already, this is somebody else, or a second account of theirs
     return (await identities.identities(one.id)).some((own) => own.directory === directory) ? undefined : one
   }

@@ -1,6 +1,6 @@
 /** Somebody signed out at the provider (OpenID Connect Back-Channel Logout 1.0 §2.6). */
 import { createLocalJWKSet, errors, type JSONWebKeySet, jwtVerify } from 'jose'
-import { type Clock, type Instant, seconds } from '#core/clock'
+import { type Clock, type Instant, minutes, seconds } from '#core/clock'
 import { Refusal } from '#core/refusal'
 import type { UpstreamLogout } from '../federation/federated.ts'
 import type { OidcClient, OidcSettings } from './oidc-client.ts'
@@ -11,6 +11,8 @@ const ALGORITHMS = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256
 /** A message of no age could be replayed for ever. */
 const LONGEST_AGE = '5m'
 const LOOK_AGAIN = seconds(30)
+/** A key that the provider has taken back is not believed for longer. */
+const KEEP_KEYS = minutes(60)
 
 export function createLogoutReader(settings: OidcSettings, client: OidcClient, clock: Clock) {
   const refused = (detail: string, cause?: unknown) =>
@@ -19,7 +21,8 @@ export function createLogoutReader(settings: OidcSettings, client: OidcClient, c
 
   /** ATTACK: messages with made-up key ids must not have the keys fetched for each of them. */
   async function keys(anew: boolean) {
-    if (held && !(anew && clock.now() - held.at >= LOOK_AGAIN)) return held.keys
+    const age = held && clock.now() - held.at
+    if (held && age! < KEEP_KEYS && !(anew && age! >= LOOK_AGAIN)) return held.keys
     const { config } = await client.configured()
     const set = JSON.parse(await client.get(config.serverMetadata().jwks_uri ?? '')) as JSONWebKeySet
     held = { at: clock.now(), keys: createLocalJWKSet(set) }

@@ -79,6 +79,7 @@ function federate(
 
   return {
     title: settings.title ?? settings.id,
+    posts: true,
 
     async begin({ state: relayState, maxAge, strength }) {
       const { signInUrl } = await metadata.current()

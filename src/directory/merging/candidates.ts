@@ -1,5 +1,5 @@
 /** The people of the two directories, with what a match or a conflict is found by. */
-import { ownsAddress } from '../federation/own-domains.ts'
+import { isAscii, ownsAddress } from '../federation/own-domains.ts'
 import { ADMINISTRATORS, usernameKey } from '../person.ts'
 import type { Store } from '../store.ts'
 
@@ -61,7 +61,7 @@ export async function candidatesOf(directory: string, options: CandidatesOptions
       id,
       username,
       key: row.username_key,
-      mail: mail?.toLowerCase(),
+      mail: mail !== undefined && isAscii(mail) ? mail.toLowerCase() : undefined,
       mailProven: mail !== undefined && (mailVerified || ownsAddress(domains, mail)),
       attributes,
       disabled,
