@@ -352,7 +352,7 @@ describe('when it is back', () => {
     await pass(2000, next)
     expect(await left()).toBe(0)
     expect(next.states()).toMatchObject([{ state: 'up' }])
-    expect(told).toEqual([`gone ${ann.id}`, `doubtful ${bob.id}`])
+    await expect.poll(() => told).toEqual([`gone ${ann.id}`, `doubtful ${bob.id}`])
   })
 
   test('one that goes again before everybody was judged was not back: the time counts from the beginning', async () => {

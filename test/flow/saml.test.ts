@@ -102,7 +102,7 @@ describe('somebody from a SAML provider', () => {
     expect(again.sub).toBe(first.sub)
     expect(await gateway.server.house.people.byId(first.sub)).toMatchObject({
       directory: 'plain',
-      username: 'renate',
+      username: 'renate@plain',
       name: 'Renate Köhler',
       mail: 'renate@partner.example',
       mailVerified: true,
