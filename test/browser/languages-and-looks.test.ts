@@ -218,7 +218,7 @@ test.each(LANGUAGES)(
     expect(new Set(seen).size).toBe(seen.length)
     expect((await house.sessions.ofPerson(person.id)).length).toBe(2)
   },
-  120_000,
+  300_000,
 )
 
 test('no script failed and nothing was stopped by our own Content-Security-Policy', () => {
