@@ -30,7 +30,6 @@ export interface CameBack {
 /** Somebody may have to find their telephone there. */
 const LONGEST_AWAY = minutes(30)
 const STATE = /^[A-Za-z0-9_-]{20,128}$/
-const LARGEST = 256 * 1024
 
 export function createAway({ people, errands, storage, clock, audit, log }: SigninRooms) {
   const { state } = storage
@@ -75,7 +74,6 @@ export function createAway({ people, errands, storage, clock, audit, log }: Sign
     if (!STATE.test(value) || (await state.get(pendingKey(value))) === undefined) throw tooLate()
     if (!federation.takesForms(directory)) throw new Refusal('method-not-allowed', 'provider answers by redirects')
     const text = JSON.stringify([...form])
-    if (text.length > LARGEST) throw new Refusal('body-too-large')
     // one answer to each question, the first: however many are posted, one is kept
     await state.add(formKey(value), text, { ttl: minutes(1) })
     return redirect(`/signin/back/${directory}?ticket=${value}`)

@@ -85,7 +85,7 @@ async function typeHere(tab: Page, username: string) {
 }
 
 const there = (tab: Page, messages = en) =>
-  tab.getByRole('link', { name: fill(messages.federation.or, { provider: 'Partner' }) }).click()
+  tab.getByRole('link', { name: fill(messages.federation.signInWith, { provider: 'Partner' }) }).click()
 
 describe('one person', () => {
   test('is the same through each kind of directory, once they are connected', async () => {

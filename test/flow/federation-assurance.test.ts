@@ -2,20 +2,13 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { formOf, headingOf, type Page } from '../../demo/browser.ts'
 import { giveTotp, movableClock } from '../abuse/people.ts'
-import { browserOf, type Federation, goThere, startFederation } from '../support/federation.ts'
+import { anApp, browserOf, type Federation, goThere, startFederation } from '../support/federation.ts'
 import type { Gateway } from '../support/gateway.ts'
 import { POLICIES } from '../support/policies.ts'
-import { atCallback, type Browser, CALLBACK, relyingParty } from '../support/relying-party.ts'
+import { atCallback, type Browser, relyingParty } from '../support/relying-party.ts'
 import { totpCode } from '../support/totp.ts'
 
 const clock = movableClock()
-const app = (id: string, policy: string) => ({
-  id,
-  name: `App ${id}`,
-  policy,
-  audience: ['*'],
-  oidc: { redirect_uris: [CALLBACK], scopes: ['openid', 'profile', 'email'] },
-})
 const PEOPLE = ['ann', 'bob', 'cas', 'dee', 'eve', 'flo', 'gus', 'hal'].map((username) => ({
   username,
   name: username,
@@ -25,7 +18,7 @@ const PEOPLE = ['ann', 'bob', 'cas', 'dee', 'eve', 'flo', 'gus', 'hal'].map((use
 }))
 const OURS = {
   policies: { ...POLICIES, 'fresh.yaml': 'policy: fresh\nrules:\n  - { name: each time, allow: { within: 0s } }\n' },
-  apps: [app('web', 'plain'), app('strict', 'strict'), app('fresh', 'fresh')] as never,
+  apps: [anApp('web', 'plain'), anApp('strict', 'strict'), anApp('fresh', 'fresh')] as never,
 }
 const MAPPED = { newcomers: 'create', assurance: [{ amr: ['mfa'], is: 'two-factors' }] }
 

@@ -3,18 +3,19 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createBrowser, formOf, headingOf, type Page } from '../../demo/browser.ts'
 import { createRouting } from '../../src/signin/routing.ts'
 import { movableClock, PROXIED, post } from '../abuse/people.ts'
-import { browserOf, type Federation, goThere, PARTNER, signInThere, startFederation } from '../support/federation.ts'
+import {
+  anApp,
+  browserOf,
+  type Federation,
+  goThere,
+  PARTNER,
+  signInThere,
+  startFederation,
+} from '../support/federation.ts'
 import { PASSWORD } from '../support/gateway.ts'
 import { atCallback, type Browser, CALLBACK, relyingParty } from '../support/relying-party.ts'
 
 const clock = movableClock()
-const app = (id: string) => ({
-  id,
-  name: `App ${id}`,
-  policy: 'plain',
-  audience: ['*'],
-  oidc: { redirect_uris: [CALLBACK], scopes: ['openid', 'profile', 'email'] },
-})
 
 let world: Federation
 beforeAll(async () => {
@@ -22,7 +23,7 @@ beforeAll(async () => {
     clock,
     theirs: ['ann', 'bob', 'cas'].map((username) => ({ username, name: username, groups: ['visitors'] })),
     ours: {
-      apps: [app('web'), app('orders')] as never,
+      apps: [anApp('web'), anApp('orders')] as never,
       people: [{ username: 'sam@kestrel.example', name: 'Sam', groups: ['staff'] }],
       settings: {
         ...PROXIED,

@@ -2,18 +2,19 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { formOf, headingOf } from '../../demo/browser.ts'
 import { movableClock } from '../abuse/people.ts'
-import { browserOf, type Federation, goThere, PARTNER, signInThere, startFederation } from '../support/federation.ts'
+import {
+  anApp,
+  browserOf,
+  type Federation,
+  goThere,
+  PARTNER,
+  signInThere,
+  startFederation,
+} from '../support/federation.ts'
 import { PASSWORD } from '../support/gateway.ts'
-import { atCallback, CALLBACK, relyingParty, typePassword } from '../support/relying-party.ts'
+import { atCallback, relyingParty, typePassword } from '../support/relying-party.ts'
 
 const clock = movableClock()
-const app = (id: string, policy: string) => ({
-  id,
-  name: `App ${id}`,
-  policy,
-  audience: ['*'],
-  oidc: { redirect_uris: [CALLBACK], scopes: ['openid', 'profile', 'email'] },
-})
 
 let world: Federation
 beforeAll(async () => {
@@ -27,7 +28,7 @@ beforeAll(async () => {
       groups: ['visitors'],
     })),
     ours: {
-      apps: [app('web', 'plain'), app('strict', 'strict')] as never,
+      apps: [anApp('web', 'plain'), anApp('strict', 'strict')] as never,
       people: [{ username: 'sam', name: 'Sam of ours', groups: ['staff'], mail: 'sam@partner.example' }],
     },
   })

@@ -31,6 +31,15 @@ export interface FederationOptions {
 
 export const PARTNER = 'partner'
 
+/** An app of ours, for everybody whom the policy lets in. */
+export const anApp = (id: string, policy = 'plain') => ({
+  id,
+  name: `App ${id}`,
+  policy,
+  audience: ['*'],
+  oidc: { redirect_uris: [CALLBACK], scopes: ['openid', 'profile', 'email'] },
+})
+
 export async function startFederation(options: FederationOptions): Promise<Federation> {
   const { clock } = options
   const port = await freePort()

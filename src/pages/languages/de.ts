@@ -41,7 +41,7 @@ export const de: Messages = Object.freeze({
     passkey: 'Mit Passkey anmelden',
   },
   federation: {
-    or: 'Mit {provider} anmelden',
+    signInWith: 'Mit {provider} anmelden',
     awayTitle: 'Weiter zu {provider}',
     awayLead: 'Sie melden sich dort an und kommen von selbst zurück.',
     backTitle: 'Willkommen zurück',

@@ -40,7 +40,7 @@ const sentences = {
     passkey: 'Sign in with a passkey',
   },
   federation: {
-    or: 'Sign in with {provider}',
+    signInWith: 'Sign in with {provider}',
     awayTitle: 'On to {provider}',
     awayLead: 'You sign in there and come back by yourself.',
     backTitle: 'Welcome back',

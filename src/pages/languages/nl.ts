@@ -40,7 +40,7 @@ export const nl: Messages = Object.freeze({
     passkey: 'Inloggen met een passkey',
   },
   federation: {
-    or: 'Inloggen met {provider}',
+    signInWith: 'Inloggen met {provider}',
     awayTitle: 'Verder naar {provider}',
     awayLead: 'U logt daar in en komt vanzelf terug.',
     backTitle: 'Welkom terug',

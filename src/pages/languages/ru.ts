@@ -40,7 +40,7 @@ export const ru: Messages = Object.freeze({
     passkey: 'Войти с ключом доступа',
   },
   federation: {
-    or: 'Войти через {provider}',
+    signInWith: 'Войти через {provider}',
     awayTitle: 'Дальше: {provider}',
     awayLead: 'Вы войдёте там и сами вернётесь обратно.',
     backTitle: 'С возвращением',

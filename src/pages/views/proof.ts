@@ -51,7 +51,7 @@ ${
   )
 }${
   data.choices &&
-  html`<ul class="ways providers">${data.choices.map((one) => html`<li><a class="plain" href="${safeHref(one.href)}">${phrase(messages.federation.or, { provider: name(one.name) })}</a></li>`)}</ul>`
+  html`<ul class="ways providers">${data.choices.map((one) => html`<li><a class="plain" href="${safeHref(one.href)}">${phrase(messages.federation.signInWith, { provider: name(one.name) })}</a></li>`)}</ul>`
 }${around(data, messages)}`
   return { title, body, problem: wrong, ...(data.passkey && PASSKEY) }
 }
