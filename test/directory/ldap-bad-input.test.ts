@@ -76,17 +76,30 @@ test('an allowed one that does not answer leaves names unknown, and is not held 
   expect(await people.find('lea')).toMatchObject({ name: 'Lea' })
 })
 
-const flip = (data: Buffer, at: number): Buffer => {
+/**
+ * Flips one byte of every LDAP message of `data` (RFC 4511 §4.1.1): a server that is busy sends several in one piece, and
+ * the last of them alone would say "nobody".
+ */
+function flipEach(data: Buffer, which: 'message-id' | 'operation'): Buffer {
   const changed = Buffer.from(data)
-  if (at < changed.length) changed[at]! ^= 0xff
+  for (let at = 0; at + 2 <= data.length; ) {
+    // X.690 §8.1.3: a short length in one byte, or how many bytes of it follow
+    const more = data[at + 1]! & 0x80 ? data[at + 1]! & 0x7f : 0
+    const start = at + 2 + more
+    const length = more === 0 ? data[at + 1]! : data.readUIntBE(at + 2, more)
+    const operation = start + 2 + data[start + 1]!
+    const flipped = which === 'operation' ? operation : operation - 1
+    if (flipped < data.length) changed[flipped]! ^= 0xff
+    at = start + length
+  }
   return changed
 }
 
 test.each<[string, ((data: Buffer) => Buffer) | undefined]>([
   ['noise', undefined],
   ['only the first half', (data) => data.subarray(0, Math.ceil(data.length / 2))],
-  ['an answer to something else', (data) => flip(data, 5)],
-  ['a message nobody asked for', (data) => flip(data, data[1]! > 0x80 ? 6 : 4)],
+  ['an answer to something else', (data) => flipEach(data, 'message-id')],
+  ['an operation that does not exist', (data) => flipEach(data, 'operation')],
   ['a text instead of LDAP', () => Buffer.from('HTTP/1.1 400 Bad Request\r\n\r\n')],
 ])('garbled answers are no answer, and the next good one is: %s', async (_, change) => {
   const proxy = await startTcpProxy({ to: near.port })
