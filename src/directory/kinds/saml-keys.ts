@@ -6,8 +6,8 @@ import { createPrivateKey, generateKeyPair, type KeyObject } from 'node:crypto'
 import { promisify } from 'node:util'
 import type { Clock } from '#core/clock'
 import type { Keys } from '#keys'
+import { selfSigned } from '#saml'
 import type { Store } from '../store.ts'
-import { selfSigned } from './saml-certificate.ts'
 
 export interface OurKey {
   readonly key: KeyObject

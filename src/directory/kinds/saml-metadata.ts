@@ -2,7 +2,6 @@
  * What a provider says about itself (SAML 2.0 Metadata §2.4): its keys and where to sign in, from a file or its URL, read again
  * now and then. Every key that it lists counts, so that it can change them with overlap; one that it drops counts no more.
  */
-import { X509Certificate } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import type { Directory } from '#config'
@@ -10,11 +9,8 @@ import { type Clock, hours, type Instant, minutes, seconds } from '#core/clock'
 import { parseDuration } from '#core/duration'
 import type { Log } from '#core/log'
 import { Refusal } from '#core/refusal'
+import { BINDINGS, certificatesOf, childrenOf, elementsOf, instantOf, METADATA, readXml, xmlText } from '#saml'
 import type { Outside } from '../kind.ts'
-import { instantOf } from './saml-assertion.ts'
-import { pemOf } from './saml-certificate.ts'
-import { childrenOf, DSIG } from './saml-shape.ts'
-import { elementsOf, readXml, type XmlElement, xmlText } from './saml-xml.ts'
 
 export type SamlSettings = Extract<Directory, { kind: 'saml' }>
 
@@ -34,14 +30,10 @@ export interface Metadata {
   anew(): Promise<Provider>
 }
 
-const METADATA = 'urn:oasis:names:tc:SAML:2.0:metadata'
-const REDIRECT = 'urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect'
 const LIMIT = 1024 * 1024
 const LOOK_AGAIN = seconds(30)
 /** Where it cannot be read again, what was read last still counts for so long. */
 const KEEP_FOR = hours(24)
-const SMALLEST_KEY = 2048
-const MOST_KEYS = 10
 
 export function createMetadata(
   settings: SamlSettings,
@@ -123,35 +115,12 @@ export function providerOf(xml: string, entityId: string, now: Instant): Provide
   const validUntil = ends.length === 0 ? undefined : Math.min(...ends.map((end) => end ?? 0))
   if (validUntil !== undefined && validUntil <= now) throw new Error('it was valid until some time ago')
   const [service] = childrenOf(idp, METADATA, 'SingleSignOnService').filter(
-    ({ attributes }) => attributes.get('Binding') === REDIRECT,
+    ({ attributes }) => attributes.get('Binding') === BINDINGS.redirect,
   )
   const signInUrl = service?.attributes.get('Location')
   if (!signInUrl || !/^https?:$/.test(URL.parse(signInUrl)?.protocol ?? ''))
     throw new Error('it has no address to redirect to')
-  const certificates = certificatesOf(idp)
+  const certificates = certificatesOf(idp, 'signing')
   if (certificates.length === 0) throw new Error('it has no certificate with an RSA key of at least 2048 bits')
   return { entityId, signInUrl, certificates, validUntil }
-}
-
-/** Those for signing, of §2.4.1.1. When a certificate ends says nothing here: the metadata says which count. */
-function certificatesOf(idp: XmlElement): string[] {
-  const keys = childrenOf(idp, METADATA, 'KeyDescriptor').filter(
-    ({ attributes }) => attributes.get('use') !== 'encryption',
-  )
-  const texts = keys.flatMap((key) =>
-    [...elementsOf(key)].flatMap(({ namespace, name, text }) =>
-      namespace === DSIG && name === 'X509Certificate' ? [text] : [],
-    ),
-  )
-  const strong = (pem: string): boolean => {
-    try {
-      const { publicKey } = new X509Certificate(pem)
-      return (
-        publicKey.asymmetricKeyType === 'rsa' && (publicKey.asymmetricKeyDetails?.modulusLength ?? 0) >= SMALLEST_KEY
-      )
-    } catch {
-      return false
-    }
-  }
-  return [...new Set(texts.map((text) => pemOf(text.replace(/\s/g, ''))))].filter(strong).slice(0, MOST_KEYS)
 }

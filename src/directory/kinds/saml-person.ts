@@ -1,16 +1,15 @@
 /** From the attributes of a verified assertion to a person, by the names of the settings. */
+import { type AssertionFacts, NAME_ID_FORMATS, type NameId, SamlProblem } from '#saml'
 import type { UpstreamPerson } from '../upstream-person.ts'
 import { personOf } from './oidc-claims.ts'
-import type { AssertionFacts, NameId } from './saml-assertion.ts'
 import type { SamlSettings } from './saml-metadata.ts'
-import { SamlProblem } from './saml-verify.ts'
 
 export type PersonFault = 'name-id' | 'no-stable-id'
 
 const FORMATS = {
-  persistent: 'urn:oasis:names:tc:SAML:2.0:nameid-format:persistent',
-  email: 'urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress',
-  unspecified: 'urn:oasis:names:tc:SAML:1.1:nameid-format:unspecified',
+  persistent: NAME_ID_FORMATS.persistent,
+  email: NAME_ID_FORMATS.emailAddress,
+  unspecified: NAME_ID_FORMATS.unspecified,
 } as const
 
 /** As most providers call them; whoever calls them otherwise is in the settings. */

@@ -1,17 +1,11 @@
 /** What we say: a request to sign somebody in (SAML 2.0 Core §3.4, Bindings §3.4), and our metadata (Metadata §2.4.4). */
-import { type KeyObject, sign } from 'node:crypto'
-import { deflateRawSync } from 'node:zlib'
 import type { Instant } from '#core/clock'
-import { base64Of } from './saml-certificate.ts'
-import { ASSERTION, DSIG, PROTOCOL, XENC } from './saml-shape.ts'
+import { BINDINGS, canonical, keyInfo, PROTOCOL, redirectUrl, type SigningPair, XENC, XENC11, xml } from '#saml'
 
-export interface Ourselves {
+export interface Ourselves extends SigningPair {
   readonly entityId: string
   /** Where answers are posted to (AssertionConsumerService). */
   readonly acs: string
-  readonly key: KeyObject
-  /** PEM. */
-  readonly certificate: string
 }
 
 export interface Wish {
@@ -26,45 +20,47 @@ export interface Wish {
   readonly at: Instant
 }
 
-const RSA_SHA256 = 'http://www.w3.org/2001/04/xmldsig-more#rsa-sha256'
-const POST = 'urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST'
-const escaped = (text: string) => text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`)
-
-/** The address that the browser is sent to. Signed over the very text of the query (Bindings §3.4.4.1). */
-export function requestUrl({ entityId, acs, key }: Ourselves, wish: Wish): string {
-  const context =
+/** The address that the browser is sent to. */
+export function requestUrl({ entityId, acs, key }: Ourselves, wish: Wish): Promise<string> {
+  const request = xml(
+    'samlp:AuthnRequest',
+    {
+      ID: wish.id,
+      Version: '2.0',
+      IssueInstant: new Date(wish.at).toISOString(),
+      Destination: wish.signInUrl,
+      AssertionConsumerServiceURL: acs,
+      ProtocolBinding: BINDINGS.post,
+      ForceAuthn: wish.anew ? 'true' : undefined,
+    },
+    xml('saml:Issuer', {}, entityId),
+    xml('samlp:NameIDPolicy', { Format: wish.nameIdFormat, AllowCreate: 'true' }),
     wish.context === undefined
-      ? ''
-      : `<samlp:RequestedAuthnContext Comparison="exact"><saml:AuthnContextClassRef>${escaped(wish.context)}</saml:AuthnContextClassRef></samlp:RequestedAuthnContext>`
-  const xml =
-    `<samlp:AuthnRequest xmlns:samlp="${PROTOCOL}" xmlns:saml="${ASSERTION}" ID="${wish.id}" Version="2.0" IssueInstant="${new Date(wish.at).toISOString()}"` +
-    ` Destination="${escaped(wish.signInUrl)}" AssertionConsumerServiceURL="${escaped(acs)}" ProtocolBinding="${POST}"${wish.anew ? ' ForceAuthn="true"' : ''}>` +
-    `<saml:Issuer>${escaped(entityId)}</saml:Issuer><samlp:NameIDPolicy Format="${wish.nameIdFormat}" AllowCreate="true"/>${context}</samlp:AuthnRequest>`
-  const query =
-    `SAMLRequest=${encodeURIComponent(deflateRawSync(xml).toString('base64'))}` +
-    `&RelayState=${encodeURIComponent(wish.state)}&SigAlg=${encodeURIComponent(RSA_SHA256)}`
-  const signature = encodeURIComponent(sign('sha256', Buffer.from(query), key).toString('base64'))
-  return `${wish.signInUrl}${wish.signInUrl.includes('?') ? '&' : '?'}${query}&Signature=${signature}`
+      ? undefined
+      : xml('samlp:RequestedAuthnContext', { Comparison: 'exact' }, xml('saml:AuthnContextClassRef', {}, wish.context)),
+  )
+  return redirectUrl({ to: wish.signInUrl, name: 'SAMLRequest', xml: canonical(request), relayState: wish.state }, key)
 }
 
 /** What the administrator of the provider gives to it. */
 export function ourMetadata({ entityId, acs, certificate }: Ourselves, nameIdFormat: string): string {
-  const info = `<ds:KeyInfo xmlns:ds="${DSIG}"><ds:X509Data><ds:X509Certificate>${base64Of(certificate)}</ds:X509Certificate></ds:X509Data></ds:KeyInfo>`
-  const methods = [
-    'http://www.w3.org/2009/xmlenc11#aes256-gcm',
-    'http://www.w3.org/2009/xmlenc11#aes128-gcm',
-    `${XENC}aes256-cbc`,
-    `${XENC}rsa-oaep-mgf1p`,
-  ]
-  const encryption = methods.map((method) => `<md:EncryptionMethod Algorithm="${method}"/>`).join('')
-  return `<?xml version="1.0" encoding="UTF-8"?>
-<md:EntityDescriptor xmlns:md="urn:oasis:names:tc:SAML:2.0:metadata" entityID="${escaped(entityId)}">
-  <md:SPSSODescriptor AuthnRequestsSigned="true" WantAssertionsSigned="true" protocolSupportEnumeration="${PROTOCOL}">
-    <md:KeyDescriptor use="signing">${info}</md:KeyDescriptor>
-    <md:KeyDescriptor use="encryption">${info}${encryption}</md:KeyDescriptor>
-    <md:NameIDFormat>${nameIdFormat}</md:NameIDFormat>
-    <md:AssertionConsumerService Binding="${POST}" Location="${escaped(acs)}" index="0" isDefault="true"/>
-  </md:SPSSODescriptor>
-</md:EntityDescriptor>
-`
+  const methods = [`${XENC11}aes256-gcm`, `${XENC11}aes128-gcm`, `${XENC}aes256-cbc`, `${XENC}rsa-oaep-mgf1p`]
+  const metadata = xml(
+    'md:EntityDescriptor',
+    { entityID: entityId },
+    xml(
+      'md:SPSSODescriptor',
+      { AuthnRequestsSigned: 'true', WantAssertionsSigned: 'true', protocolSupportEnumeration: PROTOCOL },
+      xml('md:KeyDescriptor', { use: 'signing' }, keyInfo(certificate)),
+      xml(
+        'md:KeyDescriptor',
+        { use: 'encryption' },
+        keyInfo(certificate),
+        ...methods.map((method) => xml('md:EncryptionMethod', { Algorithm: method })),
+      ),
+      xml('md:NameIDFormat', {}, nameIdFormat),
+      xml('md:AssertionConsumerService', { Binding: BINDINGS.post, Location: acs, index: '0', isDefault: 'true' }),
+    ),
+  )
+  return `<?xml version="1.0" encoding="UTF-8"?>\n${canonical(metadata)}\n`
 }

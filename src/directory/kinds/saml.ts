@@ -6,14 +6,13 @@ import { stopwatch } from '#core/clock'
 import { sha256 } from '#core/digest'
 import { randomId } from '#core/random'
 import { Refusal } from '#core/refusal'
+import { type AssertionFacts, factsOf, SamlProblem, verifyResponse } from '#saml'
 import type { Federated } from '../federation/federated.ts'
 import type { DirectoryKind, OpenDirectory, Outside, TestStep, Tools } from '../kind.ts'
-import { type AssertionFacts, factsOf } from './saml-assertion.ts'
 import { createOurKey } from './saml-keys.ts'
 import { createMetadata, type Metadata, type Provider, type SamlSettings } from './saml-metadata.ts'
 import { nameIdFormat, personOfAssertion } from './saml-person.ts'
 import { type Ourselves, ourMetadata, requestUrl } from './saml-request.ts'
-import { SamlProblem, verifyResponse } from './saml-verify.ts'
 
 /** Of what is kept in the session without being a name of a person. */
 const LONGEST_WORD = 200
@@ -96,7 +95,7 @@ function federate(
         context,
         at: clock.now(),
       }
-      return { url: requestUrl(await ourselves(), wish), remembered: { state: relayState, id } }
+      return { url: await requestUrl(await ourselves(), wish), remembered: { state: relayState, id } }
     },
 
     async finish({ form }, remembered) {

@@ -6,10 +6,10 @@
  * wrong here is one fault with one page. RSA with PKCS #1 v1.5 padding and 3DES are refused.
  */
 import { constants, createDecipheriv, type KeyObject, privateDecrypt } from 'node:crypto'
-import { childrenOf, DSIG, ShapeProblem, XENC } from './saml-shape.ts'
-import { elementsOf, type XmlElement } from './saml-xml.ts'
+import { DSIG, XENC, XENC11 } from './names.ts'
+import { childrenOf, ShapeProblem } from './shape.ts'
+import { elementsOf, type XmlElement } from './xml.ts'
 
-const XENC11 = 'http://www.w3.org/2009/xmlenc11#'
 const CIPHERS: Readonly<
   Record<string, { cipher: 'aes-128-cbc' | 'aes-256-cbc' | 'aes-128-gcm' | 'aes-256-gcm'; key: number }>
 > = {

@@ -5,9 +5,10 @@
  * never from the message that came in.
  */
 import type { KeyObject } from 'node:crypto'
-import { decrypted } from './saml-decrypt.ts'
-import { childrenOf, DSIG, type ResponseShape, type ShapeFault, ShapeProblem, shapeOf } from './saml-shape.ts'
-import { readXml, type XmlElement, type XmlFault, XmlProblem, xmlText } from './saml-xml.ts'
+import { decrypted } from './decrypt.ts'
+import { DSIG } from './names.ts'
+import { childrenOf, messageIsSigned, type ResponseShape, type ShapeFault, ShapeProblem, shapeOf } from './shape.ts'
+import { readXml, type XmlElement, type XmlFault, XmlProblem, xmlText } from './xml.ts'
 
 export type VerifyFault = XmlFault | ShapeFault | 'not-base64' | 'signature-invalid'
 
@@ -50,17 +51,51 @@ const NOT_HERE: ReadonlySet<string> = new Set([
 ])
 
 /** `posted` is the `SAMLResponse` of the form (SAML 2.0 Bindings §3.5.4). Throws `SamlProblem`. */
-export async function verifyResponse(posted: string, verifying: Verifying): Promise<VerifiedResponse> {
-  try {
-    const source = xmlText(bytesOf(posted), LIMIT)
+export function verifyResponse(posted: string, verifying: Verifying): Promise<VerifiedResponse> {
+  return told(async () => {
+    const source = postedXml(posted)
     const shape = shapeOf(readXml(source, XML))
-    // loaded when the first answer comes: nobody else pays for it
-    const { SignedXml } = await import('xml-crypto')
-    return { assertion: assertionOf(source, shape, verifying, SignedXml), around: aroundOf(shape) }
-  } catch (error) {
+    return { assertion: assertionOf(source, shape, verifying, await library()), around: aroundOf(shape) }
+  })
+}
+
+/** A request, or an answer without an Assertion. */
+export interface Message {
+  /** Read from signed bytes where `signed`. */
+  readonly element: XmlElement
+  readonly signed: boolean
+}
+
+/**
+ * `source` is the XML itself. A signature in it must be good; whether there has to be one is for the caller to say. Throws
+ * `SamlProblem`.
+ */
+export function verifyMessage(source: string, certificates: readonly string[]): Promise<Message> {
+  return told(async () => {
+    const element = readXml(source, XML)
+    if (!messageIsSigned(element)) return { element, signed: false }
+    return { element: readXml(signedBytes(source, element, { certificates }, await library()), XML), signed: true }
+  })
+}
+
+/** The XML of a form's field (SAML 2.0 Bindings §3.5.4). Throws `SamlProblem`. */
+export const postedXml = (posted: string): string => told(() => xmlText(bytesOf(posted), LIMIT))
+
+/** Loaded when the first message comes: nobody else pays for it. */
+const library = async (): Promise<SignedXml> => (await import('xml-crypto')).SignedXml
+
+/** Runs it, with every way to fail told as `SamlProblem`. */
+function told<T>(work: () => T): T {
+  const asProblem = (error: unknown): never => {
     if (error instanceof XmlProblem) throw new SamlProblem(error.fault, `the XML is not accepted: ${error.message}`)
     if (error instanceof ShapeProblem) throw new SamlProblem(error.fault, error.message)
     throw error
+  }
+  try {
+    const result = work()
+    return (result instanceof Promise ? result.catch(asProblem) : result) as T
+  } catch (error) {
+    return asProblem(error)
   }
 }
 

@@ -1,8 +1,9 @@
 /** Whether a verified Assertion is for us, now, and for this request; and what it says (SAML 2.0 Profiles §4.1.4.3). */
 import { type Instant, type Millis, seconds } from '#core/clock'
-import { ASSERTION, childrenOf } from './saml-shape.ts'
-import { SamlProblem, type VerifiedResponse } from './saml-verify.ts'
-import type { XmlElement } from './saml-xml.ts'
+import { ASSERTION } from './names.ts'
+import { childrenOf } from './shape.ts'
+import { SamlProblem, type VerifiedResponse } from './verify.ts'
+import type { XmlElement } from './xml.ts'
 
 export type AssertionFault =
   | 'issuer'

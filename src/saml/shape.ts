@@ -5,7 +5,8 @@
  * ATTACK: signature wrapping puts what was signed where the verifier looks and something else where the reader looks. With one
  * Response, one Assertion, no id twice and no room for anything else there are not two places.
  */
-import { elementsOf, type XmlElement } from './saml-xml.ts'
+import { ASSERTION, DSIG, ENVELOPED, EXCLUSIVE, PROTOCOL, RSA_SHA256, SHA256, XENC } from './names.ts'
+import { elementsOf, type XmlElement } from './xml.ts'
 
 export type ShapeFault =
   | 'not-a-response'
@@ -26,21 +27,13 @@ export class ShapeProblem extends Error {
   }
 }
 
-export const PROTOCOL = 'urn:oasis:names:tc:SAML:2.0:protocol'
-export const ASSERTION = 'urn:oasis:names:tc:SAML:2.0:assertion'
-export const DSIG = 'http://www.w3.org/2000/09/xmldsig#'
-export const XENC = 'http://www.w3.org/2001/04/xmlenc#'
-
 /** RFC 9231; nothing on SHA-1, and nothing with a shared secret: a public key must not be taken for one. */
 const SIGNATURES = new Set([
-  'http://www.w3.org/2001/04/xmldsig-more#rsa-sha256',
+  RSA_SHA256,
   'http://www.w3.org/2001/04/xmldsig-more#rsa-sha512',
   'http://www.w3.org/2007/05/xmldsig-more#sha256-rsa-MGF1',
 ])
-const DIGESTS = new Set(['http://www.w3.org/2001/04/xmlenc#sha256', 'http://www.w3.org/2001/04/xmlenc#sha512'])
-/** Exclusive, so that it means the same wherever it stands; without comments, so that what is read afterwards is in one piece. */
-const EXCLUSIVE = 'http://www.w3.org/2001/10/xml-exc-c14n#'
-const ENVELOPED = 'http://www.w3.org/2000/09/xmldsig#enveloped-signature'
+const DIGESTS = new Set([SHA256, 'http://www.w3.org/2001/04/xmlenc#sha512'])
 
 const is = (element: XmlElement, namespace: string, name: string) =>
   element.namespace === namespace && element.name === name
@@ -77,6 +70,18 @@ export function shapeOf(response: XmlElement): ResponseShape {
   requireNoOtherSignature(all, Number(responseSigned) + Number(assertionSigned))
   if (encrypted) requireOneEncryption(assertion)
   return { response, assertion, encrypted, responseSigned, assertionSigned }
+}
+
+/**
+ * Whether a message that is signed as a whole or not at all is so: requests, and answers without an Assertion. Throws
+ * `ShapeProblem` where anything about its signature is not as it is known.
+ */
+export function messageIsSigned(message: XmlElement): boolean {
+  const all = [...elementsOf(message)]
+  requireUniqueIds(all)
+  const signed = signs(message)
+  requireNoOtherSignature(all, Number(signed))
+  return signed
 }
 
 /** Core §3.2.2.2. Nobody signs an error, and nothing of it is believed: it is told to the administrator. */
