@@ -1,36 +1,10 @@
-/** A registered app: what the other rooms see, what is stored, and when it is valid. */
+/** A registered app: what the other rooms see, and what is stored. */
 import type { Instant } from '#core/clock'
-import type { GRANT_TYPES, SIGNING_ALGS, TOKEN_ENDPOINT_AUTH_METHODS } from './words.ts'
-
-export type TokenEndpointAuthMethod = (typeof TOKEN_ENDPOINT_AUTH_METHODS)[number]
-export type GrantType = (typeof GRANT_TYPES)[number]
-export type SigningAlg = (typeof SIGNING_ALGS)[number]
-export type PublicJwks = { readonly keys: readonly Readonly<Record<string, unknown>>[] }
-
-export interface AppOidc {
-  /** The same as the app's id. */
-  readonly clientId: string
-  /**
-   * Only on what `apps.find` answers. INVARIANT: not enumerable, so that JSON, a spread or a log line never carries it.
-   * Undefined for `none` and `private_key_jwt`.
-   */
-  readonly clientSecret?: string
-  readonly redirectUris: readonly string[]
-  readonly postLogoutRedirectUris: readonly string[]
-  readonly scopes: readonly string[]
-  readonly tokenEndpointAuthMethod: TokenEndpointAuthMethod
-  /** `optional`: a code challenge is honoured where the app sends one. */
-  readonly pkce: 'required' | 'optional'
-  readonly grantTypes: readonly GrantType[]
-  readonly responseTypes: readonly 'code'[]
-  readonly jwks?: PublicJwks
-  readonly jwksUri?: string
-  readonly backchannelLogoutUri?: string
-  readonly backchannelLogoutSessionRequired: boolean
-  /** Undefined: whatever the gateway signs with by default. */
-  readonly idTokenSignedResponseAlg?: SigningAlg
-  readonly claims: { readonly groups: 'all' | 'none' | readonly string[]; readonly inIdToken: boolean }
-}
+import type { AppForwardAuth, ForwardAuthDefinition } from './protocols/forward-auth.ts'
+import { PROTOCOLS } from './protocols/list.ts'
+import type { AppOidc, OidcDefinition } from './protocols/oidc.ts'
+import type { AppName } from './protocols/protocol.ts'
+import type { AppSaml, SamlDefinition } from './protocols/saml.ts'
 
 export interface App {
   readonly id: string
@@ -46,7 +20,10 @@ export interface App {
   readonly launchUrl?: string
   /** First-party apps skip consent. */
   readonly firstParty: boolean
+  /** The protocols that it speaks: at least one. */
   readonly oidc?: AppOidc
+  readonly saml?: AppSaml
+  readonly forwardAuth?: AppForwardAuth
   readonly inputs: Readonly<Record<string, string>>
   readonly createdAt: Instant
   readonly changedAt: Instant
@@ -64,31 +41,26 @@ export interface Definition {
   readonly tier: string
   readonly launch_url?: string
   readonly first_party: boolean
-  readonly oidc: OidcDefinition
-}
-
-export interface OidcDefinition {
-  readonly redirect_uris: readonly string[]
-  readonly post_logout_redirect_uris: readonly string[]
-  readonly scopes: readonly string[]
-  readonly token_endpoint_auth_method: TokenEndpointAuthMethod
-  readonly pkce: 'required' | 'optional'
-  readonly grant_types: readonly GrantType[]
-  readonly id_token_signed_response_alg?: SigningAlg
-  readonly backchannel_logout_uri?: string
-  readonly backchannel_logout_session_required: boolean
-  readonly claims: { readonly groups: 'all' | 'none' | readonly string[]; readonly in_id_token: boolean }
-  readonly jwks?: PublicJwks
-  readonly jwks_uri?: string
+  readonly oidc?: OidcDefinition
+  readonly saml?: SamlDefinition
+  readonly forward_auth?: ForwardAuthDefinition
 }
 
 /** Whether the app holds a secret that both sides know. */
-export const hasSecret = (definition: Definition): boolean =>
-  definition.oidc.token_endpoint_auth_method.startsWith('client_secret_')
+export const hasSecret = ({ oidc }: Definition): boolean =>
+  oidc?.token_endpoint_auth_method.startsWith('client_secret_') ?? false
 
 /** A machine gets tokens for itself only: no person ever signs in to it. */
-export const isMachine = (definition: Definition): boolean =>
-  definition.oidc.grant_types.every((grant) => grant === 'client_credentials')
+export const isMachine = ({ oidc, saml, forward_auth }: Definition): boolean =>
+  oidc !== undefined &&
+  (saml ?? forward_auth) === undefined &&
+  oidc.grant_types.every((grant) => grant === 'client_credentials')
+
+/** By what it is named outside. */
+export const namesOf = ({ saml, forward_auth }: Definition): AppName[] => [
+  ...(saml ? PROTOCOLS.saml.names(saml) : []),
+  ...(forward_auth ? PROTOCOLS.forward_auth.names(forward_auth) : []),
+]
 
 const frozen = <T extends object>(value: T): T => {
   for (const inner of Object.values(value)) if (typeof inner === 'object' && inner !== null) frozen(inner)
@@ -101,27 +73,9 @@ export function toApp(
   times: { createdAt: Instant; changedAt: Instant },
   clientSecret?: string,
 ): App {
-  const { oidc } = definition
-  const seen: AppOidc = {
-    clientId: definition.id,
-    redirectUris: oidc.redirect_uris,
-    postLogoutRedirectUris: oidc.post_logout_redirect_uris,
-    scopes: oidc.scopes,
-    tokenEndpointAuthMethod: oidc.token_endpoint_auth_method,
-    pkce: oidc.pkce,
-    grantTypes: oidc.grant_types,
-    responseTypes: oidc.grant_types.includes('authorization_code') ? ['code'] : [],
-    ...(oidc.jwks && { jwks: oidc.jwks }),
-    ...(oidc.jwks_uri !== undefined && { jwksUri: oidc.jwks_uri }),
-    ...(oidc.backchannel_logout_uri !== undefined && { backchannelLogoutUri: oidc.backchannel_logout_uri }),
-    backchannelLogoutSessionRequired: oidc.backchannel_logout_session_required,
-    ...(oidc.id_token_signed_response_alg && { idTokenSignedResponseAlg: oidc.id_token_signed_response_alg }),
-    claims: { groups: oidc.claims.groups, inIdToken: oidc.claims.in_id_token },
-  }
-  if (clientSecret !== undefined)
-    Object.defineProperty(seen, 'clientSecret', { value: clientSecret, enumerable: false })
+  const { id, oidc, saml, forward_auth } = definition
   return frozen({
-    id: definition.id,
+    id,
     name: definition.name,
     ...(definition.template !== undefined && { template: definition.template }),
     policy: definition.policy,
@@ -130,7 +84,9 @@ export function toApp(
     tier: definition.tier,
     ...(definition.launch_url !== undefined && { launchUrl: definition.launch_url }),
     firstParty: definition.first_party,
-    oidc: seen,
+    ...(oidc && { oidc: PROTOCOLS.oidc.seen(oidc, id, clientSecret) }),
+    ...(saml && { saml: PROTOCOLS.saml.seen(saml, id) }),
+    ...(forward_auth && { forwardAuth: PROTOCOLS.forward_auth.seen(forward_auth, id) }),
     inputs: definition.inputs,
     ...times,
   })

@@ -7,6 +7,7 @@ import { Refusal } from '#core/refusal'
 import type { App, Definition } from './app.ts'
 import { differences, type Manifest, manifestSchema, resolve } from './manifest.ts'
 import { type PlannedChange, planChanges } from './plan.ts'
+import type { AppName } from './protocols/protocol.ts'
 import type { Registry, RegistryOptions } from './registry.ts'
 import type { CheckOptions, Issue } from './rules.ts'
 import type { Template } from './template.ts'
@@ -43,11 +44,13 @@ export interface Apps {
    * Rejects with Refusal `storage-unavailable` or `sealed-record-invalid`.
    */
   find(id: string): Promise<App | undefined>
+  /** The app by what it is named outside; otherwise like `find`. */
+  findNamed(name: AppName): Promise<App | undefined>
   /** All apps in the order of their ids, without secrets. */
   list(): Promise<App[]>
   /** What `register` would refuse. */
   check(manifest: Manifest): Promise<readonly Issue[]>
-  /** Throws Refusal `app-exists`, `app-invalid`, `template-unknown`, `template-invalid`. `by`: a person's id or `cli`. */
+  /** Throws Refusal `app-exists`, `app-name-taken`, `app-invalid`, `template-unknown`, `template-invalid`. `by`: a person's id or `cli`. */
   register(manifest: Manifest, by: string): Promise<Registered>
   /** Throws Refusal `app-unknown`. */
   remove(id: string, by: string): Promise<void>
@@ -95,6 +98,7 @@ export function createApps({ registry, templates, audit, policyNames }: AppsOpti
 
   return Object.freeze({
     find: registry.find,
+    findNamed: registry.findNamed,
     list: registry.list,
     async check(manifest: Manifest) {
       return (await examine(manifest)).issues

@@ -8,16 +8,21 @@
  * - `template.ts`   the schema, `template-check.ts` the rest  - `templates.ts`  the folder: search, show, check
  * - `inputs.ts`     what a template may ask: one row a kind   - `placeholders.ts`  `{name}` in addresses and settings
  * - `manifest.ts`   template + values → app, and back         - `plan.ts`       what applying manifests would change
+ * - `protocols/`    what an app of each protocol has to say, one file each
  * - `registry.ts`   apps in the `tables.ts`, through `cache.ts` - `apps.ts`     register, apply, export, rotate, remove
  * - `snippet.ts`    the app's side, with real values
  *
  * To add an app to the catalog: one file in `apps-catalog/` (docs/apps.md). To ask for another kind of value: one row
  * in `inputs.ts`.
  */
-export type { App, AppOidc } from './app.ts'
+export type { App } from './app.ts'
 export type { Applied, AppliedChange, Apps, ManifestSource, Registered } from './apps.ts'
 export type { Manifest } from './manifest.ts'
 export { type Catalog, type CatalogOptions, openCatalog } from './open.ts'
+export type { AppForwardAuth } from './protocols/forward-auth.ts'
+export type { AppOidc } from './protocols/oidc.ts'
+export type { AppName } from './protocols/protocol.ts'
+export type { AppSaml } from './protocols/saml.ts'
 export type { Issue } from './rules.ts'
 export { type Endpoints, renderSettings, type Snippet } from './snippet.ts'
 export { catalogMigrations } from './tables.ts'

@@ -6,19 +6,17 @@
 import { isDeepStrictEqual } from 'node:util'
 import { z } from 'zod'
 import { nearest } from '#core/nearest'
-import type { Definition, OidcDefinition } from './app.ts'
+import type { Definition } from './app.ts'
 import { INPUT_KINDS } from './inputs.ts'
 import { render } from './placeholders.ts'
+import { forwardAuth, forwardAuthPart } from './protocols/forward-auth.ts'
+import { PROTOCOL_KEYS, type ProtocolKey } from './protocols/list.ts'
+import { oidc, oidcOverrides } from './protocols/oidc.ts'
+import { type Fill, present } from './protocols/protocol.ts'
+import { saml, samlOverrides } from './protocols/saml.ts'
 import { type CheckOptions, checkDefinition, type Issue } from './rules.ts'
 import { isRequired, type Template } from './template.ts'
-import { groupName, line, list, oidcFields, slug } from './words.ts'
-
-const oidcOverrides = z.strictObject({
-  ...oidcFields,
-  // `null` takes away what the template has
-  id_token_signed_response_alg: oidcFields.id_token_signed_response_alg.nullable(),
-  backchannel_logout_uri: oidcFields.backchannel_logout_uri.nullable(),
-})
+import { groupName, line, list, slug } from './words.ts'
 
 export const manifestSchema = z.strictObject({
   id: slug,
@@ -33,39 +31,30 @@ export const manifestSchema = z.strictObject({
   tier: slug.optional(),
   launch_url: z.string().nullable().optional(),
   first_party: z.boolean().optional().describe('First-party apps skip consent'),
-  oidc: oidcOverrides.partial().optional(),
+  oidc: oidcOverrides.optional(),
+  saml: samlOverrides.optional(),
+  forward_auth: forwardAuthPart.optional(),
 })
 
 export type Manifest = z.input<typeof manifestSchema>
 type ReadManifest = z.output<typeof manifestSchema>
 
-const BARE_OIDC = {
-  redirect_uris: [],
-  post_logout_redirect_uris: [],
-  scopes: ['openid', 'profile', 'email'],
-  token_endpoint_auth_method: 'client_secret_basic',
-  pkce: 'required',
-  grant_types: ['authorization_code'],
-  backchannel_logout_session_required: false,
-  claims: { groups: 'all', in_id_token: false },
-} as const satisfies OidcDefinition
+type Parts = Omit<Definition, 'id' | 'inputs' | 'template'>
 
-type Parts = Omit<Definition, 'id' | 'inputs' | 'template' | 'oidc'> & { readonly oidc: OidcDefinition }
-
-/** What a template with these inputs gives by itself; without a template, the plain defaults. */
-function baseOf(id: string, template: Template | undefined, inputs: Readonly<Record<string, string>>): Parts {
+/**
+ * What a template with these inputs gives by itself, for the protocols that are wanted; without a template, the plain
+ * defaults.
+ */
+function baseOf(
+  { id, inputs }: Pick<Definition, 'id' | 'inputs'>,
+  template: Template | undefined,
+  wanted: readonly ProtocolKey[],
+): Parts {
   const values = { ...inputs, client_id: id }
   const one = (text: string | undefined) => (text === undefined ? undefined : render(text, values))
-  const all = (texts: readonly string[] | undefined) => (texts ?? []).flatMap((text) => one(text) ?? [])
-  const { oidc, defaults } = template ?? { oidc: undefined, defaults: undefined }
-  const logout = one(oidc?.backchannel_logout_uri)
-  const launch = one(template?.launch_url)
-  const {
-    redirect_uris: _redirects,
-    post_logout_redirect_uris: _postLogout,
-    backchannel_logout_uri: _logout,
-    ...plain
-  } = oidc ?? {}
+  const fill: Fill = { one, all: (texts) => (texts ?? []).flatMap((text) => one(text) ?? []) }
+  const defaults = template?.defaults
+  const launch = one(template?.launch_url) ?? (wanted.includes('saml') ? one(template?.saml?.sign_on_url) : undefined)
   return {
     name: template?.name ?? id,
     policy: defaults?.policy ?? '',
@@ -74,21 +63,17 @@ function baseOf(id: string, template: Template | undefined, inputs: Readonly<Rec
     tier: defaults?.tier ?? 'standard',
     ...(launch !== undefined && { launch_url: launch }),
     first_party: true,
-    oidc: {
-      ...BARE_OIDC,
-      ...present(plain),
-      redirect_uris: all(oidc?.redirect_uris),
-      post_logout_redirect_uris: all(oidc?.post_logout_redirect_uris),
-      ...(logout !== undefined && { backchannel_logout_uri: logout }),
-    },
+    ...(wanted.includes('oidc') && { oidc: oidc.base(template?.oidc, fill) }),
+    ...(wanted.includes('saml') && { saml: saml.base(template?.saml, fill) }),
+    ...(wanted.includes('forward_auth') && { forward_auth: forwardAuth.base(template?.forward_auth, fill) }),
   }
 }
 
-type Present<T> = { [K in keyof T]: Exclude<T[K], undefined | null> }
-
-/** Without the keys that say nothing. */
-const present = <T extends object>(value: T): Present<T> =>
-  Object.fromEntries(Object.entries(value).filter(([, inner]) => inner !== undefined && inner !== null)) as Present<T>
+/** Those that the manifest names, or else the first that the template has. */
+function wantedBy(manifest: Partial<Record<ProtocolKey, object | undefined>>, template: Template | undefined) {
+  const named = PROTOCOL_KEYS.filter((key) => manifest[key] !== undefined)
+  return named.length > 0 ? named : PROTOCOL_KEYS.filter((key) => template?.[key] !== undefined).slice(0, 1)
+}
 
 /** The base with the manifest's own values on top; `null` removes. */
 function overlay<T extends object>(base: T, over: object): T {
@@ -106,24 +91,27 @@ export interface Resolved {
 export function resolve(manifest: ReadManifest, template: Template | undefined, options: CheckOptions = {}): Resolved {
   const issues: Issue[] = []
   const inputs = readInputs(manifest, template, issues)
-  if (template && !template.oidc) {
+  if (template && wantedBy(manifest, template).length === 0)
     issues.push({
       path: ['template'],
       code: 'protocol-unsupported',
-      message: `\`template\`: \`${template.slug}\` has no \`oidc\` part, which is what apps sign in with here`,
+      message: `\`template\`: \`${template.slug}\` has none of \`oidc\`, \`saml\` and \`forward_auth\`, by which apps sign in here`,
     })
-  }
   // a missing value would only be reported a second time, as a missing address
   if (issues.length > 0) return { issues }
-  const { id, template: _template, inputs: _inputs, oidc, ...parts } = manifest
-  const base = baseOf(id, template, inputs)
-  const definition: Definition = {
+  const { id, template: _template, inputs: _inputs, ...own } = manifest
+  const base = baseOf({ id, inputs }, template, wantedBy(manifest, template))
+  const parts = PROTOCOL_KEYS.flatMap((key) => {
+    const part = base[key]
+    return part === undefined ? [] : [[key, overlay(part, own[key] ?? {})]]
+  })
+  const definition = {
     id,
     ...(template && { template: template.slug }),
     inputs,
-    ...overlay(base, { ...parts, oidc: undefined }),
-    oidc: overlay(base.oidc, oidc ?? {}),
-  }
+    ...overlay(base, own),
+    ...Object.fromEntries(parts),
+  } as Definition
   issues.push(...checkDefinition(definition, options))
   return issues.length > 0 ? { issues } : { definition, issues }
 }
@@ -168,11 +156,13 @@ function readInputs(manifest: ReadManifest, template: Template | undefined, issu
 /** The shortest manifest that resolves to the definition. Without its template (it may be gone), everything by hand. */
 export function differences(definition: Definition, template: Template | undefined): Manifest {
   const fits = template?.slug === definition.template ? template : undefined
-  const base = baseOf(definition.id, fits, definition.inputs)
-  const { id, template: _slug, inputs, oidc, ...parts } = definition
-  const { oidc: baseOidc, ...baseParts } = base
+  const spoken = PROTOCOL_KEYS.filter((key) => definition[key] !== undefined)
+  const base = baseOf(definition, fits, spoken)
+  const { id, template: _slug, inputs, oidc: _oidc, saml: _saml, forward_auth: _forwardAuth, ...parts } = definition
+  const { oidc: _baseOidc, saml: _baseSaml, forward_auth: _baseForwardAuth, ...baseParts } = base
   const over = differing(baseParts, parts)
-  const overOidc = differing(baseOidc, oidc)
+  const differs = Object.fromEntries(spoken.map((key) => [key, differing(base[key]!, definition[key]!)]))
+  const byItself = isDeepStrictEqual(spoken, wantedBy({}, fits))
   return {
     id,
     ...(fits && { template: fits.slug }),
@@ -181,7 +171,12 @@ export function differences(definition: Definition, template: Template | undefin
     // what an admin decides is always written out, whatever the template says by default
     policy: definition.policy,
     ...(definition.audience.length > 0 && { audience: [...definition.audience] }),
-    ...(Object.keys(overOidc).length > 0 && { oidc: overOidc }),
+    // which protocols are spoken is said by naming them; one of several that differs must not hide the others
+    ...Object.fromEntries(
+      Object.entries(differs).filter(
+        ([, part], _, all) => !byItself || (Object.keys(part).length > 0 && all.length === 1),
+      ),
+    ),
   } as Manifest
 }
 

@@ -1,6 +1,7 @@
 /** What applying manifests would do, worked out before anything is written. */
 import { isDeepStrictEqual } from 'node:util'
 import type { Definition } from './app.ts'
+import { PROTOCOLS, type ProtocolKey } from './protocols/list.ts'
 import type { StoredApp } from './registry.ts'
 
 export type Action = 'create' | 'change' | 'unchanged' | 'remove'
@@ -32,9 +33,14 @@ export function planChanges(
 }
 
 function differingKeys(before: Definition, after: Definition): string[] {
-  const keys = differing(before, after).filter((key) => key !== 'oidc')
-  return [...keys, ...differing(before.oidc, after.oidc).map((key) => `oidc.${key}`)]
+  const whole = differing(before, after)
+  return whole.flatMap((key) => {
+    const [a, b] = isProtocol(key) ? [before[key], after[key]] : []
+    return a && b ? differing(a, b).map((inner) => `${key}.${inner}`) : [key]
+  })
 }
+
+const isProtocol = (key: string): key is ProtocolKey => Object.hasOwn(PROTOCOLS, key)
 
 function differing(before: object, after: object): string[] {
   const a = before as Record<string, unknown>

@@ -7,8 +7,9 @@ import { randomId } from '#core/random'
 import { Refusal } from '#core/refusal'
 import type { Keys } from '#keys'
 import type { Storage } from '#storage'
-import { type App, type Definition, hasSecret, toApp } from './app.ts'
+import { type App, type Definition, hasSecret, namesOf, toApp } from './app.ts'
 import { createCache } from './cache.ts'
+import type { AppName } from './protocols/protocol.ts'
 import type { AppRow, Tables } from './tables.ts'
 
 export interface RegistryOptions {
@@ -39,6 +40,7 @@ export interface RegistryWriter {
 
 export interface Registry {
   find(id: string): Promise<App | undefined>
+  findNamed(name: AppName): Promise<App | undefined>
   list(): Promise<App[]>
   stored(id: string): Promise<StoredApp | undefined>
   all(): Promise<Map<string, StoredApp>>
@@ -59,19 +61,28 @@ export function createRegistry({ storage, clock, keys }: RegistryOptions): Regis
     return Number(row?.version ?? 0)
   })
 
+  const find = (id: string) =>
+    cache.through(id, async () => {
+      const row = await records.selectFrom('apps').selectAll().where('id', '=', id).executeTakeFirst()
+      if (!row) return undefined
+      const secret = row.secret === null ? undefined : keys.unseal(row.secret, recordId(id)).toString('utf8')
+      const { definition, ...times } = readRow(row)
+      return toApp(definition, times, secret)
+    })
+
   const all = async (from: Kysely<Tables> | Transaction<Tables>) => {
     const rows = await from.selectFrom('apps').selectAll().orderBy('id').execute()
     return new Map(rows.map((row) => [row.id, readRow(row)]))
   }
 
   return Object.freeze({
-    find: (id: string) =>
-      cache.through(id, async () => {
-        const row = await records.selectFrom('apps').selectAll().where('id', '=', id).executeTakeFirst()
-        if (!row) return undefined
-        const secret = row.secret === null ? undefined : keys.unseal(row.secret, recordId(id)).toString('utf8')
-        const { definition, ...times } = readRow(row)
-        return toApp(definition, times, secret)
+    find,
+    // no id of an app has a colon
+    findNamed: ({ kind, name }: AppName) =>
+      cache.through(`${kind}:${name}`, async () => {
+        const named = records.selectFrom('app_names').select('app').where('kind', '=', kind).where('name', '=', name)
+        const row = await named.executeTakeFirst()
+        return row && find(row.app)
       }),
     async list() {
       return [...(await all(records)).values()].map(({ definition, ...times }) => toApp(definition, times))
@@ -106,6 +117,19 @@ function writerOn(
     const plain = randomId(32)
     return { plain, sealed: keys.seal(plain, recordId(id)) }
   }
+  const forgetNames = (id: string) => transaction.deleteFrom('app_names').where('app', '=', id).execute()
+  /** Throws Refusal `app-name-taken`. */
+  const writeNames = async (definition: Definition) => {
+    for (const { kind, name } of namesOf(definition)) {
+      const row = await transaction
+        .insertInto('app_names')
+        .values({ kind, name, app: definition.id })
+        .onConflict((conflict) => conflict.columns(['kind', 'name']).doNothing())
+        .returning('app')
+        .executeTakeFirst()
+      if (!row) throw new Refusal('app-name-taken', `catalog: another app has the ${kind} \`${name}\``)
+    }
+  }
   return {
     all: () => all(transaction),
     async insert(definition) {
@@ -125,6 +149,7 @@ function writerOn(
         .returning('id')
         .executeTakeFirst()
       if (!row) throw new Refusal('app-exists', `catalog: app \`${id}\` exists`)
+      await writeNames(definition)
       return made?.plain
     },
     async replace(definition) {
@@ -141,9 +166,12 @@ function writerOn(
         })
         .where('id', '=', id)
         .execute()
+      await forgetNames(id)
+      await writeNames(definition)
       return made?.plain
     },
     async remove(id) {
+      await forgetNames(id)
       return (
         (await transaction.deleteFrom('apps').where('id', '=', id).returning('id').executeTakeFirst()) !== undefined
       )

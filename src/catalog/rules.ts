@@ -1,7 +1,9 @@
-/** When a registered app is valid: all that a schema cannot say. To add a rule about OIDC: one row in `oidcRules`. */
+/** When a registered app is valid: all that a schema cannot say. What only one protocol has to say stands in `protocols/`. */
 import { nearest } from '#core/nearest'
 import { type AddressUse, addressProblem } from './addresses.ts'
-import { type Definition, isMachine, type OidcDefinition } from './app.ts'
+import { type Definition, isMachine } from './app.ts'
+import { PROTOCOLS } from './protocols/list.ts'
+import type { AppProtocol, Path } from './protocols/protocol.ts'
 
 /** What is wrong, and where: a path into the manifest. */
 export interface Issue {
@@ -19,25 +21,27 @@ export interface CheckOptions {
 /** All that a schema cannot say about an app. */
 export function* checkDefinition(definition: Definition, options: CheckOptions): Generator<Issue> {
   yield* checkPolicyAndAudience(definition, options)
-  const { oidc } = definition
-  const addresses: [path: (string | number)[], text: string | undefined, use: AddressUse][] = [
-    [['launch_url'], definition.launch_url, 'page'],
-    ...oidc.redirect_uris.map(
-      (uri, i) => [['oidc', 'redirect_uris', i], uri, 'redirect'] as [string[], string, AddressUse],
-    ),
-    ...oidc.post_logout_redirect_uris.map(
-      (uri, i) => [['oidc', 'post_logout_redirect_uris', i], uri, 'redirect'] as [string[], string, AddressUse],
-    ),
-    [['oidc', 'backchannel_logout_uri'], oidc.backchannel_logout_uri, 'endpoint'],
-    [['oidc', 'jwks_uri'], oidc.jwks_uri, 'endpoint'],
-  ]
-  for (const [path, text, use] of addresses) {
-    const wrong = text === undefined ? undefined : addressProblem(text, use)
-    if (wrong) yield { path, code: 'address-unsafe', message: `\`${path.join('.')}\` ${wrong}` }
-  }
-  for (const [holds, path, code, message] of oidcRules(oidc)) {
-    if (!holds) yield { path: ['oidc', ...path], code, message: `\`oidc.${path.join('.')}\` ${message}` }
-  }
+  if (definition.launch_url !== undefined) yield* checkAddress(['launch_url'], definition.launch_url, 'page')
+  const { oidc, saml, forward_auth } = definition
+  if (!(oidc ?? saml ?? forward_auth))
+    yield { path: [], code: 'protocol-missing', message: 'expected one of `oidc`, `saml` and `forward_auth`' }
+  if (oidc) yield* checkProtocol(PROTOCOLS.oidc, oidc)
+  if (saml) yield* checkProtocol(PROTOCOLS.saml, saml)
+  if (forward_auth) yield* checkProtocol(PROTOCOLS.forward_auth, forward_auth)
+}
+
+function* checkProtocol<Stored extends object>(
+  { key, addresses, rules }: Pick<AppProtocol<never, Stored, unknown>, 'key' | 'addresses' | 'rules'>,
+  stored: Stored,
+): Generator<Issue> {
+  for (const { path, text, use } of addresses(stored)) yield* checkAddress([key, ...path], text, use)
+  for (const [holds, path, code, message] of rules(stored))
+    if (!holds) yield { path: [key, ...path], code, message: `\`${key}.${path.join('.')}\` ${message}` }
+}
+
+function* checkAddress(path: Path, text: string, use: AddressUse): Generator<Issue> {
+  const wrong = addressProblem(text, use)
+  if (wrong) yield { path, code: 'address-unsafe', message: `\`${path.join('.')}\` ${wrong}` }
 }
 
 function* checkPolicyAndAudience(definition: Definition, { policyNames }: CheckOptions): Generator<Issue> {
@@ -65,74 +69,4 @@ function* checkPolicyAndAudience(definition: Definition, { policyNames }: CheckO
   } else if (audience.includes('*') && audience.length > 1) {
     yield { path: ['audience'], code: 'audience-ambiguous', message: "`audience` holds `'*'` next to groups" }
   }
-}
-
-type Rule = readonly [holds: boolean, path: readonly (string | number)[], code: string, message: string]
-
-const PRIVATE_MEMBERS = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k'] // RFC 7518 §6.2.2, §6.3.2, §6.4
-
-function oidcRules(oidc: OidcDefinition): readonly Rule[] {
-  const method = oidc.token_endpoint_auth_method
-  const grants = new Set(oidc.grant_types)
-  const code = grants.has('authorization_code')
-  const person = code || grants.has('urn:ietf:params:oauth:grant-type:device_code')
-  const keys = oidc.jwks?.keys ?? []
-  const at = ['token_endpoint_auth_method']
-  return [
-    [
-      code === oidc.redirect_uris.length > 0,
-      ['redirect_uris'],
-      'redirect-mismatch',
-      code ? 'is missing, expected at least one address' : 'stands without the grant `authorization_code`',
-    ],
-    [
-      method !== 'none' || oidc.pkce === 'required',
-      ['pkce'],
-      'pkce-required',
-      'is `optional`, but a public client must use PKCE (RFC 9700 §2.1.1)',
-    ],
-    [
-      method !== 'none' || !grants.has('client_credentials'),
-      at,
-      'machine-public',
-      'is `none`, but `client_credentials` is for confidential clients (RFC 6749 §4.4)',
-    ],
-    [
-      person || !grants.has('refresh_token'),
-      ['grant_types'],
-      'refresh-alone',
-      'has `refresh_token` without a grant by which a person signs in',
-    ],
-    [person || grants.has('client_credentials'), ['grant_types'], 'grant-missing', 'has no grant that starts anything'],
-    [
-      person === oidc.scopes.includes('openid'),
-      ['scopes'],
-      'scope-openid',
-      person ? 'lacks `openid`' : 'holds `openid`, but nobody signs in to a machine',
-    ],
-    [
-      !oidc.scopes.includes('offline_access') || grants.has('refresh_token'),
-      ['scopes'],
-      'scope-offline',
-      'holds `offline_access` without the grant `refresh_token`',
-    ],
-    [
-      method !== 'private_key_jwt' || (oidc.jwks === undefined) !== (oidc.jwks_uri === undefined),
-      at,
-      'keys-missing',
-      'is `private_key_jwt`, expected exactly one of `jwks` and `jwks_uri`',
-    ],
-    [
-      method === 'private_key_jwt' || (oidc.jwks ?? oidc.jwks_uri) === undefined,
-      at,
-      'keys-unused',
-      `is \`${method}\`, but there are keys for \`private_key_jwt\``,
-    ],
-    [
-      !keys.some((key) => PRIVATE_MEMBERS.some((member) => member in key)),
-      ['jwks'],
-      'keys-private',
-      'holds a private key; only the public half belongs here',
-    ],
-  ]
 }

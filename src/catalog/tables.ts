@@ -11,8 +11,16 @@ export type AppRow = {
   changed_at: Instant
 }
 
+/** By what an app is named outside: the entity id of SAML, the hosts behind a proxy. */
+export type AppNameRow = {
+  kind: string
+  name: string
+  app: string
+}
+
 export type Tables = {
   apps: AppRow
+  app_names: AppNameRow
   /** One row. It changes in the same transaction as any app, so no process can miss that. */
   apps_version: { id: number; version: number }
 }
@@ -35,6 +43,19 @@ export const catalogMigrations: readonly Migration[] = [
         .addColumn('version', 'bigint', (column) => column.notNull())
         .execute()
       await records.insertInto('apps_version').values({ id: 1, version: 0 }).execute()
+    },
+  },
+  {
+    name: 'catalog-002-names',
+    async up(records) {
+      await records.schema
+        .createTable('app_names')
+        .addColumn('kind', 'text', (column) => column.notNull())
+        .addColumn('name', 'text', (column) => column.notNull())
+        .addColumn('app', 'text', (column) => column.notNull())
+        .addPrimaryKeyConstraint('app_names_key', ['kind', 'name'])
+        .execute()
+      await records.schema.createIndex('app_names_app').on('app_names').column('app').execute()
     },
   },
 ]

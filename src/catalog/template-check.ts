@@ -18,7 +18,7 @@ function addressFields(template: Template): AddressField[] {
   const { oidc, saml, forward_auth, scim } = template
   const many = (path: (string | number)[], texts: readonly string[] | undefined, use: AddressUse) =>
     (texts ?? []).map((text, i): AddressField => ({ path: [...path, i], text, use }))
-  const one = (path: string[], text: string | undefined, use: AddressUse | undefined) =>
+  const one = (path: (string | number)[], text: string | undefined, use: AddressUse | undefined) =>
     text === undefined ? [] : [{ path, text, use } satisfies AddressField]
   return [
     ...one(['launch_url'], template.launch_url, 'page'),
@@ -28,8 +28,13 @@ function addressFields(template: Template): AddressField[] {
     ...many(['saml', 'acs_urls'], saml?.acs_urls, 'page'),
     ...one(['saml', 'entity_id'], saml?.entity_id, undefined),
     ...one(['saml', 'sign_on_url'], saml?.sign_on_url, 'page'),
-    ...many(['saml', 'slo_urls'], saml?.slo_urls, 'page'),
-    ...one(['forward_auth', 'host'], forward_auth?.host, undefined),
+    ...(saml?.slo ?? []).flatMap(({ url, response_url }, i) => [
+      ...one(['saml', 'slo', i, 'url'], url, 'page'),
+      ...one(['saml', 'slo', i, 'response_url'], response_url, 'page'),
+    ]),
+    ...(forward_auth?.hosts ?? []).map(
+      (text, i): AddressField => ({ path: ['forward_auth', 'hosts', i], text, use: undefined }),
+    ),
     ...one(['scim', 'base_url'], scim?.base_url, 'endpoint'),
   ]
 }

@@ -2,7 +2,10 @@
 
 import { z } from 'zod'
 import { INPUT_KIND_NAMES } from './inputs.ts'
-import { groupName, line, list, oidcFields, slug } from './words.ts'
+import { forwardAuthPart } from './protocols/forward-auth.ts'
+import { oidcTemplate } from './protocols/oidc.ts'
+import { samlTemplate } from './protocols/saml.ts'
+import { groupName, line, list, slug } from './words.ts'
 
 // biome-ignore format: a list of words
 export const CATEGORIES = [
@@ -27,28 +30,12 @@ export const SETTINGS_FORMATS = [
 const webAddress = z
   .string()
   .refine((text) => /^https:\/\/[^\s{}]+$/.test(text) && URL.canParse(text), 'expected an `https` address')
-const addresses = list(z.string().max(4000), 50)
-
 const input = z.strictObject({
   label: line,
   example: z.string().max(2000),
   kind: z.enum(INPUT_KIND_NAMES),
   default: z.string().max(2000).optional().describe('Used when nothing is given; then the input is not required'),
   optional: z.boolean().optional().describe('Addresses that hold it are left out when nothing is given'),
-})
-
-// an app's own keys are never the same in two installations, so a template has none
-const oidc = z.strictObject(oidcFields).partial().omit({ jwks: true, jwks_uri: true })
-
-const saml = z.strictObject({
-  acs_urls: addresses,
-  entity_id: line.optional(),
-  name_id_format: z.enum(['emailAddress', 'persistent', 'transient', 'unspecified']).optional(),
-  attributes: z.array(z.strictObject({ name: line, value: line, required: z.boolean().optional() })).optional(),
-  sign: list(z.enum(['assertion', 'response']), 2).optional(),
-  encrypt: z.boolean().optional(),
-  sign_on_url: z.string().optional(),
-  slo_urls: addresses.optional(),
 })
 
 export const templateSchema = z.strictObject({
@@ -62,9 +49,9 @@ export const templateSchema = z.strictObject({
     .record(z.string().regex(/^[a-z][a-z0-9_]{0,39}$/, 'expected lower-case letters, digits and underscores'), input)
     .default({}),
   launch_url: z.string().optional().describe('What the launcher opens'),
-  oidc: oidc.optional(),
-  saml: saml.optional(),
-  forward_auth: z.strictObject({ host: z.string().optional(), headers: list(line, 20) }).optional(),
+  oidc: oidcTemplate.optional(),
+  saml: samlTemplate.optional(),
+  forward_auth: forwardAuthPart.optional(),
   scim: z.strictObject({ base_url: z.string().optional(), documented: z.boolean().optional() }).optional(),
   defaults: z
     .strictObject({

@@ -106,7 +106,7 @@ export function openTemplates(folder: string, shown: string = folder): Templates
 
 /** Registers the template in thought, with its examples: what only shows when all parts meet. */
 function tryOut(template: Template, file: string): Problem[] {
-  if (!template.oidc) return []
+  if (!(template.oidc ?? template.saml ?? template.forward_auth)) return []
   const manifest = { id: template.slug, inputs: exampleInputs(template) }
   const { issues } = resolve(manifest, template)
   return issues

@@ -2,6 +2,7 @@
 export const REFUSALS = Object.freeze({
   'app-exists': { status: 409, say: 'An app with this id already exists.' },
   'app-invalid': { status: 400, say: 'This app is not described correctly.' },
+  'app-name-taken': { status: 409, say: 'Another app has this entity id or host already.' },
   'app-unknown': { status: 404, say: 'This app is not registered here.' },
   'app-without-secret': { status: 409, say: 'This app has no secret.' },
   'body-too-large': { status: 413, say: 'What was sent is too large.' },

@@ -244,4 +244,4 @@ test('kill -9 in the middle of applying 300 manifests: afterwards there are all 
     seen.add(count)
   }
   expect(seen.size).toBeGreaterThan(0)
-})
+}, 120_000)

@@ -198,7 +198,7 @@ test.each(slugs)('%s becomes a valid app with its examples', async (slug) => {
   for (const inputs of [examples, Object.fromEntries(required.map(([name]) => [name, examples[name]!]))]) {
     const { definition, issues } = resolve({ id: slug, inputs, audience }, template)
     expect(issues).toEqual([])
-    const uris = definition!.oidc.redirect_uris
+    const uris = definition!.oidc!.redirect_uris
     expect(uris.length > 0).toBe(audience.length > 0)
     for (const uri of uris) expect(addressProblem(uri, 'redirect'), uri).toBeUndefined()
     expect(JSON.stringify(definition)).not.toMatch(/\{[a-z_]+\}/)

@@ -16,6 +16,11 @@ const TRANSLATED: Readonly<Record<RefusalCode, Readonly<Record<Exclude<Language,
     de: 'Diese App ist nicht richtig beschrieben.',
     ru: 'Это приложение описано с ошибкой.',
   },
+  'app-name-taken': {
+    nl: 'Een andere app heeft deze entity-id of host al.',
+    de: 'Eine andere App hat diese Entity-ID oder diesen Host schon.',
+    ru: 'Этот идентификатор SAML или этот хост уже занят другим приложением.',
+  },
   'app-unknown': {
     nl: 'Deze app is hier niet geregistreerd.',
     de: 'Diese App ist hier nicht registriert.',
