@@ -15,7 +15,7 @@ import { factorsMigrations, openFactors } from '#factors'
 import { createOutbound } from '#http'
 import { isSealed, keysMigrations, openKeys, readMasterKey } from '#keys'
 import { attachEndings, consentMigrations, createConsents } from '#protocol/oidc'
-import { DIRECTORY_BACK, openDevices, openOutbox, openSessions, sessionsMigrations } from '#sessions'
+import { createSignOuts, DIRECTORY_BACK, openDevices, openOutbox, openSessions, sessionsMigrations } from '#sessions'
 import { type Migration, openStorage } from '#storage'
 
 export const MIGRATIONS: readonly Migration[] = [
@@ -89,7 +89,8 @@ export async function openHouse({
 
     const receipts = createReceipts(storage, clock, keys.derive(RECEIPT_KEY))
     const outbox = openOutbox({ storage, clock, log, audit })
-    const endings = attachEndings({ state: storage.state, audit, sessions, devices, people, outbox, catalog })
+    const signOuts = createSignOuts({ sessions, outbox, state: storage.state })
+    const endings = attachEndings({ state: storage.state, audit, sessions, devices, people, signOuts, catalog })
     people.onPasswordSet(async (personId, by) => {
       await sessions.endAll(personId, 'password-changed', by)
       // ATTACK: an app opened with the old password may have got a token that outlives its session
@@ -132,6 +133,7 @@ export async function openHouse({
       sessions,
       devices,
       outbox,
+      signOuts,
       endings,
       places,
       history,

@@ -124,7 +124,6 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     people,
     sessions,
     devices,
-    outbox,
     endings,
     catalog,
     access,
@@ -149,10 +148,12 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   })
   const claim = openClaim({ storage, people, audit, presenter, issuer })
 
+  const deliverLogouts = () => outbox.deliver({ 'backchannel-logout': oidc.sendLogout })
+
   async function tick(): Promise<void> {
     await sessions.sweep()
     if (await keys.signing.refresh()) oidc.keysChanged()
-    await oidc.deliverLogouts()
+    await deliverLogouts()
     await removeOldReceipts()
   }
 
@@ -200,7 +201,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   if (options.follow) policies.follow()
   const timers = [
     every(minutes(1), tick, log),
-    every(seconds(2), async () => void (await oidc.deliverLogouts()), log),
+    every(seconds(2), async () => void (await deliverLogouts()), log),
     every(seconds(10), removeOldReceipts, log),
     // not one after the other: a directory whose people are judged anew must not keep others from being looked at
     setInterval(() => people.look().catch((cause) => log.error('clockwork-failed', {}, cause)), LOOK).unref(),

@@ -10,7 +10,7 @@ import type { People } from '#directory'
 import type { Factors } from '#factors'
 import type { Keys } from '#keys'
 import type { Endings } from '#protocol/oidc'
-import type { Devices, Outbox, Sessions } from '#sessions'
+import type { Devices, Outbox, Sessions, SignOuts } from '#sessions'
 import type { Storage } from '#storage'
 
 export interface Arguments {
@@ -34,6 +34,7 @@ export interface House {
   readonly devices: Devices
   /** Sign-outs on their way to apps; a running server sends them. */
   readonly outbox: Outbox
+  readonly signOuts: SignOuts
   readonly endings: Endings
   readonly places: Places
   readonly history: History

@@ -4,7 +4,7 @@ import type { Clock } from '#core/clock'
 import { minutes } from '#core/clock'
 import type { Log } from '#core/log'
 import type { State } from '#storage'
-import { endOf, isAlive, type Row, type Session } from './record.ts'
+import { type Ended, endOf, isAlive, type Row, type Session } from './record.ts'
 import { type Shelf, withSession } from './shelf.ts'
 
 /** As a session ends that rests on a password of which its directory, once back, does not say that it is still the one. */
@@ -14,6 +14,8 @@ export interface EndedSession {
   /** The whole last record, with the apps that were opened. */
   readonly session: Session
   readonly reason: string
+  /** Every session of the person has ended with it. */
+  readonly everywhere?: true
 }
 
 export type EndListener = (ended: EndedSession) => Promise<void>
@@ -45,7 +47,9 @@ export function createEnding({
   async function finish({ session, ended }: Row): Promise<void> {
     try {
       await state.deleteGroup(withSession(session.id))
-      for (const listener of listeners) await listener({ session, reason: ended!.reason })
+      const { reason, everywhere } = ended!
+      const told = { session, reason, ...(everywhere ? { everywhere } : {}) }
+      for (const listener of listeners) await listener(told)
       await audit.record('session-ended', {
         actor: ended!.by,
         subject: session.personId,
@@ -60,8 +64,12 @@ export function createEnding({
     }
   }
 
-  async function mark(id: string, reason: string, by: string, when: (row: Row) => boolean): Promise<boolean> {
-    const row = await shelf.markEnded(id, { reason, by, at: clock.now() }, when)
+  async function mark(
+    id: string,
+    how: Pick<Ended, 'reason' | 'by' | 'everywhere'>,
+    when: (row: Row) => boolean,
+  ): Promise<boolean> {
+    const row = await shelf.markEnded(id, { ...how, at: clock.now() }, when)
     if (row) await finish(row)
     return row !== undefined
   }
@@ -79,7 +87,7 @@ export function createEnding({
       await shelf.lookAt(id, endOf(row.session))
     } else if (row) {
       // somebody may come back in this very moment: the mark is put only on what is still over
-      over = await mark(id, 'expired', 'system', (last) => !isAlive(last, now))
+      over = await mark(id, { reason: 'expired', by: 'system' }, (last) => !isAlive(last, now))
     }
     await shelf.settled(bucket, id)
     return over
@@ -90,12 +98,12 @@ export function createEnding({
       listeners.push(listener)
     },
     /** Ends a session; false when somebody else did before, or it never was. */
-    async end(id: string, reason: string, by: string): Promise<boolean> {
+    async end(id: string, reason: string, by: string, everywhere = false): Promise<boolean> {
       const row = await shelf.get(id)
       if (!row || row.ended) return false
       // should this process die after the mark, a sweep finds the rest of the work under this minute
       await shelf.lookAt(id, clock.now())
-      return mark(id, reason, by, () => true)
+      return mark(id, { reason, by, ...(everywhere ? { everywhere } : {}) }, () => true)
     },
     /** Ends what the clock has ended. Answers how many that were. */
     async sweep(): Promise<number> {

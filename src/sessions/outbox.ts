@@ -5,16 +5,24 @@ import { type Clock, hours, type Millis, minutes, seconds } from '#core/clock'
 import type { Log } from '#core/log'
 import { randomId } from '#core/random'
 import type { Storage } from '#storage'
+import { noteOutcome } from './sign-out-outcome.ts'
 import type { LogoutOutboxTable, Tables } from './tables.ts'
 
 export interface LogoutRow {
   readonly app: string
   /** The person's id. */
   readonly subject: string
-  /** The session id as the app knows it. */
-  readonly sid: string
-  readonly event: 'backchannel-logout'
+  /** The session id as the app knows it; absent where all sessions of the person have ended. */
+  readonly sid?: string
+  readonly event: LogoutEvent
+  /** Our own id of the session. */
+  readonly session: string
+  /** What the sender has to know besides. */
+  readonly known?: string
 }
+
+export const LOGOUT_EVENTS = ['backchannel-logout', 'saml-logout'] as const
+export type LogoutEvent = (typeof LOGOUT_EVENTS)[number]
 
 /** `retry`: the app could not be reached or said 5xx. `give-up`: it will never take this one. */
 export type Delivery = 'done' | 'retry' | 'give-up'
@@ -23,11 +31,11 @@ export interface Outbox {
   /** The rows are kept when this resolves. A row that already waits is not written twice. */
   add(rows: readonly LogoutRow[]): Promise<void>
   /**
-   * Sends everything that is due and answers how many were taken. Any number of processes may call it at the same time.
+   * Sends everything that is due by the sender of its event and answers how many were taken. Any number of processes may call it at the same time.
    * `send` must answer within a minute, after that another process may send the same row. A `send` that throws is a
    * `retry`.
    */
-  deliver(send: (row: LogoutRow) => Promise<Delivery>): Promise<number>
+  deliver(send: Readonly<Partial<Record<LogoutEvent, (row: LogoutRow) => Promise<Delivery>>>>): Promise<number>
   pending(): Promise<number>
 }
 
@@ -35,6 +43,7 @@ export interface Outbox {
 export const RETRY_AFTER: readonly Millis[] = Object.freeze([seconds(30), minutes(2), minutes(10), hours(1), hours(6)])
 export const GIVE_UP_AFTER: Millis = hours(24)
 
+const ALL = ''
 const LEASE = minutes(2)
 const SENDERS = 8
 
@@ -91,6 +100,8 @@ export function openOutbox({
   async function settle(row: LogoutOutboxTable, outcome: Delivery): Promise<void> {
     const about = { actor: 'system', subject: row.subject, app: row.app, count: Number(row.tries) }
     const old = clock.now() >= Number(row.created_at) + GIVE_UP_AFTER
+    const said = outcome === 'done' ? 'confirmed' : outcome === 'give-up' || old ? 'refused' : 'trying'
+    await noteOutcome(storage.state, row.session, row.app, said)
     if (outcome === 'done') {
       await remove(row)
       await audit.record('logout-delivered', about)
@@ -108,12 +119,14 @@ export function openOutbox({
       await db
         .insertInto('logout_outbox')
         .values(
-          rows.map(({ app, subject, sid, event }) => ({
+          rows.map(({ app, subject, sid = ALL, event, session, known = null }) => ({
             id: randomId(),
             event,
             app,
             subject,
             sid,
+            session,
+            known,
             created_at: now,
             tries: 0,
             next_at: now,
@@ -121,17 +134,29 @@ export function openOutbox({
             leased_until: 0,
           })),
         )
-        .onConflict((c) => c.columns(['event', 'app', 'sid']).doNothing())
+        .onConflict((c) => c.columns(['event', 'app', 'subject', 'sid']).doNothing())
         .execute()
     },
 
-    async deliver(send: (row: LogoutRow) => Promise<Delivery>) {
+    async deliver(senders: Parameters<Outbox['deliver']>[0]) {
       let taken = 0
+      const send = async (row: LogoutOutboxTable): Promise<Delivery> => {
+        const { app, subject, sid, event, session, known } = row
+        const sender = senders[event as LogoutEvent]
+        if (!sender) return 'retry'
+        return sender({
+          app,
+          subject,
+          event: event as LogoutEvent,
+          session,
+          ...(sid === ALL ? {} : { sid }),
+          ...(known === null ? {} : { known }),
+        })
+      }
       const sender = async (first?: LogoutOutboxTable) => {
         for (let row = first ?? (await claim()); row; row = await claim()) {
-          const { app, subject, sid } = row
-          const outcome = await send({ app, subject, sid, event: 'backchannel-logout' }).catch((error: unknown) => {
-            log.warn('logout-not-sent', { app }, error)
+          const outcome = await send(row).catch((error: unknown) => {
+            log.warn('logout-not-sent', { app: row.app }, error)
             return 'retry' as const
           })
           await settle(row, outcome)

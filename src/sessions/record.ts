@@ -26,6 +26,10 @@ export interface SessionApp {
   readonly app: string
   /** The session id as this app was told it. */
   readonly sid: string
+  /** The protocol by which it was opened; OpenID Connect where nothing is said. */
+  readonly via?: 'oidc' | 'saml' | 'forward-auth'
+  /** What the protocol has to know to tell it of the end. */
+  readonly known?: string
 }
 
 export interface Session {
@@ -65,6 +69,8 @@ export interface Ended {
   /** A person's id, `cli` or `system`. */
   readonly by: string
   readonly at: Instant
+  /** Together with every other session of the person. */
+  readonly everywhere?: true
 }
 
 /** The stored form. */

@@ -73,7 +73,7 @@ export interface Sessions {
    */
   touch(session: Session, place?: Place): Promise<void>
   /** Notes that an app was opened, so that it hears of the end. Writes only what is new. */
-  addApp(session: Session, app: string, sid: string): Promise<Session>
+  addApp(session: Session, app: SessionApp): Promise<Session>
   byId(id: string): Promise<Session | undefined>
   /** The living ones, last seen first. */
   ofPerson(personId: string): Promise<Session[]>
@@ -84,7 +84,7 @@ export interface Sessions {
    * number of callers exactly one is answered true. `reason` is kebab-case, `by` a person's id, `cli` or `system`.
    */
   end(id: string, reason: string, by: string): Promise<boolean>
-  /** Ends all of a person but `exceptId`; answers how many. */
+  /** Ends all of a person but `exceptId`; answers how many. Without `exceptId` apps hear that all have ended. */
   endAll(personId: string, reason: string, by: string, exceptId?: string): Promise<number>
   /** Ends all that were ever on this enrolled device, whoever they belong to; answers how many. */
   endOn(enrolledId: string, reason: string, by: string): Promise<number>
@@ -115,8 +115,8 @@ export function openSessions({ storage, clock, log, audit, defaults, cookieName 
     return rows.map((row) => row.session).sort((a, b) => b.lastSeenAt - a.lastSeenAt)
   }
 
-  async function endEach(ids: readonly string[], reason: string, by: string): Promise<number> {
-    const ended = await Promise.all(ids.map((id) => ending.end(id, reason, by)))
+  async function endEach(ids: readonly string[], reason: string, by: string, everywhere = false): Promise<number> {
+    const ended = await Promise.all(ids.map((id) => ending.end(id, reason, by, everywhere)))
     return ended.filter(Boolean).length
   }
 
@@ -200,12 +200,13 @@ export function openSessions({ storage, clock, log, audit, defaults, cookieName 
       })
     },
 
-    async addApp(session: Session, app: string, sid: string) {
-      const has = (apps: readonly SessionApp[]) => apps.some((known) => known.app === app && known.sid === sid)
+    async addApp(session: Session, app: SessionApp) {
+      const has = (apps: readonly SessionApp[]) =>
+        apps.some((known) => known.app === app.app && known.sid === app.sid && known.via === app.via)
       if (has(session.apps)) return session
       const row = await shelf.change(session.id, (last) => {
         const { apps } = last.session
-        return has(apps) ? undefined : { ...last, session: { ...last.session, apps: [...apps, { app, sid }] } }
+        return has(apps) ? undefined : { ...last, session: { ...last.session, apps: [...apps, app] } }
       })
       // INVARIANT: nothing is given to an app that could not be told of the end any more
       if (!row) throw new Refusal('session-unknown', 'app opened after its end')
@@ -220,7 +221,7 @@ export function openSessions({ storage, clock, log, audit, defaults, cookieName 
 
     async endAll(personId: string, reason: string, by: string, exceptId?: string) {
       const ids = (await shelf.ofPerson(personId)).map((row) => row.session.id).filter((id) => id !== exceptId)
-      return endEach(ids, reason, by)
+      return endEach(ids, reason, by, exceptId === undefined)
     },
 
     async move(from: string, into: string, leaving: (session: Session) => Promise<void>) {

@@ -5,6 +5,7 @@
  * - `record.ts`   what a session is, and the arithmetic of its two ends
  * - `shelf.ts`    where it lies in short-lived state; every change is a compare-and-swap
  * - `ending.ts`   one way to end for all reasons, expiry included; who listens
+ * - `sign-outs.ts` how each app of a session hears of its end, and what came of it: a protocol adds its `SignOutWay`
  * - `outbox.ts`   `openOutbox`: sign-outs on their way to apps, durable, with retries
  * - `devices.ts`  `openDevices`: browsers a person is known on, and until when one is trusted
  * - `enrolled.ts` browsers that an administrator has set up; `enrolment.ts` how: a code that is spent once
@@ -19,8 +20,9 @@ export { DIRECTORY_BACK, type EndedSession, type EndListener } from './ending.ts
 export { DEVICE_KINDS, DEVICE_REVOKED, type DeviceKind, type Enrolled, type EnrolledDevice } from './enrolled.ts'
 export { CODE_LIFE, ENROLMENT_LIMIT, LONGEST_CODE_LIFE, LONGEST_DEVICE_NAME, type OpenCode } from './enrolment.ts'
 export { DEVICE_COOKIE_AGE } from './handle.ts'
-export { type Delivery, type LogoutRow, type Outbox, openOutbox } from './outbox.ts'
+export { type Delivery, LOGOUT_EVENTS, type LogoutEvent, type LogoutRow, type Outbox, openOutbox } from './outbox.ts'
 export type { Limits, Proof, Session, SessionApp } from './record.ts'
 export { type NewSession, type OpenedSession, openSessions, type Sessions, type SessionsOptions } from './registry.ts'
 export { withSession } from './shelf.ts'
+export { createSignOuts, type SignOutState, type SignOuts, type SignOutWay, type Telling } from './sign-outs.ts'
 export { sessionsMigrations } from './tables.ts'

@@ -36,7 +36,10 @@ export type LogoutOutboxTable = {
   readonly event: string
   readonly app: string
   readonly subject: string
+  /** Empty: all sessions of the person. */
   readonly sid: string
+  readonly session: string
+  readonly known: string | null
   readonly created_at: number
   readonly tries: number
   /** Not tried before this. */
@@ -126,6 +129,23 @@ export const sessionsMigrations: readonly Migration[] = Object.freeze([
     name: 'sessions-004-enrolled-from',
     async up({ schema }) {
       await schema.alterTable('enrolled_devices').addColumn('enrolled_from', 'text').execute()
+    },
+  },
+  {
+    name: 'sessions-005-logout-known',
+    async up({ schema }) {
+      await schema
+        .alterTable('logout_outbox')
+        .addColumn('session', 'text', (c) => c.notNull().defaultTo(''))
+        .execute()
+      await schema.alterTable('logout_outbox').addColumn('known', 'text').execute()
+      await schema.dropIndex('logout_outbox_once').execute()
+      await schema
+        .createIndex('logout_outbox_once')
+        .on('logout_outbox')
+        .columns(['event', 'app', 'subject', 'sid'])
+        .unique()
+        .execute()
     },
   },
 ])

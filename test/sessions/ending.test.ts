@@ -15,7 +15,7 @@ afterEach(() => house.storage.close())
 describe('ending a session', () => {
   test('kills the cookie, deletes what belongs to it, tells the listeners with the last record, and is audited', async () => {
     const { session, cookie } = await house.sessions.start(about('p1'))
-    const last = await house.sessions.addApp(session, 'crm', 'sid-1')
+    const last = await house.sessions.addApp(session, { app: 'crm', sid: 'sid-1' })
     await house.storage.state.set('token:1', 'x', { group: withSession(session.id) })
     expect(await house.sessions.end(session.id, 'signed-out', 'p1')).toBe(true)
     expect(await house.sessions.find(cookie)).toBeUndefined()
@@ -73,7 +73,7 @@ describe('ending a session', () => {
 describe('a session that merely expires', () => {
   test('is ended by the sweep, which tells the listeners', async () => {
     const { session } = await house.sessions.start(about('p1'))
-    await house.sessions.addApp(session, 'crm', 'sid-1')
+    await house.sessions.addApp(session, { app: 'crm', sid: 'sid-1' })
     expect(await house.sessions.sweep()).toBe(0)
     house.time.now = START + DEFAULTS.idle + minutes(1)
     expect(await house.sessions.sweep()).toBe(1)

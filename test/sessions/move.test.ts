@@ -30,7 +30,7 @@ test('a session lives on by the same cookie, with its proofs and its ends, as so
 
 test('what was opened with it is left first, and is not opened any more; again finds nothing', async () => {
   const { session } = await house.sessions.start(about('p-sam'))
-  await house.sessions.addApp(session, 'web', 's-1')
+  await house.sessions.addApp(session, { app: 'web', sid: 's-1' })
   const left: Session[] = []
   const leaving = async (one: Session) => void left.push(one)
   await house.sessions.move('p-sam', 'p-kim', leaving)
@@ -44,7 +44,7 @@ test('an app that opens in between is left as well', async () => {
   const left: string[][] = []
   await house.sessions.move('p-sam', 'p-kim', async (one) => {
     left.push(one.apps.map(({ app }) => app))
-    if (left.length === 1) await house.sessions.addApp(one, 'late', 's-2')
+    if (left.length === 1) await house.sessions.addApp(one, { app: 'late', sid: 's-2' })
   })
   expect(left).toEqual([[], ['late']])
   expect(await house.sessions.byId(session.id)).toMatchObject({ personId: 'p-kim', apps: [] })

@@ -9,14 +9,23 @@ beforeEach(async () => {
 })
 afterEach(() => house.storage.close())
 
-const row = (app: string, sid: string): LogoutRow => ({ app, sid, subject: 'p1', event: 'backchannel-logout' })
+const row = (app: string, sid: string): LogoutRow => ({
+  app,
+  sid,
+  subject: 'p1',
+  session: 'own',
+  event: 'backchannel-logout',
+})
+
+const deliver = (send: (row: LogoutRow) => Promise<Delivery>, outbox = house.outbox) =>
+  outbox.deliver({ 'backchannel-logout': send })
 
 test('a row is sent once and gone, and the trail says so', async () => {
   await house.outbox.add([row('crm', 's1'), row('erp', 's1')])
   await house.outbox.add([row('crm', 's1')])
   expect(await house.outbox.pending()).toBe(2)
   const sent: LogoutRow[] = []
-  const taken = await house.outbox.deliver(async (r) => {
+  const taken = await deliver(async (r) => {
     sent.push(r)
     return 'done'
   })
@@ -34,7 +43,7 @@ test('two processes that deliver at once send no row twice', async () => {
     return 'done'
   }
   const other = openOutbox(house.parts)
-  const counts = await Promise.all([house.outbox.deliver(send), other.deliver(send), house.outbox.deliver(send)])
+  const counts = await Promise.all([deliver(send), deliver(send, other), deliver(send)])
   expect(counts.reduce((a, b) => a + b)).toBe(200)
   expect(new Set(sent).size).toBe(200)
   expect(sent).toHaveLength(200)
@@ -46,7 +55,7 @@ test('an app that cannot be reached is tried again after 30 s, 2 m, 10 m, 1 h, 6
   for (let at = START; at <= START + hours(30); at += seconds(30)) {
     house.time.now = at
     if ((await house.outbox.pending()) === 0) break
-    await house.outbox.deliver(async () => {
+    await deliver(async () => {
       tries.push(at - START)
       throw new Error('connect refused')
     })
@@ -60,7 +69,7 @@ test('an app that cannot be reached is tried again after 30 s, 2 m, 10 m, 1 h, 6
 
 test('an app that says it will never take it is not asked again', async () => {
   await house.outbox.add([row('crm', 's1')])
-  expect(await house.outbox.deliver(async () => 'give-up')).toBe(0)
+  expect(await deliver(async () => 'give-up')).toBe(0)
   expect(await house.outbox.pending()).toBe(0)
   expect((await house.audit.search({ event: 'logout-given-up' }))[0]).toMatchObject({ app: 'crm', reason: 'refused' })
 })
@@ -69,7 +78,7 @@ test('one app that hangs is tried a few times only, and the others get theirs', 
   await house.outbox.add(Array.from({ length: 100 }, (_, i) => row('hangs', `s${i}`)))
   await house.outbox.add([row('crm', 's1'), row('erp', 's1')])
   let wasted = 0
-  const taken = await house.outbox.deliver(async ({ app }) => {
+  const taken = await deliver(async ({ app }) => {
     if (app !== 'hangs') return 'done'
     wasted++
     await new Promise((resolve) => setImmediate(resolve))
@@ -78,15 +87,41 @@ test('one app that hangs is tried a few times only, and the others get theirs', 
   expect(taken).toBe(2)
   expect(wasted).toBeLessThanOrEqual(16)
   house.time.now += minutes(3)
-  expect(await house.outbox.deliver(async () => 'done')).toBe(100)
+  expect(await deliver(async () => 'done')).toBe(100)
 })
 
 test('a row whose sender died is sent by another process when its lease is over', async () => {
   await house.outbox.add([row('crm', 's1')])
   const dead = new Promise<Delivery>(() => {})
-  void house.outbox.deliver(() => dead)
+  void deliver(() => dead)
   await house.outbox.pending()
-  expect(await openOutbox(house.parts).deliver(async () => 'done')).toBe(0)
+  expect(await deliver(async () => 'done', openOutbox(house.parts))).toBe(0)
   house.time.now += minutes(2)
-  expect(await openOutbox(house.parts).deliver(async () => 'done')).toBe(1)
+  expect(await deliver(async () => 'done', openOutbox(house.parts))).toBe(1)
+})
+
+test('an end of everything is one row for each app without a session, and what its sender needs goes with it', async () => {
+  const { sid: _sid, ...all } = { ...row('crm', ''), known: 'name' }
+  await house.outbox.add([all, { ...all, session: 'another' }, row('crm', 's1')])
+  const sent: LogoutRow[] = []
+  await deliver(async (one) => {
+    sent.push(one)
+    return 'done'
+  })
+  expect(sent).toHaveLength(2)
+  expect(sent).toEqual(expect.arrayContaining([all, row('crm', 's1')]))
+})
+
+test('a row goes to the sender of its event, and waits where there is none', async () => {
+  await house.outbox.add([row('crm', 's1'), { ...row('wiki', 's1'), event: 'saml-logout' }])
+  const sent: string[] = []
+  const send = async ({ app }: LogoutRow): Promise<Delivery> => {
+    sent.push(app)
+    return 'done'
+  }
+  expect(await deliver(send)).toBe(1)
+  expect(await house.outbox.pending()).toBe(1)
+  house.time.now += minutes(1)
+  expect(await house.outbox.deliver({ 'saml-logout': send })).toBe(1)
+  expect(sent).toEqual(['crm', 'wiki'])
 })

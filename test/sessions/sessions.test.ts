@@ -248,7 +248,9 @@ describe('raising', () => {
     await house.sessions.end(session.id, 'signed-out', 'p1')
     await expect(house.sessions.raise(session, [totp(START)])).rejects.toMatchObject({ code: 'session-unknown' })
     await expect(house.sessions.limit(session, { idle: 1 })).rejects.toMatchObject({ code: 'session-unknown' })
-    await expect(house.sessions.addApp(session, 'crm', 's')).rejects.toMatchObject({ code: 'session-unknown' })
+    await expect(house.sessions.addApp(session, { app: 'crm', sid: 's' })).rejects.toMatchObject({
+      code: 'session-unknown',
+    })
   })
 })
 
@@ -274,9 +276,11 @@ describe('lists', () => {
 
   test('keep each app once', async () => {
     const { session } = await house.sessions.start(about('p1'))
-    const one = await house.sessions.addApp(session, 'crm', 'sid-1')
-    expect(await house.sessions.addApp(one, 'crm', 'sid-1')).toBe(one)
-    await Promise.all(Array.from({ length: 10 }, (_, i) => house.sessions.addApp(session, `app-${i % 5}`, 's')))
+    const one = await house.sessions.addApp(session, { app: 'crm', sid: 'sid-1' })
+    expect(await house.sessions.addApp(one, { app: 'crm', sid: 'sid-1' })).toBe(one)
+    await Promise.all(
+      Array.from({ length: 10 }, (_, i) => house.sessions.addApp(session, { app: `app-${i % 5}`, sid: 's' })),
+    )
     expect((await house.sessions.byId(session.id))!.apps).toHaveLength(6)
   })
 })

@@ -48,9 +48,9 @@ const endSessions: Verb = {
     const personId = await userIn(args, house)
     if (personId !== undefined) ended = await sessions.endAll(personId, 'ended-by-administrator', BY)
     else if (args.has('all')) {
-      const ids: string[] = []
-      for await (const session of sessions.all()) ids.push(session.id)
-      for (const id of ids) if (await sessions.end(id, 'ended-by-administrator', BY)) ended++
+      const people = new Set<string>()
+      for await (const session of sessions.all()) people.add(session.personId)
+      for (const id of people) ended += await sessions.endAll(id, 'ended-by-administrator', BY)
     } else {
       for (const id of args.positional) if (await sessions.end(id, 'ended-by-administrator', BY)) ended++
     }

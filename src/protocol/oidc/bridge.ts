@@ -105,7 +105,8 @@ export function createBridge({ state, clock, sessions, cookieName }: BridgeOptio
           : await state.compareAndSwap(key, stored, text, options)
       if (!written) continue
       for (const [app, { sid }] of Object.entries(authorizations)) {
-        if (sid && !session.apps.some((known) => known.app === app)) await sessions.addApp(session, app, sid)
+        if (sid && !session.apps.some((known) => known.app === app && known.via === undefined))
+          await sessions.addApp(session, { app, sid })
       }
       return
     }

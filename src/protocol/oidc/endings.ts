@@ -9,10 +9,10 @@ import {
   DEVICE_REVOKED,
   type Devices,
   DIRECTORY_BACK,
-  type LogoutRow,
-  type Outbox,
   type Session,
   type Sessions,
+  type SignOuts,
+  type SignOutWay,
 } from '#sessions'
 import type { State } from '#storage'
 import { engineSessionKey, grantGroup, grantKey, grantsOf } from './grant-groups.ts'
@@ -35,12 +35,12 @@ export interface EndingsOptions {
   readonly sessions: Sessions
   readonly devices: Pick<Devices, 'enrolled'>
   readonly people: People
-  readonly outbox: Outbox
+  readonly signOuts: SignOuts
   readonly catalog: Pick<Catalog, 'apps'>
 }
 
 export function attachEndings(options: EndingsOptions): Endings {
-  const { state, audit, sessions, devices, people, outbox, catalog } = options
+  const { state, audit, sessions, devices, people, signOuts, catalog } = options
 
   async function revokeGrant(grantId: string): Promise<void> {
     await state.delete(grantKey(grantId))
@@ -73,11 +73,10 @@ export function attachEndings(options: EndingsOptions): Endings {
     await audit.record('tokens-revoked', { actor: 'system', subject: personId, session: id })
   }
 
+  signOuts.add(signOutWay(catalog))
   sessions.onEnd(async ({ session, reason }) => {
     // ATTACK: an app on a stolen tablet, or opened with an old password, may hold a token that needs no session
     if (reason === DEVICE_REVOKED || reason === DIRECTORY_BACK) await revokeOf(session)
-    const rows = await logoutRows(session, catalog)
-    if (rows.length > 0) await outbox.add(rows)
   })
   devices.enrolled.onRevoked(async (deviceId, by) => void (await sessions.endOn(deviceId, DEVICE_REVOKED, by)))
   people.onDisabled(async (personId) => {
@@ -86,8 +85,7 @@ export function attachEndings(options: EndingsOptions): Endings {
   })
 
   async function leave(session: Session): Promise<void> {
-    const rows = await logoutRows(session, catalog)
-    if (rows.length > 0) await outbox.add(rows)
+    await signOuts.tell({ session, reason: 'person-merged' })
     await state.delete(engineSessionKey(session.id))
   }
 
@@ -101,13 +99,13 @@ export function attachEndings(options: EndingsOptions): Endings {
   return { revoke, revokeGrant, become }
 }
 
-/** The apps that have to hear of a session's end. */
-async function logoutRows(session: Session, catalog: Pick<Catalog, 'apps'>): Promise<LogoutRow[]> {
-  const rows: LogoutRow[] = []
-  for (const { app, sid } of session.apps) {
+/** OpenID Connect Back-Channel Logout 1.0 §2.4: without a `sid` every session of the person has ended. */
+const signOutWay = (catalog: Pick<Catalog, 'apps'>): SignOutWay => ({
+  via: 'oidc',
+  async tell({ session, everywhere }, { app, sid }) {
     const registered = await catalog.apps.find(app)
-    if (registered?.oidc?.backchannelLogoutUri)
-      rows.push({ app, subject: session.personId, sid, event: 'backchannel-logout' })
-  }
-  return rows
-}
+    if (!registered?.oidc?.backchannelLogoutUri) return { how: 'never' }
+    const row = { app, subject: session.personId, session: session.id, event: 'backchannel-logout' } as const
+    return { how: 'message', row: everywhere ? row : { ...row, sid } }
+  },
+})

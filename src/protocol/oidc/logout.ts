@@ -44,7 +44,7 @@ export function takeOverLogout(engine: Provider): (row: LogoutRow) => Promise<De
   const send = engine.Client.prototype.backchannelLogout as (
     this: unknown,
     subject: string,
-    sid: string,
+    sid: string | undefined,
   ) => Promise<void>
   engine.Client.prototype.backchannelLogout = async () => {}
   return async ({ app, subject, sid }) => {

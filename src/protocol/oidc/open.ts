@@ -11,7 +11,7 @@ import type { People } from '#directory'
 import { isCrossOrigin, type Outbound, pageRequestOf, type RawHandler, requestContext } from '#http'
 import type { Keys } from '#keys'
 import type { Presenter } from '#pages'
-import type { Devices, Outbox, Sessions } from '#sessions'
+import type { Delivery, Devices, LogoutRow, Sessions } from '#sessions'
 import type { Signin } from '#signin'
 import { type Storage, settled } from '#storage'
 import { addressOf } from './addresses.ts'
@@ -35,7 +35,6 @@ export interface OidcOptions {
   readonly people: People
   readonly sessions: Sessions
   readonly devices: Devices
-  readonly outbox: Outbox
   readonly endings: Endings
   readonly catalog: Catalog
   readonly access: Access
@@ -49,8 +48,8 @@ export interface OidcDoor {
   readonly consents: Consents
   /** Makes the engine anew with the keys as they are now. */
   keysChanged(): void
-  /** Sends the sign-outs that are due; answers how many arrived. */
-  deliverLogouts(): Promise<number>
+  /** Sends a row of the outbox. */
+  sendLogout(row: LogoutRow): Promise<Delivery>
 }
 
 /** What the app hears where the person came back without what it wanted: no rule, no place, no name. */
@@ -76,7 +75,7 @@ function hintsOf({ idp, domain_hint: domain }: Readonly<Record<string, unknown>>
 }
 
 export function openOidc(options: OidcOptions): OidcDoor {
-  const { issuer, storage, clock, audit, people, sessions, devices, outbox, catalog, access, signin } = options
+  const { issuer, storage, clock, audit, people, sessions, devices, catalog, access, signin } = options
   const { state } = storage
   const secure = issuer.startsWith('https:')
   const host = new URL(issuer).host
@@ -268,6 +267,6 @@ export function openOidc(options: OidcOptions): OidcDoor {
     keysChanged() {
       current = build()
     },
-    deliverLogouts: () => outbox.deliver((row) => current.send(row)),
+    sendLogout: (row) => current.send(row),
   }
 }
