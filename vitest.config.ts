@@ -2,7 +2,13 @@ import { defineConfig } from 'vitest/config'
 import { BaseSequencer, type TestSpecification } from 'vitest/node'
 
 /** So that at the end nobody waits for one file. */
-const LONGEST = ['/test/browser/languages-and-looks.test.ts', '/test/browser/']
+const LONGEST = [
+  '/test/browser/languages-and-looks.test.ts',
+  '/test/pages/accessibility.test.ts',
+  '/test/browser/',
+  '/test/directory/',
+  '/test/flow/',
+]
 
 class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
