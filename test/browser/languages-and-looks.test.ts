@@ -1,5 +1,6 @@
 /**
- * Every page that people really meet, in all languages: axe by day and by night, its weight, room on a narrow phone.
+ * Every page that people really meet, in all languages: its weight, room on a narrow phone, and axe by day and by night
+ * on each page in one of them (the words are all that differs, and `test/pages/accessibility.test.ts` looks at the views).
  * `SCREENSHOTS=folder` keeps a picture of each, on a phone and on a tablet, by day and by night.
  */
 import { mkdirSync } from 'node:fs'
@@ -57,9 +58,13 @@ function createInspection(lang: Language) {
   const seen: string[] = []
   const bodies = new WeakMap<Page, Response>()
 
+  /** Each page is another language's turn. */
+  const isJudged = (): boolean => (seen.length + LANGUAGES.indexOf(lang)) % LANGUAGES.length === 0
+
   /** What axe says of the page; by night only the colours are others. */
   async function judge(tab: Page, name: string): Promise<void> {
     for (const colorScheme of SCHEMES) {
+      if (!pictures && !isJudged()) continue
       await tab.emulateMedia({ colorScheme, reducedMotion: 'reduce' })
       const axe = new AxeBuilder({ page: tab }).setLegacyMode() // without it, each analysis opens a page for frames
       const { violations, passes } = await (colorScheme === 'dark' ? axe.withRules('color-contrast') : axe).analyze()
