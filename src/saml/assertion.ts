@@ -1,7 +1,10 @@
 /** Whether a verified Assertion is for us, now, and for this request; and what it says (SAML 2.0 Profiles §4.1.4.3). */
+import type { KeyObject } from 'node:crypto'
 import { type Instant, type Millis, seconds } from '#core/clock'
+import { opened } from './decrypt.ts'
+import { type NameId, nameIdsOf } from './name-id.ts'
 import { ASSERTION } from './names.ts'
-import { childrenOf } from './shape.ts'
+import { childrenOf, ShapeProblem } from './shape.ts'
 import { SamlProblem, type VerifiedResponse } from './verify.ts'
 import type { XmlElement } from './xml.ts'
 
@@ -16,6 +19,7 @@ export type AssertionFault =
   | 'conditions'
   | 'subject'
   | 'authn-statement'
+  | 'encryption'
 
 export interface Expected {
   /** The provider's entity id. */
@@ -26,11 +30,8 @@ export interface Expected {
   /** Of the one request that is answered. */
   readonly requestId: string
   readonly now: Instant
-}
-
-export interface NameId {
-  readonly value: string
-  readonly format: string | undefined
+  /** Of ours; without it nothing encrypted is taken. */
+  readonly decryptionKey?: KeyObject | undefined
 }
 
 export interface AssertionFacts {
@@ -48,6 +49,7 @@ export interface AssertionFacts {
 export const SKEW: Millis = seconds(60)
 const BEARER = 'urn:oasis:names:tc:SAML:2.0:cm:bearer'
 const MOST_VALUES = 1000
+const MOST_ENCRYPTED = 50
 
 const problem = (fault: AssertionFault, say: string) => new SamlProblem<AssertionFault>(fault, say)
 const the = (parent: XmlElement, name: string): XmlElement[] => childrenOf(parent, ASSERTION, name)
@@ -71,11 +73,10 @@ export function factsOf({ assertion, around }: VerifiedResponse, expected: Expec
   const valid = conditions(assertion, expected)
   const statement = authentication(assertion, expected)
   const id = assertion.attributes.get('ID')
-  const [nameId] = the(the(assertion, 'Subject')[0]!, 'NameID')
+  const hidden = inside(assertion, expected.decryptionKey)
   return {
     id: id!,
-    nameId: nameId && { value: nameId.text, format: nameId.attributes.get('Format') },
-    attributes: attributesOf(assertion),
+    ...hidden,
     ...statement,
     goodUntil: Math.min(confirmed, valid) + SKEW,
   }
@@ -103,7 +104,8 @@ function within(element: XmlElement, now: Instant, what: string): Instant {
 function confirmation(assertion: XmlElement, { acs, requestId, now }: Expected): Instant {
   const subjects = the(assertion, 'Subject')
   const [subject] = subjects
-  if (!subject || subjects.length > 1 || the(subject, 'NameID').length > 1)
+  const names = subject ? [...the(subject, 'NameID'), ...the(subject, 'EncryptedID')] : []
+  if (!subject || subjects.length > 1 || names.length > 1)
     throw problem('subject', 'the assertion is not about one person')
   const bearers = the(subject, 'SubjectConfirmation').filter(({ attributes }) => attributes.get('Method') === BEARER)
   const data = bearers.flatMap((bearer) => the(bearer, 'SubjectConfirmationData'))
@@ -154,10 +156,35 @@ function authentication(
   }
 }
 
+/**
+ * Who and what, also where it is encrypted once more. What cannot be opened makes all of it invalid: a list of groups that is
+ * left out would be taken for an empty one.
+ */
+function inside(
+  assertion: XmlElement,
+  decryptionKey: KeyObject | undefined,
+): Pick<AssertionFacts, 'nameId' | 'attributes'> {
+  const statements = the(assertion, 'AttributeStatement')
+  const encrypted = statements.flatMap((statement) => the(statement, 'EncryptedAttribute'))
+  // each costs as much as a signature
+  if (encrypted.length > MOST_ENCRYPTED) throw problem('encryption', 'there are too many encrypted attributes')
+  try {
+    const [nameId] = nameIdsOf(the(assertion, 'Subject')[0]!, decryptionKey)
+    const attributes = [
+      ...statements.flatMap((statement) => the(statement, 'Attribute')),
+      ...encrypted.map((one) => opened(one, 'Attribute', decryptionKey)),
+    ]
+    return { nameId, attributes: attributesOf(attributes) }
+  } catch (error) {
+    if (error instanceof ShapeProblem) throw problem('encryption', error.message)
+    throw error
+  }
+}
+
 /** By their names; the values of a name that comes twice are together. A value with elements inside is none. */
-function attributesOf(assertion: XmlElement): Map<string, string[]> {
+function attributesOf(attributes: readonly XmlElement[]): Map<string, string[]> {
   const found = new Map<string, string[]>()
-  for (const attribute of the(assertion, 'AttributeStatement').flatMap((statement) => the(statement, 'Attribute'))) {
+  for (const attribute of attributes) {
     const name = attribute.attributes.get('Name')
     if (name === undefined) continue
     const values = the(attribute, 'AttributeValue').filter(({ children }) => children.length === 0)

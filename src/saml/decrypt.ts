@@ -1,14 +1,17 @@
 /**
- * What is inside of an EncryptedAssertion (XML Encryption 1.1 §5.2, §5.5.2), with primitives of `node:crypto` only.
+ * What is inside of an EncryptedAssertion, EncryptedID or EncryptedAttribute (XML Encryption 1.1 §5.2, §5.5.2), with primitives
+ * of `node:crypto` only.
  *
- * ATTACK: AES-CBC can be changed by whoever has the ciphertext, and our public key is public. So decrypting says nothing about who
- * wrote it: a signature around the ciphertext was checked before, or one inside is checked afterwards; and whatever goes
- * wrong here is one fault with one page. RSA with PKCS #1 v1.5 padding and 3DES are refused.
+ * ATTACK: AES-CBC can be changed by whoever has the ciphertext, and what becomes of the changed one, or how long that takes, tells
+ * of what is inside. So it is opened only where a signature that was checked before covers it; and whatever goes wrong here is
+ * one fault with one page. RSA with PKCS #1 v1.5 padding and 3DES are refused. Decrypting says nothing about who wrote it, for
+ * our public key is public: without a signature around it, one inside is checked afterwards.
  */
 import { constants, createDecipheriv, type KeyObject, privateDecrypt } from 'node:crypto'
-import { DSIG, XENC, XENC11 } from './names.ts'
-import { childrenOf, ShapeProblem } from './shape.ts'
-import { elementsOf, type XmlElement } from './xml.ts'
+import { withNamespaces } from './fragment.ts'
+import { ASSERTION, DSIG, XENC, XENC11 } from './names.ts'
+import { childrenOf, requireOneEncryption, ShapeProblem } from './shape.ts'
+import { elementsOf, readXml, type XmlElement, XmlProblem, xmlText } from './xml.ts'
 
 const CIPHERS: Readonly<
   Record<string, { cipher: 'aes-128-cbc' | 'aes-256-cbc' | 'aes-128-gcm' | 'aes-256-gcm'; key: number }>
@@ -25,18 +28,46 @@ const HASHES: Readonly<Record<string, 'sha1' | 'sha256'>> = {
 }
 const GCM = { nonce: 12, tag: 16 }
 const BLOCK = 16
+const LIMIT = 256 * 1024
 
+const OTHERWISE = 'it was encrypted for another key, or changed'
 const failed = (say: string): ShapeProblem => new ShapeProblem('encryption', say)
 
-/** The bytes of the Assertion. Throws `ShapeProblem` of fault `encryption`. */
-export function decrypted(encryptedAssertion: XmlElement, privateKey: KeyObject): Buffer {
-  const [data] = childrenOf(encryptedAssertion, XENC, 'EncryptedData')
-  const wrapped = [...elementsOf(encryptedAssertion)].find(
-    ({ namespace, name }) => namespace === XENC && name === 'EncryptedKey',
-  )
+/**
+ * The element of the assertion namespace that is inside of an EncryptedID or EncryptedAttribute. `holder` was read from bytes
+ * that a signature covers. Throws `ShapeProblem` of fault `encryption`.
+ */
+export function opened(
+  holder: XmlElement,
+  name: 'NameID' | 'Attribute',
+  privateKey: KeyObject | undefined,
+): XmlElement {
+  if (!privateKey) throw failed('there is no key to decrypt with')
+  requireOneEncryption(holder)
+  const text = decryptedText(holder, privateKey, { covered: true })
+  try {
+    const element = readXml(text, { size: LIMIT, comments: 'refused' })
+    if (element.namespace === ASSERTION && element.name === name) return element
+  } catch (error) {
+    if (!(error instanceof XmlProblem)) throw error
+  }
+  throw failed(`what was encrypted is no ${name}`)
+}
+
+/**
+ * The text inside, with the namespaces of where it stands (XML Encryption 1.1 §4.4). `covered`: by a signature that was checked.
+ * Throws `ShapeProblem` of fault `encryption`, and `XmlProblem` where it is no text.
+ */
+export const decryptedText = (holder: XmlElement, privateKey: KeyObject, { covered }: { covered: boolean }): string =>
+  withNamespaces(xmlText(decrypted(holder, privateKey, covered), LIMIT), holder.scope)
+
+function decrypted(holder: XmlElement, privateKey: KeyObject, covered: boolean): Buffer {
+  const [data] = childrenOf(holder, XENC, 'EncryptedData')
+  const wrapped = [...elementsOf(holder)].find(({ namespace, name }) => namespace === XENC && name === 'EncryptedKey')
   const method = data && childrenOf(data, XENC, 'EncryptionMethod')[0]?.attributes.get('Algorithm')
   const known = method !== undefined && Object.hasOwn(CIPHERS, method) ? CIPHERS[method]! : undefined
-  if (!data || !wrapped || !known) throw failed('the assertion is encrypted in a way that is not accepted')
+  if (!data || !wrapped || !known) throw failed('it is encrypted in a way that is not accepted')
+  if (!covered && !known.cipher.endsWith('gcm')) throw failed('AES-CBC is accepted in a signed Response only')
   const hash = oaepHash(wrapped)
   try {
     const padding = constants.RSA_PKCS1_OAEP_PADDING
@@ -46,7 +77,7 @@ export function decrypted(encryptedAssertion: XmlElement, privateKey: KeyObject)
     return known.cipher.endsWith('gcm') ? openGcm(known.cipher, key, bytes) : openCbc(known.cipher, key, bytes)
   } catch (error) {
     if (error instanceof ShapeProblem) throw error
-    throw failed('the assertion was encrypted for another key, or changed')
+    throw failed(OTHERWISE)
   }
 }
 
@@ -86,7 +117,6 @@ function openCbc(cipher: string, key: Buffer, bytes: Buffer): Buffer {
   decipher.setAutoPadding(false)
   const plain = Buffer.concat([decipher.update(bytes.subarray(BLOCK)), decipher.final()])
   const padding = plain.at(-1) ?? 0
-  if (padding < 1 || padding > BLOCK || padding > plain.length)
-    throw failed('the assertion was encrypted for another key, or changed')
+  if (padding < 1 || padding > BLOCK || padding > plain.length) throw failed(OTHERWISE)
   return plain.subarray(0, -padding)
 }

@@ -156,11 +156,12 @@ function requireNoOtherSignature(all: readonly XmlElement[], own: number): void 
     throw new ShapeProblem('signature-misplaced', 'there is a signature where none belongs')
 }
 
-function requireOneEncryption(assertion: XmlElement): void {
-  const all = [...elementsOf(assertion)]
+/** One ciphertext and the one key for it, both inside of `holder`. Throws `ShapeProblem`. */
+export function requireOneEncryption(holder: XmlElement): void {
+  const all = [...elementsOf(holder)]
   const count = (name: string) => all.filter((one) => is(one, XENC, name)).length
-  const [data] = childrenOf(assertion, XENC, 'EncryptedData')
+  const [data] = childrenOf(holder, XENC, 'EncryptedData')
   const outside = all.some(({ name }) => name === 'CipherReference' || name === 'RetrievalMethod')
   if (!data || count('EncryptedData') !== 1 || count('EncryptedKey') !== 1 || outside)
-    throw new ShapeProblem('encryption', 'what is encrypted is not one Assertion with one key inside the answer')
+    throw new ShapeProblem('encryption', 'what is encrypted is not one part with one key inside of it')
 }

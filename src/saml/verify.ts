@@ -5,7 +5,8 @@
  * never from the message that came in.
  */
 import type { KeyObject } from 'node:crypto'
-import { decrypted } from './decrypt.ts'
+import { decryptedText } from './decrypt.ts'
+import { alone } from './fragment.ts'
 import { DSIG } from './names.ts'
 import { childrenOf, messageIsSigned, type ResponseShape, type ShapeFault, ShapeProblem, shapeOf } from './shape.ts'
 import { readXml, type XmlElement, type XmlFault, XmlProblem, xmlText } from './xml.ts'
@@ -117,8 +118,8 @@ function assertionOf(source: string, shape: ResponseShape, verifying: Verifying,
   if (at.encrypted) {
     if (!verifying.decryptionKey) throw new SamlProblem('encryption', 'there is no key to decrypt with')
     // in the place of the ciphertext, where its namespaces hold (XML Encryption 1.1 §4.4)
-    const { start, end, scope } = at.assertion
-    const inside = withNamespaces(xmlText(decrypted(at.assertion, verifying.decryptionKey), LIMIT), scope)
+    const { start, end } = at.assertion
+    const inside = decryptedText(at.assertion, verifying.decryptionKey, { covered: shape.responseSigned })
     text = text.slice(0, start) + inside + text.slice(end)
     at = shapeOf(readXml(text, XML))
     if (at.encrypted) throw new SamlProblem('encryption', 'the assertion is encrypted twice')
@@ -139,7 +140,7 @@ function signedBytes(source: string, element: XmlElement, { certificates }: Veri
     for (const table of [check.SignatureAlgorithms, check.HashAlgorithms])
       for (const name of Object.keys(table)) if (NOT_HERE.has(name)) delete table[name as keyof typeof table]
     try {
-      check.loadSignature(withNamespaces(source.slice(signature!.start, signature!.end), signature!.scope))
+      check.loadSignature(alone(source, signature!))
       if (!check.checkSignature(source)) continue
     } catch {
       continue // made by another key, or for another text
@@ -150,21 +151,6 @@ function signedBytes(source: string, element: XmlElement, { certificates }: Veri
   }
   throw new SamlProblem('signature-invalid', 'no key of the provider made the signature, or the text was changed')
 }
-
-/** The text of an element with the namespaces that it inherits, to be read by itself. */
-function withNamespaces(text: string, scope: XmlElement['scope']): string {
-  const open = /^<[\w.:-]+/.exec(text)?.[0]
-  if (open === undefined) return text
-  const tag = text.slice(0, text.indexOf('>'))
-  const quoted = (uri: string) => uri.replace(/&/g, '&amp;').replace(/</g, '&lt;').replace(/"/g, '&quot;')
-  const inherited = [...scope]
-    .filter(([prefix, uri]) => prefix !== 'xml' && uri !== '' && !declares(tag, prefix))
-    .map(([prefix, uri]) => ` xmlns${prefix === '' ? '' : `:${prefix}`}="${quoted(uri)}"`)
-  return open + inherited.join('') + text.slice(open.length)
-}
-
-const declares = (tag: string, prefix: string): boolean =>
-  new RegExp(`\\sxmlns${prefix === '' ? '' : `:${prefix.replace(/[.-]/g, '\\$&')}`}\\s*=`).test(tag)
 
 function aroundOf({ response, responseSigned }: ResponseShape): VerifiedResponse['around'] {
   const { attributes, children } = response

@@ -175,11 +175,12 @@ export function encryptedFor(
   return xml.replace(ASSERTION, () => `<saml:EncryptedAssertion>${encrypted}</saml:EncryptedAssertion>`)
 }
 
-function encryptedData(
+/** An EncryptedData of any text. */
+export function encryptedData(
   text: string,
   key: KeyObject,
-  cipher: 'aes-128-cbc' | 'aes-256-gcm',
-  transport: 'oaep' | 'rsa-1_5',
+  cipher: 'aes-128-cbc' | 'aes-256-gcm' = 'aes-256-gcm',
+  transport: 'oaep' | 'rsa-1_5' = 'oaep',
 ): string {
   const secret = randomBytes(cipher === 'aes-128-cbc' ? 16 : 32)
   const iv = randomBytes(cipher === 'aes-128-cbc' ? 16 : 12)
