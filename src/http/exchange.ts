@@ -23,6 +23,8 @@ export interface PageRequest {
   form(): Promise<ReadonlyMap<string, string>>
   /** `application/json`, at most 256 KiB. */
   json(): Promise<unknown>
+  /** `text/xml` as SOAP 1.1 has it, at most 256 KiB; the text, not read any further. */
+  xml(): Promise<string>
 }
 
 export interface Answer {
@@ -34,6 +36,7 @@ export interface Answer {
 
 const LARGEST_FORM = 64 * 1024
 const LARGEST_JSON = 256 * 1024
+const LARGEST_XML = 256 * 1024
 const MOST_FIELDS = 100
 
 export async function readBody(request: IncomingMessage, type: string, limit: number): Promise<string> {
@@ -93,6 +96,8 @@ export async function readJson(request: IncomingMessage): Promise<unknown> {
     throw new Refusal('input-invalid', 'body is not json')
   }
 }
+
+export const readXml = (request: IncomingMessage): Promise<string> => readBody(request, 'text/xml', LARGEST_XML)
 
 export const redirect = (location: string, cookies: readonly SetCookie[] = []): Answer => ({
   status: 303,

@@ -7,7 +7,7 @@ import { formatReference } from '#core/reference'
 import { Refusal } from '#core/refusal'
 import { clientAddress } from './address.ts'
 import { cookieHeader, parseCookies } from './cookies.ts'
-import { type Answer, type PageRequest, readForm, readJson } from './exchange.ts'
+import { type Answer, type PageRequest, readForm, readJson, readXml } from './exchange.ts'
 import { createNetworks, type Networks } from './networks.ts'
 import { isCrossOrigin } from './origin.ts'
 import { createRouter, type Route } from './router.ts'
@@ -192,6 +192,7 @@ function pageRequest(request: IncomingMessage, context: RequestContext, issuer: 
     secure: issuer.startsWith('https:'),
     form: () => readForm(request),
     json: () => readJson(request),
+    xml: () => readXml(request),
   }
 }
 

@@ -12,6 +12,7 @@ const routes: Route[] = [
   { method: 'GET', path: '/url', handle: ({ url }) => text(url.href) },
   { method: 'POST', path: '/form', handle: echo },
   { method: 'POST', path: '/json', handle: async (request) => json(await request.json()) },
+  { method: 'POST', path: '/xml', handle: async (request) => text(await request.xml()) },
   { method: 'GET', path: '/away', handle: () => redirect('/', [{ name: 'portico', value: 'x' }]) },
   { method: 'GET', path: '/refusing', handle: () => Promise.reject(new Refusal('throttled', 'not for everybody')) },
   { method: 'GET', path: '/failing', handle: () => Promise.reject(new TypeError('sam@kestrel.example')) },
@@ -87,6 +88,15 @@ test('what is no JSON is refused', async () => {
     })
     expect([answer.status, code(answer)], String(body)).toEqual([400, 'input-invalid'])
   }
+})
+
+test('XML is handed on as it was sent, and not read', async () => {
+  const send = (body: string | Buffer, type = 'text/xml; charset="utf-8"') =>
+    ask(`${server.origin}/xml`, { method: 'POST', headers: { 'content-type': type }, body })
+  expect((await send('<a>é</a>\r\n')).body).toBe('<a>é</a>\r\n')
+  expect((await send(Buffer.from([0xff]))).status).toBe(400)
+  expect((await send('a'.repeat(262_145))).status).toBe(413)
+  expect((await send('<a/>', 'application/x-www-form-urlencoded')).status).toBe(415)
 })
 
 test('nothing there is 404, a wrong method is 405 and says which are right', async () => {
