@@ -10,6 +10,8 @@ export interface PageRequest {
   /** Values of `:name` parts of the route's path, decoded. */
   readonly params: Readonly<Record<string, string>>
   readonly query: URLSearchParams
+  /** What stands behind the question mark, as it was sent: where that very text was signed. */
+  readonly rawQuery: string
   readonly headers: IncomingHttpHeaders
   readonly cookies: ReadonlyMap<string, string>
   /** The client's address: from the socket, or from a believed proxy. */

@@ -184,6 +184,7 @@ function pageRequest(request: IncomingMessage, context: RequestContext, issuer: 
     path: url.pathname,
     params: {},
     query: url.searchParams,
+    rawQuery: /\?(.*)$/s.exec(request.url ?? '')?.[1] ?? '',
     headers: request.headers,
     cookies: context.cookies,
     address: context.address,

@@ -3,8 +3,8 @@ import { constants, type KeyObject, verify, X509Certificate } from 'node:crypto'
 import { deflateRawSync, inflateRawSync } from 'node:zlib'
 import { RSA_SHA256 } from './names.ts'
 import { rsaSha256 } from './sign.ts'
-import { SamlProblem } from './verify.ts'
-import { xmlText } from './xml.ts'
+import { type Message, SamlProblem, told } from './verify.ts'
+import { readXml, xmlText } from './xml.ts'
 
 export type MessageName = 'SAMLRequest' | 'SAMLResponse'
 
@@ -73,7 +73,7 @@ export function readRedirect(query: string, name: MessageName): Incoming {
     .map((key) => `${key}=${fields.get(key)}`)
     .join('&')
   return {
-    xml: xmlText(inflated(message), LIMIT),
+    xml: told(() => xmlText(inflated(message), LIMIT)),
     relayState: text('RelayState'),
     signature:
       algorithm === undefined || value === undefined
@@ -81,6 +81,16 @@ export function readRedirect(query: string, name: MessageName): Incoming {
         : { algorithm, over, value: Buffer.from(value, 'base64') },
   }
 }
+
+/**
+ * The message of an address, like `verifyMessage`: whether there has to be a signature is for the caller to say; one by another
+ * key is none. A signature inside of the XML counts for nothing here (Bindings §3.4.4.1). Throws `SamlProblem`.
+ */
+export const redirectMessage = (incoming: Incoming, certificates: readonly string[]): Message =>
+  told(() => ({
+    element: readXml(incoming.xml, { size: LIMIT, comments: 'refused' }),
+    signed: isSignedBy(incoming, certificates),
+  }))
 
 /** Whether one of the keys made the signature. False where there is none, or by an algorithm that is not accepted. */
 export function isSignedBy({ signature }: Incoming, certificates: readonly string[]): boolean {

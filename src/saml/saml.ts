@@ -29,7 +29,7 @@ export {
 export { type ExpectedHead, type Head, headOf, issuerOf, message, type ReadHead } from './message.ts'
 export { type NameId, nameIdXml } from './name-id.ts'
 export { ASSERTION, BINDINGS, METADATA, NAME_ID_FORMATS, PROTOCOL, SOAP, XENC, XENC11 } from './names.ts'
-export { type Incoming, isSignedBy, readRedirect, redirectUrl } from './redirect.ts'
+export { type Incoming, isSignedBy, readRedirect, redirectMessage, redirectUrl } from './redirect.ts'
 export { childrenOf } from './shape.ts'
 export { keyInfo, type SigningPair, signed } from './sign.ts'
 export { SOAP_HEADERS, soapEnvelope, soapFault, soapMessage } from './soap.ts'

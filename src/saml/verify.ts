@@ -86,7 +86,7 @@ export const postedXml = (posted: string): string => told(() => xmlText(bytesOf(
 const library = async (): Promise<SignedXml> => (await import('xml-crypto')).SignedXml
 
 /** Runs it, with every way to fail told as `SamlProblem`. */
-function told<T>(work: () => T): T {
+export function told<T>(work: () => T): T {
   const asProblem = (error: unknown): never => {
     if (error instanceof XmlProblem) throw new SamlProblem(error.fault, `the XML is not accepted: ${error.message}`)
     if (error instanceof ShapeProblem) throw new SamlProblem(error.fault, error.message)

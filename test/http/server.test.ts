@@ -10,6 +10,7 @@ const echo = async (request: PageRequest) => json(Object.fromEntries(await reque
 const routes: Route[] = [
   { method: 'GET', path: '/', handle: () => text('home') },
   { method: 'GET', path: '/url', handle: ({ url }) => text(url.href) },
+  { method: 'GET', path: '/query', handle: ({ rawQuery }) => text(rawQuery) },
   { method: 'POST', path: '/form', handle: echo },
   { method: 'POST', path: '/json', handle: async (request) => json(await request.json()) },
   { method: 'POST', path: '/xml', handle: async (request) => text(await request.xml()) },
@@ -88,6 +89,12 @@ test('what is no JSON is refused', async () => {
     })
     expect([answer.status, code(answer)], String(body)).toEqual([400, 'input-invalid'])
   }
+})
+
+test('a query is there as it was sent, too, character by character', async () => {
+  const query = "a=%2f%2F+'~%27&&b=?c=%E0"
+  expect((await sendRaw(server.port, { path: `/query?${query}` })).body).toBe(query)
+  expect((await ask(`${server.origin}/query`)).body).toBe('')
 })
 
 test('XML is handed on as it was sent, and not read', async () => {

@@ -1,8 +1,9 @@
 import { createPrivateKey, generateKeyPairSync } from 'node:crypto'
+import { deflateRawSync } from 'node:zlib'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { selfSigned } from '../../src/saml/certificate.ts'
-import { isSignedBy, readRedirect, redirectUrl } from '../../src/saml/redirect.ts'
+import { isSignedBy, readRedirect, redirectMessage, redirectUrl } from '../../src/saml/redirect.ts'
 import { signed } from '../../src/saml/sign.ts'
 import { SamlProblem, verifyMessage } from '../../src/saml/verify.ts'
 import { canonical, type Xml, xml } from '../../src/saml/write.ts'
@@ -122,8 +123,28 @@ test.each([
   expect(() => readRedirect(query, 'SAMLRequest')).toThrow(expect.objectContaining({ fault }))
 })
 
+test('the message of an address is signed by its query alone, and read as strictly as any other', async () => {
+  const inside = canonical(await signed(response('us', '', ''), ours))
+  const to = 'https://app.test/slo'
+  const read = async (xml: string, certificate = ours.certificate) => {
+    const url = await redirectUrl({ to, name: 'SAMLRequest', xml }, ours.key)
+    return redirectMessage(readRedirect(queryOf(url), 'SAMLRequest'), [certificate])
+  }
+  expect(await read(inside)).toMatchObject({ signed: true, element: { name: 'Response' } })
+  expect((await read(inside, another.certificate)).signed).toBe(false)
+  const bare = `SAMLRequest=${encodeURIComponent(deflateRawSync(inside).toString('base64'))}`
+  expect(redirectMessage(readRedirect(bare, 'SAMLRequest'), [ours.certificate]).signed).toBe(false)
+  for (const [change, fault] of [
+    [(xml: string) => `<!DOCTYPE x>${xml}`, 'doctype'],
+    [(xml: string) => xml.replace('>us<', '>u<!-- -->s<'), 'comment'],
+    [(xml: string) => xml.replace('>us<', '>&us;<'), 'entity'],
+  ] as const)
+    await expect(read(change(inside))).rejects.toMatchObject({ name: 'Error', fault, constructor: SamlProblem })
+  const latin = `SAMLRequest=${encodeURIComponent(deflateRawSync(Buffer.from([0x3c, 0xff])).toString('base64'))}`
+  expect(() => readRedirect(latin, 'SAMLRequest')).toThrow(expect.objectContaining({ fault: 'not-utf8' }))
+})
+
 test('a message that inflates to ten megabytes is not inflated', async () => {
-  const { deflateRawSync } = await import('node:zlib')
   const bomb = deflateRawSync(Buffer.alloc(10_000_000, 0x20)).toString('base64')
   expect(() => readRedirect(`SAMLRequest=${encodeURIComponent(bomb)}`, 'SAMLRequest')).toThrow(SamlProblem)
 })
