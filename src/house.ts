@@ -15,6 +15,7 @@ import { factorsMigrations, openFactors } from '#factors'
 import { createOutbound } from '#http'
 import { isSealed, keysMigrations, openKeys, readMasterKey } from '#keys'
 import { attachEndings, consentMigrations, createConsents } from '#protocol/oidc'
+import { createSamlKeys, samlMigrations } from '#protocol/saml'
 import { createSignOuts, DIRECTORY_BACK, openDevices, openOutbox, openSessions, sessionsMigrations } from '#sessions'
 import { type Migration, openStorage } from '#storage'
 
@@ -27,6 +28,7 @@ export const MIGRATIONS: readonly Migration[] = [
   ...catalogMigrations,
   ...accessMigrations,
   ...consentMigrations,
+  ...samlMigrations,
 ]
 
 export interface HouseOptions {
@@ -87,6 +89,7 @@ export async function openHouse({
       ...(policyNames ? { policyNames } : {}),
     })
 
+    const samlKeys = createSamlKeys({ storage, clock, audit, keys, name: new URL(settings.issuer).hostname })
     const receipts = createReceipts(storage, clock, keys.derive(RECEIPT_KEY))
     const outbox = openOutbox({ storage, clock, log, audit })
     const signOuts = createSignOuts({ sessions, outbox, state: storage.state })
@@ -128,6 +131,7 @@ export async function openHouse({
       storage,
       audit,
       keys,
+      samlKeys,
       people,
       factors,
       sessions,

@@ -10,6 +10,7 @@ import type { Log } from '#core/log'
 import { createHttpServer, createOutbound, type HttpServer } from '#http'
 import { createPresenter } from '#pages'
 import { openOidc } from '#protocol/oidc'
+import { openSaml } from '#protocol/saml'
 import { openSignin } from '#signin'
 import { together } from '#storage'
 import { type Made, openClaim } from './claim.ts'
@@ -63,6 +64,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     storage,
     audit,
     keys,
+    samlKeys,
     people,
     factors,
     sessions,
@@ -131,6 +133,21 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     presenter,
     outbound,
   })
+  const saml = await openSaml({
+    issuer,
+    storage,
+    clock,
+    log,
+    audit,
+    keys,
+    samlKeys,
+    sessions,
+    devices,
+    catalog,
+    access,
+    signin,
+    presenter,
+  })
   const account = openAccount({
     clock,
     log,
@@ -153,6 +170,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   async function tick(): Promise<void> {
     await sessions.sweep()
     if (await keys.signing.refresh()) oidc.keysChanged()
+    await samlKeys.refresh()
     await deliverLogouts()
     await removeOldReceipts()
   }
@@ -184,7 +202,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       listen: settings.listen,
       issuer,
       proxies: settings.proxies,
-      routes: [...signin.routes, ...account.routes, ...claim.routes],
+      routes: [...signin.routes, ...saml.routes, ...account.routes, ...claim.routes],
       raw: oidc.raw,
       around: together,
       renderRefusal: (refusal, request) => renderRefusal(refusal, request, presenter),

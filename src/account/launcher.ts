@@ -5,8 +5,12 @@ import { type LauncherApp, launcherView } from '#pages'
 import type { Visit } from './gate.ts'
 import type { AccountOptions } from './options.ts'
 
-/** A machine has nothing to open, and neither has an app whose start nobody told us. */
-const opens = (app: App): boolean => app.launchUrl !== undefined && (app.oidc?.responseTypes.includes('code') ?? false)
+/** Where the app begins; undefined for a machine, which has nothing to open, and where nobody told us its start. */
+function startOf({ id, launchUrl, oidc, saml }: App): string | undefined {
+  // an app that speaks SAML can be opened from here, without being asked by it
+  if (saml) return launchUrl ?? `/saml/init/${encodeURIComponent(id)}`
+  return oidc?.responseTypes.includes('code') ? launchUrl : undefined
+}
 
 export function createLauncher({ access, catalog, clock }: AccountOptions) {
   return async (visit: Visit): Promise<Answer> => {
@@ -15,14 +19,16 @@ export function createLauncher({ access, catalog, clock }: AccountOptions) {
     const seen = { session, person, device, enrolled, address }
     const startedAt = clock.now()
     const apps: LauncherApp[] = []
-    for (const app of (await catalog.apps.list()).filter(opens)) {
+    for (const app of await catalog.apps.list()) {
+      const href = startOf(app)
+      if (href === undefined) continue
       const { outcome } = await access.preview({ kind: 'app', app, ...seen, startedAt })
       // what is refused is not there at all: an app's name may be more than this person should know
       if (outcome === 'deny') continue
       apps.push({
         id: app.id,
         name: app.name,
-        href: app.launchUrl!,
+        href,
         ...(outcome === 'challenge' ? { locked: true } : {}),
       })
     }

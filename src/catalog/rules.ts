@@ -26,7 +26,16 @@ export function* checkDefinition(definition: Definition, options: CheckOptions):
   if (!(oidc ?? saml ?? forward_auth))
     yield { path: [], code: 'protocol-missing', message: 'expected one of `oidc`, `saml` and `forward_auth`' }
   if (oidc) yield* checkProtocol(PROTOCOLS.oidc, oidc)
-  if (saml) yield* checkProtocol(PROTOCOLS.saml, saml)
+  if (saml) {
+    yield* checkProtocol(PROTOCOLS.saml, saml)
+    // SAML has no words for what somebody agrees to: better no app than one that nobody is asked about
+    if (!definition.first_party)
+      yield {
+        path: ['first_party'],
+        code: 'consent-unsupported',
+        message: '`first_party` is false, but nobody can be asked for consent by SAML',
+      }
+  }
   if (forward_auth) yield* checkProtocol(PROTOCOLS.forward_auth, forward_auth)
 }
 

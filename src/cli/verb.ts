@@ -10,6 +10,7 @@ import type { People } from '#directory'
 import type { Factors } from '#factors'
 import type { Keys } from '#keys'
 import type { Endings } from '#protocol/oidc'
+import type { SamlKeys } from '#protocol/saml'
 import type { Devices, Outbox, Sessions, SignOuts } from '#sessions'
 import type { Storage } from '#storage'
 
@@ -28,6 +29,8 @@ export interface House {
   readonly storage: Storage
   readonly audit: Audit
   readonly keys: Keys
+  /** Towards SAML apps. */
+  readonly samlKeys: SamlKeys
   readonly people: People
   readonly factors: Factors
   readonly sessions: Sessions

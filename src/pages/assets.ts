@@ -37,4 +37,8 @@ function browserScript(file: string): string {
 }
 
 export const stylesheet: string = squeezeStyle(read('stylesheet.css'))
-export const scripts = Object.freeze({ page: browserScript('page.ts'), passkey: browserScript('passkey.ts') })
+export const scripts = Object.freeze({
+  page: browserScript('page.ts'),
+  passkey: browserScript('passkey.ts'),
+  post: browserScript('post.ts'),
+})

@@ -3,7 +3,7 @@
  *
  * - `views.ts`     what each view is given, and what it returns (`View`): the contract
  * - `views/…`      the views: `proof` who are you, `federation` other providers, `enrolment` add a way, `question` yes or no, `outcome` the ends,
- *                  `account` launcher and account, `device` setting up one of the organisation's
+ *                  `opening` into an app by a form, `account` launcher and account, `device` setting up one of the organisation's
  * - `frame.ts`     `document()`: a view as an answer, with its headers (`headers.ts`), stylesheet and scripts (`assets.ts`)
  * - `languages/…`  one table per language; `words.ts` makes sentences of them; `browser-name.ts` a User-Agent in two words
  * - `presenter.ts` a view for a request: its language, its cookie; what the rooms above use
@@ -29,6 +29,7 @@ export {
   recoveryCodesView,
 } from './views/enrolment.ts'
 export { awayView, backView, connectView, newcomerView } from './views/federation.ts'
+export { openingView } from './views/opening.ts'
 export { errorView, expiredView, refusedView, waitingView, whyView } from './views/outcome.ts'
 export { choiceView, identifierView, passkeyView, passwordView, recoveryCodeView, totpView } from './views/proof.ts'
 export {
@@ -68,6 +69,7 @@ export type {
   Link,
   NewcomerData,
   Notice,
+  OpeningData,
   PasskeyData,
   PasswordData,
   RecoveryCodeData,

@@ -13,7 +13,7 @@ import type { Markup } from './markup.ts'
 export interface View {
   readonly title: string
   readonly body: Markup
-  readonly script?: 'passkey'
+  readonly script?: 'passkey' | 'post'
   /** Where the browser goes by itself at once. */
   readonly goOn?: string
   /** `narrow` is the porch with its one door (the default); `wide` is for the launcher and the account. */
@@ -81,6 +81,13 @@ export interface IdentifierData extends Step {
 export interface AwayData {
   readonly to: string
   readonly title: string
+}
+/** No step: carries a message to the app in a form, which goes by itself where scripts run. */
+export interface OpeningData {
+  readonly app: string
+  /** An address that the app has registered. */
+  readonly action: string
+  readonly fields: Readonly<Record<string, string>>
 }
 /** [newcomer] `answer`: `create` or `prove`. */
 export interface NewcomerData extends Step {

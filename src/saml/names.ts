@@ -7,6 +7,9 @@ export const XENC = 'http://www.w3.org/2001/04/xmlenc#'
 export const XENC11 = 'http://www.w3.org/2009/xmlenc11#'
 export const SOAP = 'http://schemas.xmlsoap.org/soap/envelope/'
 
+/** Of a metadata document (SAML 2.0 Metadata, appendix A). */
+export const METADATA_TYPE = 'application/samlmetadata+xml'
+
 /** SAML 2.0 Bindings §3.4, §3.5, §3.2. */
 export const BINDINGS = Object.freeze({
   redirect: 'urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect',

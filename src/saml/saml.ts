@@ -4,7 +4,8 @@
  * - `xml.ts`       a strict reader of XML          - `write.ts`  a writer of canonical XML
  * - `shape.ts`     the one shape of a message that is looked at any further
  * - `verify.ts`    from a message to what was signed - `sign.ts` a signature of our own
- * - `decrypt.ts`   what was encrypted for us          - `fragment.ts` a part of a document by itself
+ * - `decrypt.ts`   what was encrypted for us          - `encrypt.ts` what we encrypt for others
+ * - `fragment.ts`  a part of a document by itself
  * - `assertion.ts` whether an Assertion is for us, now, and what it says
  * - `message.ts`   from whom, for whom, when           - `name-id.ts` who
  * - `logout.ts`    requests to end sessions, and answers
@@ -16,6 +17,7 @@
  */
 export { type AssertionFacts, factsOf, instantOf, SKEW } from './assertion.ts'
 export { base64Of, pemOf, selfSigned } from './certificate.ts'
+export { encryptedAssertion } from './encrypt.ts'
 export { certificatesOf, isStrong } from './key-descriptors.ts'
 export {
   LOGOUT_REASONS,
@@ -28,11 +30,29 @@ export {
 } from './logout.ts'
 export { type ExpectedHead, type Head, headOf, issuerOf, message, type ReadHead } from './message.ts'
 export { type NameId, nameIdXml } from './name-id.ts'
-export { ASSERTION, BINDINGS, METADATA, NAME_ID_FORMATS, PROTOCOL, SOAP, XENC, XENC11 } from './names.ts'
+export {
+  ASSERTION,
+  BINDINGS,
+  METADATA,
+  METADATA_TYPE,
+  NAME_ID_FORMATS,
+  PROTOCOL,
+  SOAP,
+  XENC,
+  XENC11,
+} from './names.ts'
 export { type Incoming, isSignedBy, readRedirect, redirectMessage, redirectUrl } from './redirect.ts'
 export { childrenOf } from './shape.ts'
 export { keyInfo, type SigningPair, signed } from './sign.ts'
 export { SOAP_HEADERS, soapEnvelope, soapFault, soapMessage } from './soap.ts'
-export { type Message, postedXml, SamlProblem, type VerifiedResponse, verifyMessage, verifyResponse } from './verify.ts'
+export {
+  type Message,
+  postedXml,
+  readMessage,
+  SamlProblem,
+  type VerifiedResponse,
+  verifyMessage,
+  verifyResponse,
+} from './verify.ts'
 export { canonical, type Xml, xml } from './write.ts'
 export { elementsOf, readXml, type XmlElement, xmlText } from './xml.ts'

@@ -79,6 +79,9 @@ export function verifyMessage(source: string, certificates: readonly string[]): 
   })
 }
 
+/** What it says, to know whose keys to look with: nothing of it is believed. Throws `SamlProblem`. */
+export const readMessage = (source: string): XmlElement => told(() => readXml(source, XML))
+
 /** The XML of a form's field (SAML 2.0 Bindings §3.5.4). Throws `SamlProblem`. */
 export const postedXml = (posted: string): string => told(() => xmlText(bytesOf(posted), LIMIT))
 

@@ -25,6 +25,7 @@ import {
   type Messages,
   messagesFor,
   type Nav,
+  openingView,
   passkeyView,
   passwordView,
   reasonSentence,
@@ -179,6 +180,14 @@ export function samples(messages: Messages, hostile?: string): Record<string, Vi
     ),
     'device-enrolled-personal': deviceEnrolledView(
       { kind: 'personal', name: t('Chrome, Android'), again: '/device?another' },
+      messages,
+    ),
+    opening: openingView(
+      {
+        app,
+        action: hostile ?? 'https://crm.kestrel.example/saml/acs',
+        fields: { SAMLResponse: t('PHNhbWw+'), RelayState: t('/orders?id=7') },
+      },
       messages,
     ),
     'sign-out': signOutView({ action: ACTION, username: t('sam.jansen'), stay: t('/') }, messages),

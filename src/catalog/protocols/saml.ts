@@ -1,6 +1,6 @@
 /** SAML 2.0: an app that is a service provider (SAML 2.0 Metadata §2.4.4). */
 import { z } from 'zod'
-import { addresses, line, list } from '../words.ts'
+import { addresses, groupName, line, list } from '../words.ts'
 import { type AddressAt, type AppProtocol, present, type Rule } from './protocol.ts'
 
 const NAME_ID_FORMATS = ['persistent', 'emailAddress', 'transient', 'unspecified'] as const
@@ -28,17 +28,28 @@ const pem = z
 const samlFields = {
   entity_id: z.string().min(1).max(1024).describe('The name by which the app knows itself'),
   acs_urls: addresses.describe('Where answers are posted to; the first is the default'),
+  acs_indexes: list(z.int().min(0).max(65_535), 50).describe(
+    'By which numbers requests name them, one for each of `acs_urls`; without it they are counted from 0',
+  ),
   name_id_format: z.enum(NAME_ID_FORMATS),
   name_id: line.describe(
     'The field of the person that becomes the NameID; `persistent` and `transient` make their own',
   ),
   attributes: z.array(attribute).max(100),
+  groups: z
+    .union([z.enum(['all', 'none']), list(groupName, 500)])
+    .describe('Of the groups of a person, those that the app is told'),
+  relay_state: z
+    .string()
+    .regex(/^[\x21-\x7e]{1,1000}$/, 'expected visible characters without blanks')
+    .describe('Sent along where a sign-on begins here and not at the app'),
   sign: list(z.enum(['assertion', 'response']), 2),
   encrypt: z.boolean().describe('Assertions are encrypted for `encryption_certificate`'),
   slo: z.array(slo).max(10),
   signing_certificates: list(pem, 10).describe("The app's own keys, as PEM"),
   encryption_certificate: pem,
   requests_signed: z.boolean().describe('A request that is not signed is refused'),
+  metadata_url: z.string().max(4000).describe("Where the app's metadata is read again now and then"),
 }
 
 type Slo = z.output<typeof slo>
@@ -48,25 +59,34 @@ type Attribute = z.output<typeof attribute>
 export interface SamlDefinition {
   readonly entity_id: string
   readonly acs_urls: readonly string[]
+  readonly acs_indexes?: readonly number[]
   readonly name_id_format: (typeof NAME_ID_FORMATS)[number]
   readonly name_id?: string
   readonly attributes: readonly Attribute[]
+  readonly groups: 'all' | 'none' | readonly string[]
+  readonly relay_state?: string
   readonly sign: readonly ('assertion' | 'response')[]
   readonly encrypt: boolean
   readonly slo: readonly Slo[]
   readonly signing_certificates: readonly string[]
   readonly encryption_certificate?: string
   readonly requests_signed: boolean
+  readonly metadata_url?: string
 }
 
 export interface AppSaml {
   readonly entityId: string
   /** Where answers may be posted to; the first is the default. */
   readonly acsUrls: readonly string[]
+  /** By which numbers requests name them. */
+  readonly acsIndexes: readonly number[]
   readonly nameIdFormat: (typeof NAME_ID_FORMATS)[number]
   /** The field of the person that becomes the NameID, where the format does not say. */
   readonly nameId?: string
   readonly attributes: readonly Attribute[]
+  readonly groups: 'all' | 'none' | readonly string[]
+  /** Sent along where a sign-on begins here. */
+  readonly relayState?: string
   readonly sign: readonly ('assertion' | 'response')[]
   readonly encrypt: boolean
   readonly slo: readonly { readonly url: string; readonly binding: Slo['binding']; readonly responseUrl?: string }[]
@@ -74,6 +94,8 @@ export interface AppSaml {
   readonly signingCertificates: readonly string[]
   readonly encryptionCertificate?: string
   readonly requestsSigned: boolean
+  /** Read again now and then. */
+  readonly metadataUrl?: string
 }
 
 const BARE: SamlDefinition = {
@@ -81,6 +103,7 @@ const BARE: SamlDefinition = {
   acs_urls: [],
   name_id_format: 'persistent',
   attributes: [],
+  groups: 'all',
   sign: ['assertion', 'response'],
   encrypt: false,
   slo: [],
@@ -92,13 +115,16 @@ const BARE: SamlDefinition = {
 export const samlTemplate = z
   .strictObject({ ...samlFields, sign_on_url: z.string().describe('Where people start, when not at `launch_url`') })
   .partial()
-  .omit({ signing_certificates: true, encryption_certificate: true })
+  .omit({ signing_certificates: true, encryption_certificate: true, metadata_url: true })
 
 /** What a manifest may say; `null` takes away what the template has. */
 export const samlOverrides = z
   .strictObject({
     ...samlFields,
+    acs_indexes: samlFields.acs_indexes.nullable(),
     name_id: samlFields.name_id.nullable(),
+    relay_state: samlFields.relay_state.nullable(),
+    metadata_url: samlFields.metadata_url.nullable(),
     encryption_certificate: samlFields.encryption_certificate.nullable(),
   })
   .partial()
@@ -121,8 +147,9 @@ export const saml: AppProtocol<z.output<typeof samlTemplate>, SamlDefinition, Ap
     } as SamlDefinition
   },
 
-  addresses: ({ acs_urls, slo: ways }) => [
+  addresses: ({ acs_urls, slo: ways, metadata_url }) => [
     ...acs_urls.map((text, i): AddressAt => ({ path: ['acs_urls', i], text, use: 'page' })),
+    ...(metadata_url === undefined ? [] : [{ path: ['metadata_url'], text: metadata_url, use: 'endpoint' } as const]),
     ...ways.flatMap(({ url, binding, response_url }, i): AddressAt[] => [
       { path: ['slo', i, 'url'], text: url, use: binding === 'soap' ? 'endpoint' : 'page' },
       ...(response_url === undefined
@@ -134,6 +161,7 @@ export const saml: AppProtocol<z.output<typeof samlTemplate>, SamlDefinition, Ap
   rules: ({
     entity_id,
     acs_urls,
+    acs_indexes,
     sign,
     encrypt,
     encryption_certificate,
@@ -147,6 +175,12 @@ export const saml: AppProtocol<z.output<typeof samlTemplate>, SamlDefinition, Ap
       'is missing, expected the name by which the app knows itself',
     ],
     [acs_urls.length > 0, ['acs_urls'], 'acs-missing', 'is missing, expected at least one address'],
+    [
+      acs_indexes === undefined || acs_indexes.length === acs_urls.length,
+      ['acs_indexes'],
+      'acs-indexes-uneven',
+      'does not hold one number for each of `acs_urls`',
+    ],
     [sign.length > 0, ['sign'], 'sign-missing', 'signs nothing, expected `assertion`, `response` or both'],
     [
       encrypt === false || encryption_certificate !== undefined,
@@ -167,9 +201,12 @@ export const saml: AppProtocol<z.output<typeof samlTemplate>, SamlDefinition, Ap
   seen: (stored) => ({
     entityId: stored.entity_id,
     acsUrls: stored.acs_urls,
+    acsIndexes: stored.acs_indexes ?? stored.acs_urls.map((_, i) => i),
     nameIdFormat: stored.name_id_format,
     ...(stored.name_id !== undefined && { nameId: stored.name_id }),
     attributes: stored.attributes,
+    groups: stored.groups,
+    ...(stored.relay_state !== undefined && { relayState: stored.relay_state }),
     sign: stored.sign,
     encrypt: stored.encrypt,
     slo: stored.slo.map(({ url, binding, response_url }) => ({
@@ -180,5 +217,6 @@ export const saml: AppProtocol<z.output<typeof samlTemplate>, SamlDefinition, Ap
     signingCertificates: stored.signing_certificates,
     ...(stored.encryption_certificate !== undefined && { encryptionCertificate: stored.encryption_certificate }),
     requestsSigned: stored.requests_signed,
+    ...(stored.metadata_url !== undefined && { metadataUrl: stored.metadata_url }),
   }),
 }

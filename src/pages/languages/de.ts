@@ -40,6 +40,11 @@ export const de: Messages = Object.freeze({
     username: 'Benutzername',
     passkey: 'Mit Passkey anmelden',
   },
+  opening: {
+    title: '{app} wird geöffnet',
+    lead: 'Es geht gleich von selbst weiter.',
+    hint: 'Wenn nichts geschieht, drücken Sie den Knopf.',
+  },
   federation: {
     signInWith: 'Mit {provider} anmelden',
     awayTitle: 'Weiter zu {provider}',

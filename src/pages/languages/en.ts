@@ -39,6 +39,11 @@ const sentences = {
     username: 'User name',
     passkey: 'Sign in with a passkey',
   },
+  opening: {
+    title: 'Opening {app}',
+    lead: 'You go on by yourself in a moment.',
+    hint: 'If nothing happens, press the button.',
+  },
   federation: {
     signInWith: 'Sign in with {provider}',
     awayTitle: 'On to {provider}',

@@ -39,6 +39,11 @@ export const nl: Messages = Object.freeze({
     username: 'Gebruikersnaam',
     passkey: 'Inloggen met een passkey',
   },
+  opening: {
+    title: '{app} wordt geopend',
+    lead: 'U gaat zo vanzelf verder.',
+    hint: 'Gebeurt er niets, druk dan op de knop.',
+  },
   federation: {
     signInWith: 'Inloggen met {provider}',
     awayTitle: 'Verder naar {provider}',

@@ -39,6 +39,11 @@ export const ru: Messages = Object.freeze({
     username: 'Имя пользователя',
     passkey: 'Войти с ключом доступа',
   },
+  opening: {
+    title: 'Открываем {app}',
+    lead: 'Сейчас вы автоматически перейдёте дальше.',
+    hint: 'Если ничего не происходит, нажмите кнопку.',
+  },
   federation: {
     signInWith: 'Войти через {provider}',
     awayTitle: 'Дальше: {provider}',

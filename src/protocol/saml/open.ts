@@ -1,0 +1,93 @@
+/** The door put together: every address it answers. */
+import { Refusal } from '#core/refusal'
+import type { Answer, PageRequest, Route } from '#http'
+import { SamlProblem } from '#saml'
+import { receive, type SamlApp } from './incoming.ts'
+import { createKeptRequests } from './kept.ts'
+import { entityIdOf, METADATA_HEADERS, ourMetadata, PATHS } from './metadata.ts'
+import { createNames } from './names.ts'
+import { createOpenedApps } from './opened.ts'
+import { type Wish, wishOf } from './request.ts'
+import { createResponses } from './response.ts'
+import type { SamlOptions, SamlRooms } from './rooms.ts'
+import { createSignOn } from './sign-on.ts'
+
+export interface SamlDoor {
+  readonly routes: readonly Route[]
+}
+
+export function openSaml(options: SamlOptions): SamlDoor {
+  const { issuer, storage, clock, log, keys, samlKeys, sessions, catalog, access } = options
+  const entityId = entityIdOf(issuer)
+  const rooms: SamlRooms = {
+    ...options,
+    kept: createKeptRequests(storage.state),
+    names: createNames({ storage, keys, clock, entityId }),
+    opened: createOpenedApps({ state: storage.state, clock, sessions }),
+    responses: createResponses({ entityId, clock, signing: samlKeys.signing }),
+  }
+  const signOn = createSignOn(rooms)
+
+  /** The cause is for the administrator: whoever brought the message may have nothing to do with the app. */
+  const told =
+    (handle: (request: PageRequest) => Promise<Answer>) =>
+    async (request: PageRequest): Promise<Answer> => {
+      try {
+        return await handle(request)
+      } catch (error) {
+        if (!(error instanceof SamlProblem)) throw error
+        log.warn('saml-message-refused', { request: request.id, fault: error.fault, detail: error.message })
+        throw new Refusal('request-refused', `saml: ${error.fault}`, { cause: error })
+      }
+    }
+
+  const asking = () => ({ issuer, now: clock.now(), strengths: access.policies.current().strengths })
+
+  async function byRedirect(request: PageRequest): Promise<Answer> {
+    const received = await receive({ binding: 'redirect', query: request.rawQuery }, 'SAMLRequest', catalog.apps)
+    return signOn.answer(request, wishOf(received, asking()))
+  }
+
+  async function byForm(request: PageRequest): Promise<Answer> {
+    const form = await request.form()
+    const message = form.get('SAMLRequest')
+    if (message === undefined) throw new SamlProblem('form', 'the form has no `SAMLRequest`')
+    const carried = { binding: 'post', message, relayState: form.get('RelayState') } as const
+    return signOn.comeOn(wishOf(await receive(carried, 'SAMLRequest', catalog.apps), asking()))
+  }
+
+  /**
+   * SAML 2.0 Profiles §4.1.5: nobody has asked. ATTACK: whoever makes a link to this address must not choose what goes along:
+   * the state is the one of the registration.
+   */
+  async function begun(request: PageRequest): Promise<Answer> {
+    const app = await catalog.apps.find(request.params['app'] ?? '')
+    if (!app?.saml) throw new Refusal('app-unknown', 'no app that speaks SAML')
+    const { saml } = app as SamlApp
+    const wish: Wish = {
+      app: app.id,
+      acs: saml.acsUrls[0]!,
+      classes: [],
+      format: saml.nameIdFormat,
+      ...(saml.relayState === undefined ? {} : { relayState: saml.relayState }),
+    }
+    return signOn.answer(request, wish)
+  }
+
+  const routes: readonly Route[] = [
+    {
+      method: 'GET',
+      path: PATHS.metadata,
+      handle: async () => ({
+        status: 200,
+        headers: METADATA_HEADERS,
+        body: ourMetadata(issuer, await samlKeys.published()),
+      }),
+    },
+    { method: 'GET', path: PATHS.signOn, handle: told(byRedirect) },
+    { method: 'POST', path: PATHS.signOn, fromOtherSites: true, handle: told(byForm) },
+    { method: 'GET', path: `${PATHS.signOn}/:id`, handle: signOn.resume },
+    { method: 'GET', path: '/saml/init/:app', handle: begun },
+  ]
+  return Object.freeze({ routes })
+}
