@@ -118,7 +118,7 @@ export function responseXml(
   )
 }
 
-export type What = 'Response' | 'Assertion'
+export type What = 'Response' | 'Assertion' | 'AuthnRequest' | 'LogoutRequest' | 'LogoutResponse'
 export interface HowSigned {
   readonly signature?: string
   readonly digest?: string
@@ -132,7 +132,7 @@ const EXCLUSIVE = 'http://www.w3.org/2001/10/xml-exc-c14n#'
 
 /** Signs the element, by its place: the signature comes after its Issuer. */
 export function signed(xml: string, what: What, keys: Keys, how: HowSigned = {}): string {
-  const path = what === 'Response' ? "/*[local-name(.)='Response']" : "//*[local-name(.)='Assertion']"
+  const path = `${what === 'Assertion' ? '//' : '/'}*[local-name(.)='${what}']`
   const signer = new SignedXml({
     privateKey: how.hmac ? keys.certificate : keys.key,
     publicCert: keys.certificate,
