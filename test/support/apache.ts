@@ -1,4 +1,4 @@
-/** Apache with mod_auth_openidc, a relying party that is not ours: a copy of its own on a free port, in a temporary folder. */
+/** Apache with a module that signs people in somewhere else: a copy of its own on a free port, in a temporary folder. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -35,8 +35,34 @@ export async function startApache(options: {
     '<h1>Desk</h1><p>user: <!--#echo var="REMOTE_USER" --></p><p>name: <!--#echo var="OIDC_CLAIM_name" --></p><p>acr: <!--#echo var="OIDC_CLAIM_acr" --></p>\n',
   )
   writeFileSync(join(folder, 'pages/bye.html'), '<h1>Bye</h1>\n')
-  writeFileSync(join(folder, 'apache.conf'), configuration(folder, options), { mode: 0o600 })
+  const running = await runApache({ folder, port, modules: MODULES, configuration: configuration(folder, options) })
+  return {
+    origin: `http://localhost:${port}`,
+    protectedPath: '/desk/index.shtml',
+    log: running.log,
+    async close() {
+      await running.close()
+      rmSync(folder, { recursive: true, force: true })
+    },
+  }
+}
 
+export interface Running {
+  /** What Apache wrote into its error log. */
+  log(): string
+  close(): Promise<void>
+}
+
+/** `folder` holds `pages`; it is the caller's, and goes where Apache does not start. */
+export async function runApache(options: {
+  readonly folder: string
+  readonly port: number
+  /** Without `mod_`. */
+  readonly modules: readonly string[]
+  readonly configuration: string
+}): Promise<Running> {
+  const { folder, port } = options
+  writeFileSync(join(folder, 'apache.conf'), surroundings(options) + options.configuration, { mode: 0o600 })
   const child = spawn('/usr/sbin/apache2', ['-f', join(folder, 'apache.conf'), '-DFOREGROUND'], { stdio: 'ignore' })
   const log = () => {
     try {
@@ -45,38 +71,40 @@ export async function startApache(options: {
       return ''
     }
   }
-  async function close(): Promise<void> {
-    await ended(child)
-    rmSync(folder, { recursive: true, force: true })
-  }
   if (!(await answers(port, child))) {
     const said = log()
-    await close()
+    await ended(child)
+    rmSync(folder, { recursive: true, force: true })
     throw new Error(`apache2 did not start: ${said}`)
   }
-  return { origin: `http://localhost:${port}`, protectedPath: '/desk/index.shtml', log, close }
+  return { log, close: () => ended(child) }
 }
 
-function configuration(folder: string, options: Parameters<typeof startApache>[0]): string {
-  const { port, issuer, clientId, clientSecret } = options
-  const modules = MODULES.map((name) => `LoadModule ${name}_module /usr/lib/apache2/modules/mod_${name}.so`)
+function surroundings({ folder, port, modules }: Parameters<typeof runApache>[0]): string {
+  const loaded = modules.map((name) => `LoadModule ${name}_module /usr/lib/apache2/modules/mod_${name}.so`)
+  const own = modules.filter((name) => name.startsWith('auth_')).map((name) => ` ${name}:info`)
   // started by root, Apache gives its rights away; started by anybody else it has none to give
   const user = process.getuid?.() === 0 ? 'User www-data\nGroup www-data\n' : ''
   return `ServerRoot ${folder}
 DefaultRuntimeDir ${folder}
 PidFile ${folder}/apache.pid
 ErrorLog ${folder}/error.log
-LogLevel warn auth_openidc:info
+LogLevel warn${own.join('')}
 ServerName localhost
 Listen 127.0.0.1:${port}
 StartServers 1
 ServerLimit 1
 ThreadsPerChild 8
 MaxRequestWorkers 8
-${modules.join('\n')}
+${loaded.join('\n')}
 ${user}
 DocumentRoot ${folder}/pages
-<Directory ${folder}/pages>
+`
+}
+
+function configuration(folder: string, options: Parameters<typeof startApache>[0]): string {
+  const { port, issuer, clientId, clientSecret } = options
+  return `<Directory ${folder}/pages>
   Require all granted
   Options +Includes
 </Directory>

@@ -21,7 +21,7 @@ const PAGE = ['MELLON_NAME_ID', 'MELLON_mail', 'MELLON_groups', 'MELLON_IDP']
   .map((name) => `<p>${name}: <!--#echo var="${name}" --></p>`)
   .join('')
 
-/** `idpMetadata`: ours, as an administrator puts it there. `contexts`: what it asks for. */
+/** `idpMetadata`: ours, as an administrator puts it there. */
 export async function startMellon(options: {
   readonly port: number
   readonly idpMetadata: string
@@ -46,8 +46,6 @@ export async function startMellon(options: {
   const configuration = `<Directory ${folder}/pages>
   Require all granted
   Options +Includes
-  AddType text/html .shtml
-  AddOutputFilter INCLUDES .shtml
 </Directory>
 <Location />
   MellonEnable info
@@ -63,9 +61,10 @@ ${directives.map((line) => `  ${line}\n`).join('')}</Location>
   AuthType Mellon
   MellonEnable auth
   Require valid-user
+  SetOutputFilter INCLUDES
 </Location>
 `
-  const running: Running = await runApache({ folder, port, modules: MODULES, configuration, level: 'auth_mellon:info' })
+  const running: Running = await runApache({ folder, port, modules: MODULES, configuration })
   const origin = `http://localhost:${port}`
   return {
     origin,

@@ -27,14 +27,15 @@ export function createOpenedApps({
 
   return {
     async note({ session, app, nameId, sessionIndex }) {
-      if (session.apps.some((known) => known.app === app.id && known.sid === sessionIndex)) return
+      if (session.apps.some((known) => known.via === 'saml' && known.app === app.id && known.sid === sessionIndex))
+        return
       const ttl = Math.max(session.endsAt - clock.now(), 1000)
       const name = nameKey(app.id, nameId)
       // before the app is noted: what is noted is not written again
       await state.addMember(name, session.id, ttl)
       const told = JSON.stringify({ session: session.id, name })
       await state.set(indexKey(app.id, sessionIndex), told, { ttl, group: withSession(session.id) })
-      await sessions.addApp(session, app.id, sessionIndex)
+      await sessions.addApp(session, { app: app.id, sid: sessionIndex, via: 'saml', known: JSON.stringify(nameId) })
     },
 
     async sessionsOf(app, nameId, sessionIndexes) {
