@@ -11,6 +11,8 @@ const PACKAGES: readonly [name: string, proof: string][] = [
   ['ldap-utils', '/usr/bin/ldapsearch'],
   ['apache2', '/usr/sbin/apache2'],
   ['libapache2-mod-auth-openidc', '/usr/lib/apache2/modules/mod_auth_openidc.so'],
+  ['libapache2-mod-auth-mellon', '/usr/lib/apache2/modules/mod_auth_mellon.so'],
+  ['xmlsec1', '/usr/bin/xmlsec1'],
   ['openssl', '/usr/bin/openssl'],
   ['samba', '/usr/sbin/samba'],
   ['samba-ad-provision', '/usr/share/samba/setup/provision.ldif'],

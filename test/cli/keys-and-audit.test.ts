@@ -8,6 +8,7 @@ import { loadSettings } from '#config'
 import { silentLog } from '#core/log'
 import { directoryMigrations, openDirectory, type People } from '#directory'
 import { type Keys, keysMigrations, openKeys } from '#keys'
+import { createSamlKeys, type SamlKeys, samlMigrations } from '#protocol/saml'
 import { openStorage, type Storage } from '#storage'
 import type { Arguments, Context } from '../../src/cli/verb.ts'
 import { auditVerbs } from '../../src/cli/verbs/audit.ts'
@@ -20,11 +21,13 @@ let storage: Storage
 let audit: Audit
 let keys: Keys
 let people: People
+let samlKeys: SamlKeys
 beforeEach(async () => {
-  const migrations = [...auditMigrations, ...keysMigrations, ...directoryMigrations]
+  const migrations = [...auditMigrations, ...keysMigrations, ...directoryMigrations, ...samlMigrations]
   storage = await openStorage({ url: 'sqlite::memory:', clock, log: silentLog, migrations })
   audit = createAudit({ storage, clock, log: silentLog })
   keys = await openKeys({ storage, clock, log: silentLog, audit, masterKey: randomBytes(32) })
+  samlKeys = createSamlKeys({ storage, clock, audit, keys, name: 'id.kestrel.example' })
   people = await openDirectory({ storage, clock, log: silentLog, audit, directories: [LOCAL], folder: '.' })
 })
 afterEach(() => storage.close())
@@ -48,10 +51,10 @@ async function run(words: string, flags: Record<string, string> = {}) {
       values.push(value)
       said.push(...[human()].flat())
     },
-    open: async () => ({ storage, audit, keys, people, clock, log: silentLog }),
+    open: async () => ({ storage, audit, keys, samlKeys, people, clock, log: silentLog }),
   } as unknown as Context
   const verb = [...keysVerbs, ...auditVerbs].find((one) => one.words.join(' ') === words)!
-  for (const name of Object.keys(flags)) expect(verb.options).toContain(name)
+  for (const name of Object.keys(flags)) expect([...(verb.options ?? []), ...(verb.switches ?? [])]).toContain(name)
   return { code: await verb.run(args, context), said, wrong, value: values[0] as never }
 }
 
@@ -70,6 +73,20 @@ test('keys list and rotate print each key on a line with its next moment', async
     code: 2,
     wrong: [expect.stringContaining('ES256, RS256, EdDSA')],
   })
+})
+
+test('the key for SAML apps is there once it is needed, and its successor signs when the administrator says', async () => {
+  await samlKeys.signing()
+  const [first] = (await run('keys list')).said.slice(-1)
+  expect(first).toMatch(/^saml {3}signing {3}[0-9a-f]{64} {2}since 2026-11-22T12:00:00Z$/)
+  const { said } = await run('keys rotate', { saml: '', after: '30d' })
+  expect(said).toEqual([expect.stringMatching(/^saml {3}upcoming {2}[0-9a-f]{64} {2}signs from 2026-12-22T12:00:00Z$/)])
+  // one that waits already is not replaced
+  expect((await run('keys rotate', { saml: '' })).said).toEqual(said)
+  expect((await run('keys list')).said).toHaveLength(5)
+  for (const flags of [{ saml: '', after: 'soon' }, { saml: '', alg: 'ES256' }, { after: '3d' }])
+    expect((await run('keys rotate', flags as Record<string, string>)).code).toBe(2)
+  expect((await audit.search({ event: 'key-rotated' })).map(({ reason }) => reason)).toEqual(['saml-rsa-sha256'])
 })
 
 test('audit tail ends with the newest, audit search begins with it', async () => {
@@ -117,6 +134,7 @@ test('audit search says that it does not know, not that nobody is there, while a
   writeFileSync(file, `directories: [${ldap}]\n`)
   const { directories } = loadSettings(file).settings!
   rmSync(dir, { recursive: true })
+  samlKeys = createSamlKeys({ storage, clock, audit, keys, name: 'id.kestrel.example' })
   people = await openDirectory({ storage, clock, log: silentLog, audit, directories, folder: '.' })
   const { code, wrong } = await run('audit search', { subject: 'sam' })
   expect(code).toBe(1)

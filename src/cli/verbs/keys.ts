@@ -1,10 +1,25 @@
 /** `keys list | rotate`. */
+import { parseDuration } from '#core/duration'
 import { ALGS, isAlg, type SigningKey } from '#keys'
-import type { Verb } from '../verb.ts'
+import { PUBLISHED_BEFORE, type SamlKey } from '#protocol/saml'
+import type { Arguments, Context, Verb } from '../verb.ts'
 
 const time = (at: number): string => new Date(at).toISOString().slice(0, 19).concat('Z')
 
-function line(key: SigningKey): string {
+/** Of both kinds: what they are called, and what each is doing. */
+interface Listed extends Pick<SigningKey, 'state' | 'signsFrom'> {
+  readonly kid: string
+  readonly alg: string
+  readonly retiresAt?: number
+}
+
+const listed = ({ id, certificate: _, ...key }: SamlKey): Listed & { createdAt: number } => ({
+  kid: id,
+  alg: 'saml',
+  ...key,
+})
+
+function line(key: Listed): string {
   const moments = {
     upcoming: `signs from ${time(key.signsFrom)}`,
     signing: `since ${time(key.signsFrom)}`,
@@ -16,10 +31,10 @@ function line(key: SigningKey): string {
 const list: Verb = {
   words: ['keys', 'list'],
   usage: 'keys list',
-  summary: 'the published signing keys and what each is doing',
+  summary: 'the published signing keys and what each is doing; those for SAML by the fingerprint of their certificate',
   async run(_args, context) {
-    const { keys } = await context.open()
-    const found = keys.signing.list()
+    const { keys, samlKeys } = await context.open()
+    const found = [...keys.signing.list(), ...(await samlKeys.list()).map(listed)]
     context.print(found, () => found.map(line))
     return 0
   },
@@ -27,11 +42,18 @@ const list: Verb = {
 
 const rotate: Verb = {
   words: ['keys', 'rotate'],
-  usage: 'keys rotate [--alg ALG]',
-  summary: 'give the signing keys successors: published now, signing once every app has seen them',
-  options: ['alg'],
+  usage: 'keys rotate [--alg ALG | --saml [--after DURATION]]',
+  summary:
+    'give the signing keys successors: published now, signing once every app has seen them; that for SAML apps only with --saml, after 14d unless told otherwise',
+  options: ['alg', 'after'],
+  switches: ['saml'],
   async run(args, context) {
     const alg = args.flag('alg')
+    if (args.has('saml')) return rotateSaml(args, context)
+    if (args.flag('after') !== undefined) {
+      context.err('keys rotate --after: only with --saml; apps of OpenID Connect read the new keys by themselves')
+      return 2
+    }
     if (alg !== undefined && !isAlg(alg)) {
       context.err(`keys rotate --alg: expected one of ${ALGS.join(', ')}`)
       return 2
@@ -41,6 +63,20 @@ const rotate: Verb = {
     context.print(successors, () => successors.map(line))
     return 0
   },
+}
+
+/** Many SAML apps are told of a certificate by hand: when the new one signs is for the administrator to say. */
+async function rotateSaml(args: Arguments, context: Context): Promise<number> {
+  const text = args.flag('after')
+  const after = text === undefined ? PUBLISHED_BEFORE : parseDuration(text)
+  if (args.flag('alg') !== undefined || after === undefined) {
+    context.err('keys rotate --saml: expected no --alg, and --after a duration like `14d`')
+    return 2
+  }
+  const { samlKeys } = await context.open()
+  const successor = listed(await samlKeys.rotate(after, 'cli'))
+  context.print([successor], () => line(successor))
+  return 0
 }
 
 export const keysVerbs: Verb[] = [list, rotate]
