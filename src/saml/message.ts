@@ -24,8 +24,8 @@ export interface ExpectedHead {
   readonly issuer: string
   /** The very address that it came to. */
   readonly destination: string
-  /** Over SOAP (Bindings §3.2), and in what is not signed, nobody has to write it; what is written has to be right all the same. */
-  readonly mayLackDestination?: true | undefined
+  /** SAML 2.0 Bindings §3.2: over SOAP nobody has to write it; what is written has to be right all the same. */
+  readonly soap?: true | undefined
   readonly now: Instant
 }
 
@@ -64,11 +64,7 @@ export function issuerOf(element: XmlElement): string | undefined {
 }
 
 /** `name`: the local part, such as `LogoutRequest`. Throws `SamlProblem`. */
-export function headOf(
-  element: XmlElement,
-  name: string,
-  { issuer, destination, mayLackDestination, now }: ExpectedHead,
-): ReadHead {
+export function headOf(element: XmlElement, name: string, { issuer, destination, soap, now }: ExpectedHead): ReadHead {
   const problem = (fault: MessageFault, say: string) => new SamlProblem<MessageFault>(fault, say)
   const { attributes } = element
   const id = attributes.get('ID') ?? ''
@@ -77,7 +73,7 @@ export function headOf(
   if (issuerOf(element) !== issuer) throw problem('issuer', 'the message is of somebody else')
   const to = attributes.get('Destination')
   // ATTACK: what was signed for another address must not be handed on to this one (Bindings §3.4.5.2, §3.5.5.2)
-  if (to === undefined ? !mayLackDestination : to !== destination)
+  if (to === undefined ? !soap : to !== destination)
     throw problem('destination', 'the message was meant for another address')
   const issued = instantOf(attributes.get('IssueInstant'))
   if (issued === undefined || issued > now + SKEW) throw problem('too-early', 'the message was not written yet')

@@ -153,7 +153,7 @@ test.each<[string, (source: string) => string, string, ExpectedHead?]>([
 
 test('over SOAP the address may be missing, and may not be another one', () => {
   const source = canonical(plain)
-  const soap = { ...expected, mayLackDestination: true } as const
+  const soap = { ...expected, soap: true } as const
   expect(readLogoutRequest(read(source.replace(/ Destination="[^"]*"/, '')), soap).nameId.value).toBe('lea')
   expect(() => readLogoutRequest(read(source.replace(SLO, 'https://other.test/slo')), soap)).toThrow(
     expect.objectContaining({ fault: 'destination' }),

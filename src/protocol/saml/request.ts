@@ -50,8 +50,8 @@ export function wishOf(received: Received, { issuer, now, strengths }: Asking): 
   const { id } = headOf(element, 'AuthnRequest', {
     issuer: saml.entityId,
     destination: issuer + PATHS.signOn,
-    // Bindings §3.4.5.2, §3.5.5.2: what is signed says where it had to go
-    ...(signed ? {} : { mayLackDestination: true }),
+    // Bindings §3.4.5.2, §3.5.5.2: what is signed says where it had to go; nothing else has to, as over SOAP
+    ...(signed ? {} : { soap: true }),
     now,
   })
   const { attributes } = element
