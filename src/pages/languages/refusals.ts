@@ -19,7 +19,7 @@ const TRANSLATED: Readonly<Record<RefusalCode, Readonly<Record<Exclude<Language,
   'app-name-taken': {
     nl: 'Een andere app heeft deze entity-id of host al.',
     de: 'Eine andere App hat diese Entity-ID oder diesen Host schon.',
-    ru: 'Этот идентификатор SAML или этот хост уже занят другим приложением.',
+    ru: 'Такое внешнее имя или такой хост уже есть у другого приложения.',
   },
   'app-unknown': {
     nl: 'Deze app is hier niet geregistreerd.',
