@@ -11,6 +11,7 @@ const PATH = '/signout'
 const CLEAR = { 'clear-site-data': '"cache", "storage"' }
 
 export function createSignOut({ audit, presenter, sessions, signin }: AccountOptions) {
+  const { signOutReturn } = signin
   const sessionOf = (request: PageRequest) => sessions.find(request.cookies.get(sessions.cookieName))
 
   /** `there`: the provider's page that ends its session too. It is gone to from this page: a form must not lead away. */
@@ -24,9 +25,20 @@ export function createSignOut({ audit, presenter, sessions, signin }: AccountOpt
     return { ...answer, cookies: [...(answer.cookies ?? []), gone] }
   }
 
+  /**
+   * Back from the provider, to go on to the app that wanted this. Not at once: the page before may have been a form of the
+   * provider's, and its policy does not name the app.
+   */
+  async function back(request: PageRequest): Promise<Answer | undefined> {
+    if (!request.query.has('on'))
+      return (await signOutReturn.find(request)) === undefined ? undefined : signedOut(request, `${PATH}?on`)
+    const address = await signOutReturn.take(request)
+    return address === undefined ? undefined : redirect(address, [signOutReturn.gone])
+  }
+
   return {
     async show(request: PageRequest): Promise<Answer> {
-      if (!(await sessionOf(request))) return signedOut(request)
+      if (!(await sessionOf(request))) return (await back(request)) ?? signedOut(request)
       return presenter.page(request, (messages) => signOutView({ action: PATH, stay: '/' }, messages), {
         isolated: true,
       })
@@ -42,7 +54,9 @@ export function createSignOut({ audit, presenter, sessions, signin }: AccountOpt
         await audit.record('person-signed-out', { actor: personId, subject: personId, session: id })
       }
       const answer = signedOut(request, there)
-      return { ...answer, headers: { ...answer.headers, ...CLEAR } }
+      // whoever signs out here stays here: what an app wanted before is over
+      const cookies = [...(answer.cookies ?? []), signOutReturn.gone]
+      return { ...answer, cookies, headers: { ...answer.headers, ...CLEAR } }
     },
   }
 }

@@ -2,6 +2,7 @@ import { type Route, redirect } from '#http'
 import { createConversation } from './conversation.ts'
 import { createErrands, type Errand, type NewErrand, pathOf } from './errand.ts'
 import type { SigninOptions } from './rooms.ts'
+import { createSignOutReturn, type SignOutReturn } from './sign-out-return.ts'
 import { createUpstreamEnding } from './upstream-ending.ts'
 import { createUpstreamSessions } from './upstream-sessions.ts'
 
@@ -15,9 +16,11 @@ export interface Signin {
   end(id: string): Promise<void>
   /**
    * Where the browser goes so that a session ends at the provider that it began with as well; undefined where there is
-   * none, or it cannot be asked. To be called before the session ends.
+   * none, or it cannot be asked. Also of one that has just ended.
    */
   logoutUrl(sessionId: string): Promise<string | undefined>
+  /** For an app that signs somebody out: where the browser goes when it comes back from there. */
+  readonly signOutReturn: SignOutReturn
 }
 
 export function openSignin(options: SigninOptions): Signin {
@@ -33,6 +36,7 @@ export function openSignin(options: SigninOptions): Signin {
     find: errands.find,
     end: errands.end,
     logoutUrl: ending.logoutUrl,
+    signOutReturn: createSignOutReturn(options.storage.state),
     routes: [
       {
         method: 'GET',

@@ -15,11 +15,15 @@ export interface OidcClient {
   configured(): Promise<{ library: OpenidClient; config: Configuration }>
   /** Throws `directory-unavailable`. */
   get(url: string): Promise<string>
+  /** A short look whether it is there: what is known of it may be an hour old. Throws `directory-unavailable`. */
+  answers(): Promise<void>
 }
 
 /** Keys are looked for at each answer by the library itself; addresses hardly ever change. */
 const KEEP_FOR = minutes(60)
 const ANSWER_LIMIT = 256 * 1024
+/** Somebody waits for it who only wants to leave. */
+const LOOK_FOR = seconds(2)
 const FIRST_WAIT = seconds(1)
 const LONGEST_WAIT = seconds(60)
 /** Seconds by which the clocks of two servers may differ. */
@@ -132,6 +136,16 @@ export function createOidcClient(settings: OidcSettings, { outbound, keys }: Out
       })
       if (answer.status !== 200) throw unavailable(new Error(`status ${answer.status}`))
       return answer.body
+    },
+    async answers() {
+      if (clock.now() < waitUntil) throw unavailable(new Error('asked again and again without an answer'))
+      const url = `${settings.issuer.replace(/\/$/, '')}/.well-known/openid-configuration`
+      try {
+        const { status } = await outbound(url, { timeout: Math.min(timeout, LOOK_FOR), limit: ANSWER_LIMIT })
+        if (status >= 500) throw new Error(`status ${status}`)
+      } catch (cause) {
+        throw unavailable(cause)
+      }
     },
   }
 }

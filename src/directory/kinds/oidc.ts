@@ -109,6 +109,8 @@ function federate(settings: OidcSettings, client: OidcClient, outside: Outside, 
       if (!settings.sign_out) return undefined
       const { library, config } = await client.configured()
       if (config.serverMetadata().end_session_endpoint === undefined) return undefined
+      // a browser that is sent to a provider that is down does not come back
+      await client.answers()
       return library.buildEndSessionUrl(config, {
         post_logout_redirect_uri: back,
         ...(session.hint === undefined ? {} : { id_token_hint: session.hint }),

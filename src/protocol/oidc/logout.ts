@@ -1,8 +1,9 @@
 /** Sign-out: RP-initiated (OIDC RP-Initiated Logout 1.0) and back-channel (OIDC Back-Channel Logout 1.0). */
 import type { Configuration, KoaContextWithOIDC, Provider } from 'oidc-provider'
-import { pageRequestOf } from '#http'
+import { cookieHeader, pageRequestOf } from '#http'
 import { type Presenter, signedOutView, signOutView } from '#pages'
 import type { Delivery, LogoutRow } from '#sessions'
+import type { Signin } from '#signin'
 import { answer } from './answer.ts'
 
 type RpInitiatedLogout = NonNullable<NonNullable<Configuration['features']>['rpInitiatedLogout']>
@@ -34,6 +35,26 @@ export function rpInitiatedLogout(presenter: Presenter, issuer: string): RpIniti
       )
     },
   }
+}
+
+/**
+ * The session that has ended began at another provider: the browser goes to `there`, the provider's page that ends it too, and
+ * from there on to where the engine's answer leads, the app's `post_logout_redirect_uri`. From a page that goes on by itself:
+ * browsers hold the policy of the form before against every redirect after it, and ours names no providers.
+ */
+export async function endThere(
+  ctx: KoaContextWithOIDC,
+  there: string,
+  { presenter, issuer, signin }: { presenter: Presenter; issuer: string; signin: Pick<Signin, 'signOutReturn'> },
+): Promise<void> {
+  const request = pageRequestOf(ctx.req, issuer)
+  const cookie = await signin.signOutReturn.keep(ctx.response.get('location'))
+  ctx.remove('location')
+  answer(
+    ctx,
+    presenter.page(request, (messages) => ({ ...signedOutView({ signIn: '/signin' }, messages), goOn: there })),
+  )
+  ctx.append('set-cookie', cookieHeader(cookie, request.secure))
 }
 
 /**

@@ -19,7 +19,7 @@ import { createBridge, type Visitor } from './bridge.ts'
 import type { Endings } from './endings.ts'
 import { createEngine, ENGINE_COOKIES } from './engine.ts'
 import { type Consents, createConsents } from './grants.ts'
-import { takeOverLogout } from './logout.ts'
+import { endThere, takeOverLogout } from './logout.ts'
 import { ANOTHER_PERSON, createQuestioning, type Proved } from './question.ts'
 import { createShortWays, type ShortWays } from './short-ways/open.ts'
 import { createTokenJudge } from './token-judge.ts'
@@ -160,6 +160,9 @@ export function openOidc(options: OidcOptions): OidcDoor {
         subject: session.personId,
         session: session.id,
       })
+      // only now: what has ended here does not wait for a provider
+      const there = ctx.oidc.route === 'end_session_confirm' ? await signin.logoutUrl(session.id) : undefined
+      if (there !== undefined) await endThere(ctx, there, options)
     }
     const cookies = ctx.response.headers['set-cookie'] as string[] | undefined
     if (cookies) ctx.set('set-cookie', bridge.withoutHandle(ctx.req, cookies))
