@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { AxeBuilder } from '@axe-core/playwright'
+import { buildEndSessionUrl } from 'openid-client'
 import type { Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { systemClock } from '#core/clock'
@@ -50,7 +51,11 @@ beforeAll(async () => {
           name: 'Customer desk',
           policy: 'plain',
           audience: ['*'],
-          oidc: { redirect_uris: [callback], scopes: ['openid', 'profile', 'email'] },
+          oidc: {
+            redirect_uris: [callback],
+            post_logout_redirect_uris: [new URL('/signed-out', callback).href],
+            scopes: ['openid', 'profile', 'email'],
+          },
         },
       ] as never,
     },
@@ -130,6 +135,26 @@ describe('one person', () => {
     await tab.click('button.main')
     await tab.waitForURL(`${world.provider.issuer}/**`)
     expect(await tab.inputValue('[name=username]')).toBe('anna@partner.example')
+    expect(chromium.troubles).toEqual([])
+  })
+
+  test('whom an app signs out is signed out at the provider too, and comes back to the app', async () => {
+    const tab = await chromium.tab()
+    await toTheApp(tab)
+    await there(tab)
+    await typeHere(tab, 'anna')
+    await tab.waitForURL(`${callback}**`)
+    const { people, sessions } = world.provider.server.house
+    const { id } = (await people.find('anna'))!
+    const before = await sessions.ofPerson(id)
+    const { configuration } = await relyingParty(world.gateway, 'web')
+    const parameters = { post_logout_redirect_uri: new URL('/signed-out', callback).href, state: 'of the app' }
+    await tab.goto(buildEndSessionUrl(configuration, parameters).href)
+    await tab.getByRole('button', { name: en.signOut.submit }).click()
+    await tab.waitForURL(`${world.provider.issuer}/oauth2/session/end**`)
+    await tab.getByRole('button', { name: en.signOut.submit }).click()
+    await tab.waitForURL(`${parameters.post_logout_redirect_uri}?state=of+the+app`)
+    expect(await sessions.ofPerson(id)).toHaveLength(before.length - 1)
     expect(chromium.troubles).toEqual([])
   })
 })
