@@ -60,6 +60,7 @@ export async function openHouse({
       log,
       audit,
       directories: settings.directories,
+      breakGlass: settings.break_glass,
       folder,
       outside: { outbound, keys, issuer: settings.issuer },
     })

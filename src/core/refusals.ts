@@ -31,6 +31,10 @@ export const REFUSALS = Object.freeze({
   internal: { status: 500, say: 'Something went wrong on our side.' },
   'last-administrator': { status: 409, say: 'This would leave nobody who can administer this.' },
   'last-factor': { status: 409, say: 'This is the only way left to sign in, so it stays.' },
+  'local-sign-in-only': {
+    status: 403,
+    say: 'This account is kept for emergencies. It signs in here, with a password or passkey of its own.',
+  },
   'mail-invalid': { status: 400, say: 'This is not a mail address.' },
   'method-not-allowed': { status: 405, say: 'This address does not take that kind of request.' },
   'name-invalid': { status: 400, say: 'A name is one line of 1 to 200 characters.' },
@@ -61,6 +65,10 @@ export const REFUSALS = Object.freeze({
   'person-disabled': { status: 403, say: 'This account is switched off.' },
   'person-exists': { status: 409, say: 'A person with this user name already exists.' },
   'person-unknown': { status: 404, say: 'This person is not known.' },
+  'provider-throttled': {
+    status: 429,
+    say: 'Very many have set out from your network to sign in there. Please wait a moment.',
+  },
   'request-refused': { status: 400, say: 'The app sent a request that cannot be answered.' },
   'sealed-record-invalid': { status: 500, say: 'Something went wrong on our side.' },
   'session-required': { status: 401, say: 'Please sign in first.' },

@@ -14,7 +14,7 @@
  * - `import.ts` with `import-row.ts`, `import-plan.ts` and `csv.ts`   people from files
  * - `identities.ts`   one person, several identities
  * - `merging/`    two directories become one, by a rules file
- * - `federation/`   providers that sign people in on pages of their own: what they may say, and who that is here
+ * - `federation/`   providers that sign people in on pages of their own: what they may say, who that is here, and whom none reaches
  * - `kind.ts`     what a kind of directory is; `kinds/list.ts` the list; one file per kind
  *
  * This room does not know sessions or tokens: who must hear that a person was disabled says so with `onDisabled`.

@@ -12,6 +12,7 @@ import type { Chunks } from './csv.ts'
 import { createFederation, type Federation } from './federation/arrivals.ts'
 import type { Belief } from './federation/belief.ts'
 import { createConnect, createLinkingMirror } from './federation/linking-mirror.ts'
+import { createOutOfReach } from './federation/out-of-reach.ts'
 import { createSamePerson } from './federation/same-person.ts'
 import { createGroups } from './groups.ts'
 import { createHashing, type Hashing } from './hashing.ts'
@@ -129,6 +130,8 @@ export interface DirectoryOptions {
   readonly log: Log
   readonly audit: Audit
   readonly directories: Settings['directories']
+  /** User names of the setting `break_glass`. */
+  readonly breakGlass?: Settings['break_glass']
   /** Where relative file names of the settings start. */
   readonly folder: string
   /** One queue per process; made here when left out. */
@@ -155,8 +158,11 @@ export async function openDirectory(options: DirectoryOptions): Promise<People> 
   const mirror = createMirror({ store, clock, log, audit, tellDisabled: all.tellDisabled })
   const identities = createIdentities({ store, clock, audit })
   const beliefs: readonly Belief[] = options.directories
-  const samePerson = createSamePerson({ store, identities, beliefs, log })
-  const federation = createFederation({ directories, beliefs, store, identities, samePerson, mirror, clock })
+  const outOfReach = createOutOfReach(store, options.breakGlass ?? [])
+  const samePerson = createSamePerson({ store, identities, beliefs, outOfReach, log })
+  const federation = createFederation({
+    ...{ directories, beliefs, store, identities, samePerson, outOfReach, mirror, clock },
+  })
   const connect = createConnect({ identities, samePerson, beliefs })
   const linkingMirror = createLinkingMirror(mirror, connect)
   const ask = createAsk(linkingMirror)

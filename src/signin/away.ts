@@ -10,9 +10,10 @@ import { randomId } from '#core/random'
 import { Refusal } from '#core/refusal'
 import type { Arrived } from '#directory'
 import { type Answer, type PageRequest, redirect, type SetCookie } from '#http'
+import { createDepartures } from './departures.ts'
 import { destinationOf } from './dispatch.ts'
 import { browserHash, type Errand } from './errand.ts'
-import type { Place } from './place.ts'
+import type { Place, Places } from './place.ts'
 import type { SigninRooms } from './rooms.ts'
 
 interface Pending {
@@ -20,6 +21,8 @@ interface Pending {
   readonly directory: string
   readonly remembered: Readonly<Record<string, string>>
   readonly at: Instant
+  /** What is given back when they return. */
+  readonly counted?: string
 }
 
 export interface CameBack {
@@ -31,9 +34,11 @@ export interface CameBack {
 const LONGEST_AWAY = minutes(30)
 const STATE = /^[A-Za-z0-9_-]{20,128}$/
 
-export function createAway({ people, errands, storage, clock, audit, log }: SigninRooms) {
+export function createAway(rooms: SigninRooms, { isKnown }: Pick<Places, 'isKnown'>) {
+  const { people, errands, storage, clock, audit, log } = rooms
   const { state } = storage
   const { federation } = people
+  const departures = createDepartures({ state, clock, audit })
   const pendingKey = (value: string) => `away:${sha256(value)}`
   const formKey = (ticket: string) => `came-back:${sha256(ticket)}`
 
@@ -51,12 +56,29 @@ export function createAway({ people, errands, storage, clock, audit, log }: Sign
     }
   }
 
-  /** The answer that sends the browser there; throws what `begin` throws. `browser` is the value of its cookie. */
-  async function leaveFor(place: Place, browser: string, cookies: readonly SetCookie[]): Promise<Answer> {
+  /**
+   * The answer that sends the browser there; throws what `begin` throws, and `provider-throttled`. `browser` is the value of its
+   * cookie.
+   */
+  async function leaveFor(
+    request: PageRequest,
+    place: Place,
+    browser: string,
+    cookies: readonly SetCookie[],
+  ): Promise<Answer> {
     const directory = destinationOf(place)!
+    // ATTACK: each costs the provider a request of ours, and nobody has shown anything yet
+    const stranger = !place.session && !(await isKnown(request, place))
+    const counted = stranger ? await departures.leave(directory, request.address) : undefined
     const value = randomId(32)
     const { url, remembered } = await federation.begin(directory, { state: value, ...asked(place) })
-    const pending: Pending = { errand: place.errand.id, directory, remembered, at: clock.now() }
+    const pending: Pending = {
+      errand: place.errand.id,
+      directory,
+      remembered,
+      at: clock.now(),
+      ...(counted === undefined ? {} : { counted }),
+    }
     await state.set(pendingKey(value), JSON.stringify(pending), { ttl: LONGEST_AWAY })
     await errands.change(place.errand, { goTo: undefined, routed: true, browser: browserHash(browser) })
     const answer = redirect(url, cookies)
@@ -99,6 +121,7 @@ export function createAway({ people, errands, storage, clock, audit, log }: Sign
       // ATTACK: mix-up: the answer of one provider must not be taken for that of another
       if (pending.directory !== directory) throw new Refusal('upstream-refused', 'answer came to another provider')
       const arrived = await federation.finish(directory, { url: request.url, form }, pending.remembered)
+      if (pending.counted !== undefined) await departures.cameBack(pending.counted)
       return { errand, arrived }
     } catch (error) {
       if (!(error instanceof Refusal)) throw error

@@ -28,7 +28,7 @@ export function createConversation(rooms: SigninRooms) {
   const places = createPlaces(rooms)
   const { placeOf, sceneOf, knowsDevice, isEnrolled, providerFor } = places
   const { leave, carryOut } = createOutcomes(rooms, places)
-  const { leaveFor, posted, comeBack, noted, notedSeldom } = createAway(rooms)
+  const { leaveFor, posted, comeBack, noted, notedSeldom } = createAway(rooms, places)
 
   async function show(
     request: PageRequest,
@@ -76,9 +76,13 @@ export function createConversation(rooms: SigninRooms) {
       return presenter.page(request, (messages) => awayView({ to: pathOf(place.errand), title }, messages))
     }
     try {
-      return await leaveFor(place, browser, cookies)
+      return await leaveFor(request, place, browser, cookies)
     } catch (error) {
       if (!(error instanceof Refusal)) throw error
+      if (error.code === 'provider-throttled') {
+        const errand = await errands.change(place.errand, { goTo: undefined, routed: true })
+        return show(request, { ...place, errand }, cookies, error)
+      }
       await notedSeldom(error, destinationOf(place)!, request)
       const trouble = { code: error.code, reference: request.id }
       // what cannot be reached now is not tried again by itself

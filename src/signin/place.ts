@@ -179,7 +179,13 @@ export function createPlaces(rooms: SigninRooms) {
     return (await devices.enrolled.find(request.cookies.get(devices.enrolledCookieName))) !== null
   }
 
-  return { placeOf, sceneOf, knowsDevice, isEnrolled, providerFor }
+  /** Whether this browser was ever somebody's here, or is one of the organisation's own. */
+  async function isKnown(request: PageRequest, place: Pick<Place, 'enrolledAs'>): Promise<boolean> {
+    const device = await devices.find(request.cookies.get(devices.cookieName))
+    return device !== undefined || isEnrolled(request, place)
+  }
+
+  return { placeOf, sceneOf, knowsDevice, isEnrolled, isKnown, providerFor }
 }
 
 export type Places = ReturnType<typeof createPlaces>

@@ -11,8 +11,9 @@
  * - `outcome.ts`      what a form amounted to, carried out          - `proved.ts`   from a proof to a session
  * - `past.ts`         what a sign-in adds to a person's past
  * - `steps/list.ts`   the steps, a file each                        - `reasons.ts`  why somebody is asked
- * - `help.ts`         what would help them
+ * - `help.ts`         what would help them                        - `away.ts`, `departures.ts` to another provider and back
  */
+export { DEPARTURE_LIMIT } from './departures.ts'
 export type { Errand, NewErrand } from './errand.ts'
 export { helpWith } from './help.ts'
 export { openSignin, type Signin } from './open.ts'

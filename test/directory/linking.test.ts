@@ -5,6 +5,7 @@ import type { Federation, People } from '#directory'
 import { createFederation } from '../../src/directory/federation/arrivals.ts'
 import type { Belief } from '../../src/directory/federation/belief.ts'
 import type { Vouched } from '../../src/directory/federation/federated.ts'
+import { createOutOfReach } from '../../src/directory/federation/out-of-reach.ts'
 import { createSamePerson } from '../../src/directory/federation/same-person.ts'
 import { createIdentities } from '../../src/directory/identities.ts'
 import type { OpenDirectory } from '../../src/directory/kind.ts'
@@ -59,8 +60,11 @@ async function world(belief: Partial<Belief> = {}, ...more: Belief[]): Promise<W
   })
   const beliefs = [LOCAL, { ...PARTNER, ...belief }, ...more]
   const directories = beliefs.slice(1).map(provider)
-  const samePerson = createSamePerson({ store, identities, beliefs, log })
-  const federation = createFederation({ store, directories, beliefs, identities, samePerson, mirror, clock })
+  const outOfReach = createOutOfReach(store, ['Glass'])
+  const samePerson = createSamePerson({ store, identities, beliefs, outOfReach, log })
+  const federation = createFederation({
+    ...{ store, directories, beliefs, identities, samePerson, outOfReach, mirror, clock },
+  })
   return Object.assign(given, {
     people,
     federation,
@@ -179,6 +183,67 @@ test('a number that a provider gives somebody counts for another one only where 
     const waiting = await known(come(number, {}, 'other'))
     expect((await known(come({ ...number, upstreamId: 'two' }))).id === waiting.id).toBe(same)
   }
+})
+
+describe('whoever stands in break_glass', () => {
+  const glass = {
+    username: 'glass',
+    name: 'Glass',
+    mail: 'glass@partner.example',
+    mailVerified: true,
+    attributes: { employee_number: ['4711'] },
+  }
+
+  test.each([
+    ['by a verified mail address', { mail: glass.mail, mailVerified: true }],
+    ['by an attribute', { attributes: glass.attributes }],
+  ])('is not connected by a rule: %s', async (_, said) => {
+    const { people, come } = await world()
+    const { id } = await people.add(glass, 'test')
+    expect((await known(come(said))).id).not.toBe(id)
+    expect(await people.identities(id)).toEqual([])
+    // and it is the name that keeps them: the same person called otherwise is
+    const other = await world()
+    const { id: connected } = await other.people.add({ ...glass, username: 'pane' }, 'test')
+    expect((await known(other.come(said))).id).toBe(connected)
+  })
+
+  test('is not signed in as from a provider, though a hand has connected them', async () => {
+    const { people, come, link } = await world()
+    const { id } = await people.add({ ...glass, username: 'GLASS' }, 'test')
+    await link(id)
+    expect(await refusalOf(come({}))).toBe('local-sign-in-only')
+    expect((await known(come({ upstreamId: 'two' }))).id).not.toBe(id)
+  })
+
+  test('cannot connect an account of their own either', async () => {
+    const { people, federation } = await world({ newcomers: 'ask' })
+    const { id } = await people.add(glass, 'test')
+    const arrived = {
+      directory: 'partner',
+      vouched: { person: { upstreamId: 'one', usernames: ['x'], name: 'X', groups: [] } },
+    }
+    expect(await refusalOf(federation.connect(arrived as never, id))).toBe('local-sign-in-only')
+    expect(await people.identities(id)).toEqual([])
+  })
+
+  test('lends their name to nobody from elsewhere, also while they are not there yet', async () => {
+    const { come } = await world({ usernames: 'plain' })
+    expect((await known(come({ usernames: ['Glass'] }))).username).toBe('Glass@partner')
+    expect((await known(come({ upstreamId: 'two', usernames: ['pane'] }))).username).toBe('pane')
+  })
+})
+
+test('an administrator is not connected by a rule, and signs in by what a hand has connected', async () => {
+  const { people, come, link } = await world()
+  const { id } = await people.add(
+    { username: 'ada', name: 'Ada', groups: ['administrators'], attributes: { employee_number: ['4711'] } },
+    'test',
+  )
+  const said = { attributes: { employee_number: ['4711'] } }
+  expect((await known(come({ ...said, upstreamId: 'two' }))).id).not.toBe(id)
+  await link(id)
+  expect((await known(come(said))).id).toBe(id)
 })
 
 test('what becomes of newcomers is for the settings to say', async () => {

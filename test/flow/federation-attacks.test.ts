@@ -24,11 +24,15 @@ beforeAll(async () => {
   const oidc = { redirect_uris: [CALLBACK], scopes: ['openid', 'profile', 'email'] }
   world = await startFederation({
     clock,
-    theirs: ['lea', 'mia', 'new'].map((username) => ({ username, name: username, groups: ['visitors'] })),
+    theirs: ['lea', 'mia', 'new', 'glass'].map((username) => ({ username, name: username, groups: ['visitors'] })),
     ours: {
       policies: POLICIES,
       apps: [{ id: 'web', name: 'Web', ...about, oidc }] as never,
-      people: [{ username: 'al', name: 'Al', groups: ['staff'] }],
+      people: [
+        { username: 'al', name: 'Al', groups: ['staff'] },
+        { username: 'glass', name: 'Glass', groups: ['staff'] },
+      ],
+      settings: { break_glass: ['Glass'] },
     },
     moreDirectories: [{ ...slapd.settings(), id: 'office' }],
   })
@@ -87,4 +91,24 @@ test('an answer that comes after somebody else has gone through with the errand 
   const late = await signInThere(browser, there, 'mia')
   expect(atCallback(late)).toBe(false)
   expect(await sessions.ofPerson(mia.id)).toEqual([])
+})
+
+test('whoever stands in break_glass signs in here, and not as from a provider that somebody has connected them to', async () => {
+  const { people, sessions, audit } = world.gateway.server.house
+  const glass = (await people.find('glass'))!
+  await people.link(glass.id, { directory: PARTNER, upstreamId: await theirs('glass') }, 'cli')
+  const browser = browserOf()
+  const refused = await signInThere(browser, await goThere(browser, (await opened(browser)).page), 'glass')
+  expect([atCallback(refused), refused.status]).toEqual([false, 403])
+  const [reference] = /E-[0-9A-Z]{4}-[0-9A-Z]{4}/.exec(refused.text)!
+  const line = world.gateway
+    .log()
+    .split('\n')
+    .find((one) => one.includes('"upstream-refused"') && one.includes(reference))
+  expect(line).toContain('"local-sign-in-only"')
+  expect((await audit.search({ event: 'upstream-refused' }))[0]).toMatchObject({ reason: PARTNER })
+  expect(await sessions.ofPerson(glass.id)).toEqual([])
+  // from the same page, with the password here
+  const asked = await browser.submit(formOf(refused, 'identifier'), { username: 'glass' })
+  expect(atCallback(await browser.submit(formOf(asked, 'password'), { password: PASSWORD }))).toBe(true)
 })

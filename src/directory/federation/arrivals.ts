@@ -24,6 +24,7 @@ import type {
   UpstreamSession,
   Vouched,
 } from './federated.ts'
+import type { OutOfReach } from './out-of-reach.ts'
 import { withinOwnDomains } from './own-domains.ts'
 import type { SamePerson } from './same-person.ts'
 
@@ -67,11 +68,11 @@ export interface Federation {
   begin(directory: string, asked: Asked): Promise<Away>
   /** Checks the answer. Throws `upstream-refused`, `directory-unavailable`. */
   finish(directory: string, returned: Returned, remembered: Away['remembered']): Promise<Arrived>
-  /** Throws `person-disabled`, `newcomer-refused`. */
+  /** Throws `person-disabled`, `newcomer-refused`, `local-sign-in-only`. */
   arrive(arrived: Arrived): Promise<Arrival>
   /** Makes a newcomer a person here. Throws `newcomer-refused` where the settings do not want that. */
   create(arrived: Arrived): Promise<Person>
-  /** The newcomer has proved to be this person. Throws `identity-taken`. */
+  /** The newcomer has proved to be this person. Throws `identity-taken`, `local-sign-in-only`. */
   connect(arrived: Arrived, personId: string): Promise<Person>
   logoutUrl(directory: string, session: UpstreamSession, backTo: string): Promise<string | undefined>
   loggedOut(directory: string, form: ReadonlyMap<string, string>): Promise<UpstreamLogout>
@@ -84,6 +85,7 @@ interface Parts {
   readonly beliefs: readonly Belief[]
   readonly identities: Identities
   readonly samePerson: SamePerson
+  readonly outOfReach: OutOfReach
   readonly mirror: Mirror
   readonly clock: Clock
 }
@@ -96,13 +98,19 @@ const BECOMES = {
 } as const satisfies Record<string, readonly ('create' | 'prove')[]>
 
 export function createFederation(parts: Parts): Federation {
-  const { store, directories, beliefs, identities, samePerson, mirror, clock } = parts
+  const { store, directories, beliefs, identities, samePerson, outOfReach, mirror, clock } = parts
   const beliefOf = (id: string) => beliefs.find((one) => one.id === id)!
 
   function at(id: string): { directory: OpenDirectory; federated: Federated; belief: Belief } {
     const directory = directories.find((one) => one.id === id)
     if (!directory?.federated) throw new Refusal('directory-unknown', 'no provider of this id')
     return { directory, federated: directory.federated, belief: beliefOf(id) }
+  }
+
+  /** However they came to be connected: by hand as well. */
+  async function withinReach(personId: string): Promise<void> {
+    if (await outOfReach.isBreakGlass(personId))
+      throw new Refusal('local-sign-in-only', 'somebody of break_glass, from another provider')
   }
 
   async function welcome(arrived: Arrived): Promise<Person> {
@@ -123,7 +131,8 @@ export function createFederation(parts: Parts): Federation {
       const { federated, belief } = at(id)
       const given = await federated.finish(returned, remembered)
       const owner = await identities.owner(id, given.person.upstreamId)
-      const taken = async (key: string) => (await store.byKey(key)).some((one) => one.id !== owner)
+      const taken = async (key: string) =>
+        outOfReach.isBreakGlassName(key) || (await store.byKey(key)).some((one) => one.id !== owner)
       const vouched = {
         ...given,
         person: await withinOwnDomains(
@@ -147,8 +156,11 @@ export function createFederation(parts: Parts): Federation {
     },
 
     async arrive(arrived) {
-      if (await identities.owner(arrived.directory, arrived.vouched.person.upstreamId))
+      const owner = await identities.owner(arrived.directory, arrived.vouched.person.upstreamId)
+      if (owner !== undefined) {
+        await withinReach(owner)
         return { kind: 'known', person: await welcome(arrived) }
+      }
       const same = await samePerson(arrived.directory, arrived.vouched.person)
       if (same) {
         const { directory, vouched } = arrived
@@ -171,6 +183,7 @@ export function createFederation(parts: Parts): Federation {
     },
 
     async connect(arrived, personId) {
+      await withinReach(personId)
       const { directory, vouched } = arrived
       await identities.link(personId, { directory, upstreamId: vouched.person.upstreamId }, personId)
       return welcome(arrived)

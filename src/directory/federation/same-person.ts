@@ -2,10 +2,11 @@
 import { sql } from 'kysely'
 import type { Log } from '#core/log'
 import type { Identities } from '../identities.ts'
-import { isAdministrators, type Person } from '../person.ts'
+import type { Person } from '../person.ts'
 import type { Store } from '../store.ts'
 import type { UpstreamPerson } from '../upstream-person.ts'
 import type { Belief } from './belief.ts'
+import type { OutOfReach } from './out-of-reach.ts'
 import { isAscii, ownsAddress } from './own-domains.ts'
 
 /** Undefined where it is nobody, or more than one. Disabled people are found: they do not come back as somebody new. */
@@ -15,11 +16,13 @@ export function createSamePerson({
   store,
   identities,
   beliefs,
+  outOfReach,
   log,
 }: {
   store: Store
   identities: Pick<Identities, 'identities' | 'refused'>
   beliefs: readonly Belief[]
+  outOfReach: OutOfReach
   log: Log
 }): SamePerson {
   const { db } = store
@@ -60,12 +63,6 @@ export function createSamePerson({
       .map(store.toPerson)
   }
 
-  /** By what was given here, whatever directories can tell at the moment. */
-  const isAdministrator = async (id: string): Promise<boolean> =>
-    (await db.selectFrom('memberships').select('group_name').where('person_id', '=', id).execute()).some((row) =>
-      isAdministrators(row.group_name),
-    )
-
   return async (directory, { upstreamId, mail, mailVerified, attributes }) => {
     const { link } = beliefOf(directory) ?? {}
     const found: Person[] = []
@@ -81,8 +78,12 @@ export function createSamePerson({
     if (others.size > 1) log.warn('identity-ambiguous', { directory, found: others.size })
     const [one] = others.values()
     if (!one || others.size > 1) return undefined
-    // ATTACK: a provider that is taken over must not become an administrator here by saying so; nor while nobody can tell
-    if (one.groups === undefined || (await isAdministrator(one.id))) {
+    if (await outOfReach.isBreakGlass(one.id)) {
+      log.warn('identity-break-glass', { directory, person: one.id })
+      return undefined
+    }
+    // nor while nobody can tell
+    if (one.groups === undefined || (await outOfReach.isAdministrator(one.id))) {
       log.warn('identity-administrator', { directory, person: one.id })
       return undefined
     }

@@ -131,6 +131,11 @@ const TRANSLATED: Readonly<Record<RefusalCode, Readonly<Record<Exclude<Language,
     de: 'Das ist der letzte Weg, sich anzumelden. Deshalb bleibt er.',
     ru: 'Это единственный оставшийся способ входа, поэтому он остаётся.',
   },
+  'local-sign-in-only': {
+    nl: 'Dit account is voor noodgevallen. Het logt hier in, met een eigen wachtwoord of passkey.',
+    de: 'Dieses Konto ist für Notfälle. Es meldet sich hier an, mit einem eigenen Passwort oder Passkey.',
+    ru: 'Эта учётная запись хранится для чрезвычайных случаев. Вход по ней только здесь, с собственным паролем или ключом доступа.',
+  },
   'mail-invalid': {
     nl: 'Dit is geen mailadres.',
     de: 'Das ist keine Mailadresse.',
@@ -220,6 +225,11 @@ const TRANSLATED: Readonly<Record<RefusalCode, Readonly<Record<Exclude<Language,
     nl: 'Deze persoon is niet bekend.',
     de: 'Diese Person ist nicht bekannt.',
     ru: 'Этот человек неизвестен.',
+  },
+  'provider-throttled': {
+    nl: 'Heel veel mensen zijn vanuit uw netwerk op weg om daar in te loggen. Wacht even.',
+    de: 'Sehr viele sind gerade aus Ihrem Netz unterwegs, um sich dort anzumelden. Bitte warten Sie einen Moment.',
+    ru: 'Из вашей сети сейчас очень многие пошли входить туда. Подождите немного.',
   },
   'request-refused': {
     nl: 'De app stuurde een verzoek dat niet kan worden beantwoord.',
