@@ -15,6 +15,8 @@ export interface HostileProvider {
   answers: Record<string, unknown>
   /** Paths in the order in which they were asked for. */
   readonly asked: string[]
+  /** Forms that were sent to a path, as they came. */
+  formsAt(path: string): URLSearchParams[]
   end(): Promise<void>
 }
 
@@ -23,19 +25,27 @@ export async function startHostileProvider(): Promise<HostileProvider> {
   const other = await generateKeyPair('RS256')
   const publicJwk = { ...(await exportJWK(publicKey)), kid: 'one', alg: 'RS256', use: 'sig' }
   const asked: string[] = []
+  const sent: { path: string; body: string }[] = []
   const self: { answers: Record<string, unknown> } = { answers: {} }
   const server = createServer((request, response) => {
     const path = (request.url ?? '/').split('?')[0]!
     asked.push(path)
-    request.resume()
-    const answer = self.answers[path] ?? standing[path]
-    if (answer === undefined) {
-      response.writeHead(404).end()
-      return
-    }
-    const jwt = typeof answer === 'string'
-    response.writeHead(200, { 'content-type': jwt ? 'application/jwt' : 'application/json' })
-    response.end(jwt ? answer : JSON.stringify(answer))
+    let body = ''
+    request.on('data', (data: Buffer) => {
+      body += data
+    })
+    request.on('end', () => {
+      if (body !== '') sent.push({ path, body })
+      const answer = self.answers[path] ?? standing[path]
+      if (answer === undefined) {
+        response.writeHead(404).end()
+        return
+      }
+      const jwt = typeof answer === 'string'
+      const status = path === '/pushed' ? 201 : 200
+      response.writeHead(status, { 'content-type': jwt ? 'application/jwt' : 'application/json' })
+      response.end(jwt ? answer : JSON.stringify(answer))
+    })
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
@@ -61,6 +71,7 @@ export async function startHostileProvider(): Promise<HostileProvider> {
     issuer,
     publicJwk,
     asked,
+    formsAt: (path: string) => sent.filter((one) => one.path === path).map((one) => new URLSearchParams(one.body)),
     sign: (claims: object, header: object = {}) => signWith(privateKey)(claims, header),
     signOther: (claims: object) => signWith(other.privateKey)(claims, {}),
     async end() {
