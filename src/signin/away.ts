@@ -5,13 +5,12 @@
  */
 import { type Instant, minutes } from '#core/clock'
 import { sha256 } from '#core/digest'
-import { parseDuration } from '#core/duration'
 import { randomId } from '#core/random'
 import { Refusal } from '#core/refusal'
 import type { Arrived } from '#directory'
 import { type Answer, type PageRequest, redirect, type SetCookie } from '#http'
 import { createDepartures } from './departures.ts'
-import { destinationOf } from './dispatch.ts'
+import { demandOf, destinationOf } from './dispatch.ts'
 import { browserHash, type Errand } from './errand.ts'
 import type { Place, Places } from './place.ts'
 import type { SigninRooms } from './rooms.ts'
@@ -42,20 +41,6 @@ export function createAway(rooms: SigninRooms, { isKnown }: Pick<Places, 'isKnow
   const pendingKey = (value: string) => `away:${sha256(value)}`
   const formKey = (ticket: string) => `came-back:${sha256(ticket)}`
 
-  /** What the provider is asked beyond who it is: only ever more than policy needs. */
-  function asked({ errand, session, verdict }: Place) {
-    const { required } = verdict.decision
-    const within = required?.within === undefined ? undefined : (parseDuration(required.within) ?? 0) / 1000
-    const { fresh, max_age: age } = errand.wanted ?? {}
-    const ages = [within, fresh ? 0 : undefined, age].filter((one) => one !== undefined)
-    const hint = errand.username ?? errand.loginHint
-    return {
-      ...(hint && !session ? { loginHint: hint } : {}),
-      ...(ages.length > 0 ? { maxAge: Math.min(...ages) } : {}),
-      ...(required ? { strength: required.strength } : {}),
-    }
-  }
-
   /**
    * The answer that sends the browser there; throws what `begin` throws, and `provider-throttled`. `browser` is the value of its
    * cookie.
@@ -71,16 +56,24 @@ export function createAway(rooms: SigninRooms, { isKnown }: Pick<Places, 'isKnow
     const stranger = !place.session && !(await isKnown(request, place))
     const counted = stranger ? await departures.leave(directory, request.address) : undefined
     const value = randomId(32)
-    const { url, remembered } = await federation.begin(directory, { state: value, ...asked(place) })
+    const { errand } = place
+    const demand = demandOf(place)
+    const hint = place.session ? undefined : (errand.username ?? errand.loginHint)
+    const { url, remembered } = await federation.begin(directory, {
+      state: value,
+      ...(hint ? { loginHint: hint } : {}),
+      ...demand,
+    })
     const pending: Pending = {
-      errand: place.errand.id,
+      errand: errand.id,
       directory,
       remembered,
       at: clock.now(),
       ...(counted === undefined ? {} : { counted }),
     }
     await state.set(pendingKey(value), JSON.stringify(pending), { ttl: LONGEST_AWAY })
-    await errands.change(place.errand, { goTo: undefined, routed: true, browser: browserHash(browser) })
+    const asked = { ...demand, ...(errand.cameFrom === directory ? { again: true as const } : {}) }
+    await errands.change(errand, { goTo: undefined, routed: true, browser: browserHash(browser), asked })
     const answer = redirect(url, cookies)
     return { ...answer, headers: { ...answer.headers, 'referrer-policy': 'no-referrer' } }
   }

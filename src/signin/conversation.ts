@@ -86,7 +86,8 @@ export function createConversation(rooms: SigninRooms) {
       await notedSeldom(error, destinationOf(place)!, request)
       const trouble = { code: error.code, reference: request.id }
       // what cannot be reached now is not tried again by itself
-      const changes = { goTo: undefined, routed: true, cameFrom: destinationOf(place), trouble } as const
+      const never = { goTo: undefined, routed: true, asked: { again: true } } as const
+      const changes = { ...never, cameFrom: destinationOf(place), trouble }
       await errands.change(place.errand, changes)
       return redirect(pathOf(place.errand), cookies)
     }
@@ -150,6 +151,7 @@ export function createConversation(rooms: SigninRooms) {
           arrived: undefined,
           connecting: undefined,
           cameFrom: undefined,
+          asked: undefined,
           routed: true,
         })
       const away = request.query.get('away')

@@ -4,7 +4,7 @@ import { days, type Instant, minutes } from '#core/clock'
 import { parseDuration } from '#core/duration'
 import type { FactorKind } from '#factors'
 import type { Session } from '#sessions'
-import type { Errand, Way } from './errand.ts'
+import type { Demand, Errand, Way } from './errand.ts'
 
 /** Everything the dispatcher may look at. */
 export interface Situation {
@@ -62,15 +62,44 @@ export function possibleWays(situation: Omit<Situation, 'enrollable'>): readonly
   return situation.provider!.stepUp === 'there' ? ['upstream', ...own] : [...own, 'upstream']
 }
 
+/** Only ever more than policy needs. */
+export function demandOf({ errand, verdict }: Pick<Situation, 'errand' | 'verdict'>): Demand {
+  const { required } = verdict.decision
+  const within = required?.within === undefined ? undefined : (parseDuration(required.within) ?? 0) / 1000
+  const { fresh, max_age: age } = errand.wanted ?? {}
+  const ages = [within, fresh ? 0 : undefined, age].filter((one) => one !== undefined)
+  return {
+    ...(ages.length > 0 ? { maxAge: Math.min(...ages) } : {}),
+    ...(required ? { strength: required.strength } : {}),
+  }
+}
+
 /**
  * Whether the provider that somebody came from could give what is missing: what the settings ask there, and a sign-in
  * that is only too old. Once: what it has not given it will not give.
  */
-function mayGoBack({ verdict, errand, provider }: Omit<Situation, 'enrollable'>): boolean {
-  if (!provider || errand.cameFrom === provider.id || errand.connecting || verdict.outcome !== 'challenge') return false
+function mayGoBack(situation: Omit<Situation, 'enrollable'>): boolean {
+  const { verdict, errand, provider } = situation
+  if (!provider || errand.connecting || verdict.outcome !== 'challenge') return false
+  if (errand.cameFrom === provider.id && !wasAskedLess(situation)) return false
   if (provider.stepUp === 'there') return true
   const { wanted } = verdict.facts.request ?? {}
   return verdict.decision.required?.within !== undefined || wanted?.fresh === true || wanted?.max_age !== undefined
+}
+
+/**
+ * Whoever set out was nobody yet, and what rules ask of nobody is what all of them ask: so the provider may have been asked
+ * for less than is needed of the one who came. Then it is asked once more, on an errand that asks it twice at most.
+ */
+function wasAskedLess(situation: Omit<Situation, 'enrollable'>): boolean {
+  const { errand, session, provider, now } = situation
+  const { asked } = errand
+  if (!asked || asked.again) return false
+  const { maxAge, strength } = demandOf(situation)
+  const proof = session?.authenticated.find(({ factor }) => factor === 'upstream')
+  const tooOld = maxAge !== undefined && proof !== undefined && proof.at < now - maxAge * 1000
+  if (tooOld && maxAge < (asked.maxAge ?? Number.POSITIVE_INFINITY)) return true
+  return provider?.stepUp === 'there' && strength !== undefined && strength !== asked.strength
 }
 
 /** For how many days the rule that decided would spare a device the second factor; undefined: it would not. */

@@ -12,6 +12,12 @@ import type { State } from '#storage'
 /** A way in which a proof can be given: here, or at the provider that somebody came from. */
 export type Way = FactorKind | 'upstream'
 
+/** What a provider is asked for beyond who it is. `maxAge` in seconds. */
+export interface Demand {
+  readonly maxAge?: number
+  readonly strength?: string
+}
+
 export interface NewErrand {
   /** Unguessable; the door's own id for what it is waiting for, or a fresh one. */
   readonly id?: string
@@ -56,6 +62,8 @@ export interface Errand extends NewErrand {
   readonly routed?: true
   /** They came back from this provider: what it has not given it will not give. */
   readonly cameFrom?: string
+  /** What the provider was asked for when the browser left for it; `again` where that was not the first time. */
+  readonly asked?: Demand & { readonly again?: true }
   /** Somebody whom nobody knows here yet, and what may become of them. */
   readonly arrived?: Arrived
   readonly may?: readonly ('create' | 'prove')[]

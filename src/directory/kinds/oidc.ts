@@ -47,6 +47,8 @@ function federate(settings: OidcSettings, client: OidcClient, outside: Outside, 
 
     async begin(asked) {
       const { library, config } = await client.configured()
+      if (!isPage(config.serverMetadata().authorization_endpoint, settings))
+        throw refused('what it gives as `authorization_endpoint` is no page')
       const remembered = {
         state: asked.state,
         nonce: randomId(),
@@ -108,7 +110,7 @@ function federate(settings: OidcSettings, client: OidcClient, outside: Outside, 
     async logoutUrl(session: UpstreamSession, back: string) {
       if (!settings.sign_out) return undefined
       const { library, config } = await client.configured()
-      if (config.serverMetadata().end_session_endpoint === undefined) return undefined
+      if (!isPage(config.serverMetadata().end_session_endpoint, settings)) return undefined
       // a browser that is sent to a provider that is down does not come back
       await client.answers()
       return library.buildEndSessionUrl(config, {
@@ -119,6 +121,18 @@ function federate(settings: OidcSettings, client: OidcClient, outside: Outside, 
 
     loggedOut: readLogout,
   }
+}
+
+/**
+ * Whether a browser may be sent there: over TLS, or on the very host of a provider that is on this machine.
+ * ATTACK: a discovery document may name `javascript:` and the like.
+ */
+function isPage(address: string | undefined, { issuer }: OidcSettings): boolean {
+  const [url, own] = [URL.parse(address ?? ''), new URL(issuer)]
+  if (url === null) return false
+  return (
+    url.protocol === 'https:' || (own.protocol === 'http:' && url.protocol === 'http:' && url.hostname === own.hostname)
+  )
 }
 
 /** What should happen there: for whom, how fresh, how strong. */
