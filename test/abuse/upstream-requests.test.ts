@@ -8,7 +8,7 @@ import { createBrowser } from '../../demo/browser.ts'
 import { type Gateway, startGateway } from '../support/gateway.ts'
 import { type HostileProvider, startHostileProvider } from '../support/hostile-provider.ts'
 import { POLICIES } from '../support/policies.ts'
-import { anApp, appAddress, movableClock } from './people.ts'
+import { anApp, appAddress, movableClock, stepOf } from './people.ts'
 
 const clock = movableClock()
 const CLIENT = 'portico'
@@ -41,8 +41,13 @@ beforeAll(async () => {
     policies: {
       ...POLICIES,
       'two.yaml': 'policy: two\nrules:\n  - { name: two, allow: { strength: two-factors, within: 90m } }\n',
+      'mixed.yaml': `policy: mixed
+rules:
+  - { name: staff, when: { user.groups: [staff] }, allow: { strength: two-factors } }
+  - { name: others, allow: {} }
+`,
     },
-    apps: [anApp('web', 'plain'), anApp('two', 'two')] as never,
+    apps: [anApp('web', 'plain'), anApp('two', 'two'), anApp('mixed', 'mixed')] as never,
     settings: {
       outbound: { allow: ['127.0.0.1/32'] },
       directories: [
@@ -50,6 +55,7 @@ beforeAll(async () => {
         one('partner', { step_up_acr: { 'two-factors': 'urn:mfa' } }),
         one('keyed', { client_secret: undefined, client_authentication: 'private_key_jwt' }),
         one('asks', { userinfo: true }),
+        one('there', { step_up: 'there', step_up_acr: { 'two-factors': 'urn:mfa' }, groups: { everybody: ['staff'] } }),
       ],
     },
   })
@@ -156,6 +162,38 @@ test('we show who we are by a token of a minute for this provider, signed with a
     ids.add(jti)
   }
   expect(ids.size).toBe(2)
+})
+
+describe('a provider that was asked for less than is needed of whoever comes', () => {
+  const pushed = () => Object.fromEntries(provider.formsAt('/pushed').at(-1)!) as Record<string, string>
+  const come = async () => {
+    says({ pushed_authorization_request_endpoint: `${provider.issuer}/pushed` })
+    provider.answers['/pushed'] = { request_uri: 'urn:x', expires_in: 60 }
+    const { browser } = await away(appAddress(gateway, 'mixed', { idp: 'there' }))
+    const { nonce, state, acr_values } = pushed()
+    expect(acr_values).toBeUndefined()
+    await giveToken(nonce!)
+    return { browser, back: `${gateway.issuer}/signin/back/there?code=c&state=`, state: state! }
+  }
+
+  test('is asked for that once, whatever it answers', async () => {
+    const { browser, back, state } = await come()
+    expect((await browser.open(back + state)).url.origin).toBe(provider.issuer)
+    const again = pushed()
+    expect(again).toMatchObject({ acr_values: 'urn:mfa' })
+    await giveToken(again['nonce']!)
+    const page = await browser.open(back + again['state'])
+    expect([page.url.origin, page.status]).toEqual([gateway.issuer, 200])
+    expect(stepOf(page)).toBe('enrol-choice')
+  })
+
+  test('and cannot be asked now is not tried for ever', async () => {
+    const { browser, back, state } = await come()
+    provider.answers['/pushed'] = { error: 'temporarily_unavailable' }
+    const page = await browser.open(back + state)
+    expect([page.url.origin, page.status]).toEqual([gateway.issuer, 502])
+    expect(stepOf(page)).toBe('enrol-choice')
+  })
 })
 
 describe('a provider that names itself in each answer', () => {

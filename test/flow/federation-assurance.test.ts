@@ -17,8 +17,20 @@ const PEOPLE = ['ann', 'bob', 'cas', 'dee', 'eve', 'flo', 'gus', 'hal'].map((use
   groups: ['visitors'],
 }))
 const OURS = {
-  policies: { ...POLICIES, 'fresh.yaml': 'policy: fresh\nrules:\n  - { name: each time, allow: { within: 0s } }\n' },
-  apps: [anApp('web', 'plain'), anApp('strict', 'strict'), anApp('fresh', 'fresh')] as never,
+  policies: {
+    ...POLICIES,
+    'fresh.yaml': 'policy: fresh\nrules:\n  - { name: each time, allow: { within: 0s } }\n',
+    'hourly.yaml': 'policy: hourly\nrules:\n  - { name: each hour, allow: { within: 1h } }\n',
+    // of somebody whom nobody knows yet it asks for nothing more than that they sign in
+    'mixed.yaml': `policy: mixed
+rules:
+  - { name: staff, when: { user.groups: [staff] }, allow: { strength: two-factors } }
+  - { name: others, allow: {} }
+`,
+  },
+  apps: ['plain', 'strict', 'fresh', 'hourly', 'mixed'].map((policy) =>
+    anApp(policy === 'plain' ? 'web' : policy, policy),
+  ) as never,
 }
 const MAPPED = { newcomers: 'create', assurance: [{ amr: ['mfa'], is: 'two-factors' }] }
 
@@ -93,6 +105,13 @@ describe('missing strength is asked there', () => {
     expect(claims).toMatchObject({ acr: 'two-factors' })
   })
 
+  test('who set out as nobody, when less was asked, is sent there once more for what is needed of them', async () => {
+    expect((await open(world, browserOf(), 'ann', 'mixed')).asked).toEqual(['password there', 'totp there'])
+    const { asked, claims } = await open(world, browserOf(), 'dee', 'mixed')
+    expect(claims).toBeUndefined()
+    expect(asked).toEqual(['password there', 'The gateway next door stays closed for now there', 'enrol-choice here'])
+  })
+
   test('who cannot give it there comes to an end that says what to do, and is not sent round', async () => {
     const browser = browserOf()
     await open(world, browser, 'cas', 'web')
@@ -127,6 +146,18 @@ describe('missing strength is asked here', () => {
       upstream: { assurance: 'any' },
       authenticated: [{ factor: 'totp' }],
     })
+  })
+
+  test('a sign-in there that turns out to be too old is done again there, though nobody knew who was coming', async () => {
+    const browser = browserOf()
+    // the protocol engine goes by the machine's clock, and must not be behind
+    clock.at = Date.now() - 70 * 60_000
+    expect((await open(world, browser, 'flo', 'web')).asked).toEqual(['password there'])
+    browser.jar.clear()
+    clock.at = Date.now()
+    const { asked, claims } = await open(world, browser, 'flo', 'hourly')
+    expect(asked).toEqual(['password there'])
+    expect(claims!.auth_time! * 1000).toBeGreaterThan(clock.now() - 60_000)
   })
 
   test('a sign-in that must be new is done again there, once', async () => {
