@@ -4,6 +4,7 @@ import { expect, test } from 'vitest'
 import { formatDuration } from '#core/duration'
 import { CHALLENGE_LIFE, FIRST_WAIT, LIMITS, LONGEST_WAIT, MOST_PASSKEYS, MOST_TOTPS, RECOVERY_CODES } from '#factors'
 import { CODE_LIFE, ENROLMENT_LIMIT, LONGEST_CODE_LIFE } from '#sessions'
+import { DEPARTURE_LIMIT } from '#signin'
 
 const text = readFileSync(join(import.meta.dirname, '../../docs/limits.md'), 'utf8')
 
@@ -12,7 +13,8 @@ test('docs/limits.md has every limit on guessing with its numbers, and none that
     name,
     `${tries} in ${within}`,
   ])
-  const limits = Object.entries({ ...LIMITS, 'device-enrolment': ENROLMENT_LIMIT }).map(([name, limit]) => [
+  const others = { 'device-enrolment': ENROLMENT_LIMIT, 'provider-departures': DEPARTURE_LIMIT }
+  const limits = Object.entries({ ...LIMITS, ...others }).map(([name, limit]) => [
     name,
     `${limit.tries} in ${formatDuration(limit.within)}`,
   ])
