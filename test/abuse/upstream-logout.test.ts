@@ -1,11 +1,14 @@
 /** Messages that say somebody has signed out at their provider, and do not come from it. Back-Channel Logout 1.0 §2.6, RFC 8725. */
 import { createHmac } from 'node:crypto'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { decodeJwt } from 'jose'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { createBrowser } from '../../demo/browser.ts'
 import { type Gateway, startGateway } from '../support/gateway.ts'
 import { type HostileProvider, startHostileProvider } from '../support/hostile-provider.ts'
 import { POLICIES } from '../support/policies.ts'
-import { movableClock, post } from './people.ts'
+import { anApp, appAddress, movableClock, post } from './people.ts'
 
 const clock = movableClock()
 const CLIENT = 'portico'
@@ -14,12 +17,28 @@ const EVENT = 'http://schemas.openid.net/event/backchannel-logout'
 const HOUR = 3_600_000
 let provider: HostileProvider
 let gateway: Gateway
+/** An app of ours, and what it is told. */
+const told: string[] = []
+const app = createServer((request, response) => {
+  let body = ''
+  request.on('data', (data: Buffer) => {
+    body += data
+  })
+  request.on('end', () => {
+    told.push(new URLSearchParams(body).get('logout_token')!)
+    response.end()
+  })
+})
 
 beforeAll(async () => {
+  await new Promise<void>((resolve) => app.listen(0, '127.0.0.1', resolve))
+  const web = anApp('web', 'everybody')
+  const backchannel_logout_uri = `http://127.0.0.1:${(app.address() as AddressInfo).port}/logout`
   provider = await startHostileProvider()
   gateway = await startGateway({
     clock,
-    policies: POLICIES,
+    policies: { ...POLICIES, 'everybody.yaml': 'policy: everybody\nrules:\n  - { name: everybody, allow: {} }\n' },
+    apps: [{ ...web, oidc: { ...web.oidc, backchannel_logout_uri } }] as never,
     settings: {
       directories: [
         { id: 'local', kind: 'local' },
@@ -34,6 +53,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await gateway?.close()
   await provider?.end()
+  app.close()
 })
 beforeEach(() => {
   provider.answers = {}
@@ -51,8 +71,7 @@ const tell = (token: string) =>
 const part = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url')
 const asked = (path: string) => provider.asked.filter((one) => one === path).length
 
-async function signedIn(sid?: string) {
-  const browser = createBrowser({ stopAt: `${provider.issuer}/authorize` })
+async function signedIn(sid?: string, browser = createBrowser({ stopAt: `${provider.issuer}/authorize` })) {
   const { url } = await browser.open(`${gateway.issuer}/signin?idp=partner`)
   const [state, nonce] = [url.searchParams.get('state'), url.searchParams.get('nonce')]
   const claims = { iss: provider.issuer, aud: CLIENT, sub: 'abc', nonce, iat: seconds(), exp: seconds() + 300, sid }
@@ -75,6 +94,20 @@ test('a message of the provider ends the sessions of its subject, or the one tha
   expect(await sessions()).toBe(before - 1)
   expect((await tell(await provider.sign(message()))).status).toBe(200)
   expect(await sessions()).toBe(0)
+})
+
+test('a message of the provider reaches the apps that were opened here', async () => {
+  const browser = createBrowser({ stopAt: `${provider.issuer}/authorize` })
+  await signedIn('one', browser)
+  const asked = await fetch(appAddress(gateway, 'web'), {
+    redirect: 'manual',
+    headers: { cookie: [...browser.jar].map(([name, value]) => `${name}=${value}`).join('; ') },
+  })
+  expect(asked.headers.get('location')).toContain('code=')
+  expect((await tell(await provider.sign(message({ sid: 'one' })))).status).toBe(200)
+  await gateway.server.tick()
+  // the clockwork may be delivering it at this very moment
+  await expect.poll(() => told.map((token) => decodeJwt(token).aud)).toEqual(['web'])
 })
 
 test('a message counts once: told again it ends nothing of what began since', async () => {
