@@ -139,13 +139,15 @@ describe('one person', () => {
   })
 
   test('whom an app signs out is signed out at the provider too, and comes back to the app', async () => {
+    const { people, sessions } = world.provider.server.house
+    const { id } = (await people.find('anna'))!
+    const anna = world.gateway.ids.get('anna')!
+    await world.gateway.server.house.people.link(anna, { directory: PARTNER, upstreamId: id }, 'cli')
     const tab = await chromium.tab()
     await toTheApp(tab)
     await there(tab)
     await typeHere(tab, 'anna')
     await tab.waitForURL(`${callback}**`)
-    const { people, sessions } = world.provider.server.house
-    const { id } = (await people.find('anna'))!
     const before = await sessions.ofPerson(id)
     const { configuration } = await relyingParty(world.gateway, 'web')
     const parameters = { post_logout_redirect_uri: new URL('/signed-out', callback).href, state: 'of the app' }
