@@ -132,6 +132,7 @@ export const samlDirectory = z.strictObject({
     .enum(['persistent', 'email', 'unspecified'])
     .default('persistent')
     .describe('The NameID that is asked for, and the stable id of a person unless `attributes.id` names another'),
+  sign_out: z.boolean().default(true).describe('Who signs out here signs out there as well'),
   mail_verified: z.boolean().default(false).describe('It has seen mail arrive at the addresses that it tells'),
   step_up_context: z
     .partialRecord(z.enum(['any', 'two-factors', 'phishing-resistant', 'hardware']), z.string())

@@ -74,6 +74,10 @@ export const REFUSALS = Object.freeze({
   'session-required': { status: 401, say: 'Please sign in first.' },
   'session-unknown': { status: 404, say: 'This session has already ended.' },
   'settings-invalid': { status: 500, say: 'The settings cannot be used as they are.' },
+  'sign-out-refused': {
+    status: 502,
+    say: 'The message about signing out was not accepted. Please sign out here as well.',
+  },
   'state-conflict': { status: 409, say: 'This was changed by somebody else in the meantime. Please look again.' },
   'storage-unavailable': { status: 503, say: 'Something went wrong on our side. Please try again in a moment.' },
   'sync-doubtful': {

@@ -23,7 +23,7 @@
 export type { SeenDevice } from './confirmed.ts'
 export { csvLine } from './csv.ts'
 export type { Arrival, Arrived, Choice, Federation, UpstreamProof } from './federation/arrivals.ts'
-export type { Asked, UpstreamSession } from './federation/federated.ts'
+export type { Asked, Told, UpstreamLogout, UpstreamSession } from './federation/federated.ts'
 export { createHashing, type Hashing, type HashingOptions } from './hashing.ts'
 export type { Identity } from './identities.ts'
 export type { ImportedRow, ImportOptions } from './import.ts'

@@ -15,14 +15,17 @@ export interface Outgoing {
   readonly relayState?: string | undefined
 }
 
+/** Browsers write `'` in a query as `%27` (URL Standard, special-query percent-encode set), and what is signed is that text. */
+const encoded = (text: string): string => encodeURIComponent(text).replace(/'/g, '%27')
+
 /** The address with the signed message in it. */
 export async function redirectUrl({ to, name, xml, relayState }: Outgoing, key: KeyObject): Promise<string> {
   const query = [
-    `${name}=${encodeURIComponent(deflateRawSync(xml).toString('base64'))}`,
-    ...(relayState === undefined ? [] : [`RelayState=${encodeURIComponent(relayState)}`]),
-    `SigAlg=${encodeURIComponent(RSA_SHA256)}`,
+    `${name}=${encoded(deflateRawSync(xml).toString('base64'))}`,
+    ...(relayState === undefined ? [] : [`RelayState=${encoded(relayState)}`]),
+    `SigAlg=${encoded(RSA_SHA256)}`,
   ].join('&')
-  const signature = encodeURIComponent((await rsaSha256(query, key)).toString('base64'))
+  const signature = encoded((await rsaSha256(query, key)).toString('base64'))
   return `${to}${to.includes('?') ? '&' : '?'}${query}&Signature=${signature}`
 }
 

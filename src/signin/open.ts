@@ -52,6 +52,7 @@ export function openSignin(options: SigninOptions): Signin {
       { method: 'GET', path: '/signin/back/:directory', handle: conversation.back },
       { method: 'POST', path: '/signin/back/:directory', fromOtherSites: true, handle: conversation.posted },
       { method: 'GET', path: '/signin/back/:directory/metadata', handle: ending.metadata },
+      { method: 'GET', path: '/signin/back/:directory/logout', handle: ending.loggedOut },
       { method: 'POST', path: '/signin/back/:directory/logout', fromOtherSites: true, handle: ending.loggedOut },
       { method: 'GET', path: '/signin/:errand', handle: conversation.get },
       { method: 'POST', path: '/signin/:errand', handle: conversation.post },

@@ -2,7 +2,8 @@
 import { minutes } from '#core/clock'
 import { sha256 } from '#core/digest'
 import { Refusal } from '#core/refusal'
-import { type Answer, json, type PageRequest } from '#http'
+import type { Told } from '#directory'
+import { type Answer, type PageRequest, redirect } from '#http'
 import { noteSeldom } from './away.ts'
 import type { SigninRooms } from './rooms.ts'
 
@@ -12,13 +13,14 @@ const REPLAYED = minutes(15)
 export function createUpstreamEnding(rooms: SigninRooms) {
   const { people, sessions, upstreamSessions, storage, log, issuer } = rooms
   const { federation } = people
+  const signedOut = `${issuer}/signout`
 
   return {
     async logoutUrl(sessionId: string): Promise<string | undefined> {
       const held = await upstreamSessions.of(sessionId)
       if (!held) return undefined
       try {
-        return await federation.logoutUrl(held.directory, held.upstream, `${issuer}/signout`)
+        return await federation.logoutUrl(held.directory, held.upstream, signedOut)
       } catch (cause) {
         // signing out here must not wait for a provider that is down
         log.warn('upstream-logout-failed', { directory: held.directory }, cause)
@@ -26,22 +28,26 @@ export function createUpstreamEnding(rooms: SigninRooms) {
       }
     },
 
-    /** OpenID Connect Back-Channel Logout 1.0 §2.8: 200 once everything has ended, 400 for what is not accepted. */
+    /** From server to server, or with the browser of whoever signed out: the kind of directory knows what is accepted. */
     async loggedOut(request: PageRequest): Promise<Answer> {
       const directory = request.params['directory'] ?? ''
+      const message = await toldBy(request)
       try {
-        const told = await federation.loggedOut(directory, await request.form())
+        const told = await federation.loggedOut(directory, message)
+        if ('backTo' in told) return redirect(told.backTo)
         const mark = `upstream-logout:${directory}:${sha256(told.id)}`
         if ((await storage.state.get(mark)) === undefined)
           for (const id of await upstreamSessions.find(directory, told))
             await sessions.end(id, 'upstream-signed-out', 'system')
         // only now: what failed half-way is done again when the provider says it again
         await storage.state.set(mark, '', { ttl: REPLAYED })
-        return { status: 200, headers: { 'cache-control': 'no-store' } }
+        return (await told.answer?.(signedOut)) ?? { status: 200, headers: { 'cache-control': 'no-store' } }
       } catch (error) {
         if (!(error instanceof Refusal) || error.code !== 'upstream-refused') throw error
         await noteSeldom(rooms, error, directory, request.id)
-        return json({ error: 'invalid_request' }, 400)
+        const answer = federation.logoutRefused(directory, message)
+        if (!answer) throw new Refusal('sign-out-refused', error.detail, { cause: error })
+        return answer
       }
     },
 
@@ -50,4 +56,12 @@ export function createUpstreamEnding(rooms: SigninRooms) {
       return { status: 200, headers: { 'content-type': type, 'cache-control': 'no-store' }, body }
     },
   }
+}
+
+async function toldBy(request: PageRequest): Promise<Told> {
+  const query = request.rawQuery
+  if (request.method !== 'POST') return { query, form: new Map() }
+  const type = (request.headers['content-type'] ?? '').split(';')[0]!.trim().toLowerCase()
+  if (type === 'text/xml') return { query, form: new Map(), xml: await request.xml() }
+  return { query, form: await request.form() }
 }

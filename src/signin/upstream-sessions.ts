@@ -1,15 +1,15 @@
 /** Which of our sessions began with which session of another provider, so that both can end together. */
 import { type Clock, hours } from '#core/clock'
 import { sha256 } from '#core/digest'
-import type { UpstreamSession } from '#directory'
+import type { UpstreamLogout, UpstreamSession } from '#directory'
 import type { Session } from '#sessions'
 import type { State } from '#storage'
 
 export interface UpstreamSessions {
   keep(session: Session, directory: string, upstream: UpstreamSession): Promise<void>
   of(sessionId: string): Promise<{ directory: string; upstream: UpstreamSession } | undefined>
-  /** Ids of our sessions: those of one session there, or all of a subject. */
-  find(directory: string, told: { readonly subject?: string; readonly sid?: string }): Promise<string[]>
+  /** Ids of our sessions: those of some sessions there, or all of a subject. */
+  find(directory: string, told: Pick<UpstreamLogout, 'subject' | 'sids'>): Promise<string[]>
 }
 
 /** Longer than any session may last. */
@@ -34,11 +34,12 @@ export function createUpstreamSessions(state: State, clock: Clock): UpstreamSess
       const text = await state.get(own(sessionId))
       return text === undefined ? undefined : JSON.parse(text)
     },
-    async find(directory, { subject, sid }) {
-      if (sid === undefined) return subject === undefined ? [] : state.members(bySubject(directory, subject))
+    async find(directory, { subject, sids }) {
+      if (sids.length === 0) return subject === undefined ? [] : state.members(bySubject(directory, subject))
       // Back-Channel Logout §2.6: with a session named it is that one, even where a subject is named as well
       const others = subject === undefined ? [] : await state.members(unnamed(directory, subject))
-      return [...(await state.members(bySid(directory, sid))), ...others]
+      const named = await Promise.all(sids.map((sid) => state.members(bySid(directory, sid))))
+      return [...new Set([...named.flat(), ...others])]
     },
   }
 }

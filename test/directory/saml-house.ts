@@ -8,7 +8,13 @@ import type { Outbound } from '#http'
 import { keysMigrations, openKeys } from '#keys'
 import { openStorage } from '#storage'
 import { settingsSchema } from '../../src/config/schema.ts'
-import type { Vouched } from '../../src/directory/federation/federated.ts'
+import type {
+  Federated,
+  Told,
+  UpstreamLogout,
+  UpstreamSession,
+  Vouched,
+} from '../../src/directory/federation/federated.ts'
 import { saml } from '../../src/directory/kinds/saml.ts'
 import type { SamlSettings } from '../../src/directory/kinds/saml-metadata.ts'
 import { createStore } from '../../src/directory/store.ts'
@@ -17,6 +23,8 @@ import { type Keys, metadataOf, PROVIDER } from '../support/saml-provider.ts'
 export const OURS = 'https://id.kestrel.example'
 export const ACS = `${OURS}/signin/back/partner`
 export const ENTITY = `${ACS}/metadata`
+export const SLO = `${ACS}/logout`
+export const SIGNED_OUT = `${OURS}/signout`
 export const STATE = 'a-state-that-nobody-can-guess'
 
 export interface SamlHouse {
@@ -27,6 +35,11 @@ export interface SamlHouse {
   finish(posted: string, requestId: string, relayState?: string): Promise<Vouched>
   /** The cause that the administrator reads, or `accepted`. */
   cause(posted: string, requestId: string, relayState?: string): Promise<string>
+  /** Our request to end the session there. */
+  leave(session: UpstreamSession): Promise<URL | undefined>
+  /** What a message about a sign-out is taken for, or the cause that the administrator reads. */
+  told(message: Partial<Told>): Promise<UpstreamLogout | { backTo: string } | string>
+  readonly federated: Federated
   certificate(): Promise<string>
   metadata(): Promise<string>
   test(): Promise<{ step: string; ok: boolean; say: string }[]>
@@ -108,6 +121,10 @@ export async function openSaml(keys: Keys, options: SamlHouseOptions = {}): Prom
       { state: STATE, id: requestId },
     ) // prettier-ignore
   const metadata = async () => (await federated.metadata!()).body
+  const causeOf = (error: unknown): string => {
+    const { code, detail = '' } = error as { code: string; detail?: string }
+    return /^directory partner: saml ([\w-]+): ./.exec(detail)?.[1] ?? `${code}: ${detail}`
+  }
   return {
     clock,
     logged,
@@ -124,10 +141,15 @@ export async function openSaml(keys: Keys, options: SamlHouseOptions = {}): Prom
         await finish(...answer)
         return 'accepted'
       } catch (error) {
-        const { code, detail = '' } = error as { code: string; detail?: string }
-        return /^directory partner: saml ([\w-]+): ./.exec(detail)?.[1] ?? `${code}: ${detail}`
+        return causeOf(error)
       }
     },
+    async leave(session) {
+      const url = await federated.logoutUrl!(session, SIGNED_OUT)
+      return url === undefined ? undefined : new URL(url)
+    },
+    told: (message) => federated.loggedOut!({ query: '', form: new Map(), ...message }).catch(causeOf),
+    federated,
     metadata,
     async certificate() {
       const [, text] = /<ds:X509Certificate>([^<]+)</.exec(await metadata())!

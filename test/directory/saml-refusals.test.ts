@@ -1,7 +1,9 @@
 /** Answers of SAML providers that must not be believed: each is refused, with its cause for the administrator. */
+import { X509Certificate } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import {
   assertionIn,
+  encryptedData,
   encryptedFor,
   type HowSigned,
   type Keys,
@@ -379,6 +381,53 @@ describe('encrypted', () => {
         ),
     ])
       expect(await house.cause(posted(change(good.xml)), good.requestId)).toBe('encryption')
+  })
+  test('with AES-CBC that no checked signature covers, whatever is inside', async () => {
+    const inner = await encrypted(['Assertion'], { cipher: 'aes-128-cbc' })
+    expect(await house.cause(posted(inner.xml), inner.requestId)).toBe('encryption')
+    // what was sealed with GCM is not opened as if it were CBC
+    const relabelled = (await encrypted(['Assertion'])).xml.replace('xmlenc11#aes256-gcm', 'xmlenc#aes256-cbc')
+    expect(await house.cause(posted(relabelled), inner.requestId)).toBe('encryption')
+    // the signature is looked at first: what is made of the ciphertext tells nothing
+    const outer = await encrypted(['Response'], { cipher: 'aes-128-cbc' })
+    for (const at of [20, 200, 400]) {
+      const changed = outer.xml.replace(
+        new RegExp(
+          `(<xenc:CipherValue>[^<]{${at}})(.)([^<]*</xenc:CipherValue></xenc:CipherData></xenc:EncryptedData>)`,
+        ),
+        (_all, before: string, one: string, after: string) => before + (one === 'A' ? 'B' : 'A') + after,
+      )
+      expect(changed).not.toBe(outer.xml)
+      expect(await house.cause(posted(changed), outer.requestId)).toBe('signature-invalid')
+    }
+    expect(await house.cause(posted(outer.xml), outer.requestId)).toBe('accepted')
+  })
+  test('names and attributes that cannot be opened, or are something else', async () => {
+    const ours = new X509Certificate(await house.certificate()).publicKey
+    const theirs = new X509Certificate(stranger.certificate).publicKey
+    const NS = 'xmlns:saml="urn:oasis:names:tc:SAML:2.0:assertion"'
+    const name = `<saml:NameID ${NS}>ann-for-ever</saml:NameID>`
+    const attribute = `<saml:Attribute ${NS} Name="uid"><saml:AttributeValue>bob</saml:AttributeValue></saml:Attribute>`
+    const id = (text: string, key = ours) => `<saml:EncryptedID>${encryptedData(text, key)}</saml:EncryptedID>`
+    const hidden = (text: string, key = ours) =>
+      `<saml:EncryptedAttribute>${encryptedData(text, key)}</saml:EncryptedAttribute>`
+    const NAME = /<saml:NameID[^>]*>[^<]*<\/saml:NameID>/
+    const END = '</saml:AttributeStatement>'
+    for (const [cause, change] of [
+      ['encryption', (xml) => xml.replace(NAME, () => id(name, theirs))],
+      ['encryption', (xml) => xml.replace(NAME, () => id(attribute))],
+      ['encryption', (xml) => xml.replace(NAME, () => id(`<!DOCTYPE x>${name}`))],
+      ['encryption', (xml) => xml.replace(NAME, () => '<saml:EncryptedID/>')],
+      ['subject', (xml) => xml.replace(NAME, (clear) => clear + id(name))],
+      ['encryption', (xml) => xml.replace(END, () => hidden(attribute, theirs) + END)],
+      ['encryption', (xml) => xml.replace(END, () => hidden(name) + END)],
+      ['encryption', (xml) => xml.replace(END, () => hidden(attribute).repeat(51) + END)],
+    ] as [string, (xml: string) => string][]) {
+      const { requestId, xml } = await asked()
+      const changed = change(xml)
+      expect(changed).not.toBe(xml)
+      expect(await house.cause(posted(signed(changed, 'Response', keys)), requestId)).toBe(cause)
+    }
   })
   test('and changed on the way', async () => {
     for (const cipher of ['aes-128-cbc', 'aes-256-gcm'] as const) {

@@ -3,6 +3,7 @@ import { createVerify, X509Certificate } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import type { OutboundAnswer } from '#http'
 import {
+  encryptedData,
   encryptedFor,
   type Keys,
   makeKeys,
@@ -47,6 +48,7 @@ describe('an answer', () => {
     ['encrypted, with a signed Response', ['Response'], 'aes-256-gcm'],
     ['encrypted, with a signed Assertion', ['Assertion'], 'aes-256-gcm'],
     ['encrypted, with both signed', ['Response', 'Assertion'], 'aes-256-gcm'],
+    ['encrypted with CBC, with a signed Response', ['Response'], 'aes-128-cbc'],
     ['encrypted with CBC, with both signed', ['Response', 'Assertion'], 'aes-128-cbc'],
   ])('%s says who it is, how and when', async (_name, whats, cipher) => {
     const { requestId, xml } = await asked()
@@ -67,7 +69,7 @@ describe('an answer', () => {
       amr: [],
       acr: 'urn:oasis:names:tc:SAML:2.0:ac:classes:PasswordProtectedTransport',
       at: house.clock.now() - 5000,
-      session: { subject: 'ann-for-ever', sid: 's1' },
+      session: expect.objectContaining({ sid: expect.stringContaining('s1') }),
     })
   })
 
@@ -122,6 +124,31 @@ describe('an answer', () => {
       attributes: { employee_number: ['4711'] },
     })
   })
+
+  test.each(['aes-128-cbc', 'aes-256-gcm'] as const)(
+    'may encrypt who it is, and what, by themselves (%s)',
+    async (cipher) => {
+      const ours = new X509Certificate(await house.certificate()).publicKey
+      const { requestId, xml } = await asked()
+      const sealed = xml
+        .replace(
+          /<saml:NameID[^>]*>[^<]*<\/saml:NameID>/,
+          (name) => `<saml:EncryptedID>${encryptedData(name, ours, cipher)}</saml:EncryptedID>`,
+        )
+        .replace(
+          /<saml:Attribute Name="displayName">.*?<\/saml:Attribute>/,
+          (one) => `<saml:EncryptedAttribute>${encryptedData(one, ours, cipher)}</saml:EncryptedAttribute>`,
+        )
+      expect(sealed).not.toMatch(/ann-for-ever|Ann Visser/)
+      for (const whole of [sealed, encryptedFor(sealed, await house.certificate())]) {
+        const answer = signed(whole.replace(/ ID="_a[^"]*"/, ` ID="_another-${cipher}"`), 'Response', keys)
+        expect((await house.finish(posted(answer), requestId)).person).toMatchObject({
+          upstreamId: 'ann-for-ever',
+          name: 'Ann Visser',
+        })
+      }
+    },
+  )
 
   test('may name people by an attribute, also where the NameID is for this time only', async () => {
     const other = await open({ settings: { attributes: { id: 'number' } } })
@@ -184,6 +211,11 @@ describe('our own key', () => {
     const metadata = await house.metadata()
     expect(metadata).toContain(`entityID="${ENTITY}"`)
     expect(metadata).toContain(`Location="${ACS}"`)
+    for (const binding of ['HTTP-Redirect', 'HTTP-POST', 'SOAP'])
+      expect(metadata).toContain(
+        `<md:SingleLogoutService Binding="urn:oasis:names:tc:SAML:2.0:bindings:${binding}" Location="${ACS}/logout">`,
+      )
+    expect(metadata).not.toContain('cbc')
     expect(metadata.match(/use="(signing|encryption)"/g)).toHaveLength(2)
   })
 })
@@ -254,7 +286,7 @@ describe('what is known of the provider', () => {
     ['with a document type', (xml: string) => `<!DOCTYPE x>${xml}`],
     ['that has run out', (xml: string) => xml.replace(' entityID', ' validUntil="2026-11-29T00:00:00Z" entityID')],
     ['that runs out nobody knows when', (xml: string) => xml.replace(' entityID', ' validUntil="soon" entityID')],
-    ['that sends people into a script', (xml: string) => xml.replace('Location="https:', 'Location="javascript:')],
+    ['that sends people into a script', (xml: string) => xml.replaceAll('Location="https:', 'Location="javascript:')],
   ])('is nothing where it says something %s', async (_what, change) => {
     const other = await open({ metadata: change(metadataOf([keys.certificate])) })
     await expect(other.begin()).rejects.toMatchObject({ code: 'directory-unavailable' })
@@ -276,6 +308,7 @@ describe('what is known of the provider', () => {
       { step: 'metadata', ok: true, say: 'https://idp.partner.example/metadata' },
       { step: 'keys', ok: true, say: '1 certificates' },
       { step: 'sign-in', ok: true, say: 'https://idp.partner.example/sso?tenant=1' },
+      { step: 'sign-out', ok: true, say: 'https://idp.partner.example/slo?tenant=1' },
       { step: 'strength', ok: true, say: 'any' },
     ])
   })

@@ -56,6 +56,15 @@ test('a signature over any text is good for a verifier that makes the canonical 
   )
 })
 
+test('a signature is good over what only newer XML takes for ends of lines', async () => {
+  for (const inside of ['a\u0085b', 'a\u2028b', '\u2028']) {
+    const { element } = await verifyMessage(canonical(await signed(response(inside, inside, inside), ours)), [
+      ours.certificate,
+    ])
+    expect([element.attributes.get('Destination'), element.children[0]!.text]).toEqual([inside, inside])
+  }
+})
+
 test('a signed message that was changed, or signed by somebody else, is refused', async () => {
   const source = canonical(await signed(response('us', 'Lea', 'https://app.test/acs'), ours))
   for (const [changed, certificates] of [
@@ -84,7 +93,8 @@ test('a message in an address comes out as it went in, signed by the key that it
         { to: 'https://app.test/slo?tenant=1', name: 'SAMLRequest', xml: source, relayState },
         ours.key,
       )
-      const incoming = readRedirect(queryOf(url), 'SAMLRequest')
+      // as a browser writes it that is sent there
+      const incoming = readRedirect(new URL(url).search.slice(1), 'SAMLRequest')
       expect(incoming).toMatchObject({ xml: source, relayState })
       expect(isSignedBy(incoming, [another.certificate, ours.certificate])).toBe(true)
       expect(isSignedBy(incoming, [another.certificate])).toBe(false)

@@ -184,6 +184,7 @@ function saml(providers: readonly LemonldapServiceProvider[], key: string, certi
     samlSPMetaDataOptions: each((provider) => ({
       samlSPMetaDataOptionsSignSSOMessage: provider.signResponse === false ? 0 : 1,
       samlSPMetaDataOptionsCheckSSOMessageSignature: provider.unsignedRequests ? 0 : 1,
+      samlSPMetaDataOptionsSignSLOMessage: 1,
       samlSPMetaDataOptionsCheckSLOMessageSignature: 1,
       samlSPMetaDataOptionsEncryptionMode: provider.encrypt ?? 'none',
       samlSPMetaDataOptionsNameIDFormat: provider.nameIdFormat ?? 'persistent',

@@ -30,6 +30,9 @@ export const PROVIDER = 'https://idp.partner.example/metadata'
 const MD = 'urn:oasis:names:tc:SAML:2.0:metadata'
 export const derOf = (certificate: string): string => new X509Certificate(certificate).raw.toString('base64')
 
+export const LEAVE = 'https://idp.partner.example/slo?tenant=1'
+export const LEFT = 'https://idp.partner.example/slo-answers'
+
 export const metadataOf = (certificates: readonly string[], more = ''): string =>
   `<md:EntityDescriptor xmlns:md="${MD}" entityID="${PROVIDER}"${more}><md:IDPSSODescriptor protocolSupportEnumeration="urn:oasis:names:tc:SAML:2.0:protocol">${certificates
     .map(
@@ -38,7 +41,7 @@ export const metadataOf = (certificates: readonly string[], more = ''): string =
     )
     .join(
       '',
-    )}<md:SingleSignOnService Binding="urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect" Location="https://idp.partner.example/sso?tenant=1"/></md:IDPSSODescriptor></md:EntityDescriptor>`
+    )}<md:SingleLogoutService Binding="urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect" Location="${LEAVE}" ResponseLocation="${LEFT}"/><md:SingleSignOnService Binding="urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect" Location="https://idp.partner.example/sso?tenant=1"/></md:IDPSSODescriptor></md:EntityDescriptor>`
 
 export interface Said {
   readonly now: number

@@ -7,6 +7,7 @@
  */
 import type { Clock, Instant } from '#core/clock'
 import { Refusal } from '#core/refusal'
+import type { Answer } from '#http'
 import type { Identities } from '../identities.ts'
 import type { OpenDirectory } from '../kind.ts'
 import type { Mirror } from '../mirror.ts'
@@ -20,6 +21,8 @@ import type {
   Away,
   Federated,
   Returned,
+  Told,
+  UpstreamHeard,
   UpstreamLogout,
   UpstreamSession,
   Vouched,
@@ -75,7 +78,9 @@ export interface Federation {
   /** The newcomer has proved to be this person. Throws `identity-taken`, `local-sign-in-only`. */
   connect(arrived: Arrived, personId: string): Promise<Person>
   logoutUrl(directory: string, session: UpstreamSession, backTo: string): Promise<string | undefined>
-  loggedOut(directory: string, form: ReadonlyMap<string, string>): Promise<UpstreamLogout>
+  /** Throws `directory-unknown`, `not-found`, `upstream-refused`, `directory-unavailable`. */
+  loggedOut(directory: string, told: Told): Promise<UpstreamLogout | UpstreamHeard>
+  logoutRefused(directory: string, told: Told): Answer | undefined
   metadata(directory: string): Promise<{ readonly type: string; readonly body: string }>
 }
 
@@ -192,11 +197,12 @@ export function createFederation(parts: Parts): Federation {
     async logoutUrl(id, session, backTo) {
       return at(id).federated.logoutUrl?.(session, backTo)
     },
-    async loggedOut(id, form) {
+    async loggedOut(id, told) {
       const { federated } = at(id)
       if (!federated.loggedOut) throw new Refusal('not-found', `directory ${id} tells nothing`)
-      return federated.loggedOut(form)
+      return federated.loggedOut(told)
     },
+    logoutRefused: (id, told) => at(id).federated.logoutRefused?.(told),
     async metadata(id) {
       const { federated } = at(id)
       if (!federated.metadata) throw new Refusal('not-found', `directory ${id} has no metadata`)

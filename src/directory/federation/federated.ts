@@ -4,6 +4,7 @@
  * here, and what its word is worth is decided by the host (`arrivals.ts`).
  */
 import type { Instant } from '#core/clock'
+import type { Answer } from '#http'
 import type { UpstreamPerson } from '../upstream-person.ts'
 
 /** What a provider can vouch for: the strengths that policies have built in. */
@@ -55,12 +56,34 @@ export interface Vouched {
   readonly session: UpstreamSession
 }
 
-/** Somebody signed out there: everybody of this subject, or one session of theirs. */
+/** A message about a sign-out, as it came: in an address, in a form, or from server to server. */
+export interface Told {
+  /** What stands behind the question mark, as it was sent. */
+  readonly query: string
+  /** Of a body that is a form; empty otherwise. */
+  readonly form: ReadonlyMap<string, string>
+  /** Of a body that is XML. */
+  readonly xml?: string
+}
+
+/** Somebody signed out there: everybody of this subject, or some sessions of theirs. */
 export interface UpstreamLogout {
   readonly subject?: string
-  readonly sid?: string
+  /** As they stand in `UpstreamSession`. None: all of the subject. */
+  readonly sids: readonly string[]
   /** Of this very message: it counts once. */
   readonly id: string
+  /**
+   * What the provider waits to hear once that is done; without it, nothing more than that it was heard. `backTo`: where a
+   * browser goes that the provider does not want back.
+   */
+  answer?(backTo: string): Promise<Answer>
+}
+
+/** The provider has heard of a sign-out here, and the browser is back. */
+export interface UpstreamHeard {
+  /** As it was given to `logoutUrl`. */
+  readonly backTo: string
 }
 
 export interface Federated {
@@ -74,8 +97,10 @@ export interface Federated {
   finish(returned: Returned, remembered: Away['remembered']): Promise<Vouched>
   /** Where the browser goes to end the session there as well; undefined where the provider has no such page. */
   logoutUrl?(session: UpstreamSession, backTo: string): Promise<string | undefined>
-  /** Checks a message that somebody has signed out there. Throws `upstream-refused`. */
-  loggedOut?(form: ReadonlyMap<string, string>): Promise<UpstreamLogout>
+  /** Checks a message that somebody has signed out, there or here. Throws `upstream-refused`, `directory-unavailable`. */
+  loggedOut?(told: Told): Promise<UpstreamLogout | UpstreamHeard>
+  /** How a server is told that its message is not accepted; undefined is for a page to the person who came with it. */
+  logoutRefused?(told: Told): Answer | undefined
   /** What an administrator of the provider needs, for `GET /signin/back/ID/metadata`. */
   metadata?(): Promise<{ readonly type: string; readonly body: string }>
 }

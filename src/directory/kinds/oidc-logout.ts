@@ -2,7 +2,7 @@
 import { createLocalJWKSet, decodeJwt, decodeProtectedHeader, errors, type JWTPayload, jwtVerify } from 'jose'
 import { type Clock, type Instant, minutes, seconds } from '#core/clock'
 import { Refusal } from '#core/refusal'
-import type { UpstreamLogout } from '../federation/federated.ts'
+import type { Told, UpstreamLogout } from '../federation/federated.ts'
 import type { OidcClient, OidcSettings } from './oidc-client.ts'
 
 const EVENT = 'http://schemas.openid.net/event/backchannel-logout'
@@ -24,7 +24,7 @@ export function createLogoutReader(settings: OidcSettings, client: OidcClient, c
     new Refusal('upstream-refused', `directory ${settings.id}: logout token: ${detail}`, { cause })
   const keys = createKeys(settings, client, clock)
 
-  return async (form: ReadonlyMap<string, string>): Promise<UpstreamLogout> => {
+  return async ({ form }: Told): Promise<UpstreamLogout> => {
     const token = form.get('logout_token')
     if (token === undefined || token.length > LONGEST) throw refused('is missing')
     const wrong = plainlyWrong(token, settings)
@@ -51,7 +51,7 @@ export function createLogoutReader(settings: OidcSettings, client: OidcClient, c
     return {
       id: String(payload.jti),
       ...(subject === undefined ? {} : { subject }),
-      ...(session === undefined ? {} : { sid: session }),
+      sids: session === undefined ? [] : [session],
     }
   }
 }

@@ -6,6 +6,7 @@ import type { Configuration } from 'openid-client'
 import { type Clock, stopwatch } from '#core/clock'
 import { randomId } from '#core/random'
 import { Refusal } from '#core/refusal'
+import { json } from '#http'
 import type { Asked, Away, Federated, Returned, UpstreamSession, Vouched } from '../federation/federated.ts'
 import { signedInAt } from '../federation/moment.ts'
 import type { DirectoryKind, OpenDirectory, Outside, TestStep } from '../kind.ts'
@@ -120,6 +121,8 @@ function federate(settings: OidcSettings, client: OidcClient, outside: Outside, 
     },
 
     loggedOut: readLogout,
+    // OpenID Connect Back-Channel Logout 1.0 §2.8
+    logoutRefused: () => json({ error: 'invalid_request' }, 400),
   }
 }
 

@@ -9,7 +9,18 @@ import { type Clock, hours, type Instant, minutes, seconds } from '#core/clock'
 import { parseDuration } from '#core/duration'
 import type { Log } from '#core/log'
 import { Refusal } from '#core/refusal'
-import { BINDINGS, certificatesOf, childrenOf, elementsOf, instantOf, METADATA, readXml, xmlText } from '#saml'
+import {
+  BINDINGS,
+  certificatesOf,
+  childrenOf,
+  elementsOf,
+  instantOf,
+  METADATA,
+  readXml,
+  SamlProblem,
+  type XmlElement,
+  xmlText,
+} from '#saml'
 import type { Outside } from '../kind.ts'
 
 export type SamlSettings = Extract<Directory, { kind: 'saml' }>
@@ -18,6 +29,8 @@ export interface Provider {
   readonly entityId: string
   /** Where a request is sent to by redirect. */
   readonly signInUrl: string
+  /** Where sign-outs are told to by redirect, and where our answers to its own go; undefined where it has no such address. */
+  readonly signOut: { readonly requests: string; readonly answers: string } | undefined
   /** PEM. */
   readonly certificates: readonly string[]
   readonly validUntil: Instant | undefined
@@ -28,10 +41,27 @@ export interface Metadata {
   current(): Promise<Provider>
   /** Reads it anew, unless that was just done: an answer may be signed with a key that is new. */
   anew(): Promise<Provider>
+  /** A short look whether it is there; a file says nothing about that. Throws `directory-unavailable`. */
+  answers(): Promise<void>
+}
+
+/** Once more with newer metadata where no key fits: it may be a new one. */
+export async function withKeysOf<T>(metadata: Metadata, work: (provider: Provider) => Promise<T>): Promise<T> {
+  const provider = await metadata.current()
+  try {
+    return await work(provider)
+  } catch (error) {
+    if (!(error instanceof SamlProblem && error.fault === 'signature-invalid')) throw error
+    const newer = await metadata.anew()
+    if (newer.certificates.every((one) => provider.certificates.includes(one))) throw error
+    return work(newer)
+  }
 }
 
 const LIMIT = 1024 * 1024
 const LOOK_AGAIN = seconds(30)
+/** Somebody waits for it who only wants to leave. */
+const LOOK_FOR = seconds(2)
 /** Where it cannot be read again, what was read last still counts for so long. */
 const KEEP_FOR = hours(24)
 
@@ -98,6 +128,18 @@ export function createMetadata(
       if (held && tried !== undefined && clock.now() - tried < LOOK_AGAIN) return held.provider
       return readOrKeep()
     },
+    async answers() {
+      if (settings.metadata_url === undefined) return
+      try {
+        const { status } = await outside.outbound(settings.metadata_url, {
+          timeout: Math.min(timeout, LOOK_FOR),
+          limit: LIMIT,
+        })
+        if (status >= 500) throw new Error(`status ${status}`)
+      } catch (cause) {
+        throw new Refusal('directory-unavailable', `directory ${settings.id}: does not answer`, { cause })
+      }
+    },
   }
 }
 
@@ -114,13 +156,20 @@ export function providerOf(xml: string, entityId: string, now: Instant): Provide
   const ends = [root, entity, idp].flatMap(({ attributes }) => attributes.get('validUntil') ?? []).map(instantOf)
   const validUntil = ends.length === 0 ? undefined : Math.min(...ends.map((end) => end ?? 0))
   if (validUntil !== undefined && validUntil <= now) throw new Error('it was valid until some time ago')
-  const [service] = childrenOf(idp, METADATA, 'SingleSignOnService').filter(
-    ({ attributes }) => attributes.get('Binding') === BINDINGS.redirect,
-  )
-  const signInUrl = service?.attributes.get('Location')
-  if (!signInUrl || !/^https?:$/.test(URL.parse(signInUrl)?.protocol ?? ''))
-    throw new Error('it has no address to redirect to')
+  const signInUrl = address(redirectedTo(idp, 'SingleSignOnService')?.attributes.get('Location'))
+  if (!signInUrl) throw new Error('it has no address to redirect to')
+  const leaving = redirectedTo(idp, 'SingleLogoutService')
+  const requests = address(leaving?.attributes.get('Location'))
+  const answers = address(leaving?.attributes.get('ResponseLocation') ?? requests)
+  const signOut = requests && answers ? { requests, answers } : undefined
   const certificates = certificatesOf(idp, 'signing')
   if (certificates.length === 0) throw new Error('it has no certificate with an RSA key of at least 2048 bits')
-  return { entityId, signInUrl, certificates, validUntil }
+  return { entityId, signInUrl, signOut, certificates, validUntil }
 }
+
+const redirectedTo = (idp: XmlElement, name: string): XmlElement | undefined =>
+  childrenOf(idp, METADATA, name).find(({ attributes }) => attributes.get('Binding') === BINDINGS.redirect)
+
+/** ATTACK: browsers are sent there, and must not be sent into a script. */
+const address = (text: string | undefined): string | undefined =>
+  text !== undefined && /^https?:$/.test(URL.parse(text)?.protocol ?? '') ? text : undefined

@@ -6,6 +6,8 @@ export interface Ourselves extends SigningPair {
   readonly entityId: string
   /** Where answers are posted to (AssertionConsumerService). */
   readonly acs: string
+  /** Where sign-outs are told to (SingleLogoutService), in every binding. */
+  readonly slo: string
 }
 
 export interface Wish {
@@ -43,8 +45,9 @@ export function requestUrl({ entityId, acs, key }: Ourselves, wish: Wish): Promi
 }
 
 /** What the administrator of the provider gives to it. */
-export function ourMetadata({ entityId, acs, certificate }: Ourselves, nameIdFormat: string): string {
-  const methods = [`${XENC11}aes256-gcm`, `${XENC11}aes128-gcm`, `${XENC}aes256-cbc`, `${XENC}rsa-oaep-mgf1p`]
+export function ourMetadata({ entityId, acs, slo, certificate }: Ourselves, nameIdFormat: string): string {
+  // AES-CBC is taken in signed Responses only, so nobody is told of it
+  const methods = [`${XENC11}aes256-gcm`, `${XENC11}aes128-gcm`, `${XENC}rsa-oaep-mgf1p`]
   const metadata = xml(
     'md:EntityDescriptor',
     { entityID: entityId },
@@ -57,6 +60,9 @@ export function ourMetadata({ entityId, acs, certificate }: Ourselves, nameIdFor
         { use: 'encryption' },
         keyInfo(certificate),
         ...methods.map((method) => xml('md:EncryptionMethod', { Algorithm: method })),
+      ),
+      ...[BINDINGS.redirect, BINDINGS.post, BINDINGS.soap].map((binding) =>
+        xml('md:SingleLogoutService', { Binding: binding, Location: slo }),
       ),
       xml('md:NameIDFormat', {}, nameIdFormat),
       xml('md:AssertionConsumerService', { Binding: BINDINGS.post, Location: acs, index: '0', isDefault: 'true' }),

@@ -10,7 +10,8 @@ import { type AssertionFacts, factsOf, SamlProblem, verifyResponse } from '#saml
 import type { Federated } from '../federation/federated.ts'
 import type { DirectoryKind, OpenDirectory, Outside, TestStep, Tools } from '../kind.ts'
 import { createOurKey } from './saml-keys.ts'
-import { createMetadata, type Metadata, type Provider, type SamlSettings } from './saml-metadata.ts'
+import { createSamlLogout, sessionOf } from './saml-logout.ts'
+import { createMetadata, type Metadata, type Provider, type SamlSettings, withKeysOf } from './saml-metadata.ts'
 import { nameIdFormat, personOfAssertion } from './saml-person.ts'
 import { type Ourselves, ourMetadata, requestUrl } from './saml-request.ts'
 
@@ -43,30 +44,27 @@ function federate(
   settings: SamlSettings,
   metadata: Metadata,
   { issuer, keys }: Outside,
-  { clock, state, store }: Tools,
+  { clock, state, store, log }: Tools,
 ): Federated {
   const acs = `${issuer}/signin/back/${settings.id}`
   const entityId = settings.our_entity_id ?? `${acs}/metadata`
   const ourKey = createOurKey(settings.id, { store, keys, clock, name: new URL(issuer).hostname })
-  const ourselves = async (): Promise<Ourselves> => ({ entityId, acs, ...(await ourKey()) })
+  const slo = `${acs}/logout`
+  const ourselves = async (): Promise<Ourselves> => ({ entityId, acs, slo, ...(await ourKey()) })
+  const logout = createSamlLogout({ settings, metadata, ourselves, clock, state, log })
 
   async function facts(posted: string, requestId: string, provider: Provider): Promise<AssertionFacts> {
     const { key } = await ourKey()
     const verified = await verifyResponse(posted, { certificates: provider.certificates, decryptionKey: key })
-    return factsOf(verified, { issuer: settings.entity_id, audience: entityId, acs, requestId, now: clock.now() })
-  }
-
-  /** Once more with newer metadata, where the key may be a new one. */
-  async function checked(posted: string, requestId: string): Promise<AssertionFacts> {
-    const provider = await metadata.current()
-    try {
-      return await facts(posted, requestId, provider)
-    } catch (error) {
-      if (!(error instanceof SamlProblem && error.fault === 'signature-invalid')) throw error
-      const newer = await metadata.anew()
-      if (newer.certificates.every((one) => provider.certificates.includes(one))) throw error
-      return facts(posted, requestId, newer)
-    }
+    const now = clock.now()
+    return factsOf(verified, {
+      issuer: settings.entity_id,
+      audience: entityId,
+      acs,
+      requestId,
+      now,
+      decryptionKey: key,
+    })
   }
 
   /** SAML 2.0 Profiles §4.1.4.5: an assertion counts once, over all processes, as long as its age would let it count. */
@@ -75,6 +73,13 @@ function federate(
     const ttl = Math.max(1000, goodUntil - clock.now())
     if (!(await state.add(key, '1', { ttl }))) throw new SamlProblem('replayed', 'the assertion was used before')
   }
+
+  const refused = (error: unknown): unknown =>
+    error instanceof SamlProblem
+      ? new Refusal('upstream-refused', `directory ${settings.id}: saml ${error.fault}: ${error.message}`, {
+          cause: error,
+        })
+      : error
 
   return {
     title: settings.title ?? settings.id,
@@ -104,7 +109,7 @@ function federate(
         if (posted === undefined) throw new SamlProblem('answer-missing', 'nothing was posted')
         if (form.get('RelayState') !== remembered['state'])
           throw new SamlProblem('relay-state', 'the answer belongs to another request')
-        const given = await checked(posted, remembered['id']!)
+        const given = await withKeysOf(metadata, (provider) => facts(posted, remembered['id']!, provider))
         const person = personOfAssertion(given, settings)
         await spend(given)
         const methods = settings.attributes.methods
@@ -116,18 +121,22 @@ function federate(
               : (given.attributes.get(methods) ?? []).filter(({ length }) => length <= LONGEST_WORD).slice(0, 20),
           ...(given.context === undefined ? {} : { acr: given.context }),
           at: given.authnInstant,
-          session: {
-            subject: given.nameId?.value ?? person.upstreamId,
-            ...(given.sessionIndex === undefined ? {} : { sid: given.sessionIndex }),
-          },
+          session: sessionOf(given, { entityId, provider: settings.entity_id, otherwise: person.upstreamId }),
         }
       } catch (error) {
-        if (!(error instanceof SamlProblem)) throw error
-        throw new Refusal('upstream-refused', `directory ${settings.id}: saml ${error.fault}: ${error.message}`, {
-          cause: error,
-        })
+        throw refused(error)
       }
     },
+
+    logoutUrl: logout.logoutUrl,
+    async loggedOut(told) {
+      try {
+        return await logout.loggedOut(told)
+      } catch (error) {
+        throw refused(error)
+      }
+    },
+    logoutRefused: logout.logoutRefused,
 
     async metadata() {
       return { type: 'application/samlmetadata+xml', body: ourMetadata(await ourselves(), nameIdFormat(settings)) }
@@ -150,6 +159,7 @@ async function* test(settings: SamlSettings, metadata: Metadata): AsyncGenerator
   yield { step: 'metadata', ok: true, ms: stopwatch() - started, say: provider.entityId }
   yield { step: 'keys', ok: true, ms: 0, say: `${provider.certificates.length} certificates` }
   yield { step: 'sign-in', ok: true, ms: 0, say: provider.signInUrl }
+  yield { step: 'sign-out', ok: true, ms: 0, say: provider.signOut?.requests ?? 'not told of there' }
   const strengths = settings.assurance.map(({ is }) => is).join(', ')
   yield { step: 'strength', ok: true, ms: 0, say: strengths ? `any, by rules: ${strengths}` : 'any' }
 }

@@ -256,6 +256,11 @@ const TRANSLATED: Readonly<Record<RefusalCode, Readonly<Record<Exclude<Language,
     de: 'Die Einstellungen sind so nicht brauchbar.',
     ru: 'С такими настройками работать нельзя.',
   },
+  'sign-out-refused': {
+    nl: 'Het bericht over het uitloggen is niet aangenomen. Log ook hier uit.',
+    de: 'Die Nachricht über die Abmeldung wurde nicht angenommen. Bitte melden Sie sich auch hier ab.',
+    ru: 'Сообщение о выходе не принято. Выйдите, пожалуйста, и здесь.',
+  },
   'state-conflict': {
     nl: 'Iemand anders heeft dit intussen gewijzigd. Kijk het opnieuw na.',
     de: 'Jemand anderes hat das inzwischen geändert. Bitte sehen Sie noch einmal nach.',
