@@ -113,6 +113,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     devices,
     catalog,
     presenter,
+    revoke: endings.revoke,
     support: settings.support,
   })
   const outbound = createOutbound(settings.outbound.allow)

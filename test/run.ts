@@ -16,6 +16,7 @@ const PACKAGES: readonly [name: string, proof: string][] = [
   ['openssl', '/usr/bin/openssl'],
   ['samba', '/usr/sbin/samba'],
   ['samba-ad-provision', '/usr/share/samba/setup/provision.ldif'],
+  ['ldb-tools', '/usr/bin/ldbmodify'],
   ['samba-dsdb-modules', '/usr/share/doc/samba-dsdb-modules/copyright'],
   // LemonLDAP::NG, served by starman; what it needs for SAML, OpenID Connect and codes it only recommends
   ['liblemonldap-ng-portal-perl', '/usr/share/perl5/Lemonldap/NG/Portal.pm'],

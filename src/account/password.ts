@@ -1,6 +1,6 @@
 /** Changing the password. Whoever knew the old one is signed out everywhere else. */
 import { Refusal } from '#core/refusal'
-import type { Proof } from '#factors'
+import { PasswordToRenew, type Proof } from '#factors'
 import type { Answer } from '#http'
 import { changePasswordView } from '#pages'
 import { conversationOf, fieldOf, mendable } from './enrolment.ts'
@@ -10,6 +10,11 @@ import type { AccountOptions } from './options.ts'
 const PATH = '/account/password'
 /** More than any password may have: the directory says what is too long. */
 const LONGEST = 1024
+
+/** Somebody who has to change it is in the right place. */
+function unlessToRenew(error: unknown): undefined {
+  if (!(error instanceof PasswordToRenew)) throw error
+}
 
 export function createPasswordChange({ factors, people, revoke, sessions }: AccountOptions) {
   /** @throws Refusal `directory-read-only` for people whose password is kept elsewhere */
@@ -38,21 +43,22 @@ export function createPasswordChange({ factors, people, revoke, sessions }: Acco
   /** Checks the current one and sets the new one. Answers the proof that was given, where there was one to give. */
   async function change(visit: Visit, form: ReadonlyMap<string, string>): Promise<Proof | undefined> {
     const { device, person, request } = visit
-    let proof: Proof | undefined
-    if (await hasPassword(visit)) {
-      // through the factors room, so that guesses here count with all others
-      const verified = await factors.verify('password', fieldOf(form, 'current', LONGEST), {
+    const passwords = { current: fieldOf(form, 'current', LONGEST), next: fieldOf(form, 'password', LONGEST) }
+    // through the factors room, so that guesses here count with all others
+    const prove = (password: string) =>
+      factors.verify('password', password, {
         personId: person.id,
         username: person.username,
         address: request.address,
         knownDevice: device !== undefined,
         conversation: conversationOf(visit),
       })
-      proof = verified.proof
-    }
-    const passwords = { current: fieldOf(form, 'current', LONGEST), next: fieldOf(form, 'password', LONGEST) }
+    const had = await hasPassword(visit)
+    const before = had && (await prove(passwords.current).catch(unlessToRenew))
     await people.changePassword(person.id, passwords)
-    return proof
+    if (before) return before.proof
+    // one that had to be changed proves nothing; the new one does
+    return had ? (await prove(passwords.next)).proof : undefined
   }
 
   return {

@@ -48,6 +48,10 @@ export const REFUSALS = Object.freeze({
     status: 403,
     say: 'This password is right, but it has expired. Set a new one where you usually change it, then sign in with that.',
   },
+  'password-in-history': {
+    status: 400,
+    say: 'You have used this password before. Please choose one that you have not used yet.',
+  },
   'password-must-change': {
     status: 403,
     say: 'This password is right, but you have to set a new one first. Do that where you usually change it, then sign in with that.',
@@ -55,6 +59,14 @@ export const REFUSALS = Object.freeze({
   'password-refused': {
     status: 400,
     say: 'Your directory does not take this new password: too short, too simple, used before, or changed too recently. Please choose another one.',
+  },
+  'password-too-short': {
+    status: 400,
+    say: 'This password is too short for your directory. Please choose a longer one.',
+  },
+  'password-too-young': {
+    status: 400,
+    say: 'Your directory lets you change your password only some time after the last change. Please try again later.',
   },
   'password-unconfirmed': {
     status: 400,

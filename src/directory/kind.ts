@@ -38,6 +38,8 @@ export interface Attempt {
 export interface Held {
   readonly person: UpstreamPerson
   readonly held: 'password-expired' | 'password-must-change' | 'directory-forbids'
+  /** The directory takes another password from whoever shows this one. */
+  readonly changeable?: boolean
 }
 
 export interface PasswordChange {
@@ -109,15 +111,16 @@ export interface OpenDirectory {
    */
   lookup?(username: string): Promise<UpstreamPerson | undefined>
   /**
-   * `right`: the password belongs to `attempt.person`. `wrong`: it does not, or there is nobody. An upstream person: the
-   * password belongs to them, and the host finds or makes our record; also where it is `held`. Throws
-   * `directory-unavailable`, `overloaded`.
+   * `right`: the password belongs to `attempt.person`. `wrong`: it does not, or there is nobody. `locked`: the account is,
+   * and nobody can tell whether the password was right. An upstream person: the password belongs to them, and the host
+   * finds or makes our record; also where it is `held`. Throws `directory-unavailable`, `overloaded`.
    */
-  verify(attempt: Attempt): Promise<'right' | 'wrong' | UpstreamPerson | Held>
+  verify(attempt: Attempt): Promise<'right' | 'wrong' | 'locked' | UpstreamPerson | Held>
   /**
    * Sets another password as the person who shows the current one; absent where the settings do not want it, and where our
    * tables are the directory. `wrong`: it is not the current one, or the name is not that entry's any more. Throws
-   * `password-refused`, a code of `Held`, `directory-unavailable`.
+   * `password-refused`, or what the directory says more exactly (`password-too-short`, `password-weak`,
+   * `password-in-history`, `password-too-young`), a code of `Held`, `directory-unavailable`.
    */
   changePassword?(change: PasswordChange): Promise<'changed' | 'wrong'>
   /** From what came of the questions so far; asks nothing. Absent where our tables are the directory. */

@@ -11,8 +11,8 @@ export interface OwnPassword {
   changesPassword(directoryId: string): boolean
   /**
    * For somebody who has just shown the current one (or never had one, where it is kept here). Throws
-   * `directory-read-only`, `password-wrong`, `password-weak`; `password-refused` where the directory does not take it,
-   * `password-expired` where it takes no change any more, `directory-unavailable`, `overloaded`.
+   * `directory-read-only`, `password-wrong`, `password-weak`, `password-in-history` for the current one itself;
+   * `password-refused` and the like where the directory does not take it, `password-expired` where it takes no change any more, `directory-unavailable`, `overloaded`.
    */
   changePassword(id: string, passwords: { readonly current: string; readonly next: string }): Promise<void>
 }
@@ -45,6 +45,8 @@ export function createOwnPassword({
       // a directory may allow less; what everybody guesses first is refused before it is asked
       const text = checkPassword(next, about(row))
       const shown = passwordText(current)
+      // not every directory minds, and nothing would be renewed by it
+      if (text === shown) throw new Refusal('password-in-history', 'password change: the current one')
       const { username, upstream_id: upstreamId } = row
       const verdict =
         shown === undefined

@@ -10,10 +10,18 @@ import { type Person, usernameKey } from './person.ts'
 import type { Store } from './store.ts'
 
 /**
+ * `locked`: their directory listens to no password of theirs at the moment; for the operator, to the person it is `wrong`.
  * `unconfirmed`: their directory is down, and what is kept for that time does not vouch for this name with this password.
- * `remembered`: it does, which is less than the directory's own word.
+ * `remembered`: it does, which is less than the directory's own word. `toRenew`: the password is right, and lets nobody in
+ * before they have chosen another one, which their directory takes from them.
  */
-export type Verified = Person | 'wrong' | 'unconfirmed' | { readonly remembered: Person }
+export type Verified =
+  | Person
+  | 'wrong'
+  | 'locked'
+  | 'unconfirmed'
+  | { readonly remembered: Person }
+  | { readonly toRenew: Person; readonly because: 'password-expired' | 'password-must-change' }
 
 export interface SignIn {
   find(username: string): Promise<Person | undefined>
@@ -122,11 +130,11 @@ export function createSignIn(parts: Parts): SignIn {
       if (!isUnavailable(error) || !(await outages.suspect(directory))) throw error
       return remembered(person, directory, typed, hash)
     }
-    if (verdict === 'wrong') {
+    if (verdict === 'wrong' || verdict === 'locked') {
       if (keeps(person, directory)) await forgetOutdated(person, typed, hash)
       // with a directory before this one down, "wrong" would be said without knowing
       if (down) throw down
-      return 'wrong'
+      return verdict
     }
     const held = verdict !== 'right' && 'held' in verdict ? verdict : undefined
     const told = verdict === 'right' ? undefined : 'held' in verdict ? verdict.person : verdict
@@ -138,6 +146,9 @@ export function createSignIn(parts: Parts): SignIn {
     if (held) {
       // nobody comes in with it, in an outage as little as now
       if (keeps(now, directory)) await confirmed.forgetPassword(now.id)
+      // people change the password of the directory they belong to, and of no other
+      if (held.held !== 'directory-forbids' && held.changeable && now.directory === directory.id)
+        return { toRenew: now, because: held.held }
       throw new Refusal(held.held, `said by directory ${directory.id}`)
     }
     // ATTACK: another directory that they are connected to must not let in whom their own knows no more

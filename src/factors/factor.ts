@@ -3,6 +3,7 @@ import type { AuditEvent } from '#audit'
 import type { Clock, Instant } from '#core/clock'
 import type { RefusalCode } from '#core/refusals'
 import type { Migration, Records, Storage } from '#storage'
+import type { RenewalReason } from './to-renew.ts'
 
 export type FactorKind = 'password' | 'passkey' | 'totp' | 'recovery-code'
 
@@ -75,6 +76,11 @@ export interface Wrong {
 export interface Right extends Omit<Proof, 'factor' | 'at'> {
   readonly personId: string
 }
+/** The answer is right, and does not let the person in before they have chosen another one. */
+export interface Renewal {
+  readonly personId: string
+  readonly toRenew: RenewalReason
+}
 export interface Added {
   readonly id: string
   /** Shown once. */
@@ -110,7 +116,7 @@ export interface Factor {
     nonceIn(input: unknown): string | undefined
   }
   /** `nonce` was given by `nonceIn`, belongs to this conversation, and has just been spent by the host. */
-  verify(input: unknown, claimed: Claimed, nonce: string): Promise<Right | Wrong>
+  verify(input: unknown, claimed: Claimed, nonce: string): Promise<Right | Wrong | Renewal>
   readonly enrolment?: Enrolment
   /** `keepOne`: the person would have nothing left to sign in with, so the last one of this kind stays. */
   remove(personId: string, id: string, keepOne: boolean): Promise<'removed' | 'kept' | 'absent'>
@@ -139,7 +145,14 @@ export interface FactorParts {
     username: string,
     password: string,
     device: { readonly known: boolean; readonly enrolled: boolean },
-  ) => Promise<{ readonly id: string } | { readonly remembered: { readonly id: string } } | 'wrong' | 'unconfirmed'>
+  ) => Promise<
+    | { readonly id: string }
+    | { readonly remembered: { readonly id: string } }
+    | { readonly toRenew: { readonly id: string }; readonly because: RenewalReason }
+    | 'wrong'
+    | 'locked'
+    | 'unconfirmed'
+  >
   readonly hasPassword: (personId: string) => Promise<boolean>
 }
 

@@ -23,3 +23,4 @@ export {
   MOST_TOTPS,
   RECOVERY_CODES,
 } from './limits.ts'
+export { PasswordToRenew, type RenewalReason } from './to-renew.ts'

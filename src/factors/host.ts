@@ -3,12 +3,14 @@ import type { Audit } from '#audit'
 import type { Instant } from '#core/clock'
 import type { Log } from '#core/log'
 import { Refusal } from '#core/refusal'
+import type { RefusalCode } from '#core/refusals'
 import type { Records } from '#storage'
 import { createChallenges } from './challenge.ts'
 import type { EnrolledFactor, Enrolling, Factor, FactorDescription, FactorKind, FactorParts, Proof } from './factor.ts'
 import { FACTORS } from './kinds/list.ts'
 import { ENROLMENT_LIFE } from './limits.ts'
 import { createThrottle, type Trier } from './throttle.ts'
+import { PasswordToRenew } from './to-renew.ts'
 
 export interface FactorsOptions extends FactorParts {
   readonly keys: FactorParts['keys'] & { derive(label: string): Buffer }
@@ -33,8 +35,8 @@ export interface Factors {
   /**
    * Checks one answer. `input`: the typed text, or the browser's JSON. The person is found by the factor itself; where
    * `personId` is given, nobody else is answered. Does not ask whether the person is disabled.
-   * @throws Refusal `password-wrong`, `password-unconfirmed`, `code-invalid`, `passkey-invalid` for whatever is wrong with it, `throttled`, and
-   * what the directory throws
+   * @throws Refusal `password-wrong`, `password-unconfirmed`, `code-invalid`, `passkey-invalid` for whatever is wrong with it, `throttled`,
+   * `PasswordToRenew`, and what the directory throws
    */
   verify(kind: FactorKind, input: unknown, attempt: Attempt): Promise<{ personId: string; proof: Proof }>
   /** TOTP: `{ uri, secret }`. Passkey: creation options. Recovery codes: nothing. @throws Refusal `factors-full` */
@@ -58,6 +60,14 @@ export interface Factors {
    */
   move(from: string, into: string, by: string, on: Records): Promise<void>
 }
+
+/** Refusals of a directory that tell whoever reads them that the password was right. */
+const SAYS_RIGHT: ReadonlySet<RefusalCode> = new Set<RefusalCode>([
+  'directory-forbids',
+  'password-expired',
+  'password-must-change',
+  'person-disabled',
+])
 
 interface Pending {
   readonly value: string
@@ -114,15 +124,24 @@ export function openFactors(options: FactorsOptions): Factors {
     async verify(kind: FactorKind, input: unknown, attempt: Attempt) {
       const factor = factorOf(kind)
       const entered = await throttle.enter(factor.lane, kind, attempt)
+      /** ATTACK: beyond the limits nobody hears that a password was right, not even one that lets nobody in. */
+      const right = async (reason: RefusalCode, personId = attempt.personId) => {
+        await audit.record('factor-refused', { subject: personId, factor: kind, reason })
+        await entered.right()
+      }
       const verdict = await check(factor, input, attempt).catch(async (error: unknown) => {
-        // a refusal says that nothing was compared; after anything else the try stays counted
-        if (error instanceof Refusal) await entered.undone()
+        // a refusal says that nothing was compared, or that it was right; after anything else the try stays counted
+        if (error instanceof Refusal) await (SAYS_RIGHT.has(error.code) ? right(error.code) : entered.undone())
         throw error
       })
       if ('wrong' in verdict) {
         await audit.record('factor-refused', { subject: attempt.personId, factor: kind, reason: verdict.wrong })
         await entered.wrong()
         throw new Refusal(verdict.refusal ?? factor.refusal, verdict.wrong)
+      }
+      if ('toRenew' in verdict) {
+        await right(verdict.toRenew, verdict.personId)
+        throw new PasswordToRenew(verdict.toRenew, verdict.personId)
       }
       await entered.right()
       const { personId, ...given } = verdict

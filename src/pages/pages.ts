@@ -26,6 +26,7 @@ export {
   enrolChoiceView,
   enrolPasskeyView,
   enrolTotpView,
+  newPasswordView,
   recoveryCodesView,
 } from './views/enrolment.ts'
 export { awayView, backView, connectView, newcomerView } from './views/federation.ts'
@@ -68,6 +69,7 @@ export type {
   LauncherData,
   Link,
   NewcomerData,
+  NewPasswordData,
   Notice,
   OpeningData,
   PasskeyData,

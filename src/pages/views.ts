@@ -104,6 +104,10 @@ export interface ConnectData extends Step, Who {
 }
 /** [password] `password`, and `username` again for password managers. */
 export interface PasswordData extends Step, Who {}
+/** [new-password] `current`, `password`. */
+export interface NewPasswordData extends Step, Who {
+  readonly because: 'password-expired' | 'password-must-change'
+}
 /** [totp] `code`; `remember=yes` when offered and ticked. */
 export interface TotpData extends Step, Partial<Who> {
   readonly remember?: Remember

@@ -18,6 +18,8 @@ import type { Outcome, Scene } from './steps/step.ts'
 const BROWSER_COOKIE = 'portico-browser'
 /** So long may somebody think about who they are here. */
 const LONGEST_ARRIVAL = minutes(15)
+/** Steps that take a password of whoever is about to show who they are. */
+const PASSWORDS: readonly (string | undefined)[] = ['password', 'new-password']
 /** Seconds for which a browser remembers which provider was chosen. */
 const REMEMBERED = 180 * 86_400
 
@@ -145,6 +147,7 @@ export function createConversation(rooms: SigninRooms) {
         errand = await errands.change(errand, {
           somebodyElse: true,
           username: undefined,
+          toRenew: undefined,
           way: undefined,
           remember: undefined,
           raised: undefined,
@@ -216,7 +219,7 @@ export function createConversation(rooms: SigninRooms) {
       const place = await placeOf(request, opened.errand, access.preview)
       const expected = nextStep(place)
       const answered = form.get('step')
-      const known = answered === 'password' && (await knowsDevice(request, place))
+      const known = PASSWORDS.includes(answered) && (await knowsDevice(request, place))
       const scene = sceneOf(request, place, undefined, { known, enrolled: await isEnrolled(request, place) })
       let outcome: Outcome | undefined
       try {

@@ -29,6 +29,7 @@ export type StepName =
   | 'newcomer'
   | 'connect'
   | 'password'
+  | 'new-password'
   | 'passkey'
   | 'totp'
   | 'recovery-code'
@@ -116,14 +117,15 @@ export function nextStep(situation: Situation): StepName {
   if (errand.goTo !== undefined) return 'away'
   if (errand.connecting && session && errand.session === session.id && verdict.outcome === 'allow') return 'connect'
   if (verdict.outcome === 'allow') return errand.consent ? 'consent' : 'leave'
+  const password = errand.toRenew ? 'new-password' : 'password'
   if (!session) {
     if (errand.way === 'passkey') return 'passkey'
-    return errand.username === undefined ? 'identifier' : 'password'
+    return errand.username === undefined ? 'identifier' : password
   }
   const ways = possibleWays(situation)
   const way = errand.way && ways.includes(errand.way) ? errand.way : ways[0]
   if (way === 'upstream') return 'away'
-  if (way) return way
+  if (way) return way === 'password' ? password : way
   if (enrollable.length === 0) return 'refused'
   if (errand.enrolling === 'passkey' && enrollable.includes('passkey')) return 'enrol-passkey'
   if (errand.enrolling === 'totp' && enrollable.includes('totp')) return 'enrol-totp'

@@ -6,7 +6,7 @@ import { sha256 } from '#core/digest'
 import { randomId } from '#core/random'
 import type { RefusalCode } from '#core/refusals'
 import type { Arrived } from '#directory'
-import type { FactorKind } from '#factors'
+import type { FactorKind, RenewalReason } from '#factors'
 import type { State } from '#storage'
 
 /** A way in which a proof can be given: here, or at the provider that somebody came from. */
@@ -54,6 +54,11 @@ export interface Errand extends NewErrand {
   readonly browser?: string
   /** What was typed as user name. */
   readonly username?: string
+  /**
+   * The directory took the password and wants another one first. Chooses a page and nothing else: that page asks for
+   * both, and the directory judges anew.
+   */
+  readonly toRenew?: RenewalReason
   /** The way chosen for the next proof. */
   readonly way?: Way
   /** The provider to which the browser is sent next. */

@@ -61,7 +61,13 @@ export function createOutcomes(rooms: SigninRooms, { placeOf, isEnrolled }: Pick
     let changes: Changes
     switch (outcome.kind) {
       case 'identified':
-        changes = { username: outcome.username, goTo: outcome.goTo }
+        changes = { username: outcome.username, goTo: outcome.goTo, toRenew: undefined }
+        break
+      case 'to-renew':
+        changes = { toRenew: outcome.because }
+        break
+      case 'renewed':
+        changes = { toRenew: undefined }
         break
       case 'newcomer': {
         if (outcome.answer === 'create') {
@@ -111,6 +117,7 @@ export function createOutcomes(rooms: SigninRooms, { placeOf, isEnrolled }: Pick
         const same = place.session?.personId === personId
         changes = {
           somebodyElse: false,
+          toRenew: undefined,
           // ATTACK: a password with the box of another page must not prolong what a second factor was given for
           raised: same && (errand.raised || !FIRST.includes(proof?.factor)),
           ...(same ? {} : { remember: undefined, enrolling: undefined, way: undefined }),

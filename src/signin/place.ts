@@ -152,6 +152,12 @@ export function createPlaces(rooms: SigninRooms) {
       knownDevice: place.device !== undefined || on?.known === true,
       enrolledDevice: on?.enrolled === true,
       support: rooms.support,
+      async changePassword(personId, passwords) {
+        await people.changePassword(personId, passwords)
+        await sessions.endAll(personId, 'password-changed', personId, place.current?.id)
+        // ATTACK: an app opened with the old password may have got a token that outlives its session
+        await rooms.revoke?.(personId)
+      },
       choices: choicesFor(request),
       route: (username) => providerFor(request, place.errand, username),
       // ATTACK: a stranger is not told from where, or when, it would open

@@ -29,6 +29,8 @@ export interface SigninOptions {
   readonly devices: Devices
   readonly catalog: Catalog
   readonly presenter: Presenter
+  /** Takes back what apps hold for a person. */
+  readonly revoke?: (personId: string) => Promise<void>
   /** The operator's sentence about where to get help. */
   readonly support: string | undefined
 }

@@ -185,11 +185,11 @@ test.each([
   },
 )
 
-test('a locked account: nobody reads of it, not even with the right password; the log and the operator do', async () => {
+test('a locked account is for the operator to know: no answer tells whether the password was right', async () => {
   const { people, said } = await open()
   expect(await people.verifyPassword('shut', PASSWORD)).toMatchObject({ username: 'shut' })
-  for (let i = 0; i < 4; i++) expect(await people.verifyPassword('shut', 'wrong horse')).toBe('wrong')
-  expect(await people.verifyPassword('shut', PASSWORD)).toBe('wrong')
+  for (let i = 0; i < 3; i++) expect(await people.verifyPassword('shut', 'wrong horse')).toBe('wrong')
+  for (const password of [PASSWORD, 'wrong horse']) expect(await people.verifyPassword('shut', password)).toBe('locked')
   expect(said.filter((line) => line.includes('directory-account-locked')).length).toBeGreaterThan(0)
   expect(said.join('\n')).not.toContain('shut')
   expect((await people.test('office', 'shut')).at(-1)).toMatchObject({
@@ -247,17 +247,27 @@ test('`directories test` shows each step, the objectGUID as other tools write it
 test('people change their own password, also when they must; the policy of the domain counts', async () => {
   await samba.modify(samba.person('newcomer', PASSWORD, ['pwdLastSet: 0']))
   // a policy of the domain allows a change once a day
-  await samba.modify('dn: DC=kestrel,DC=example\nchangetype: modify\nreplace: minPwdAge\nminPwdAge: 0\n')
+  const minimum = (length: number, age: number) =>
+    samba.modify(
+      `dn: DC=kestrel,DC=example\nchangetype: modify\nreplace: minPwdAge\nminPwdAge: ${age === 0 ? 0 : -age}\n-\n` +
+        `replace: minPwdLength\nminPwdLength: ${length}\n`,
+    )
+  await minimum(7, 0)
   const { people } = await open({ password_change: true })
   const newcomer = (await people.find('newcomer'))!
   const change = (current: string, next: string) => refusalOf(people.changePassword(newcomer.id, { current, next }))
   expect(await refusalOf(people.verifyPassword('newcomer', PASSWORD))).toBe('password-must-change')
   expect(await change('wrong horse', 'Four.Yellow.Ladders')).toBe('password-wrong')
-  // no capitals, no digits
-  expect(await change(PASSWORD, 'four yellow ladders')).toBe('password-refused')
+  // too short for the domain is what ours refuses as well; no capitals, no digits
+  expect(await change(PASSWORD, 'four yellow ladders')).toBe('password-weak')
+  await minimum(12, 0)
+  expect(await change(PASSWORD, 'Nine.Char')).toBe('password-too-short')
+  await minimum(7, 0)
   expect(await change(PASSWORD, 'Vier.gelbe.Türme.1')).toBe('no refusal')
   expect(await people.verifyPassword('newcomer', 'Vier.gelbe.Türme.1')).toMatchObject({ id: newcomer.id })
-  expect(await change('Vier.gelbe.Türme.1', PASSWORD)).toBe('password-refused')
+  expect(await change('Vier.gelbe.Türme.1', PASSWORD)).toBe('password-in-history')
+  await minimum(7, 864_000_000_000)
+  expect(await change('Vier.gelbe.Türme.1', 'Four.Yellow.Ladders')).toBe('password-too-young')
 })
 
 test('no password is changed in plain text', async () => {

@@ -83,14 +83,16 @@ test('a password policy: whom an administrator locked for ever is disabled here,
   const { people } = await open()
   expect(await people.find('off')).toMatchObject({ disabled: true })
   // such a server does not even compare the password
-  for (const password of [PASSWORD, 'wrong horse']) expect(await people.verifyPassword('off', password)).toBe('wrong')
+  for (const password of [PASSWORD, 'wrong horse']) expect(await people.verifyPassword('off', password)).toBe('locked')
   expect((await people.test('staff', 'off')).at(-1)).toMatchObject({ step: 'account', ok: false, say: 'disabled' })
 })
 
-test('a password policy: who is locked after wrong passwords reads that the password is wrong, and is not disabled', async () => {
+test('a password policy: that somebody is locked after wrong passwords is for the operator to know, and disables nobody', async () => {
   const { people, said } = await open()
-  for (let i = 0; i < 4; i++) expect(await people.verifyPassword('shut', 'wrong horse')).toBe('wrong')
-  expect(await people.verifyPassword('shut', PASSWORD)).toBe('wrong')
+  for (let i = 0; i < 3; i++) expect(await people.verifyPassword('shut', 'wrong horse')).toBe('wrong')
+  // such a server says no more than "wrong", whatever the password is; its entry does
+  for (const password of [PASSWORD, 'wrong horse']) expect(await people.verifyPassword('shut', password)).toBe('locked')
+  expect(said.filter((line) => line.includes('directory-account-locked'))).toHaveLength(2)
   expect(await people.find('shut')).toMatchObject({ disabled: false })
   expect((await people.test('staff', 'shut')).at(-1)).toMatchObject({ say: 'locked after wrong passwords' })
   expect(said.join('\n')).not.toContain('shut')
@@ -115,7 +117,7 @@ test.each([
   ['533', 'person-disabled'],
   ['701', 'person-disabled'],
   ['773', 'password-must-change'],
-  ['775', 'wrong'],
+  ['775', 'locked'],
   ['57', 'wrong'],
   ['constructor', 'wrong'],
   ['5320', 'wrong'],
@@ -138,7 +140,7 @@ test.each([
   // the same words of a server that is none mean nothing
   const { people: other } = await openHouse([{ ...settings, template: 'openldap' }])
   onTestFinished(() => other.close())
-  expect(await other.verifyPassword('kim', 'wrong horse')).toBe('wrong')
+  expect(await other.verifyPassword('kim', 'wrong horse')).toBeOneOf(['wrong', 'locked'])
 })
 
 test('attributes that the settings map are the person’s, follow the directory, and win over what was given here', async () => {
@@ -183,12 +185,16 @@ test('people change their own password under the policy of the directory, and on
   expect(await change('', 'four yellow ladders')).toBe('password-wrong')
   // by our own rules, by the length of the directory, by its history
   expect(await change(PASSWORD, 'password123')).toBe('password-weak')
-  expect(await change(PASSWORD, 'nine char')).toBe('password-refused')
-  expect(await change(PASSWORD, PASSWORD)).toBe('password-refused')
+  expect(await change(PASSWORD, 'nine char')).toBe('password-too-short')
+  expect(await change(PASSWORD, PASSWORD)).toBe('password-in-history')
   expect(await people.verifyPassword('sam', PASSWORD)).toMatchObject({ id: sam.id })
   expect(await change(PASSWORD, 'vier gelbe Türme')).toBe('no refusal')
   expect(await people.verifyPassword('sam', PASSWORD)).toBe('wrong')
   expect(await people.verifyPassword('sam', 'vier gelbe Tu\u0308rme')).toMatchObject({ id: sam.id })
+  expect(await change('vier gelbe Türme', PASSWORD)).toBe('password-in-history')
+  await server.modify(`dn: ${POLICY}\nchangetype: modify\nadd: pwdMinAge\npwdMinAge: 3600\n`)
+  expect(await change('vier gelbe Türme', 'four yellow ladders')).toBe('password-too-young')
+  await server.modify(`dn: ${POLICY}\nchangetype: modify\ndelete: pwdMinAge\n`)
   expect((await audit.search({ subject: sam.id })).map(({ event }) => event)).toContain('person-changed')
   // who must change it can; after its end such a server takes no change
   const fresh = (await people.find('fresh'))!

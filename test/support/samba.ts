@@ -38,6 +38,8 @@ export interface Samba {
   modify(ldif: string): Promise<void>
   /** LDIF of what is found, as the administrator sees it. */
   search(filter: string, ...attributes: string[]): Promise<string>
+  /** Makes the password of this entry one of the year 2020. */
+  agePassword(dn: string): Promise<void>
   end(): Promise<void>
 }
 
@@ -108,6 +110,13 @@ export async function startSamba(): Promise<Samba> {
     async search(filter, ...attributes) {
       const options = [...asAdmin, '-LLL', '-o', 'ldif-wrap=no', '-b', AD_BASE, filter, ...attributes]
       return (await run('ldapsearch', options, { env })).stdout
+    },
+    async agePassword(dn) {
+      const file = join(folder, 'age.ldif')
+      await writeFile(file, `dn: ${dn}\nchangetype: modify\nreplace: pwdLastSet\npwdLastSet: 132223104000000000\n`)
+      // no client may do this: into the database itself, past what keeps watch over passwords
+      const options = ['-H', join(folder, 'domain/private/sam.ldb'), '--controls=local_oid:1.3.6.1.4.1.7165.4.3.12:0']
+      await run('ldbmodify', [...options, file], { env: { ...process.env, TDB_NO_FSYNC: '1' } })
     },
     async end() {
       const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()))

@@ -8,6 +8,8 @@ type Template = 'openldap' | 'active-directory'
 export interface Account {
   /** Switched off or past its end; undefined where the entry does not say. */
   readonly disabled: boolean | undefined
+  /** For a time, after too many wrong passwords; or by an administrator of OpenLDAP, which is `disabled` as well. */
+  readonly locked: boolean
   /** For the operator, in words: `disabled`, `locked`, … */
   readonly states: readonly string[]
 }
@@ -33,7 +35,7 @@ export function accountOf(entry: Entry, template: Template, now: Instant): Accou
       ...(disabled ? ['disabled'] : locked === undefined ? [] : ['locked after wrong passwords']),
       ...(value('pwdReset')?.toUpperCase() === 'TRUE' ? ['must change the password'] : []),
     ]
-    return { disabled, states }
+    return { disabled, locked: locked !== undefined, states }
   }
   const control = numberOf(value('userAccountControl'))
   const computed = numberOf(value('msDS-User-Account-Control-Computed'))
@@ -44,6 +46,7 @@ export function accountOf(entry: Entry, template: Template, now: Instant): Accou
   const mustChange = value('pwdLastSet') === '0' && ((control ?? 0) & DONT_EXPIRE_PASSWORD) === 0
   return {
     disabled: control === undefined && !expired ? undefined : off || expired,
+    locked,
     states: [
       ...(off ? ['disabled'] : []),
       ...(expired ? ['account expired'] : []),

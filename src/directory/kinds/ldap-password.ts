@@ -1,6 +1,7 @@
 /** A new password for somebody who shows the current one: RFC 3062, or Active Directory's `unicodePwd`. */
-import { Attribute, BerWriter, Change, ResultCodeError } from 'ldapts'
+import { Attribute, BerWriter, Change, PasswordPolicyControl, PasswordPolicyError, ResultCodeError } from 'ldapts'
 import { Refusal } from '#core/refusal'
+import type { RefusalCode } from '#core/refusals'
 import { bindAs, type Connected, codeOf, type Server, withConnection } from './ldap-connection.ts'
 
 export interface NewPassword {
@@ -17,7 +18,8 @@ const REFUSES_CHANGE: ReadonlySet<number> = new Set([19, 21, 50, 53])
 
 /**
  * As the person, on a connection of its own: nothing but this may be done on it while the password must be changed.
- * Throws `password-expired` where the server takes no change after the end, `password-refused`.
+ * Throws `password-expired` where the server takes no change after the end, and what it has against the new one:
+ * `password-too-short`, `password-weak`, `password-in-history`, `password-too-young`, else `password-refused`.
  */
 export async function modifyPassword(server: Server, { dn, current, next }: NewPassword): Promise<'changed' | 'wrong'> {
   return withConnection(server, async (connected) => {
@@ -30,7 +32,10 @@ export async function modifyPassword(server: Server, { dn, current, next }: NewP
     writer.writeString(current, 0x81)
     writer.writeString(next, 0x82)
     writer.endSequence()
-    await connected.client.exop(PASSWORD_MODIFY, writer.buffer).catch(refused)
+    const policy = new PasswordPolicyControl()
+    await connected.client
+      .exop(PASSWORD_MODIFY, writer.buffer, policy)
+      .catch((error: unknown) => refused(error, POLICY[policy.value?.error ?? -1]))
     return 'changed'
   })
 }
@@ -51,16 +56,33 @@ export async function replaceUnicodePassword(
   } catch (error) {
     // ERROR_INVALID_PASSWORD: it is the old one that is wrong
     if (error instanceof ResultCodeError && error.code === 19 && /^0*56\b/.test(error.message)) return 'wrong'
-    return refused(error)
+    const said = error instanceof Error ? error.message : ''
+    return refused(error, WORDS.find(([words]) => words.test(said))?.[1])
   }
 }
 
 /** Within quotation marks, in UTF-16. */
 const quoted = (password: string): Buffer => Buffer.from(`"${password}"`, 'utf16le')
 
-/** What the server says about the new password stays in the log: its words may hold names. */
-function refused(error: unknown): never {
+/** draft-behera-ldap-password-policy-10 §6.2: what a password policy has against the new one. */
+const POLICY: Readonly<Record<number, RefusalCode>> = {
+  [PasswordPolicyError.InsufficientPasswordQuality]: 'password-weak',
+  [PasswordPolicyError.PasswordTooShort]: 'password-too-short',
+  [PasswordPolicyError.PasswordTooYoung]: 'password-too-young',
+  [PasswordPolicyError.PasswordInHistory]: 'password-in-history',
+}
+
+/** Samba says which rule it was. Domain controllers of Microsoft say ERROR_PASSWORD_RESTRICTION to all of them. */
+const WORDS: readonly (readonly [RegExp, RefusalCode])[] = [
+  [/^0*52D\b.*\btoo short\b/, 'password-too-short'],
+  [/^0*52D\b.*\btoo young\b/, 'password-too-young'],
+  [/^0*52D\b.*\balready used\b/, 'password-in-history'],
+  [/^0*52D\b.*\bcomplexity\b/, 'password-weak'],
+]
+
+/** `because`: the rule, where the server says one. Its words stay where they are: they may hold names. */
+function refused(error: unknown, because: RefusalCode = 'password-refused'): never {
   if (error instanceof ResultCodeError && REFUSES_CHANGE.has(error.code))
-    throw new Refusal('password-refused', `directory: ${codeOf(error)}`)
+    throw new Refusal(because, `directory: ${codeOf(error)}`)
   throw error
 }

@@ -9,9 +9,10 @@
  */
 import type { Entry } from 'ldapts'
 import { Refusal } from '#core/refusal'
-import type { DirectoryKind, OpenDirectory, PasswordChange } from '../kind.ts'
+import type { DirectoryKind, Held, OpenDirectory, PasswordChange } from '../kind.ts'
 import { createQueue } from '../queue.ts'
 import type { UpstreamPerson } from '../upstream-person.ts'
+import { accountOf } from './ldap-account.ts'
 import { bindAs, type Connected, codeOf, openConnection } from './ldap-connection.ts'
 import { toUpstream } from './ldap-entry.ts'
 import { modifyPassword, replaceUnicodePassword } from './ldap-password.ts'
@@ -78,6 +79,13 @@ export const ldap = Object.freeze<DirectoryKind<'ldap'>>({
       if (found > 1) log.warn('directory-ambiguous', { directory: id, found })
       return found === 1 ? place : undefined
     }
+    /**
+     * After its end OpenLDAP binds nobody with the old one, and so takes no change from them. Active Directory takes it
+     * from whoever knows the old one.
+     */
+    const changeable = (held: Held['held']): boolean =>
+      settings.password_change &&
+      (held === 'password-must-change' || (held === 'password-expired' && settings.template === 'active-directory'))
     const personOf = async (connected: Connected, entry: Entry, username: string): Promise<UpstreamPerson> => {
       const groups = await use.groups(connected, entry, username).catch((error) => {
         log.warn('directory-groups-unknown', { directory: id, code: codeOf(error) })
@@ -111,14 +119,15 @@ export const ldap = Object.freeze<DirectoryKind<'ldap'>>({
             case 'right':
               return person
             case 'wrong':
-              return 'wrong'
             case 'locked':
+              // servers that say no more than "wrong" still write it into the entry
+              if (proved === 'wrong' && !accountOf(entry, settings.template, clock.now()).locked) return 'wrong'
               log.warn('directory-account-locked', { directory: id, ...(known ? { person: known.id } : {}) })
-              return 'wrong'
+              return 'locked'
             case 'disabled':
               return { ...person, disabled: true }
             default:
-              return { person, held: proved }
+              return { person, held: proved, changeable: changeable(proved) }
           }
         }),
       health: servers.health,

@@ -25,11 +25,15 @@ function create({ verifyPassword, hasPassword }: FactorParts): Factor {
       const device = { known: knownDevice, enrolled: enrolledDevice }
       const verdict = await verifyPassword(username, password, device)
       if (verdict === 'wrong') return { wrong: 'password-wrong' }
+      // ATTACK: told to the operator only. Directories say it whatever the password was, and for names that exist
+      if (verdict === 'locked') return { wrong: 'account-locked' }
       if (verdict === 'unconfirmed') return { wrong: 'directory-down', refusal: 'password-unconfirmed' }
       const duringOutage = 'remembered' in verdict
-      const person = duringOutage ? verdict.remembered : verdict
+      const toRenew = 'toRenew' in verdict ? verdict.because : undefined
+      const person = 'toRenew' in verdict ? verdict.toRenew : 'remembered' in verdict ? verdict.remembered : verdict
       // ATTACK: another person's name and password in the middle of somebody's step-up
       if (personId !== undefined && person.id !== personId) return { wrong: 'another-person' }
+      if (toRenew) return { personId: person.id, toRenew }
       return { personId: person.id, amr: ['pwd'], ...(duringOutage ? { duringOutage } : {}) }
     },
 

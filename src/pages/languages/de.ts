@@ -353,6 +353,13 @@ export const de: Messages = Object.freeze({
     label: 'Neues Passwort',
     submit: 'Neues Passwort speichern',
   },
+  newPassword: {
+    title: 'Neues Passwort wählen',
+    expired: 'Ihr Passwort ist abgelaufen. Wählen Sie ein neues, dann geht es weiter.',
+    mustChange: 'Ihr Passwort hat jemand anders festgelegt. Wählen Sie ein eigenes, dann geht es weiter.',
+    more: 'Ihr Verzeichnis kann mehr verlangen; nimmt es ein Passwort nicht an, lesen Sie, warum.',
+    submit: 'Speichern und weiter',
+  },
   enrolDevice: {
     title: 'Dieses Gerät einrichten',
     lead: 'Geben Sie den Code ein, den Sie für dieses Gerät erhalten haben. Er funktioniert nur einmal.',

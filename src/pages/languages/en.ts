@@ -344,6 +344,13 @@ const sentences = {
     label: 'New password',
     submit: 'Save the new password',
   },
+  newPassword: {
+    title: 'Choose a new password',
+    expired: 'Your password has expired. Choose a new one, then you go on.',
+    mustChange: 'Your password was set by somebody else. Choose one of your own, then you go on.',
+    more: 'Your directory may ask for more; if it does not take a password, you read why.',
+    submit: 'Save and go on',
+  },
   enrolDevice: {
     title: 'Set up this device',
     lead: 'Type the code that you were given for this device. It works once.',

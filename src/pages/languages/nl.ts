@@ -346,6 +346,13 @@ export const nl: Messages = Object.freeze({
     label: 'Nieuw wachtwoord',
     submit: 'Nieuw wachtwoord opslaan',
   },
+  newPassword: {
+    title: 'Kies een nieuw wachtwoord',
+    expired: 'Uw wachtwoord is verlopen. Kies een nieuw, dan gaat u verder.',
+    mustChange: 'Uw wachtwoord is door iemand anders ingesteld. Kies er zelf een, dan gaat u verder.',
+    more: 'Uw directory kan meer eisen; neemt die een wachtwoord niet aan, dan leest u waarom.',
+    submit: 'Opslaan en verder',
+  },
   enrolDevice: {
     title: 'Dit apparaat instellen',
     lead: 'Typ de code die u voor dit apparaat hebt gekregen. De code werkt één keer.',

@@ -186,6 +186,11 @@ const TRANSLATED: Readonly<Record<RefusalCode, Readonly<Record<Exclude<Language,
     de: 'Dieses Passwort stimmt, ist aber abgelaufen. Setzen Sie ein neues, wo Sie es sonst ändern, und melden Sie sich damit an.',
     ru: 'Пароль верный, но срок его действия истёк. Задайте новый там, где вы обычно его меняете, и войдите с ним.',
   },
+  'password-in-history': {
+    nl: 'U hebt dit wachtwoord al eerder gebruikt. Kies een wachtwoord dat u nog niet hebt gebruikt.',
+    de: 'Dieses Passwort haben Sie schon einmal benutzt. Bitte wählen Sie eines, das Sie noch nicht benutzt haben.',
+    ru: 'Вы уже использовали этот пароль. Выберите такой, которого у вас ещё не было.',
+  },
   'password-must-change': {
     nl: 'Dit wachtwoord klopt, maar u moet eerst een nieuw instellen. Doe dat waar u het altijd wijzigt en log daarmee in.',
     de: 'Dieses Passwort stimmt, aber Sie müssen zuerst ein neues setzen. Tun Sie das, wo Sie es sonst ändern, und melden Sie sich damit an.',
@@ -195,6 +200,16 @@ const TRANSLATED: Readonly<Record<RefusalCode, Readonly<Record<Exclude<Language,
     nl: 'Uw directory neemt dit nieuwe wachtwoord niet aan: te kort, te eenvoudig, eerder gebruikt of te kort geleden gewijzigd. Kies een ander.',
     de: 'Ihr Verzeichnis nimmt dieses neue Passwort nicht an: zu kurz, zu einfach, schon benutzt oder zu kurz nach dem letzten Wechsel. Bitte wählen Sie ein anderes.',
     ru: 'Ваш каталог не принимает этот новый пароль: слишком короткий, слишком простой, уже использовался или изменён слишком недавно. Выберите другой.',
+  },
+  'password-too-short': {
+    nl: 'Dit wachtwoord is te kort voor uw directory. Kies een langer wachtwoord.',
+    de: 'Dieses Passwort ist Ihrem Verzeichnis zu kurz. Bitte wählen Sie ein längeres.',
+    ru: 'Этот пароль слишком короткий для вашего каталога. Выберите более длинный.',
+  },
+  'password-too-young': {
+    nl: 'Uw directory laat u uw wachtwoord pas enige tijd na de vorige wijziging opnieuw wijzigen. Probeer het later nog eens.',
+    de: 'Ihr Verzeichnis lässt eine Änderung des Passworts erst einige Zeit nach der letzten zu. Bitte versuchen Sie es später noch einmal.',
+    ru: 'Ваш каталог позволяет сменить пароль только через некоторое время после прошлой смены. Попробуйте позже.',
   },
   'password-unconfirmed': {
     nl: 'Uw directory is nu niet bereikbaar, dus dit kon niet worden bevestigd. Hebt u hier kort geleden ingelogd, controleer dan wat u hebt getypt; probeer het anders later opnieuw.',

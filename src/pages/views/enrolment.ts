@@ -1,6 +1,7 @@
 /** The steps that add a way to sign in. */
+import type { RefusalCode } from '#core/refusals'
 import type { Messages } from '../languages/en.ts'
-import { html } from '../markup.ts'
+import { html, type Markup } from '../markup.ts'
 import {
   around,
   backLink,
@@ -11,6 +12,7 @@ import {
   problem,
   statusLine,
   submit,
+  who,
   withoutPasskey,
 } from '../parts.ts'
 import type {
@@ -19,6 +21,7 @@ import type {
   EnrolChoiceData,
   EnrolPasskeyData,
   EnrolTotpData,
+  NewPasswordData,
   RecoveryCodesData,
   View,
 } from '../views.ts'
@@ -84,20 +87,41 @@ ${form(data, 'recovery-codes', html`<button type="button" class="plain" hidden d
   return { title, body }
 }
 
-export function changePasswordView(data: ChangePasswordData, messages: Messages): View {
-  const { title, titleFirst, lead, current, label, submit: button } = messages.changePassword
-  const { show, hide } = messages.password
+/** What a directory, or we, have against a password that is to be set. */
+const AGAINST_NEW: readonly (RefusalCode | undefined)[] = [
+  'password-in-history',
+  'password-refused',
+  'password-too-short',
+  'password-too-young',
+  'password-weak',
+]
+
+/** The current and the new password, with the unseen user name for password managers. */
+function passwordFields(
+  data: { username: string; refusal?: RefusalCode; current?: boolean },
+  { changePassword: { current, label }, password: { show, hide } }: Messages,
+): Markup {
   const first = data.current === false
-  const weak = data.refusal === 'password-weak'
+  const weak = AGAINST_NEW.includes(data.refusal)
   const wrong = data.refusal !== undefined && !weak
-  const body = html`${heading(first ? titleFirst : title, data, messages)}<p>${lead}</p>${problem(data, messages)}
-${form(
-  data,
-  'change-password',
-  html`<input type="text" name="username" autocomplete="username" value="${data.username}" readonly hidden>
+  return html`<input type="text" name="username" autocomplete="username" value="${data.username}" readonly hidden>
 ${!first && field({ name: 'current', label: current, type: 'password', autocomplete: 'current-password', wrong, focus: !weak, longest: 256 })}
-${field({ name: 'password', label, type: 'password', autocomplete: 'new-password', wrong: weak || (first && wrong), focus: first || weak, longest: 256, reveal: { show, hide } })}${submit(button)}`,
-)}${around(data, messages)}${backLink(data.back, messages)}`
+${field({ name: 'password', label, type: 'password', autocomplete: 'new-password', wrong: weak || (first && wrong), focus: first || weak, longest: 256, reveal: { show, hide } })}`
+}
+
+/** On the way in: the directory lets nobody in with the password as it is. */
+export function newPasswordView(data: NewPasswordData, messages: Messages): View {
+  const { title, expired, mustChange, more, submit: button } = messages.newPassword
+  const body = html`${heading(title, data, messages)}${who(data, messages)}<p>${data.because === 'password-expired' ? expired : mustChange}</p><p class="hint">${messages.changePassword.lead} ${more}</p>${problem(data, messages)}
+${form(data, 'new-password', html`${passwordFields(data, messages)}${submit(button)}`)}${around(data, messages)}`
+  return { title, body, problem: data.refusal !== undefined }
+}
+
+export function changePasswordView(data: ChangePasswordData, messages: Messages): View {
+  const { title, titleFirst, lead, submit: button } = messages.changePassword
+  const first = data.current === false
+  const body = html`${heading(first ? titleFirst : title, data, messages)}<p>${lead}</p>${problem(data, messages)}
+${form(data, 'change-password', html`${passwordFields(data, messages)}${submit(button)}`)}${around(data, messages)}${backLink(data.back, messages)}`
   return { title: first ? titleFirst : title, body, problem: data.refusal !== undefined }
 }
 

@@ -4,6 +4,7 @@ import { connect } from './connect.ts'
 import { consent } from './consent.ts'
 import { enrolChoice, enrolPasskey, enrolTotp } from './enrol.ts'
 import { identifier } from './identifier.ts'
+import { newPassword } from './new-password.ts'
 import { newcomer } from './newcomer.ts'
 import { passkey } from './passkey.ts'
 import { password } from './password.ts'
@@ -16,6 +17,7 @@ export const STEPS: Readonly<Record<Exclude<StepName, 'leave' | 'away'>, Step>> 
   newcomer,
   connect,
   password,
+  'new-password': newPassword,
   passkey,
   totp,
   'recovery-code': recoveryCode,

@@ -1,7 +1,7 @@
 /** What a step is. The host (`conversation.ts`) owns routes, the session, the audit trail and what comes next. */
 import type { App } from '#catalog'
 import type { Arrived, Choice } from '#directory'
-import type { FactorKind, Factors } from '#factors'
+import type { FactorKind, Factors, RenewalReason } from '#factors'
 import type { PageRequest } from '#http'
 import type { Messages, View } from '#pages'
 import type { Suggestion } from '#policy'
@@ -28,6 +28,11 @@ export interface Scene extends Situation {
   route(username: string): string | undefined
   /** Where help is to be had: the operator's sentence. */
   readonly support: string | undefined
+  /**
+   * For somebody who has just shown the current one. Whoever knew it is signed out everywhere else. Throws what the
+   * directory has against the new one.
+   */
+  changePassword(personId: string, passwords: { readonly current: string; readonly next: string }): Promise<void>
   /** The smallest change with which somebody who has signed in would get further. */
   suggestion(): Suggestion | undefined
   /** What went wrong with the form just sent. */
@@ -46,6 +51,10 @@ export type Outcome =
   | { readonly kind: 'newcomer'; readonly answer: 'create' | 'prove' }
   | { readonly kind: 'connect'; readonly agreed: boolean }
   | { readonly kind: 'proved'; readonly personId: string; readonly proof: Proof; readonly remember: boolean }
+  /** The password is right, and has to be another one first. */
+  | { readonly kind: 'to-renew'; readonly because: RenewalReason }
+  /** It is another one now, or need not be: the new one is still to be shown. */
+  | { readonly kind: 'renewed' }
   | { readonly kind: 'way'; readonly way: Way }
   | { readonly kind: 'enrolling'; readonly factor: FactorKind }
   | { readonly kind: 'enrolled'; readonly proof: Proof | undefined }
