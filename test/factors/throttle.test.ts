@@ -153,6 +153,35 @@ describe('spraying many names from one address', () => {
     expect(results.filter((result) => result !== 'throttled').length).toBeLessThanOrEqual(100)
   })
 
+  test.each(['person-disabled', 'password-expired', 'to-renew'] as const)(
+    'an answer that was on its way tells nobody that a password was right, not even one that lets nobody in: %s',
+    async (said) => {
+      const gate = Promise.withResolvers<void>()
+      const factors = openFactors({
+        ...house.options,
+        async verifyPassword(username: string) {
+          if (username !== 'held') return 'wrong'
+          await gate.promise
+          if (said !== 'to-renew') throw new Refusal(said, 'said by a directory')
+          return { toRenew: { id: 'p-held' }, because: 'password-must-change' } as const
+        },
+      })
+      const tried = (username: string, address: string) =>
+        house.refusalOf(
+          factors.verify('password', 'x', house.attempt({ personId: undefined, username, address, conversation: 'h' })),
+        )
+      const held = tried('held', '198.51.100.1')
+      for (let i = 0; i < 105; i++) await tried(`name-${i}`, '198.51.100.1')
+      gate.resolve()
+      expect(await held).toBe('throttled')
+      // without the limit it is told, does not count, and the operator finds it in the trail
+      const code = said === 'to-renew' ? 'password-must-change' : said
+      for (let i = 0; i < 15; i++) expect(await tried('held', '198.51.100.2')).toBe(code)
+      const trail = (await house.audit.search({ event: 'factor-refused', limit: 200 })).map(({ reason }) => reason)
+      expect(trail).toContain(code)
+    },
+  )
+
   test('leaves alone who sits behind the same address at a known device, or has a passkey', async () => {
     for (let i = 0; i < 105; i++) await spray(i)
     expect(await signIn({ address: '198.51.100.1', knownDevice: true })).toBe('accepted')
@@ -189,6 +218,16 @@ test('codes are limited per sign-in and per person over many sign-ins', async ()
   for (let i = 2; i < 20; i++) many.push(await tryCode(`c-${i}`))
   expect(many.filter((result) => result === 'code-invalid')).toHaveLength(6)
   expect(await tryCode('c-99', { knownDevice: true })).toBe('code-invalid')
+})
+
+test('that an account is locked in its directory is in the trail, and on the page it is a wrong password that counts', async () => {
+  const factors = openFactors({ ...house.options, verifyPassword: async () => 'locked' })
+  const tried = () => house.refusalOf(factors.verify('password', 'x', house.attempt({ personId: undefined })))
+  for (let i = 0; i < 10; i++) expect(await tried()).toBe('password-wrong')
+  const [newest] = await house.audit.search({ event: 'factor-refused' })
+  expect(newest).toMatchObject({ factor: 'password', reason: 'account-locked' })
+  await tried()
+  expect(await tried()).toBe('throttled')
 })
 
 test('throttling is in the trail once per wait, not once per guess', async () => {
