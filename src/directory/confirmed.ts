@@ -8,6 +8,7 @@ import { parseDuration } from '#core/duration'
 import type { Storage } from '#storage'
 import type { ConfirmedTable } from './outage-tables.ts'
 import type { Store } from './store.ts'
+import { groupsAsOf } from './sync-tables.ts'
 
 /** What the settings declare, in milliseconds. */
 export interface Declared {
@@ -26,7 +27,7 @@ export interface SeenDevice {
 }
 
 export type Confirmed = Omit<ConfirmedTable, 'person_id' | 'directory'> & {
-  /** When the directory told the person's groups last. */
+  /** When the directory told the person's groups last, be it by a sync that found them unchanged. */
   readonly groups_at: Instant | null
 }
 
@@ -59,7 +60,12 @@ export function createConfirmed(
     db
       .selectFrom('people')
       .leftJoin('directory_confirmed', 'directory_confirmed.person_id', 'people.id')
-      .select(['confirmed_at', 'phc', 'password_at', 'entry_changed_at', 'groups_at'])
+      .leftJoin('directory_synced as seen', (join) =>
+        join.onRef('seen.person_id', '=', 'people.id').onRef('seen.directory', '=', 'people.directory'),
+      )
+      .leftJoin('directory_syncs as runs', 'runs.directory', 'people.directory')
+      .select(['confirmed_at', 'phc', 'password_at', 'entry_changed_at', 'people.groups_at'])
+      .select(['seen.seen', 'seen.groups_told', 'runs.full_run', 'runs.groups_at as synced_groups_at'])
       .where('people.id', '=', '')
       .compile(),
   )
@@ -67,7 +73,9 @@ export function createConfirmed(
     /** Undefined where the directory never vouched for the person, or too long ago for anything. */
     async find(id: string): Promise<Confirmed | undefined> {
       const found = (await row([id])).rows[0]
-      return found && found.confirmed_at !== null ? (found as Confirmed) : undefined
+      if (!found || found.confirmed_at === null) return undefined
+      const { confirmed_at, phc, password_at, entry_changed_at } = found
+      return { confirmed_at, phc, password_at, entry_changed_at, groups_at: groupsAsOf(found) }
     },
 
     /** The directory has vouched for the person, `password` with the hash of the password that it took. */

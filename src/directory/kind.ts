@@ -69,6 +69,8 @@ export interface SyncAsk {
 export interface SyncReading {
   /** `all`: everybody comes, whatever was asked. `changed`: at least everybody who changed since the mark. */
   readonly scope: 'all' | 'changed'
+  /** Where only who changed comes: everybody else is in the same groups as before, whatever happened to groups. */
+  readonly groupsToo: boolean
   /**
    * Page by page; `unusable` counts entries that lack what a person needs. May give somebody twice. Throws
    * `directory-unavailable` where it does not come to its end: it never just ends early.

@@ -5,7 +5,7 @@ import { mergeMigrations } from './merging/tables.ts'
 import { outageMigration } from './outage-tables.ts'
 import { isAdministrators } from './person.ts'
 import { searchMigration } from './search.ts'
-import { syncMigration } from './sync-tables.ts'
+import { syncGroupsMigration, syncMigration } from './sync-tables.ts'
 import { LOCAL_SOURCE, type Tables } from './tables.ts'
 
 export const directoryMigrations: readonly Migration[] = Object.freeze([
@@ -141,4 +141,5 @@ export const directoryMigrations: readonly Migration[] = Object.freeze([
   outageMigration,
   syncMigration,
   searchMigration,
+  syncGroupsMigration,
 ])

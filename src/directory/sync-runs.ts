@@ -56,7 +56,7 @@ export function createRuns(db: Database, clock: Clock) {
       if (!dry)
         await db
           .insertInto('directory_syncs')
-          .values({ directory, mark: null, ended_at: null, full_at: null, ...set })
+          .values({ directory, mark: null, ended_at: null, full_at: null, full_run: null, groups_at: null, ...set })
           .onConflict((conflict) => conflict.column('directory').doUpdateSet(set))
           .execute()
       return { run, first: run, scope, resumed: false, beganAt: now, counts: nothing() }
@@ -103,7 +103,10 @@ export function createRuns(db: Database, clock: Clock) {
       { run, counts }: Run,
       people: readonly (SyncedPerson & Pick<Mirrored, 'id'>)[],
     ): Promise<void> {
-      const rows = people.map(({ id, place }) => ({ person_id: id, directory, place, seen: run }))
+      const rows = people.map(({ id, place, groups }) => ({
+        ...{ person_id: id, directory, place, seen: run },
+        groups_told: groups === undefined ? 0 : 1,
+      }))
       if (rows.length > 0)
         await trx
           .insertInto('directory_synced')
@@ -112,6 +115,7 @@ export function createRuns(db: Database, clock: Clock) {
             conflict.columns(['person_id', 'directory']).doUpdateSet((eb) => ({
               place: eb.ref('excluded.place'),
               seen: eb.ref('excluded.seen'),
+              groups_told: eb.ref('excluded.groups_told'),
             })),
           )
           .execute()
@@ -122,7 +126,29 @@ export function createRuns(db: Database, clock: Clock) {
         .execute()
     },
 
-    async end(directory: string, { scope, counts }: Run, mark: string | undefined): Promise<void> {
+    /** They were read, and nothing of it could be written: nothing that was known of their groups is as of now. */
+    async doubt(trx: Database, directory: string, upstreamIds: readonly string[]): Promise<void> {
+      if (upstreamIds.length === 0) return
+      await trx
+        .updateTable('directory_synced')
+        .set({ groups_told: 0 })
+        .where('directory', '=', directory)
+        .where('person_id', 'in', (eb) =>
+          eb
+            .selectFrom('people')
+            .select('id')
+            .where('people.directory', '=', directory)
+            .where('people.upstream_id', 'in', upstreamIds),
+        )
+        .execute()
+    },
+
+    /** `groupsAt`: when it began to read, where it speaks for the groups of those as well whom it did not read. */
+    async end(
+      directory: string,
+      { run, scope, counts }: Run,
+      { mark, groupsAt }: { mark: string | undefined; groupsAt: Instant | undefined },
+    ): Promise<void> {
       const now = clock.now()
       await db
         .updateTable('directory_syncs')
@@ -131,7 +157,8 @@ export function createRuns(db: Database, clock: Clock) {
           mark: mark ?? null,
           ended_at: now,
           counts: JSON.stringify(counts),
-          ...(scope === 'all' ? { full_at: now } : {}),
+          ...(scope === 'all' ? { full_at: now, full_run: run } : {}),
+          ...(groupsAt === undefined ? {} : { groups_at: groupsAt }),
         })
         .where('directory', '=', directory)
         .execute()

@@ -1,5 +1,6 @@
 /** How far the mirror of a directory is: one row for each directory, one for each person that a sync has seen. */
 import { sql } from 'kysely'
+import type { Instant } from '#core/clock'
 import type { Migration } from '#storage'
 
 export type SyncsTable = {
@@ -20,6 +21,10 @@ export type SyncsTable = {
   readonly full_at: number | null
   /** JSON: `SyncCounts` of this run so far. */
   readonly counts: string
+  /** The number of the last complete run that read everybody: whom it did not see is not spoken for. */
+  readonly full_run: number | null
+  /** Since when a complete run vouches for the groups of everybody for whom it speaks: the instant at which it began. */
+  readonly groups_at: number | null
 }
 
 export type SyncedTable = {
@@ -29,7 +34,39 @@ export type SyncedTable = {
   readonly place: string
   /** The run that saw the person last. */
   readonly seen: number
+  /** 1 where that run was told the person's groups, all of them. */
+  readonly groups_told: number
 }
+
+/** When the directory told somebody's groups last: by the person's own row, or by a run that found nothing new. */
+export function groupsAsOf(row: {
+  readonly groups_at: number | null
+  readonly seen: number | null
+  readonly groups_told: number | null
+  readonly full_run: number | null
+  readonly synced_groups_at: number | null
+}): Instant | null {
+  if (row.groups_at === null) return null
+  const own = Number(row.groups_at)
+  const spokenFor = row.groups_told === 1 && row.seen !== null && row.full_run !== null && row.seen >= row.full_run
+  return spokenFor && row.synced_groups_at !== null ? Math.max(own, Number(row.synced_groups_at)) : own
+}
+
+/** Rows of before are spoken for by the next run that reads everybody. */
+export const syncGroupsMigration: Migration = Object.freeze({
+  name: 'directory-040-groups-as-of',
+  async up({ schema }) {
+    for (const [column, type] of [
+      ['full_run', 'integer'],
+      ['groups_at', 'bigint'],
+    ] as const)
+      await schema.alterTable('directory_syncs').addColumn(column, type).execute()
+    await schema
+      .alterTable('directory_synced')
+      .addColumn('groups_told', 'integer', (c) => c.notNull().defaultTo(0))
+      .execute()
+  },
+} satisfies Migration)
 
 export const syncMigration: Migration = Object.freeze({
   name: 'directory-020-sync',

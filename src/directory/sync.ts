@@ -97,6 +97,9 @@ export function createSync({ store, state, directories, settings, changes, conne
           if (switched === 'off') off.push(id)
         }
         await runs.see(trx, directory.id, run, written)
+        const done = new Set(written.map(({ upstreamId }) => upstreamId))
+        const left = people.map(({ upstreamId }) => upstreamId).filter((id) => !done.has(id))
+        await runs.doubt(trx, directory.id, left)
       })
       .catch((error: unknown) => {
         Object.assign(run.counts, before)
@@ -139,6 +142,7 @@ export function createSync({ store, state, directories, settings, changes, conne
     const brokenOff = last?.open === 1 && last.scope === 'all'
     const everybody = options.full || brokenOff || fullIsDue(last, clock.now(), fullEvery)
     const most = options.mostGone ?? mostGone
+    const began = clock.now()
     const reading = await directory.sync!({
       mark: everybody ? undefined : (last?.mark ?? undefined),
       mirrored: () => mirrored(db, directory.id),
@@ -169,7 +173,8 @@ export function createSync({ store, state, directories, settings, changes, conne
         })
       held()
       if (!dry) {
-        await runs.end(directory.id, run, mark)
+        const vouches = run.scope === 'all' || reading.groupsToo
+        await runs.end(directory.id, run, { mark, groupsAt: vouches ? began : undefined })
         await audit.record('directory-synced', { actor: by, reason: said(directory.id, run), count: changesOf(run) })
       }
       return { ...run.counts, scope: run.scope, resumed: run.resumed, ms: stopwatch() - started }

@@ -2,7 +2,7 @@
  * Who is in which groups, read from the groups: one pass over all of them instead of a question for each person. Says what
  * the search of a sign-in (`group_filter`) would say for each person, or that it cannot.
  */
-import { AndFilter, type Entry, PresenceFilter } from 'ldapts'
+import { AndFilter, type Entry, type Filter, PresenceFilter } from 'ldapts'
 import { type Connected, type Server, within } from './ldap-connection.ts'
 import { keyOfDn } from './ldap-dn.ts'
 import { createGroupNames } from './ldap-group-names.ts'
@@ -47,7 +47,46 @@ export const canReadMembers = ({ settings, groupFilter: { anyOf, compared } }: L
       (rule === undefined || (rule === IN_CHAIN && template === '{dn}')),
   )
 
-/** `root`: where groups that are only on the way to others are found, for servers that walk through them. */
+interface GroupSearch {
+  readonly base: string
+  readonly filter: Filter
+  /** Nobody is in them by that, they only lead on to others. */
+  readonly leading: boolean
+}
+
+const isChain = ({ groupFilter }: Ldap): boolean => groupFilter.compared.some(({ rule }) => rule === IN_CHAIN)
+const holdersOf = ({ groupFilter }: Ldap): string[] => [
+  ...new Set(groupFilter.compared.map(({ attribute }) => attribute)),
+]
+
+/** Where groups are found. `root`: for servers that walk through groups wherever these stand. */
+function groupSearches(ldap: Ldap, root: string | undefined): readonly GroupSearch[] {
+  const { settings, groupFilter } = ldap
+  const own = { base: settings.group_base_dn ?? settings.base_dn, filter: groupFilter.anybody, leading: false }
+  if (!isChain(ldap) || root === undefined) return [own]
+  const filters = holdersOf(ldap).map((attribute) => new PresenceFilter({ attribute }))
+  return [own, { base: root, filter: new AndFilter({ filters }), leading: true }]
+}
+
+/** The same groups as `readMembers` reads, each once, with their stamps and without their members. */
+export async function* groupHeads(
+  ldap: Ldap,
+  connected: Connected,
+  server: Server,
+  { root, stamp }: { root: string | undefined; stamp: string },
+): AsyncGenerator<Entry> {
+  const known = new Set<string>()
+  for (const { base, filter } of groupSearches(ldap, root))
+    for await (const page of paged(connected, server, { base, filter, attributes: [stamp] }))
+      for (const entry of page) {
+        const key = keyOfDn(entry.dn)
+        if (known.has(key)) continue
+        known.add(key)
+        yield entry
+      }
+}
+
+/** `root` as for `groupSearches`; `seen` is told of every group once. */
 export async function readMembers(
   ldap: Ldap,
   connected: Connected,
@@ -56,11 +95,10 @@ export async function readMembers(
 ): Promise<Members> {
   const { settings, groupFilter } = ldap
   const { compared } = groupFilter
-  const base = settings.group_base_dn ?? settings.base_dn
-  const chain = compared.some(({ rule }) => rule === IN_CHAIN)
+  const chain = isChain(ldap)
   const nested = chain || settings.nested_groups
   const namesOf = createGroupNames(settings)
-  const holders = [...new Set(compared.map(({ attribute }) => attribute))]
+  const holders = holdersOf(ldap)
   const groups: Group[] = []
   /** By key of a member: numbers of groups. */
   const memberships = new Map<string, number[]>()
@@ -68,13 +106,16 @@ export async function readMembers(
   const keys: string[] = []
   const known = new Map<string, number>()
 
-  async function take(entry: Entry, name: string): Promise<void> {
+  async function take(entry: Entry, leading: boolean): Promise<void> {
     const key = byDn(entry.dn)
     if (known.has(key)) return
+    seen(entry)
+    const name = leading ? '' : (texts(entry, settings.attributes.group)[0] ?? '')
     const number = groups.push({ dn: entry.dn, name }) - 1
     known.set(key, number)
     keys.push(key)
-    const sid = bytesOf(entry, SID)
+    // as at a sign-in, which looks for the primary group where groups are
+    const sid = leading ? undefined : bytesOf(entry, SID)
     if (sid) memberships.set(bySid(sid), [number])
     for (const { attribute, template } of compared)
       for (const value of await everyValue(connected, server, entry, attribute)) {
@@ -85,24 +126,17 @@ export async function readMembers(
       }
   }
 
-  const read = (at: string, filter: typeof groupFilter.anybody) =>
-    paged(connected, server, {
-      base: at,
+  let counted = 0
+  for (const { base, filter, leading } of groupSearches(ldap, root)) {
+    const search = {
+      base,
       filter,
       attributes: [settings.attributes.group, ...holders, ...stamps, ...(chain ? [SID] : [])],
       buffers: [SID],
       size: GROUPS_AT_ONCE,
-    })
-  for await (const page of read(base, groupFilter.anybody))
-    for (const entry of page) {
-      seen(entry)
-      await take(entry, texts(entry, settings.attributes.group)[0] ?? '')
     }
-  const counted = groups.length
-  // without a name: nobody is in them by that, they only lead on
-  if (chain && root !== undefined) {
-    const filters = [...new Set(holders)].map((attribute) => new PresenceFilter({ attribute }))
-    for await (const page of read(root, new AndFilter({ filters }))) for (const entry of page) await take(entry, '')
+    for await (const page of paged(connected, server, search)) for (const entry of page) await take(entry, leading)
+    if (!leading) counted = groups.length
   }
 
   return {

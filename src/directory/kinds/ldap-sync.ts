@@ -7,7 +7,7 @@ import { isAdministrators } from '../person.ts'
 import { type Connected, close, codeOf, type Server, within } from './ldap-connection.ts'
 import { idFilter, toUpstream } from './ldap-entry.ts'
 import { createMarker } from './ldap-mark.ts'
-import { canReadMembers, type Members, placeOf, readMembers } from './ldap-members.ts'
+import { canReadMembers, groupHeads, type Members, placeOf, readMembers } from './ldap-members.ts'
 import { Incomplete, paged } from './ldap-pages.ts'
 import type { Ldap } from './ldap-use.ts'
 import { bytesOf, texts } from './ldap-values.ts'
@@ -80,8 +80,8 @@ export async function readLdap({ ldap, connected, server, clock }: Reading, ask:
   async function groupsChanged(): Promise<boolean> {
     if (!canReadMembers(ldap)) return false
     if (marker.changed && marker.groupsBefore !== '') {
-      for await (const page of groupHeads({ ldap, connected, server, clock }, marker.attribute))
-        page.forEach(marker.group)
+      for await (const head of groupHeads(ldap, connected, server, { root: context, stamp: marker.attribute }))
+        marker.group(head)
       groups = marker.groups()
       if (groups === marker.groupsBefore) return false
     }
@@ -105,6 +105,7 @@ export async function readLdap({ ldap, connected, server, clock }: Reading, ask:
 
   return {
     scope,
+    groupsToo: canReadMembers(ldap),
     pages: pages(),
     mark: () => marker.mark(groups),
     async ask(upstreamId) {
@@ -124,19 +125,11 @@ async function anybodyInGroups(ask: SyncAsk): Promise<boolean> {
 
 /** Administrators are ours alone and never stand in our tables as what a directory says. */
 function sameGroups(told: readonly string[] | undefined, kept: readonly string[]): boolean {
-  // more than the settings allow: unknown, so what was known stays
-  if (told === undefined) return true
+  // more than the settings allow: they are read, so that it is written down that nobody knows; what was known stays
+  if (told === undefined) return false
   const ours = told.filter((group) => !isAdministrators(group))
   return ours.length === kept.length && ours.every((group, i) => group === kept[i])
 }
-
-/** Names and stamps of all groups without their members. */
-const groupHeads = ({ ldap, connected, server }: Reading, stamp: string) =>
-  paged(connected, server, {
-    base: ldap.settings.group_base_dn ?? ldap.settings.base_dn,
-    filter: ldap.groupFilter.anybody,
-    attributes: [ldap.settings.attributes.group, stamp],
-  })
 
 /** With other settings than these, an entry is another person. */
 const meaning = ({ settings }: Ldap): unknown[] => [
