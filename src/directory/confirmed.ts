@@ -8,7 +8,7 @@ import { parseDuration } from '#core/duration'
 import type { Storage } from '#storage'
 import type { ConfirmedTable } from './outage-tables.ts'
 import type { Store } from './store.ts'
-import { groupsAsOf } from './sync-tables.ts'
+import { groupsAsOf } from './sync-groups.ts'
 
 /** What the settings declare, in milliseconds. */
 export interface Declared {

@@ -56,6 +56,16 @@ export interface SyncedPerson extends UpstreamPerson {
   readonly place: string
 }
 
+/** Somebody whom our tables know from this directory. */
+export interface MirroredPerson {
+  readonly upstreamId: string
+  /** Empty where it is not known. */
+  readonly place: string
+  readonly groups: readonly string[]
+  /** False where the groups could not be told when they were asked for last: these are the ones from before. */
+  readonly told: boolean
+}
+
 /** What a member is told before it reads its directory from one end to the other. */
 export interface SyncAsk {
   /** What `mark` gave at the end of the last complete run; undefined asks for everybody. */
@@ -63,7 +73,7 @@ export interface SyncAsk {
   /** An operator said that an answer without anybody, or without any group, is meant so. */
   readonly believeEmpty: boolean
   /** Who is in our tables: for members to whom a change of a group is no change of its people. */
-  mirrored(): AsyncIterable<readonly { upstreamId: string; place: string; groups: readonly string[] }[]>
+  mirrored(): AsyncIterable<readonly MirroredPerson[]>
 }
 
 export interface SyncReading {

@@ -126,23 +126,6 @@ export function createRuns(db: Database, clock: Clock) {
         .execute()
     },
 
-    /** They were read, and nothing of it could be written: nothing that was known of their groups is as of now. */
-    async doubt(trx: Database, directory: string, upstreamIds: readonly string[]): Promise<void> {
-      if (upstreamIds.length === 0) return
-      await trx
-        .updateTable('directory_synced')
-        .set({ groups_told: 0 })
-        .where('directory', '=', directory)
-        .where('person_id', 'in', (eb) =>
-          eb
-            .selectFrom('people')
-            .select('id')
-            .where('people.directory', '=', directory)
-            .where('people.upstream_id', 'in', upstreamIds),
-        )
-        .execute()
-    },
-
     /** `groupsAt`: when it began to read, where it speaks for the groups of those as well whom it did not read. */
     async end(
       directory: string,
@@ -177,6 +160,7 @@ export interface Known {
   readonly home: boolean
   readonly place: string | null
   readonly seen: number | null
+  readonly groups_told: number | null
 }
 
 /** Everybody of a directory who is not gone, page by page. Who is only known there counts while groups come from it. */
@@ -196,7 +180,7 @@ const atHome = (db: Database, directory: string, after: string) =>
     .leftJoin('directory_synced as s', (join) =>
       join.onRef('s.person_id', '=', 'people.id').on('s.directory', '=', directory),
     )
-    .select(['people.id', 'people.upstream_id as known_as', 's.place', 's.seen'])
+    .select(['people.id', 'people.upstream_id as known_as', 's.place', 's.seen', 's.groups_told'])
     .where('people.directory', '=', directory)
     .where('people.upstream_id', 'is not', null)
     .where('people.gone_at', 'is', null)
@@ -211,7 +195,7 @@ const knownBesides = (db: Database, directory: string, after: string) =>
     .leftJoin('directory_synced as s', (join) =>
       join.onRef('s.person_id', '=', 'identities.person_id').on('s.directory', '=', directory),
     )
-    .select(['identities.person_id as id', 'identities.upstream_id as known_as', 's.place', 's.seen'])
+    .select(['identities.person_id as id', 'identities.upstream_id as known_as', 's.place', 's.seen', 's.groups_told'])
     .where('identities.directory', '=', directory)
     .where('identities.upstream_id', '>', after)
     .where((eb) =>
@@ -235,6 +219,11 @@ export async function* mirrored(db: Database, directory: string) {
       page.map(({ id }) => id),
       directory,
     )
-    yield page.map(({ id, upstreamId, place }) => ({ upstreamId, place: place ?? '', groups: groups.get(id) ?? [] }))
+    yield page.map(({ id, upstreamId, place, groups_told }) => ({
+      upstreamId,
+      place: place ?? '',
+      groups: groups.get(id) ?? [],
+      told: groups_told === 1,
+    }))
   }
 }

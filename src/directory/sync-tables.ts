@@ -1,6 +1,5 @@
 /** How far the mirror of a directory is: one row for each directory, one for each person that a sync has seen. */
 import { sql } from 'kysely'
-import type { Instant } from '#core/clock'
 import type { Migration } from '#storage'
 
 export type SyncsTable = {
@@ -36,20 +35,6 @@ export type SyncedTable = {
   readonly seen: number
   /** 1 where that run was told the person's groups, all of them. */
   readonly groups_told: number
-}
-
-/** When the directory told somebody's groups last: by the person's own row, or by a run that found nothing new. */
-export function groupsAsOf(row: {
-  readonly groups_at: number | null
-  readonly seen: number | null
-  readonly groups_told: number | null
-  readonly full_run: number | null
-  readonly synced_groups_at: number | null
-}): Instant | null {
-  if (row.groups_at === null) return null
-  const own = Number(row.groups_at)
-  const spokenFor = row.groups_told === 1 && row.seen !== null && row.full_run !== null && row.seen >= row.full_run
-  return spokenFor && row.synced_groups_at !== null ? Math.max(own, Number(row.synced_groups_at)) : own
 }
 
 /** Rows of before are spoken for by the next run that reads everybody. */

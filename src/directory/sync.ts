@@ -16,6 +16,7 @@ import type { OpenDirectory, SyncedPerson, SyncReading } from './kind.ts'
 import { createMirrorWriter } from './mirror-write.ts'
 import type { Store } from './store.ts'
 import { createGone } from './sync-gone.ts'
+import { doubtGroups } from './sync-groups.ts'
 import { holdLease } from './sync-lease.ts'
 import { createRuns, fullIsDue, mirrored, type Run, type SyncCounts } from './sync-runs.ts'
 
@@ -96,10 +97,10 @@ export function createSync({ store, state, directories, settings, changes, conne
           await audit.record(event, { actor: by, subject: id, reason: 'upstream' }, trx)
           if (switched === 'off') off.push(id)
         }
+        const told = new Set(written.flatMap(({ upstreamId, groups }) => (groups ? [upstreamId] : [])))
+        const untold = people.map(({ upstreamId }) => upstreamId).filter((id) => !told.has(id))
+        await doubtGroups(trx, directory.id, untold)
         await runs.see(trx, directory.id, run, written)
-        const done = new Set(written.map(({ upstreamId }) => upstreamId))
-        const left = people.map(({ upstreamId }) => upstreamId).filter((id) => !done.has(id))
-        await runs.doubt(trx, directory.id, left)
       })
       .catch((error: unknown) => {
         Object.assign(run.counts, before)

@@ -97,8 +97,8 @@ export async function readLdap({ ldap, connected, server, clock }: Reading, ask:
     const all = await membersNow()
     const ids: string[] = []
     for await (const some of ask.mirrored())
-      for (const { upstreamId, place, groups: before } of some)
-        if (place === '' || !sameGroups(all.of(place), before)) ids.push(upstreamId)
+      for (const { upstreamId, place, groups: before, told } of some)
+        if (place === '' || !told || !sameGroups(all.of(place), before)) ids.push(upstreamId)
     for (let i = 0; i < ids.length; i += IDS_AT_ONCE)
       yield* read(anybody(new OrFilter({ filters: ids.slice(i, i + IDS_AT_ONCE).map((id) => idFilter(names.id, id)) })))
   }
