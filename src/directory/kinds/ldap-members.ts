@@ -2,7 +2,7 @@
  * Who is in which groups, read from the groups: one pass over all of them instead of a question for each person. Says what
  * the search of a sign-in (`group_filter`) would say for each person, or that it cannot.
  */
-import { AndFilter, type Entry, type Filter, PresenceFilter } from 'ldapts'
+import { AndFilter, type Entry, EqualityFilter, type Filter, PresenceFilter } from 'ldapts'
 import { type Connected, type Server, within } from './ldap-connection.ts'
 import { keyOfDn } from './ldap-dn.ts'
 import { createGroupNames } from './ldap-group-names.ts'
@@ -50,8 +50,11 @@ export const canReadMembers = ({ settings, groupFilter: { anyOf, compared } }: L
 interface GroupSearch {
   readonly base: string
   readonly filter: Filter
-  /** Nobody is in them by that, they only lead on to others. */
-  readonly leading: boolean
+  /**
+   * `holding`: people are in them, as they say. `primary`: any group can be somebody's primary one, which says nothing of
+   * it and need not hold anybody else. `leading`: nobody is in them by that, they only lead on to others.
+   */
+  readonly as: 'holding' | 'primary' | 'leading'
 }
 
 const isChain = ({ groupFilter }: Ldap): boolean => groupFilter.compared.some(({ rule }) => rule === IN_CHAIN)
@@ -62,10 +65,14 @@ const holdersOf = ({ groupFilter }: Ldap): string[] => [
 /** Where groups are found. `root`: for servers that walk through groups wherever these stand. */
 function groupSearches(ldap: Ldap, root: string | undefined): readonly GroupSearch[] {
   const { settings, groupFilter } = ldap
-  const own = { base: settings.group_base_dn ?? settings.base_dn, filter: groupFilter.anybody, leading: false }
-  if (!isChain(ldap) || root === undefined) return [own]
+  const base = settings.group_base_dn ?? settings.base_dn
+  const searches: GroupSearch[] = [{ base, filter: groupFilter.anybody, as: 'holding' }]
+  if (settings.template === 'active-directory')
+    searches.push({ base, filter: new EqualityFilter({ attribute: 'objectClass', value: 'group' }), as: 'primary' })
   const filters = holdersOf(ldap).map((attribute) => new PresenceFilter({ attribute }))
-  return [own, { base: root, filter: new AndFilter({ filters }), leading: true }]
+  if (isChain(ldap) && root !== undefined)
+    searches.push({ base: root, filter: new AndFilter({ filters }), as: 'leading' })
+  return searches
 }
 
 /** The same groups as `readMembers` reads, each once, with their stamps and without their members. */
@@ -99,24 +106,32 @@ export async function readMembers(
   const nested = chain || settings.nested_groups
   const namesOf = createGroupNames(settings)
   const holders = holdersOf(ldap)
+  const sids = settings.template === 'active-directory' ? [SID] : []
   const groups: Group[] = []
   /** By key of a member: numbers of groups. */
   const memberships = new Map<string, number[]>()
   /** Of groups that can be members of others, by their number. */
   const keys: string[] = []
-  const known = new Map<string, number>()
+  const known = new Set<string>()
+  const told = new Set<string>()
 
-  async function take(entry: Entry, leading: boolean): Promise<void> {
-    const key = byDn(entry.dn)
-    if (known.has(key)) return
-    seen(entry)
-    const name = leading ? '' : (texts(entry, settings.attributes.group)[0] ?? '')
+  function add(entry: Entry, name: string): number {
     const number = groups.push({ dn: entry.dn, name }) - 1
-    known.set(key, number)
-    keys.push(key)
+    keys.push(byDn(entry.dn))
+    return number
+  }
+
+  async function take(entry: Entry, as: GroupSearch['as']): Promise<void> {
+    const key = byDn(entry.dn)
+    if (!told.has(key)) seen(entry)
+    told.add(key)
+    if (known.has(key)) return
+    const number = add(entry, as === 'leading' ? '' : (texts(entry, settings.attributes.group)[0] ?? ''))
     // as at a sign-in, which looks for the primary group where groups are
-    const sid = leading ? undefined : bytesOf(entry, SID)
+    const sid = as === 'leading' ? undefined : bytesOf(entry, SID)
     if (sid) memberships.set(bySid(sid), [number])
+    if (as === 'primary') return
+    known.add(key)
     for (const { attribute, template } of compared)
       for (const value of await everyValue(connected, server, entry, attribute)) {
         const member = template === '{dn}' ? byDn(value) : byName(value)
@@ -127,31 +142,34 @@ export async function readMembers(
   }
 
   let counted = 0
-  for (const { base, filter, leading } of groupSearches(ldap, root)) {
+  for (const { base, filter, as } of groupSearches(ldap, root)) {
     const search = {
       base,
       filter,
-      attributes: [settings.attributes.group, ...holders, ...stamps, ...(chain ? [SID] : [])],
+      attributes: [settings.attributes.group, ...(as === 'primary' ? [] : holders), ...stamps, ...sids],
       buffers: [SID],
-      size: GROUPS_AT_ONCE,
+      size: as === 'primary' ? undefined : GROUPS_AT_ONCE,
     }
-    for await (const page of paged(connected, server, search)) for (const entry of page) await take(entry, leading)
-    if (!leading) counted = groups.length
+    for await (const page of paged(connected, server, search)) for (const entry of page) await take(entry, as)
+    if (as === 'holding') counted = groups.length
   }
 
+  const keyOf = (number: number): string => keys[number]!
   return {
     groups: counted,
     of(place) {
       const found = new Set<number>()
       const { most, depth } = settings.groups
       let level = place.split('\n')
+      // the groups that hold the primary one count whatever the settings say of groups in groups
+      const primary = memberships.get(level.find((key) => key.startsWith('sid ')) ?? '')
       for (let at = 0; level.length > 0; at++) {
         const fresh = level.flatMap((key) => memberships.get(key) ?? []).filter((number) => !found.has(number))
         for (const number of fresh) found.add(number)
         // as at a sign-in: what would be cut somewhere is unknown
         if (found.size > most || (nested && !chain && fresh.length > 0 && at > depth)) return undefined
         // groups that are there already lead nowhere new, whatever circles they make
-        level = nested ? [...new Set(fresh)].map((number) => keys[number]!) : []
+        level = nested || (at === 0 && primary !== undefined) ? [...new Set(nested ? fresh : primary)].map(keyOf) : []
       }
       return namesOf([...found].map((number) => groups[number]!).filter(({ name }) => name !== ''))
     },

@@ -10,7 +10,7 @@ export interface PagedSearch {
   /** Whose values are bytes. */
   readonly buffers?: readonly string[]
   /** About so many at once; 250 unless given. */
-  readonly size?: number
+  readonly size?: number | undefined
 }
 
 /** Most servers give 500 or 1,000 at most. */
