@@ -14,6 +14,7 @@ import type { Changes } from './changes.ts'
 import type { Connect } from './federation/linking-mirror.ts'
 import type { OpenDirectory, SyncedPerson, SyncReading } from './kind.ts'
 import { createMirrorWriter } from './mirror-write.ts'
+import { isAdministrators } from './person.ts'
 import type { Store } from './store.ts'
 import { createGone } from './sync-gone.ts'
 import { doubtGroups } from './sync-groups.ts'
@@ -50,6 +51,13 @@ export interface Syncs {
   sync(directoryId: string, options: SyncOptions, by: string): Promise<SyncReport>
 }
 
+/** What a run that writes nothing has to remember. */
+interface Dry {
+  readonly seen: Set<string>
+  /** Who would be somebody of that directory now: nobody is two of them. */
+  readonly matched: Set<string>
+}
+
 interface Parts {
   readonly store: Store
   readonly state: State
@@ -72,7 +80,7 @@ export function createSync({ store, state, directories, settings, changes, conne
   async function take(directory: OpenDirectory, run: Run, people: readonly SyncedPerson[], by: string): Promise<void> {
     const before = { ...run.counts }
     const off: string[] = []
-    for (const person of people) await connect(directory, person)
+    for (const person of people) await connect.connect(directory, person)
     await db
       .transaction()
       .execute(async (trx) => {
@@ -109,24 +117,32 @@ export function createSync({ store, state, directories, settings, changes, conne
     for (const id of off) await changes.tellDisabled(id)
   }
 
-  async function compare(directory: OpenDirectory, run: Run, people: readonly SyncedPerson[]): Promise<void> {
+  async function compare(directory: OpenDirectory, run: Run, people: readonly SyncedPerson[], dry: Dry): Promise<void> {
     const all = await writer.all(db, directory, people, { now: clock.now(), write: false })
-    for (const one of all) run.counts[one ? one.outcome : 'failed']++
+    for (const [i, one] of all.entries()) {
+      const { groups = [], ...person } = people[i]!
+      const same = one?.outcome === 'added' ? await connect.match(directory, { ...person, groups }) : undefined
+      if (one && (!same || dry.matched.has(same.id))) run.counts[one.outcome]++
+      else if (!one) run.counts.failed++
+      // of somebody who is at home elsewhere this directory says groups, and nothing else
+      else run.counts[groups.some((group) => !isAdministrators(group)) ? 'changed' : 'unchanged']++
+      if (same) dry.matched.add(same.id)
+    }
   }
 
   async function read(
     directory: OpenDirectory,
     run: Run,
     reading: SyncReading,
-    { by, dry, goOn }: { by: string; dry: Set<string> | undefined; goOn: () => Promise<void> },
+    { by, dry, goOn }: { by: string; dry: Dry | undefined; goOn: () => Promise<void> },
   ): Promise<void> {
     for await (const { people, unusable } of reading.pages) {
       await goOn()
       run.counts.read += people.length + unusable
       run.counts.failed += unusable
-      for (const { upstreamId } of people) dry?.add(upstreamId)
+      for (const { upstreamId } of people) dry?.seen.add(upstreamId)
       const chunk = distinct(people)
-      if (dry) await compare(directory, run, chunk)
+      if (dry) await compare(directory, run, chunk, dry)
       else await take(directory, run, chunk, by)
     }
   }
@@ -150,7 +166,7 @@ export function createSync({ store, state, directories, settings, changes, conne
       believeEmpty: most >= 100,
     })
     try {
-      const dry = options.dryRun ? new Set<string>() : undefined
+      const dry: Dry | undefined = options.dryRun ? { seen: new Set(), matched: new Set() } : undefined
       const run = await runs.begin(directory.id, reading.scope, options.dryRun === true)
       const goOn = async () => {
         if (options.signal?.aborted) throw new Refusal('sync-stopped', `directory ${directory.id}`)
@@ -169,8 +185,8 @@ export function createSync({ store, state, directories, settings, changes, conne
           most,
           by,
           goOn,
-          found: (person) => (dry ? compare(directory, run, [person]) : take(directory, run, [person], by)),
-          ...(dry ? { dry: { seen: dry } } : {}),
+          found: (person) => (dry ? compare(directory, run, [person], dry) : take(directory, run, [person], by)),
+          ...(dry ? { dry } : {}),
         })
       held()
       if (!dry) {
