@@ -60,20 +60,25 @@ const GROUPS = {
   pim: ['Above', 'Everybody', 'Primary', 'Staff', 'Store Staff'],
   kim: ['Round', 'Trip'],
   off: [],
+  robin: [],
 } as const
 
 test.each([
-  [{}, ['Over There']],
-  [{ groups_from: 'member_of', nested_groups: true }, []],
-  [{ group_filter: '(member={dn})', nested_groups: true }, []],
+  [{}, { robin: ['Over There'] }],
+  [{ groups_from: 'member_of', nested_groups: true }, {}],
+  [{ group_filter: '(member={dn})', nested_groups: true }, {}],
+  [
+    { group_filter: '(member={dn})' },
+    { sam: ['Store Staff'], pim: ['Above', 'Primary', 'Store Staff'], kim: ['Round'] },
+  ],
 ])(
   'everybody comes as a sign-in would bring them, with groups in groups and the primary group: %j',
-  async (changes, robin) => {
+  async (changes, told) => {
     const house = await open(changes)
     const other = await open(changes)
     expect(await sync(house)).toMatchObject({ scope: 'all', read: 7, added: 7, failed: 0, gone: 0 })
     const here = await named(house)
-    for (const [name, groups] of Object.entries({ ...GROUPS, robin })) {
+    for (const [name, groups] of Object.entries({ ...GROUPS, ...told })) {
       expect(here.get(name)?.groups, name).toEqual(groups)
       const { id: _, ...asked } = (await other.people.find(name)) as Person
       const { id: __, ...synced } = here.get(name)!
