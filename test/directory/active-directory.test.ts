@@ -256,7 +256,10 @@ test('people change their own password, also when they must; the policy of the d
   const { people } = await open({ password_change: true })
   const newcomer = (await people.find('newcomer'))!
   const change = (current: string, next: string) => refusalOf(people.changePassword(newcomer.id, { current, next }))
-  expect(await refusalOf(people.verifyPassword('newcomer', PASSWORD))).toBe('password-must-change')
+  expect(await people.verifyPassword('newcomer', PASSWORD)).toMatchObject({
+    toRenew: { id: newcomer.id },
+    because: 'password-must-change',
+  })
   expect(await change('wrong horse', 'Four.Yellow.Ladders')).toBe('password-wrong')
   // too short for the domain is what ours refuses as well; no capitals, no digits
   expect(await change(PASSWORD, 'four yellow ladders')).toBe('password-weak')
