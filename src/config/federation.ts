@@ -1,5 +1,6 @@
 /** Settings of providers that sign people in on pages of their own, and of what other directories are believed. */
 import { z } from 'zod'
+import { degradedProvider } from './degraded.ts'
 import { duration, id, secret } from './shapes.ts'
 
 const domain = z
@@ -63,6 +64,7 @@ export const provider = {
     .enum(['here', 'there'])
     .default('here')
     .describe('Where somebody who came from there is asked for what is missing'),
+  degraded: degradedProvider,
 }
 
 const LOOPBACK = new Set(['localhost', '127.0.0.1', '[::1]'])

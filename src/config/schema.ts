@@ -1,6 +1,7 @@
 /** The schema of `portico.yaml`. Every key is documented here; `portico config schema` prints it for editors. */
 import { z } from 'zod'
 import { parseDuration } from '#core/duration'
+import { judgeDegraded } from './degraded.ts'
 import { domains, oidcDirectory, samlDirectory } from './federation.ts'
 import { ldapDirectory } from './ldap.ts'
 import { network, routing } from './routing.ts'
@@ -145,6 +146,7 @@ export const settingsSchema = z
           params: { code: 'unknown-reference' },
         })
   })
+  .superRefine(judgeDegraded)
   .superRefine(({ state, storage }, ctx) => {
     // a setting without effect would be believed
     if (state.url === undefined || state.url === storage.url) return

@@ -16,6 +16,8 @@ export interface Declared {
   readonly devices: Degraded['devices']
   readonly tiers: readonly string[]
   readonly for: Millis
+  /** Of a provider: so long after it is back whoever signed in meanwhile has to have signed in there. */
+  readonly askAgain: Millis
 }
 
 /** As what a browser is known at a sign-in. */
@@ -38,12 +40,13 @@ export function declaredIn(directories: Settings['directories']): ReadonlyMap<st
   const all = new Map<string, Declared>()
   for (const settings of directories) {
     if (!('degraded' in settings) || !settings.degraded) continue
-    const { verified_within, devices, tiers, for: length } = settings.degraded
+    const { verified_within, devices, tiers, for: length, ask_again } = settings.degraded as Degraded
     all.set(settings.id, {
       verifiedWithin: parseDuration(verified_within)!,
       devices,
       tiers,
       for: parseDuration(length)!,
+      askAgain: ask_again === undefined ? 0 : parseDuration(ask_again)!,
     })
   }
   return all

@@ -105,7 +105,8 @@ export interface TestStep {
 
 /** Whether a directory answers, as far as this process has seen. `unknown`: nobody has asked it yet. */
 export type DirectoryHealth =
-  | { readonly state: 'up' | 'unknown' }
+  /** `doubted`: the last question met no answer, and the next one decides. */
+  | { readonly state: 'up' | 'unknown'; readonly doubted?: true }
   | { readonly state: 'down'; readonly since: Instant; readonly code: string }
 
 export interface OpenDirectory {

@@ -47,6 +47,8 @@ export interface DirectoryState {
 interface State {
   readonly since: Instant
   readonly returning: boolean
+  /** When it came back, where it has. */
+  readonly backAt?: Instant
   /** It stands in the database. */
   readonly written: boolean
 }
@@ -54,6 +56,9 @@ interface State {
 /** A directory that is down is looked at about so often, one that answers so often where its settings declare something. */
 const LOOK: Millis = seconds(1)
 const LOOK_UP: Millis = seconds(10)
+/** A provider is somebody else's: it is asked the less the longer it is down, up to this, and seldom while it answers. */
+const LOOK_PROVIDER: Millis = seconds(10)
+const LOOK_PROVIDER_UP: Millis = minutes(1)
 const PURGE: Millis = minutes(1)
 
 export interface OutagesParts {
@@ -80,7 +85,11 @@ export async function createOutages(parts: OutagesParts) {
   /** Somebody calls `look`: this is a server. A command that meets an outage leaves nothing behind for others. */
   let watching = false
   for (const row of await db.selectFrom('directory_outages').selectAll().execute())
-    states.set(row.directory, { since: Number(row.since), returning: row.back_at !== null, written: true })
+    states.set(row.directory, {
+      since: Number(row.since),
+      written: true,
+      ...(row.back_at === null ? { returning: false } : { returning: true, backAt: Number(row.back_at) }),
+    })
 
   async function write(directory: string, since: Instant, backAt: Instant | null): Promise<void> {
     await db
@@ -108,9 +117,10 @@ export async function createOutages(parts: OutagesParts) {
       returning.add(id)
       try {
         // INVARIANT: who is to be judged is written down before anybody counts as judged
-        const count = await rejudging.list(id)
-        await write(id, state.since, clock.now())
-        states.set(id, { ...state, returning: true, written: true })
+        const count = await rejudging.list(directory)
+        const backAt = clock.now()
+        await write(id, state.since, backAt)
+        states.set(id, { since: state.since, returning: true, backAt, written: true })
         await audit.record('directory-up', { actor: 'system', reason: id, count })
       } finally {
         returning.delete(id)
@@ -118,9 +128,28 @@ export async function createOutages(parts: OutagesParts) {
     }
   }
 
+  /**
+   * Until when people of a provider that is back have to have signed in there.
+   * INVARIANT: one that goes away again and again prolongs nothing beyond what was declared from the beginning.
+   */
+  function judgedBy(id: string, { since, backAt = since }: State): Instant {
+    const rules = declared.get(id)
+    return rules ? Math.min(backAt, since + rules.for) + rules.askAgain : backAt
+  }
+
+  /** How long until a directory is looked at again. */
+  function pause({ id, federated }: OpenDirectory, answered: boolean): Millis {
+    if (!federated) return answered ? LOOK_UP : LOOK
+    if (answered) return declared.has(id) ? LOOK_UP : LOOK_PROVIDER_UP
+    const down = clock.now() - (states.get(id)?.since ?? clock.now())
+    return Math.min(Math.max(LOOK, down / 10), LOOK_PROVIDER)
+  }
+
   async function finish(directory: OpenDirectory, state: State): Promise<void> {
     const { id } = directory
-    const { left, gone } = await rejudging.work(directory)
+    const { left, gone } = await (directory.federated
+      ? rejudging.expire(directory, clock.now() >= judgedBy(id, state))
+      : rejudging.work(directory))
     if (left > 0 || states.get(id) !== state) return settle(directory)
     await db.deleteFrom('directory_outages').where('directory', '=', id).where('back_at', 'is not', null).execute()
     states.delete(id)
@@ -134,7 +163,7 @@ export async function createOutages(parts: OutagesParts) {
     if (!look) {
       look = directory.look!().then((answered) => {
         // spread, so that many processes do not ask in the same moment
-        due.set(id, clock.now() + (answered ? LOOK_UP : LOOK) * (0.4 + (randomNumber() % 512) / 1024))
+        due.set(id, clock.now() + pause(directory, answered) * (0.4 + (randomNumber() % 512) / 1024))
         return settle(directory)
       })
       looking.set(id, look)
@@ -145,8 +174,11 @@ export async function createOutages(parts: OutagesParts) {
   }
 
   async function lookIfDue(directory: OpenDirectory): Promise<void> {
-    const { id } = directory
-    if (directory.health!().state === 'up' && !states.has(id) && !declared.has(id)) return
+    const { id, federated } = directory
+    const health = directory.health!()
+    if (!federated && health.state === 'up' && !states.has(id) && !declared.has(id)) return
+    // what has just failed is asked again soon: only then it is known whether it is down
+    if ('doubted' in health && (due.get(id) ?? 0) > clock.now() + 2 * LOOK) due.set(id, clock.now() + LOOK / 2)
     if (clock.now() < (due.get(id) ?? 0)) return
     await lookAt(directory)
     const state = states.get(id)
@@ -171,6 +203,8 @@ export async function createOutages(parts: OutagesParts) {
   const untilOf = (since: Instant, rules: Declared, confirmedAt: Instant | null | undefined): Instant =>
     confirmedAt == null ? since : Math.min(since + rules.for, Number(confirmedAt) + rules.verifiedWithin)
 
+  const isProvider = (id: string) => directories.some((one) => one.id === id && one.federated !== undefined)
+
   const outageAt = (id: string): { since: Instant; rules: Declared } | undefined => {
     const state = states.get(id)
     const rules = declared.get(id)
@@ -180,6 +214,29 @@ export async function createOutages(parts: OutagesParts) {
   return Object.freeze({
     /** It is known not to answer, and its settings declare what holds: nobody need wait for it. */
     isDown: (id: string): boolean => outageAt(id) !== undefined,
+
+    /** It is known not to answer, whatever is declared. */
+    isSilent(id: string): boolean {
+      const state = states.get(id)
+      if (state) return !state.returning
+      return directories.find((one) => one.id === id)?.health?.().state === 'down'
+    },
+
+    /**
+     * Whether what this person gives now is given without a word of their own provider, which only they can ask: then it
+     * opens what is declared, and they have to ask it when it is back. No read while it answers.
+     */
+    async isUnasked({ id, directory }: Pick<Person, 'id' | 'directory'>): Promise<boolean> {
+      const state = states.get(directory)
+      if (!state || !declared.has(directory) || !isProvider(directory)) return false
+      return !state.returning || (await rejudging.isListed(id))
+    },
+
+    /** A provider has just vouched for one of its people, who has signed in there. */
+    async vouched(id: string, directory: string): Promise<void> {
+      await confirmed.vouched(id, directory)
+      if (states.has(directory)) await rejudging.vouched(id, directory)
+    },
 
     /** Something has failed: looks at once whether the directory is down, where that makes a difference. */
     async suspect(directory: OpenDirectory): Promise<boolean> {
@@ -193,7 +250,8 @@ export async function createOutages(parts: OutagesParts) {
     takes(device: SeenDevice): boolean {
       const now = clock.now()
       return [...states.keys()].some((id) => {
-        const outage = outageAt(id)
+        // a provider takes no passwords here, in an outage as little as before
+        const outage = isProvider(id) ? undefined : outageAt(id)
         return outage !== undefined && now < outage.since + outage.rules.for && fits(outage.rules, device)
       })
     },
@@ -209,8 +267,10 @@ export async function createOutages(parts: OutagesParts) {
     async standing(person: Person): Promise<Standing> {
       const state = states.get(person.directory)
       if (!state) return { person }
+      const directory = upstreams.find(({ id }) => id === person.directory)
+      // nobody but they themselves can ask it: what they gave meanwhile is marked, and counts as little as before
+      if (state.returning && directory?.federated) return { person }
       if (state.returning) {
-        const directory = upstreams.find(({ id }) => id === person.directory)
         const judged = directory ? await rejudging.now(directory, person.id) : person
         // back, and asked about this very person: what was done meanwhile counts no more than the answer
         if (judged !== 'unavailable') return { person: judged === 'gone' ? undefined : (judged ?? person) }

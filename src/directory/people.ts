@@ -25,7 +25,7 @@ import { createAsk, createMirror } from './mirror.ts'
 import { createOutages, type DirectoryState, type Standing } from './outages.ts'
 import { createOwnPassword, type OwnPassword } from './own-password.ts'
 import type { NewPerson, Person, PersonChanges } from './person.ts'
-import { createRejudging } from './rejudging.ts'
+import { createRejudging, type SomeSession } from './rejudging.ts'
 import { createSignIn, type Verified } from './sign-in.ts'
 import { createStore, type PeopleFilter } from './store.ts'
 import { createSync, type SyncOptions, type SyncReport } from './sync.ts'
@@ -58,6 +58,11 @@ export interface People extends Identities, OwnPassword {
    * it answers.
    */
   standing(person: Person): Promise<Standing>
+  /**
+   * Whether what this person gives now is given without a word of their own provider, which is down, or was and has not
+   * been asked by them since. No read while it answers.
+   */
+  isUnasked(person: Pick<Person, 'id' | 'directory'>): Promise<boolean>
   /** The tiers that are open while this directory is down; empty where its settings declare nothing. */
   tiersWhileDown(directory: string): readonly string[]
   /** Every directory in the order of the settings, as far as is known without asking. */
@@ -68,7 +73,7 @@ export interface People extends Identities, OwnPassword {
    */
   look(): Promise<void>
   /** Who has a session is asked about as well when a directory is back. */
-  alsoJudge(others: () => AsyncIterable<{ readonly personId: string }>): void
+  alsoJudge(others: () => AsyncIterable<SomeSession>): void
   /** Awaited when a directory is back that cannot tell, or denies, that the password is still the one it was. */
   onPasswordDoubtful(listener: PersonListener): void
   /** Local people only, like `change`: throws `directory-read-only`. Throws `password-weak`, `person-unknown`, `overloaded`. */
@@ -160,14 +165,11 @@ export async function openDirectory(options: DirectoryOptions): Promise<People> 
   const beliefs: readonly Belief[] = options.directories
   const outOfReach = createOutOfReach(store, options.breakGlass ?? [])
   const samePerson = createSamePerson({ store, identities, beliefs, outOfReach, log })
-  const federation = createFederation({
-    ...{ directories, beliefs, store, identities, samePerson, outOfReach, mirror, clock },
-  })
   const connect = createConnect({ identities, samePerson, beliefs })
   const linkingMirror = createLinkingMirror(mirror, connect)
   const ask = createAsk(linkingMirror)
   const doubtful: PersonListener[] = []
-  let others: () => AsyncIterable<{ readonly personId: string }> = async function* () {}
+  let others: () => AsyncIterable<SomeSession> = async function* () {}
   const rejudging = createRejudging({
     ...{ store, log, audit, confirmed, ask },
     tellGone: all.tellDisabled,
@@ -177,6 +179,9 @@ export async function openDirectory(options: DirectoryOptions): Promise<People> 
     others: () => others(),
   })
   const outages = await createOutages({ store, clock, log, audit, directories, declared, confirmed, rejudging })
+  const federation = createFederation({
+    ...{ directories, beliefs, store, identities, samePerson, outOfReach, mirror, outages, clock },
+  })
   const signIn = createSignIn({
     ...{ store, hashing, directories, ask, outages, confirmed, declared },
     mirror: linkingMirror,
@@ -228,10 +233,11 @@ export async function openDirectory(options: DirectoryOptions): Promise<People> 
     syncWhatIsDue: createSchedule({ store, directories: options.directories, sync, clock, log }),
     load: hashing.load,
     standing: outages.standing,
+    isUnasked: outages.isUnasked,
     tiersWhileDown: (directory: string) => declared.get(directory)?.tiers ?? [],
     states: outages.states,
     look: outages.look,
-    alsoJudge(source: () => AsyncIterable<{ readonly personId: string }>) {
+    alsoJudge(source: () => AsyncIterable<SomeSession>) {
       others = source
     },
     onPasswordDoubtful: (listener: PersonListener) => void doubtful.push(listener),

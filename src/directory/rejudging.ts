@@ -3,6 +3,7 @@
  * meanwhile. The list is in the database, so a process that dies in between goes on where it was.
  */
 import type { Audit } from '#audit'
+import type { Instant } from '#core/clock'
 import type { Log } from '#core/log'
 import type { ConfirmedPeople } from './confirmed.ts'
 import { isUnavailable, type OpenDirectory } from './kind.ts'
@@ -21,7 +22,13 @@ export interface RejudgingParts {
   /** Sessions end here that rest on a password which may be another one by now. */
   readonly tellDoubtful: (id: string) => Promise<void>
   /** Whoever else may do something: people with a session. */
-  readonly others: () => AsyncIterable<{ readonly personId: string }>
+  readonly others: () => AsyncIterable<SomeSession>
+}
+
+/** What is known of a session here: whose it is, and what of it was given while their directory could not be asked. */
+export interface SomeSession {
+  readonly personId: string
+  readonly authenticated: readonly { readonly factor: string; readonly at: Instant; readonly duringOutage?: boolean }[]
 }
 
 const AT_ONCE = 8
@@ -92,15 +99,42 @@ export function createRejudging(parts: RejudgingParts) {
       const found = await confirmed.find(personId)
       if (person?.directory !== directory.id) continue
       if (found && Number(found.confirmed_at) >= Number(outage?.back_at ?? Number.POSITIVE_INFINITY)) continue
-      await db
-        .insertInto('directory_to_judge')
-        .values({ person_id: personId, directory: directory.id })
-        .onConflict((c) => c.doNothing())
-        .execute()
+      await list(personId, directory.id)
       count++
     }
     return count
   }
+
+  const listConfirmed = (directory: string) =>
+    db
+      .insertInto('directory_to_judge')
+      .columns(['person_id', 'directory'])
+      .expression((eb) =>
+        eb
+          .selectFrom('directory_confirmed')
+          .select(['person_id', 'directory'])
+          .where('directory', '=', directory)
+          .where('person_id', 'not in', (ids) => ids.selectFrom('directory_to_judge').select('person_id')),
+      )
+      .execute()
+
+  /** People at home there with a session in which something was given during the outage, and nothing was said since. */
+  async function listDoubtful(directory: string): Promise<void> {
+    for await (const { personId, authenticated } of others()) {
+      const given = authenticated.filter(({ duringOutage }) => duringOutage)
+      if (given.length === 0 || (await store.byId(personId))?.directory !== directory) continue
+      const confirmedAt = Number((await confirmed.find(personId))?.confirmed_at ?? 0)
+      // another provider tells when somebody signed in there, which may be long before they came from there
+      if (given.some(({ factor, at }) => factor === 'upstream' || at > confirmedAt)) await list(personId, directory)
+    }
+  }
+
+  const list = (personId: string, directory: string) =>
+    db
+      .insertInto('directory_to_judge')
+      .values({ person_id: personId, directory })
+      .onConflict((c) => c.doNothing())
+      .execute()
 
   /** All on the list once; answers how many are left because the directory could not tell. */
   async function pass(directory: OpenDirectory): Promise<{ left: number; gone: number }> {
@@ -135,25 +169,41 @@ export function createRejudging(parts: RejudgingParts) {
   }
 
   return Object.freeze({
-    /** Puts everybody on the list for whom the directory vouched not too long ago; answers how many. */
-    async list(directory: string): Promise<number> {
-      await db
-        .insertInto('directory_to_judge')
-        .columns(['person_id', 'directory'])
-        .expression((eb) =>
-          eb
-            .selectFrom('directory_confirmed')
-            .select(['person_id', 'directory'])
-            .where('directory', '=', directory)
-            .where('person_id', 'not in', (ids) => ids.selectFrom('directory_to_judge').select('person_id')),
-        )
-        .execute()
+    /**
+     * Puts everybody on the list for whom the directory vouched not too long ago; of a provider, which cannot be asked
+     * about anybody, who signed in meanwhile. Answers how many.
+     */
+    async list({ id: directory, federated }: Pick<OpenDirectory, 'id' | 'federated'>): Promise<number> {
+      if (federated) await listDoubtful(directory)
+      else await listConfirmed(directory)
       const { count } = await db
         .selectFrom('directory_to_judge')
         .select((eb) => eb.fn.countAll<number>().as('count'))
         .where('directory', '=', directory)
         .executeTakeFirstOrThrow()
       return Number(count)
+    },
+
+    /** Whether something that somebody did in the outage is still to be judged. */
+    isListed,
+
+    /** The provider has just vouched for this person: what they did meanwhile is judged by that. */
+    async vouched(id: string, directory: string): Promise<void> {
+      await db.deleteFrom('directory_to_judge').where('person_id', '=', id).where('directory', '=', directory).execute()
+    },
+
+    /** Of a provider: how many have not come by. Once their time is over, what they did in the outage ends. */
+    async expire({ id: directory }: OpenDirectory, over: boolean): Promise<{ left: number; gone: number }> {
+      // another server may have found out later that it was back
+      if (over) await listDoubtful(directory)
+      const listed = db.selectFrom('directory_to_judge').select('person_id').where('directory', '=', directory)
+      const ids = await listed.execute()
+      if (!over) return { left: ids.length, gone: 0 }
+      for (const { person_id: id } of ids) {
+        await tellDoubtful(id)
+        await db.deleteFrom('directory_to_judge').where('person_id', '=', id).execute()
+      }
+      return { left: 0, gone: ids.length }
     },
 
     async work(directory: OpenDirectory): Promise<{ left: number; gone: number }> {

@@ -74,8 +74,8 @@ export interface IdentifierData extends Step {
   readonly username?: string
   /** What the browser is asked (PublicKeyCredentialRequestOptionsJSON); absent: no passkeys here. */
   readonly passkey?: { readonly options: unknown }
-  /** Other providers to sign in at. */
-  readonly choices?: readonly Link[]
+  /** Other providers to sign in at. `silent`: it does not answer now. */
+  readonly choices?: readonly (Link & { readonly silent?: boolean })[]
 }
 /** No step: the page on the way to another provider. */
 export interface AwayData {

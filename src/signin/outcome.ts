@@ -105,9 +105,9 @@ export function createOutcomes(rooms: SigninRooms, { placeOf, isEnrolled }: Pick
         if (proof) {
           const device = await devices.find(request.cookies.get(devices.cookieName), personId)
           const seen = { known: device !== undefined, enrolled: await isEnrolled(request, place) }
-          await mayBegin(personId, proof, seen)
+          const counted = await mayBegin(place, personId, proof, seen)
           const { current, enrolledAs: enrolled } = place
-          const about = { request, current, device, enrolled, personId, proof }
+          const about = { request, current, device, enrolled, personId, proof: counted }
           ;({ session, cookies } = await establish(rooms, about))
           if (outcome.kind === 'arrived')
             await upstreamSessions.keep(session, outcome.arrived.directory, outcome.arrived.vouched.session)
@@ -139,15 +139,19 @@ export function createOutcomes(rooms: SigninRooms, { placeOf, isEnrolled }: Pick
   }
 
   /**
-   * The person's own directory has just said who this is; for everything else it is asked now.
+   * The person's own directory has just said who this is; for everything else it is asked now. Answers the proof, with a
+   * mark where a provider could not be asked: what begins with it ends unless they sign in there when it is back.
    * ATTACK: whoever is gone from there must not come in by another provider that they are connected to.
    */
-  async function mayBegin(personId: string, proof: Proof, device: SeenDevice): Promise<void> {
+  async function mayBegin({ current }: Place, personId: string, proof: Proof, device: SeenDevice): Promise<Proof> {
     const known = await people.byId(personId)
     const asked = proof.factor === 'password' || (proof.factor === 'upstream' && proof.directory === known?.directory)
     const person = asked ? known : await people.refresh(personId, device)
     if (!person || person === 'gone' || person.disabled)
       throw new Refusal('person-disabled', 'sign-in of somebody switched off')
+    // what is added to a session from before takes nothing from what the provider said then
+    const vouchedFor = current?.personId === personId && !current.authenticated.some(({ duringOutage }) => duringOutage)
+    return !asked && !vouchedFor && (await people.isUnasked(person)) ? { ...proof, duringOutage: true } : proof
   }
 
   return { leave, carryOut }

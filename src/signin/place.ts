@@ -73,7 +73,7 @@ export function createPlaces(rooms: SigninRooms) {
       verdict,
       enrolled,
       enrollable,
-      provider: alive && providerOf(alive),
+      provider: alive && providerOf(alive, verdict.person),
       app,
       person: verdict.person,
       device,
@@ -82,9 +82,15 @@ export function createPlaces(rooms: SigninRooms) {
     }
   }
 
-  function providerOf({ authenticated }: Session): Situation['provider'] {
+  /** Their own, where what they gave while it was down counts no more: nothing of ours can stand for its word. */
+  function providerOf({ authenticated }: Session, person: Person | undefined): Situation['provider'] {
+    const choices = people.federation.choices()
+    const own = authenticated.some(({ duringOutage }) => duringOutage)
+      ? choices.find(({ id }) => id === person?.directory)
+      : undefined
+    if (own) return { ...own, stepUp: 'there' }
     const directory = authenticated.find(({ factor }) => factor === 'upstream')?.directory
-    return people.federation.choices().find(({ id }) => id === directory)
+    return choices.find(({ id }) => id === directory)
   }
 
   /** Only what would help, only where the policy for accounts allows adding it, never beside a second factor that exists. */

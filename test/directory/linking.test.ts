@@ -62,8 +62,9 @@ async function world(belief: Partial<Belief> = {}, ...more: Belief[]): Promise<W
   const directories = beliefs.slice(1).map(provider)
   const outOfReach = createOutOfReach(store, ['Glass'])
   const samePerson = createSamePerson({ store, identities, beliefs, outOfReach, log })
+  const outages = { isSilent: () => false, suspect: async () => false, vouched: async () => {} }
   const federation = createFederation({
-    ...{ store, directories, beliefs, identities, samePerson, outOfReach, mirror, clock },
+    ...{ store, directories, beliefs, identities, samePerson, outOfReach, mirror, outages, clock },
   })
   return Object.assign(given, {
     people,

@@ -379,9 +379,7 @@ describe('when it is back', () => {
     const told: string[] = []
     people.onDisabled(async (id) => void told.push(id))
     people.alsoJudge(async function* () {
-      yield { personId: leo!.id }
-      yield { personId: leo!.id }
-      yield { personId: 'somebody else' }
+      for (const personId of [leo!.id, leo!.id, 'somebody else']) yield { personId, authenticated: [] }
     })
     way.cut()
     for (let i = 0; i < 2; i++) await refusalOf(people.verifyPassword('leo', PASSWORD))

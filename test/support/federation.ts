@@ -6,11 +6,14 @@ import { type Gateway, type GatewayOptions, PASSWORD, startGateway } from './gat
 import { POLICIES } from './policies.ts'
 import { freePort } from './ports.ts'
 import { type Browser, CALLBACK } from './relying-party.ts'
+import { startTcpProxy, type TcpProxy } from './tcp-proxy.ts'
 
 export interface Federation {
   /** The partner's. */
   readonly provider: Gateway
   readonly gateway: Gateway
+  /** The way to the partner, for us and for browsers. */
+  readonly way: TcpProxy
   close(): Promise<void>
 }
 
@@ -44,9 +47,12 @@ export async function startFederation(options: FederationOptions): Promise<Feder
   const { clock } = options
   const port = await freePort()
   const issuer = `http://localhost:${port}`
-  const provider = await startGateway({
+  const theirPort = await freePort()
+  const way = await startTcpProxy({ to: theirPort })
+  const partner = await startGateway({
     clock,
-    host: '127.0.0.1',
+    port: theirPort,
+    settings: { issuer: `http://${way.host}:${way.port}` },
     people: options.theirs,
     policies: {
       ...POLICIES,
@@ -70,6 +76,7 @@ export async function startFederation(options: FederationOptions): Promise<Feder
       },
     ] as never,
   })
+  const provider = { ...partner, issuer: `http://${way.host}:${way.port}` }
   const { ours = {} } = options
   const gateway = await startGateway({
     clock,
@@ -99,8 +106,10 @@ export async function startFederation(options: FederationOptions): Promise<Feder
   return {
     provider,
     gateway,
+    way,
     async close() {
       await gateway.close()
+      await way.close()
       await provider.close()
     },
   }

@@ -9,8 +9,9 @@ import type { Clock, Instant } from '#core/clock'
 import { Refusal } from '#core/refusal'
 import type { Answer } from '#http'
 import type { Identities } from '../identities.ts'
-import type { OpenDirectory } from '../kind.ts'
+import { isUnavailable, type OpenDirectory } from '../kind.ts'
 import type { Mirror } from '../mirror.ts'
+import type { Outages } from '../outages.ts'
 import type { Person } from '../person.ts'
 import type { Store } from '../store.ts'
 import { amrOf, assuranceOf } from './assurance.ts'
@@ -61,6 +62,8 @@ export interface Choice {
   readonly id: string
   readonly title: string
   readonly stepUp: 'here' | 'there'
+  /** It does not answer now, as far as is known. */
+  readonly silent: boolean
 }
 
 export interface Federation {
@@ -92,6 +95,7 @@ interface Parts {
   readonly samePerson: SamePerson
   readonly outOfReach: OutOfReach
   readonly mirror: Mirror
+  readonly outages: Pick<Outages, 'isSilent' | 'suspect' | 'vouched'>
   readonly clock: Clock
 }
 
@@ -103,7 +107,7 @@ const BECOMES = {
 } as const satisfies Record<string, readonly ('create' | 'prove')[]>
 
 export function createFederation(parts: Parts): Federation {
-  const { store, directories, beliefs, identities, samePerson, outOfReach, mirror, clock } = parts
+  const { store, directories, beliefs, identities, samePerson, outOfReach, mirror, outages, clock } = parts
   const beliefOf = (id: string) => beliefs.find((one) => one.id === id)!
 
   function at(id: string): { directory: OpenDirectory; federated: Federated; belief: Belief } {
@@ -121,20 +125,38 @@ export function createFederation(parts: Parts): Federation {
   async function welcome(arrived: Arrived): Promise<Person> {
     const person = await mirror(at(arrived.directory).directory, arrived.vouched.person)
     if (person.disabled) throw new Refusal('person-disabled', 'came from another provider')
+    if (person.directory === arrived.directory) await outages.vouched(person.id, person.directory)
     return person
+  }
+
+  /** Whoever meets an outage first finds it out for everybody. */
+  async function asking<T>(directory: OpenDirectory, work: () => Promise<T>): Promise<T> {
+    try {
+      return await work()
+    } catch (error) {
+      if (isUnavailable(error)) await outages.suspect(directory)
+      throw error
+    }
   }
 
   return {
     choices: () =>
       directories.flatMap(({ id, federated }) =>
-        federated ? [{ id, title: federated.title, stepUp: beliefOf(id).step_up ?? 'here' }] : [],
+        federated
+          ? [{ id, title: federated.title, stepUp: beliefOf(id).step_up ?? 'here', silent: outages.isSilent(id) }]
+          : [],
       ),
     takesForms: (id) => at(id).federated.posts === true,
-    begin: (id, asked) => at(id).federated.begin(asked),
+    async begin(id, asked) {
+      const { directory, federated } = at(id)
+      // nobody is sent to a page that does not come, nor waits here for what others have waited for in vain
+      if (outages.isSilent(id)) throw new Refusal('directory-unavailable', `directory ${id}: provider is down`)
+      return asking(directory, () => federated.begin(asked))
+    },
 
     async finish(id, returned, remembered) {
-      const { federated, belief } = at(id)
-      const given = await federated.finish(returned, remembered)
+      const { directory, federated, belief } = at(id)
+      const given = await asking(directory, () => federated.finish(returned, remembered))
       const owner = await identities.owner(id, given.person.upstreamId)
       const taken = async (key: string) =>
         outOfReach.isBreakGlassName(key) || (await store.byKey(key)).some((one) => one.id !== owner)

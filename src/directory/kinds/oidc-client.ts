@@ -1,10 +1,12 @@
 /** The client of an OpenID Connect provider (OpenID Connect Discovery 1.0): found once, looked up again now and then. */
 import type { Configuration, CustomFetch } from 'openid-client'
 import type { Directory } from '#config'
-import { type Clock, type Instant, minutes, seconds, systemClock } from '#core/clock'
+import { type Clock, type Instant, type Millis, minutes, seconds, systemClock } from '#core/clock'
 import { parseDuration } from '#core/duration'
-import { randomId, randomNumber } from '#core/random'
+import { randomId } from '#core/random'
 import { Refusal } from '#core/refusal'
+import type { Outbound } from '#http'
+import { createReach, type Reach } from '../federation/reach.ts'
 import type { Outside } from '../kind.ts'
 
 export type OidcSettings = Extract<Directory, { kind: 'oidc' }>
@@ -15,51 +17,44 @@ export interface OidcClient {
   configured(): Promise<{ library: OpenidClient; config: Configuration }>
   /** Throws `directory-unavailable`. */
   get(url: string): Promise<string>
-  /** A short look whether it is there: what is known of it may be an hour old. Throws `directory-unavailable`. */
-  answers(): Promise<void>
+  readonly reach: Reach
 }
 
 /** Keys are looked for at each answer by the library itself; addresses hardly ever change. */
 const KEEP_FOR = minutes(60)
 const ANSWER_LIMIT = 256 * 1024
-/** Somebody waits for it who only wants to leave. */
-const LOOK_FOR = seconds(2)
-const FIRST_WAIT = seconds(1)
-const LONGEST_WAIT = seconds(60)
 /** Seconds by which the clocks of two servers may differ. */
 const TOLERANCE = 5
 
 export function createOidcClient(settings: OidcSettings, { outbound, keys }: Outside, clock: Clock): OidcClient {
   const timeout = parseDuration(settings.timeout) ?? seconds(5)
-  const unavailable = (cause: unknown) =>
-    new Refusal('directory-unavailable', `directory ${settings.id}: provider cannot be asked`, { cause })
+  const reach = createReach({ directory: settings.id, outbound, clock, timeout, ask: readDocument })
   let known: { at: Instant; skew: number; ready: Promise<{ library: OpenidClient; config: Configuration }> } | undefined
   /** Seconds: the library reads the machine's clock, and ours may be another one. */
   const skewNow = () => Math.round((clock.now() - systemClock.now()) / 1000)
 
-  let failures = 0
-  let waitUntil: Instant = 0
-  /** Nobody waits for a provider that does not answer while others have just waited in vain. */
-  function failed(): void {
-    // of many who wait for the same answer one is enough
-    if (clock.now() < waitUntil) return
-    const wait = Math.min(FIRST_WAIT * 2 ** failures++, LONGEST_WAIT)
-    // spread, so that many processes do not come back in the same moment
-    waitUntil = clock.now() + wait * (0.75 + (randomNumber() % 512) / 1024)
+  /** OpenID Connect Discovery 1.0 §4.2, of which this much says that it is there. */
+  async function readDocument(within: Millis): Promise<void> {
+    const url = `${settings.issuer.replace(/\/$/, '')}/.well-known/openid-configuration`
+    const { status, body } = await outbound(url, { timeout: within, limit: ANSWER_LIMIT })
+    if (status !== 200) throw new Error(`status ${status}`)
+    if ((JSON.parse(body) as { issuer?: unknown }).issuer !== settings.issuer) throw new Error('another issuer')
   }
 
   /** ATTACK: a discovery document may name any address; the one door outwards refuses those inside. */
-  const request: CustomFetch = async (url, { method, headers, body }) => {
-    const answer = await outbound(url, {
-      method: method === 'POST' ? 'POST' : 'GET',
-      headers,
-      timeout,
-      limit: ANSWER_LIMIT,
-      ...(body === undefined || body === null ? {} : { body: String(body) }),
-    })
-    const nothing = answer.status === 204 || answer.status === 304
-    return new Response(nothing ? null : answer.body, { status: answer.status, headers: answer.headers })
-  }
+  const through =
+    (door: Outbound): CustomFetch =>
+    async (url, { method, headers, body }) => {
+      const answer = await door(url, {
+        method: method === 'POST' ? 'POST' : 'GET',
+        headers,
+        timeout,
+        limit: ANSWER_LIMIT,
+        ...(body === undefined || body === null ? {} : { body: String(body) }),
+      })
+      const nothing = answer.status === 204 || answer.status === 304
+      return new Response(nothing ? null : answer.body, { status: answer.status, headers: answer.headers })
+    }
 
   async function discover(skew: number) {
     // loaded when the first person goes there: nobody else pays for it
@@ -78,11 +73,12 @@ export function createOidcClient(settings: OidcSettings, { outbound, keys }: Out
       ...(alg ? { userinfo_signed_response_alg: alg } : {}),
     }
     const config = await library.discovery(server, id, metadata, authentication, {
-      [library.customFetch]: request,
+      [library.customFetch]: through(outbound),
       execute: server.protocol === 'http:' ? [library.allowInsecureRequests] : [],
     })
     // ATTACK: an ID Token is believed for its signature, not for the connection that it came over
     library.enableNonRepudiationChecks(config)
+    config[library.customFetch] = through(reach.outbound)
     return { library, config }
   }
 
@@ -109,11 +105,11 @@ export function createOidcClient(settings: OidcSettings, { outbound, keys }: Out
   }
 
   return {
+    reach,
     async configured() {
-      if (clock.now() < waitUntil) throw unavailable(new Error('asked again and again without an answer'))
       const skew = skewNow()
       if (!known || clock.now() - known.at > KEEP_FOR || Math.abs(skew - known.skew) > 1) {
-        const ready = discover(skew)
+        const ready = reach.find(() => discover(skew))
         const mine = { at: clock.now(), skew, ready }
         known = mine
         // what failed is tried again by whoever comes next
@@ -121,31 +117,13 @@ export function createOidcClient(settings: OidcSettings, { outbound, keys }: Out
           if (known === mine) known = undefined
         })
       }
-      try {
-        const found = await known.ready
-        failures = 0
-        return found
-      } catch (cause) {
-        failed()
-        throw unavailable(cause)
-      }
+      return known.ready
     },
     async get(url) {
-      const answer = await outbound(url, { timeout, limit: ANSWER_LIMIT }).catch((cause) => {
-        throw unavailable(cause)
-      })
-      if (answer.status !== 200) throw unavailable(new Error(`status ${answer.status}`))
-      return answer.body
-    },
-    async answers() {
-      if (clock.now() < waitUntil) throw unavailable(new Error('asked again and again without an answer'))
-      const url = `${settings.issuer.replace(/\/$/, '')}/.well-known/openid-configuration`
-      try {
-        const { status } = await outbound(url, { timeout: Math.min(timeout, LOOK_FOR), limit: ANSWER_LIMIT })
-        if (status >= 500) throw new Error(`status ${status}`)
-      } catch (cause) {
-        throw unavailable(cause)
-      }
+      const { status, body } = await reach.outbound(url, { timeout, limit: ANSWER_LIMIT })
+      if (status !== 200)
+        throw new Refusal('directory-unavailable', `directory ${settings.id}: status ${status} instead of an answer`)
+      return body
     },
   }
 }

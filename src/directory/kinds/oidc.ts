@@ -31,6 +31,8 @@ export const oidc = Object.freeze<DirectoryKind<'oidc'>>({
       async verify() {
         return 'wrong'
       },
+      health: client.reach.health,
+      look: client.reach.look,
       test: () => test(settings, client),
     } satisfies OpenDirectory
   },
@@ -113,7 +115,7 @@ function federate(settings: OidcSettings, client: OidcClient, outside: Outside, 
       const { library, config } = await client.configured()
       if (!isPage(config.serverMetadata().end_session_endpoint, settings)) return undefined
       // a browser that is sent to a provider that is down does not come back
-      await client.answers()
+      await client.reach.answers()
       return library.buildEndSessionUrl(config, {
         post_logout_redirect_uri: back,
         ...(session.hint === undefined ? {} : { id_token_hint: session.hint }),

@@ -135,7 +135,7 @@ export function createSamlLogout({ settings, metadata, ourselves, clock, state, 
       const { signOut } = await metadata.current()
       if (!signOut) return undefined
       // a browser that is sent to a provider that is down does not come back
-      await metadata.answers()
+      await metadata.reach?.answers()
       const { nameId, sessionIndex } = JSON.parse(hint) as Hint
       const us = await ourselves()
       const at = clock.now()

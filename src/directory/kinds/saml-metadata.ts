@@ -5,7 +5,7 @@
 import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import type { Directory } from '#config'
-import { type Clock, hours, type Instant, minutes, seconds } from '#core/clock'
+import { type Clock, hours, type Instant, type Millis, minutes, seconds } from '#core/clock'
 import { parseDuration } from '#core/duration'
 import type { Log } from '#core/log'
 import { Refusal } from '#core/refusal'
@@ -21,6 +21,7 @@ import {
   type XmlElement,
   xmlText,
 } from '#saml'
+import { createReach, type Reach } from '../federation/reach.ts'
 import type { Outside } from '../kind.ts'
 
 export type SamlSettings = Extract<Directory, { kind: 'saml' }>
@@ -41,8 +42,8 @@ export interface Metadata {
   current(): Promise<Provider>
   /** Reads it anew, unless that was just done: an answer may be signed with a key that is new. */
   anew(): Promise<Provider>
-  /** A short look whether it is there; a file says nothing about that. Throws `directory-unavailable`. */
-  answers(): Promise<void>
+  /** Undefined where they are a file: then nothing is ever asked of the provider from here. */
+  readonly reach: Reach | undefined
 }
 
 /** Once more with newer metadata where no key fits: it may be a new one. */
@@ -60,8 +61,6 @@ export async function withKeysOf<T>(metadata: Metadata, work: (provider: Provide
 
 const LIMIT = 1024 * 1024
 const LOOK_AGAIN = seconds(30)
-/** Somebody waits for it who only wants to leave. */
-const LOOK_FOR = seconds(2)
 /** Where it cannot be read again, what was read last still counts for so long. */
 const KEEP_FOR = hours(24)
 
@@ -78,23 +77,38 @@ export function createMetadata(
   async function text(): Promise<string> {
     if (settings.metadata_file !== undefined)
       return xmlText(await readFile(resolve(folder, settings.metadata_file)), LIMIT)
-    const answer = await outside.outbound(settings.metadata_url!, { timeout, limit: LIMIT })
+    return xmlText(Buffer.from(await fetched(timeout)), LIMIT)
+  }
+
+  async function fetched(within: Millis): Promise<string> {
+    const answer = await outside.outbound(settings.metadata_url!, { timeout: within, limit: LIMIT })
     if (answer.status !== 200) throw new Error(`status ${answer.status}`)
-    return xmlText(Buffer.from(answer.body), LIMIT)
+    return answer.body
+  }
+
+  const reach =
+    settings.metadata_url === undefined
+      ? undefined
+      : createReach({
+          directory: settings.id,
+          outbound: outside.outbound,
+          clock,
+          timeout,
+          ask: async (within) => void (await fetched(within)),
+        })
+
+  async function readNow(): Promise<Provider> {
+    const provider = providerOf(await text(), settings.entity_id, clock.now())
+    held = { at: clock.now(), provider }
+    return provider
   }
 
   /** One reading at a time, whoever asks. */
   function read(): Promise<Provider> {
     tried = clock.now()
-    reading ??= text()
-      .then((xml) => {
-        const provider = providerOf(xml, settings.entity_id, clock.now())
-        held = { at: clock.now(), provider }
-        return provider
-      })
-      .finally(() => {
-        reading = undefined
-      })
+    reading ??= (reach ? reach.find(readNow) : readNow()).finally(() => {
+      reading = undefined
+    })
     return reading
   }
 
@@ -108,15 +122,18 @@ export function createMetadata(
       if (held && good(now) && now - held.at < KEEP_FOR) {
         log.warn('saml-metadata-stale', {
           directory: settings.id,
-          error: cause instanceof Error ? cause.message : 'unknown',
+          error: reasonOf(cause),
         })
         return held.provider
       }
-      throw new Refusal('directory-unavailable', `directory ${settings.id}: metadata cannot be read`, { cause })
+      throw cause instanceof Refusal && cause.code === 'directory-unavailable'
+        ? cause
+        : new Refusal('directory-unavailable', `directory ${settings.id}: metadata cannot be read`, { cause })
     }
   }
 
   return {
+    reach,
     async current() {
       const now = clock.now()
       if (held && good(now) && now - held.at < refresh) return held.provider
@@ -128,19 +145,12 @@ export function createMetadata(
       if (held && tried !== undefined && clock.now() - tried < LOOK_AGAIN) return held.provider
       return readOrKeep()
     },
-    async answers() {
-      if (settings.metadata_url === undefined) return
-      try {
-        const { status } = await outside.outbound(settings.metadata_url, {
-          timeout: Math.min(timeout, LOOK_FOR),
-          limit: LIMIT,
-        })
-        if (status >= 500) throw new Error(`status ${status}`)
-      } catch (cause) {
-        throw new Refusal('directory-unavailable', `directory ${settings.id}: does not answer`, { cause })
-      }
-    },
   }
+}
+
+function reasonOf(error: unknown): string {
+  const cause = error instanceof Refusal && error.cause !== undefined ? error.cause : error
+  return cause instanceof Error ? cause.message : 'unknown'
 }
 
 /** Throws where it says nothing usable about the provider. */

@@ -35,6 +35,7 @@ export const saml = Object.freeze<DirectoryKind<'saml'>>({
       async verify() {
         return 'wrong'
       },
+      ...(metadata.reach ? { health: metadata.reach.health, look: metadata.reach.look } : {}),
       test: () => test(settings, metadata),
     } satisfies OpenDirectory
   },

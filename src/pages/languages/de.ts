@@ -47,6 +47,9 @@ export const de: Messages = Object.freeze({
   },
   federation: {
     signInWith: 'Mit {provider} anmelden',
+    silent:
+      '{provider} ist gerade nicht erreichbar. Sie haben nichts falsch gemacht. Bitte versuchen Sie es in ein paar Minuten noch einmal.',
+    silentPasskey: 'Haben Sie hier einen Passkey hinzugefügt, können Sie sich so lange damit anmelden.',
     awayTitle: 'Weiter zu {provider}',
     awayLead: 'Sie melden sich dort an und kommen von selbst zurück.',
     backTitle: 'Willkommen zurück',

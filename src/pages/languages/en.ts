@@ -46,6 +46,8 @@ const sentences = {
   },
   federation: {
     signInWith: 'Sign in with {provider}',
+    silent: '{provider} cannot be reached right now. You have done nothing wrong. Please try again in a few minutes.',
+    silentPasskey: 'If you have added a passkey here, you can sign in with that meanwhile.',
     awayTitle: 'On to {provider}',
     awayLead: 'You sign in there and come back by yourself.',
     backTitle: 'Welcome back',

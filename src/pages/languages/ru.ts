@@ -46,6 +46,8 @@ export const ru: Messages = Object.freeze({
   },
   federation: {
     signInWith: 'Войти через {provider}',
+    silent: '{provider} сейчас недоступен. Вы всё сделали правильно. Попробуйте ещё раз через несколько минут.',
+    silentPasskey: 'Если вы добавили здесь ключ доступа, пока можно войти с ним.',
     awayTitle: 'Дальше: {provider}',
     awayLead: 'Вы войдёте там и сами вернётесь обратно.',
     backTitle: 'С возвращением',

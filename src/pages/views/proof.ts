@@ -51,7 +51,10 @@ ${
   )
 }${
   data.choices &&
-  html`<ul class="ways providers">${data.choices.map((one) => html`<li><a class="plain" href="${safeHref(one.href)}">${phrase(messages.federation.signInWith, { provider: name(one.name) })}</a></li>`)}</ul>`
+  html`<ul class="ways providers">${data.choices.map(
+    (one) =>
+      html`<li><a class="plain" href="${safeHref(one.href)}">${phrase(messages.federation.signInWith, { provider: name(one.name) })}</a>${one.silent && html`<p class="hint">${phrase(messages.federation.silent, { provider: name(one.name) })}${data.passkey && html` ${messages.federation.silentPasskey}`}</p>`}</li>`,
+  )}</ul>`
 }${around(data, messages)}`
   return { title, body, problem: wrong, ...(data.passkey && PASSKEY) }
 }

@@ -12,7 +12,9 @@ export const identifier: Step = {
   async show(scene) {
     const hint = scene.errand.username ?? scene.errand.loginHint
     const options = await scene.factors.challenge('passkey', { conversation: scene.errand.id })
-    const choices = scene.choices.map(({ id, title }) => ({ href: pathOf(scene.errand, `away=${id}`), name: title }))
+    const choices = scene.choices.map(({ id, title, silent }) => ({
+      ...{ href: pathOf(scene.errand, `away=${id}`), name: title, silent },
+    }))
     return identifierView(
       {
         ...around(scene),
