@@ -13,10 +13,17 @@ import { targets } from '../table.ts'
 import type { Measured } from '../verdict.ts'
 import { apart } from './apart.ts'
 import { importing } from './importing.ts'
+import { merging } from './merging.ts'
 import { syncing } from './syncing.ts'
 import { trips } from './trips.ts'
 
-const PARTS: Readonly<Record<string, (options: Options) => Promise<Measured>>> = { trips, syncing, importing, apart }
+const PARTS: Readonly<Record<string, (options: Options) => Promise<Measured>>> = {
+  trips,
+  syncing,
+  importing,
+  merging,
+  apart,
+}
 
 export async function directoryLayer(options: Options, names = Object.keys(PARTS)): Promise<Record<string, Measured>> {
   const measured: Record<string, Measured> = {}

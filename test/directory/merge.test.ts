@@ -311,10 +311,25 @@ describe('two who become one', () => {
 })
 
 describe('a run', () => {
-  const MANY = Array.from({ length: 6 }, (_, i) => [
-    north(`n${i}`, number(`${i}`)),
-    south(`s${i}`, number(`${i}`)),
-  ]).flat()
+  const pairs = (count: number) =>
+    Array.from({ length: count }, (_, i) => [north(`n${i}`, number(`${i}`)), south(`s${i}`, number(`${i}`))]).flat()
+  const MANY = pairs(6)
+
+  test('of a rule that everybody meets names a few of each, and everybody as a conflict', async () => {
+    const count = 60
+    const everybody = Array.from({ length: count }, (_, i) => [
+      north(`n${i}`, number('1')),
+      south(`s${i}`, number('1')),
+    ])
+    const house = await world(everybody.flat())
+    const { rows } = await planned(house.people, NUMBERS)
+    expect(new Set(rows.map(({ result }) => result))).toEqual(new Set(['conflict']))
+    for (const side of ['from', 'into'] as const)
+      expect(new Set(rows.flatMap((row) => row[side]?.username ?? [])).size, side).toBe(count)
+    expect(rows.length).toBeLessThan(30 * count)
+    expect(await merged(house)).toHaveLength(rows.length)
+    expect(await house.people.list({ limit: 1000 })).toHaveLength(2 * count)
+  })
 
   test('of the plan alone writes nothing', async () => {
     const house = await world(MANY)
@@ -341,25 +356,25 @@ describe('a run', () => {
     ['after the tables', 'state', 2],
     ['at the very end', 'records', 2],
   ] as const)('that dies %s is gone on with, and nobody is half', async (_title, where, nth) => {
-    const house = await world(MANY)
+    const house = await world(pairs(45))
     const calls = { state: 0, records: 0 }
     let dying = true
     const listen = (name: 'state' | 'records') => async () => {
       calls[name]++
-      // each is called twice for everybody: this is the third person of six
-      if (dying && name === where && calls[name] === 4 + nth) throw new Error('killed')
+      // each is called for twenty people, then once more for the same ones: this is the third of the second twenty
+      if (dying && name === where && calls[name] === 40 + (nth === 2 ? 20 : 0) + 3) throw new Error('killed')
     }
     house.people.merging.onMerged({ state: listen('state'), records: listen('records') })
     await expect(merged(house)).rejects.toThrow('killed')
     const between = await house.people.list()
-    expect(between.length).toBe(nth === 2 ? 9 : 10)
+    expect(between.length).toBe(90 - (nth === 2 ? 40 : 20))
     dying = false
     const rows = await merged(house)
-    expect(rows.filter(({ result }) => result === 'merged')).toHaveLength(4)
-    expect(rows.filter(({ result }) => result === 'merged-before')).toHaveLength(2)
+    expect(rows.filter(({ result }) => result === 'merged')).toHaveLength(25)
+    expect(rows.filter(({ result }) => result === 'merged-before')).toHaveLength(20)
     const left = await house.people.list()
-    expect(left.map(({ username }) => username)).toEqual(['s0', 's1', 's2', 's3', 's4', 's5'])
-    expect(await house.audit.search({ event: 'person-merged' })).toHaveLength(6)
+    expect(left.map(({ username }) => username).sort()).toEqual(Array.from({ length: 45 }, (_, i) => `s${i}`).sort())
+    expect(await house.audit.search({ event: 'person-merged', limit: 1000 })).toHaveLength(45)
     expect((await planned(house.people, NUMBERS)).rows.every(({ result }) => result === 'merged-before')).toBe(true)
   })
 

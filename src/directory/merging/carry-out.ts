@@ -34,7 +34,7 @@ export interface MergeParts {
 }
 
 /** `gone`: one of both is no person any more, and nothing was done. */
-export type Merged = 'merged' | 'gone'
+type Merged = 'merged' | 'gone'
 
 export function createCarryOut({ store, directories, clock, audit, listeners, tellDisabled }: MergeParts) {
   const { db } = store
@@ -65,21 +65,27 @@ export function createCarryOut({ store, directories, clock, audit, listeners, te
     for (const { state } of listeners) await state(from, into, by)
   }
 
-  async function finish(begun: MergesTable, by: string): Promise<Merged> {
-    const { absorbed_id: from } = begun
-    const { survivor_id: into } = begun
-    await moveState(from, into, by)
-    const done = await db.transaction().execute((trx) => inOne(trx, begun, by))
-    if (done === 'gone') return done
-    // what was begun for the earlier id while that ran
-    await moveState(from, into, by)
-    // INVARIANT: disabled once is disabled; whoever was so on one side only had sessions that must end
-    if ((await store.byId(into))?.disabled) await tellDisabled(into)
+  /** Several at once, because each transaction waits for the disk. Answers who is gone, by the id that was to be absorbed. */
+  async function finish(begun: readonly MergesTable[], by: string): Promise<ReadonlySet<string>> {
+    const gone = new Set<string>()
+    for (const { absorbed_id: from, survivor_id: into } of begun) await moveState(from, into, by)
     await db.transaction().execute(async (trx) => {
-      for (const { records } of listeners) await records(from, into, by, trx)
-      await trx.updateTable('merges').set({ finished_at: clock.now() }).where('absorbed_id', '=', from).execute()
+      for (const mark of begun) if ((await inOne(trx, mark, by)) === 'gone') gone.add(mark.absorbed_id)
     })
-    return done
+    const merged = begun.filter(({ absorbed_id: from }) => !gone.has(from))
+    for (const { absorbed_id: from, survivor_id: into } of merged) {
+      // what was begun for the earlier id while that ran
+      await moveState(from, into, by)
+      // INVARIANT: disabled once is disabled; whoever was so on one side only had sessions that must end
+      if ((await store.byId(into))?.disabled) await tellDisabled(into)
+    }
+    await db.transaction().execute(async (trx) => {
+      for (const { absorbed_id: from, survivor_id: into } of merged) {
+        for (const { records } of listeners) await records(from, into, by, trx)
+        await trx.updateTable('merges').set({ finished_at: clock.now() }).where('absorbed_id', '=', from).execute()
+      }
+    })
+    return gone
   }
 
   const markOf = (on: Database, from: string): Promise<MergesTable | undefined> =>

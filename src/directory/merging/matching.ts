@@ -11,8 +11,17 @@ export interface Claim {
 
 interface Finder {
   readonly way: string
+  /** No more than `MOST` of them. */
   find(from: Candidate): readonly Candidate[]
+  /** Whom it found and did not name. */
+  unnamed(): Iterable<Candidate>
 }
+
+/**
+ * Whoever matches several is nobody's match, and a few of them say enough.
+ * ATTACK: a rule by something that everybody has, as a town, would make everybody of one side match everybody of the other.
+ */
+const MOST = 20
 
 export const PAIR = 'pair'
 
@@ -49,22 +58,40 @@ function finderOf(way: MergeWay, into: readonly Candidate[]): Finder {
   const compared = comparedBy(way)
   const byValue = new Map<string, Candidate[]>()
   for (const one of into)
-    for (const value of new Set(compared.into(one))) if (value) byValue.set(value, [...(byValue.get(value) ?? []), one])
+    for (const value of new Set(compared.into(one))) {
+      if (!value) continue
+      const same = byValue.get(value)
+      if (same) same.push(one)
+      else byValue.set(value, [one])
+    }
+  const crowds = new Set<readonly Candidate[]>()
   return {
     way: wayName(way),
-    find: (one) => [...new Set(compared.from(one).flatMap((value) => (value ? (byValue.get(value) ?? []) : [])))],
+    find(one) {
+      const found = new Set<Candidate>()
+      for (const value of compared.from(one)) {
+        const same = (value && byValue.get(value)) || []
+        if (same.length > MOST) crowds.add(same)
+        for (const other of same.slice(0, MOST)) if (found.size < MOST) found.add(other)
+      }
+      return [...found]
+    },
+    *unnamed() {
+      for (const crowd of crowds) yield* crowd
+    },
   }
 }
 
 /**
  * Everybody whom a way finds, with whom. One person may be found several times: what that means is for others to say.
+ * `crowd`: of `into`, who is like so many of `from` that there is no row for each two of them.
  * Pairs win: who is in one is found by nothing else.
  */
 export function claimsOf(
   { match }: Pick<MergeRules, 'match'>,
   pairs: readonly Claim[],
   { from, into }: { readonly from: readonly Candidate[]; readonly into: readonly Candidate[] },
-): Claim[] {
+): { readonly claims: readonly Claim[]; readonly crowd: readonly Candidate[] } {
   const paired = new Set(pairs.flatMap((pair) => [pair.from.id, pair.into.id]))
   const free = (all: readonly Candidate[]) => all.filter(({ id }) => !paired.has(id))
   const finders = match.map((way) => finderOf(way, free(into)))
@@ -75,7 +102,10 @@ export function claimsOf(
     }
     return []
   })
-  return [...pairs, ...found]
+  const claims = [...pairs, ...found]
+  const named = new Set(claims.map(({ into: one }) => one.id))
+  const crowd = new Set(finders.flatMap(({ unnamed }) => [...unnamed()]).filter(({ id }) => !named.has(id)))
+  return { claims, crowd: [...crowd] }
 }
 
 /** By their user names. */

@@ -1,5 +1,6 @@
 /** Two directories become one, by a rules file: planned first, then person by person, and gone on with after a crash. */
 import type { Problem } from '#config'
+import { together } from '#storage'
 import { type Aliases, createAliases } from './aliases.ts'
 import { candidatesOf } from './candidates.ts'
 import { createCarryOut, type MergeListener, type MergeParts } from './carry-out.ts'
@@ -23,6 +24,11 @@ export interface Merging extends Aliases {
 export interface MergingParts extends Omit<MergeParts, 'listeners'> {
   domainsOf(directory: string): readonly string[]
 }
+
+/** So many pairs wait for the disk together; whoever else writes waits for them, so not for longer than a blink. */
+const AT_ONCE = 20
+
+const goneOf = (row: MergeRow): MergeRow => ({ ...row, result: 'conflict', reason: 'gone' })
 
 export function createMerging(parts: MergingParts): Merging {
   const { store, audit, domainsOf } = parts
@@ -54,17 +60,26 @@ export function createMerging(parts: MergingParts): Merging {
     return [...(used ? (['merged-before'] as const) : []), ...conflictsOf(from, into, rules)]
   }
 
-  async function one(row: MergeRow, plan: MergePlan, breakGlass: readonly string[], by: string): Promise<MergeRow> {
-    const gone = { ...row, result: 'conflict', reason: 'gone' } as const
+  /** The row as it is to be reported, and the mark of a pair that is to be made one. */
+  async function begin(row: MergeRow, plan: MergePlan, breakGlass: readonly string[], by: string) {
+    if (row.result !== 'match' && row.result !== 'begun') return { row }
     if (row.result === 'match') {
       const conflicts = await changed(row, plan.rules, breakGlass)
-      if (conflicts === 'gone') return gone
-      if (conflicts.length > 0) return { ...row, result: 'conflict', reason: conflicts.join(' ') }
+      if (conflicts === 'gone') return { row: goneOf(row) }
+      if (conflicts.length > 0) return { row: { ...row, result: 'conflict', reason: conflicts.join(' ') } as const }
       await carryOut.begin(row.from!.id, row.into!.id, plan.rules, by)
     }
     const mark = await begun(row.from!.id)
-    if (!mark || (await carryOut.finish(mark, by)) === 'gone') return gone
-    return { ...row, result: 'merged' }
+    return mark ? { row: { ...row, result: 'merged' } as const, mark } : { row: goneOf(row) }
+  }
+
+  /** INVARIANT: of each pair its mark is written first, and the disk gets everything in the order of writing. */
+  async function some(rows: readonly MergeRow[], plan: MergePlan, breakGlass: readonly string[], by: string) {
+    const all: { row: MergeRow; mark?: MergesTable }[] = []
+    for (const row of rows) all.push(await begin(row, plan, breakGlass, by))
+    const marks = all.flatMap(({ mark }) => mark ?? [])
+    const gone = await carryOut.finish(marks, by)
+    return all.map(({ row }) => (row.from && gone.has(row.from.id) ? goneOf(row) : row))
   }
 
   return {
@@ -75,11 +90,11 @@ export function createMerging(parts: MergingParts): Merging {
     async *merge(plan, { breakGlass }, by) {
       let merged = 0
       try {
-        for (const row of plan.rows) {
-          const todo = row.result === 'match' || row.result === 'begun'
-          const done = todo ? await one(row, plan, breakGlass, by) : row
-          if (done.result === 'merged') merged++
-          yield done
+        for (let at = 0; at < plan.rows.length; at += AT_ONCE) {
+          const rows = plan.rows.slice(at, at + AT_ONCE)
+          const done = await together(() => some(rows, plan, breakGlass, by))
+          merged += done.filter(({ result }) => result === 'merged').length
+          yield* done
         }
       } finally {
         const reason = `${plan.rules.from}:${plan.rules.into}`

@@ -77,9 +77,9 @@ export async function planMerge(
   if (problems.length > 0) return { problems }
 
   const free = (all: readonly Candidate[]) => all.filter(({ id }) => !excepted.has(id))
-  const claims = claimsOf(rules, pairs, { from: free(from), into: free(into) })
+  const { claims, crowd } = claimsOf(rules, pairs, { from: free(from), into: free(into) })
   const judged = judge(claims, rules, survivors)
-  const seen = new Set(claims.flatMap((claim) => [claim.from.id, claim.into.id]))
+  const seen = new Set([...claims.flatMap((claim) => [claim.from.id, claim.into.id]), ...crowd.map(({ id }) => id)])
   const orphans = (side: 'from' | 'into', all: readonly Candidate[]): MergeRow[] =>
     all
       .filter(({ id }) => !seen.has(id) && !survivors.has(id))
@@ -95,6 +95,7 @@ export async function planMerge(
         into: short(claim.into),
       }),
     ),
+    ...crowd.map((one): MergeRow => ({ result: 'conflict', reason: 'several-from', into: short(one) })),
     ...orphans('from', from),
     ...orphans('into', into),
   ]
