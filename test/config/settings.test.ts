@@ -249,6 +249,27 @@ test('two directories with one id are told before anything is opened', () => {
   )
 })
 
+test('what is declared for the time in which a provider is down must be able to happen', () => {
+  const provider = (kind: string) =>
+    `directories:\n  - id: partner\n    kind: ${kind}\n    degraded: { tiers: [standard], ask_again: 30m }\n`
+  const oidc = `${provider('oidc')}    issuer: https://idp.example\n    client_id: x\n`
+  expect(load(oidc).problems).toEqual([])
+  expect(load(oidc).settings!.directories[0]).toMatchObject({
+    degraded: { tiers: ['standard'], for: '4h', verified_within: '24h', ask_again: '30m' },
+  })
+  const saml = `${provider('saml')}    entity_id: urn:idp\n    metadata_url: https://idp.example/metadata\n`
+  expect(load(saml).problems).toEqual([])
+  // nobody would ever notice
+  expect(said(saml.replace('metadata_url: https://idp.example/metadata', 'metadata_file: idp.xml'))).toContain(
+    ':4:5 not-supported `directories.0.degraded` needs `metadata_url`',
+  )
+  // no session lives until then
+  expect(said(`${oidc}sessions: { max: 30m }\n`)).toContain(':4:47 invalid `directories.0.degraded.ask_again`')
+  expect(said(oidc.replace('tiers: [standard], ', ''))).toContain('`directories.0.degraded.tiers`')
+  // of a directory that can be asked about people nobody has to wait for them
+  expect(said(`${LDAP}    degraded: { tiers: [standard], ask_again: 30m }\n`)).toContain('unknown key `ask_again`')
+})
+
 test('a duration longer than 100 years is none', () => {
   expect(load('sessions: { max: 36525d }').problems).toEqual([])
   expect(places('sessions: { max: 999999999d }')).toEqual(['1:18 invalid'])

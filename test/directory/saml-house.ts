@@ -15,6 +15,7 @@ import type {
   UpstreamSession,
   Vouched,
 } from '../../src/directory/federation/federated.ts'
+import type { OpenDirectory } from '../../src/directory/kind.ts'
 import { saml } from '../../src/directory/kinds/saml.ts'
 import type { SamlSettings } from '../../src/directory/kinds/saml-metadata.ts'
 import { createStore } from '../../src/directory/store.ts'
@@ -29,6 +30,7 @@ export const STATE = 'a-state-that-nobody-can-guess'
 
 export interface SamlHouse {
   readonly clock: { now(): number; pass(ms: number): void }
+  readonly directory: OpenDirectory
   /** A request, as the provider sees it. */
   begin(asked?: { maxAge?: number; strength?: string }): Promise<{ url: URL; requestId: string; xml: string }>
   /** What becomes of an answer to the request. */
@@ -127,6 +129,7 @@ export async function openSaml(keys: Keys, options: SamlHouseOptions = {}): Prom
   }
   return {
     clock,
+    directory,
     logged,
     finish,
     async begin(asked = {}) {

@@ -269,9 +269,30 @@ describe('what is known of the provider', () => {
     expect(asks).toBe(2)
     expect(other.logged.join()).toContain('saml-metadata-stale')
     other.clock.pass(24 * 3_600_000)
-    await expect(other.begin()).rejects.toMatchObject({ code: 'directory-unavailable' })
+    for (let i = 0; i < 3; i++) await expect(other.begin()).rejects.toMatchObject({ code: 'directory-unavailable' })
+    // those who come after the first do not wait for it
+    expect(asks).toBe(3)
     up = true
+    other.clock.pass(2000)
     expect((await other.begin()).requestId).toMatch(/^_/)
+  })
+
+  test('tells whether the provider answers, from a URL and never from a file', async () => {
+    let up = false
+    const outbound = async (): Promise<OutboundAnswer> => ({
+      status: up ? 200 : 502,
+      headers: {},
+      body: metadataOf([keys.certificate]),
+    })
+    const { directory } = await open({ outbound, settings: { metadata_url: 'https://idp.partner.example/metadata' } })
+    expect(directory.health!()).toEqual({ state: 'unknown' })
+    for (let i = 0; i < 2; i++) expect(await directory.look!()).toBe(false)
+    expect(directory.health!()).toMatchObject({ state: 'down', code: 'status-502' })
+    up = true
+    expect(await directory.look!()).toBe(true)
+    expect(directory.health!()).toEqual({ state: 'up' })
+    const file = (await open({})).directory
+    expect([file.health, file.look]).toEqual([undefined, undefined])
   })
 
   test.each([

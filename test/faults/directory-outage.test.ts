@@ -174,6 +174,7 @@ beforeAll(async () => {
   slapd = await startSlapd(
     [...names, 'newcomer'].map((uid) => ({ uid, name: uid, password: PASSWORD })),
     { staff: [...names, 'newcomer'], care: ['p0'] },
+    { modules: 'moduleload ppolicy', database: 'overlay ppolicy' },
   )
   way = await startTcpProxy({ to: slapd.port })
   const oidc = {
@@ -227,6 +228,7 @@ beforeAll(async () => {
     await shift(step, step === KILLED_AT)
     if (step === CHANGED_AT) {
       await modify('p1', 'delete')
+      await modify('p8', 'modify\nadd: pwdAccountLockedTime\npwdAccountLockedTime: 000001010000Z')
       await modify('p2', 'modify\nreplace: userPassword\nuserPassword: another horse')
       await inGroup('staff', 'delete', 'p3')
     }
@@ -364,7 +366,7 @@ describe('a second after the directory is back', () => {
     signOut(browser)
     stolen = await agree(somebody(2), 'low')
     // all of them have a session now
-    for (const i of [1, 3, 4, 5, 7]) {
+    for (const i of [1, 3, 4, 5, 7, 8]) {
       signOut(somebody(i).browser)
       expect(codeOf(await signIn(somebody(i).browser, `p${i}`))).not.toBeNull()
     }
@@ -380,7 +382,21 @@ describe('a second after the directory is back', () => {
     for (const app of ['low', 'high'] as const) expect((await refresh(tokens[app], app)).status).toBe(400)
     const again = await signIn(browser, 'p1')
     expect([codeOf(again), again.status]).toEqual([null, 400])
-    expect(await house.audit.search({ event: 'person-gone' })).toMatchObject([{ subject: id, actor: 'system' }])
+    expect(await house.audit.search({ event: 'person-gone', subject: id })).toMatchObject([{ actor: 'system' }])
+  })
+
+  test('whoever was disabled meanwhile is out, with every token, and reads so', async () => {
+    const { browser, tokens } = somebody(8)
+    const id = (await house.people.list({ search: 'p8' })).find(({ username }) => username === 'p8')!.id
+    expect(await house.sessions.ofPerson(id)).toEqual([])
+    expect(codeOf(await browser.open(authorize('low')))).toBeNull()
+    for (const app of ['low', 'high'] as const) expect((await refresh(tokens[app], app)).status).toBe(400)
+    const again = await signIn(browser, 'p8')
+    expect(codeOf(again)).toBeNull()
+    expect(again.text).toContain('This account is switched off')
+    const off = await house.audit.search({ event: 'person-disabled', subject: id })
+    expect(off).toMatchObject([{ actor: 'system', reason: 'upstream' }])
+    expect(off[0]!.at - began - 4 * 60 * MINUTE).toBeLessThanOrEqual(1000)
   })
 
   test('an old password is worth nothing, and neither is the session that began with it', async () => {
@@ -425,12 +441,13 @@ describe('a second after the directory is back', () => {
     expect(told.reverse().map(({ event, reason, count }) => [event, reason, count])).toEqual([
       ['directory-down', 'staff', undefined],
       ['directory-up', 'staff', PEOPLE],
-      ['directory-judged-again', 'staff', 1],
+      ['directory-judged-again', 'staff', 2],
     ])
     const up = told.find(({ event }) => event === 'directory-up')!
-    const gone = (await house.audit.search({ event: 'person-gone' }))[0]!
-    expect(gone.at - began - 4 * 60 * MINUTE).toBeLessThanOrEqual(1000)
-    expect(up.at).toBeLessThanOrEqual(gone.at)
+    for (const gone of await house.audit.search({ event: 'person-gone' })) {
+      expect(gone.at - began - 4 * 60 * MINUTE).toBeLessThanOrEqual(1000)
+      expect(up.at).toBeLessThanOrEqual(gone.at)
+    }
   })
 
   test('every receipt decides again as it did', async () => {

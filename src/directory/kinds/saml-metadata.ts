@@ -112,14 +112,15 @@ export function createMetadata(
     return reading
   }
 
-  const good = (now: Instant) => held !== undefined && now < (held.provider.validUntil ?? Number.POSITIVE_INFINITY)
+  const good = (now: Instant) =>
+    held !== undefined && now < Math.min(held.provider.validUntil ?? Number.POSITIVE_INFINITY, held.at + KEEP_FOR)
 
   async function readOrKeep(): Promise<Provider> {
     try {
       return await read()
     } catch (cause) {
       const now = clock.now()
-      if (held && good(now) && now - held.at < KEEP_FOR) {
+      if (held && good(now)) {
         log.warn('saml-metadata-stale', {
           directory: settings.id,
           error: reasonOf(cause),

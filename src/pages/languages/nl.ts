@@ -46,7 +46,8 @@ export const nl: Messages = Object.freeze({
   },
   federation: {
     signInWith: 'Inloggen met {provider}',
-    silent: '{provider} is nu niet bereikbaar. U hebt niets verkeerd gedaan. Probeer het over een paar minuten opnieuw.',
+    silent:
+      '{provider} is nu niet bereikbaar. U hebt niets verkeerd gedaan. Probeer het over een paar minuten opnieuw.',
     silentPasskey: 'Hebt u hier een passkey toegevoegd, dan kunt u daar intussen mee inloggen.',
     awayTitle: 'Verder naar {provider}',
     awayLead: 'U logt daar in en komt vanzelf terug.',
