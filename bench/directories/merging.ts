@@ -23,7 +23,9 @@ export async function merging({ folder, quick, say }: Options): Promise<Measured
     const local = (id: string) => ({ id, kind: 'local' })
     const file = writeSettings(join(folder, `merge-${count}`), [local('north'), local('south')])
     say(`directories: merging: ${count} pairs`)
-    return JSON.parse((await inFresh([join(import.meta.dirname, 'merge-once.ts'), file, String(count)])).out) as Once
+    const args = [join(import.meta.dirname, 'merge-once.ts'), file, String(count)]
+    await inFresh([...args, 'fill'])
+    return JSON.parse((await inFresh(args)).out) as Once
   }
   const [few, many] = [await once(large / 4), await once(large)]
   const people = (2 * large).toLocaleString('en')
