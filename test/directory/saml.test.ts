@@ -273,7 +273,7 @@ describe('what is known of the provider', () => {
     // those who come after the first do not wait for it
     expect(asks).toBe(3)
     up = true
-    other.clock.pass(2000)
+    other.clock.pass(3000)
     expect((await other.begin()).requestId).toMatch(/^_/)
   })
 
