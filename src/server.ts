@@ -7,6 +7,7 @@ import type { Settings } from '#config'
 import { type Clock, type Millis, minutes, seconds, systemClock } from '#core/clock'
 import { parseDuration } from '#core/duration'
 import type { Log } from '#core/log'
+import { openForwardAuth } from '#forward-auth'
 import { createHttpServer, createOutbound, type HttpServer } from '#http'
 import { createPresenter } from '#pages'
 import { openOidc } from '#protocol/oidc'
@@ -164,6 +165,23 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     consents: oidc.consents,
     revoke: endings.revoke,
   })
+  const forwardAuth = openForwardAuth({
+    issuer,
+    proxies: settings.proxies,
+    storage,
+    clock,
+    log,
+    audit,
+    keys,
+    people,
+    sessions,
+    devices,
+    catalog,
+    access,
+    signin,
+    presenter,
+    support: settings.support,
+  })
   const claim = openClaim({ storage, people, audit, presenter, issuer })
 
   const deliverLogouts = () => outbox.deliver({ 'backchannel-logout': oidc.sendLogout })
@@ -203,8 +221,8 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       listen: settings.listen,
       issuer,
       proxies: settings.proxies,
-      routes: [...signin.routes, ...saml.routes, ...account.routes, ...claim.routes],
-      raw: oidc.raw,
+      routes: [...signin.routes, ...saml.routes, ...account.routes, ...claim.routes, ...forwardAuth.routes],
+      raw: [...forwardAuth.raw, ...oidc.raw],
       around: together,
       renderRefusal: (refusal, request) => renderRefusal(refusal, request, presenter),
       log,

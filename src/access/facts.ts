@@ -23,7 +23,7 @@ export async function gatherFacts(
     readonly outages?: Pick<OutageSource, 'tiersWhileDown'>
     readonly outage?: PersonOutage | undefined
   },
-  policy = question.app?.policy ?? question.policy,
+  policy = question.policy ?? question.app?.policy,
 ): Promise<GatheredFacts> {
   const needs = sources.policies.needsOf(policy)
   const around = needs.size === 0 ? {} : await lookAround(needs, question, { person, now, policy, ...sources })
@@ -75,7 +75,15 @@ export function factsOf(
     },
     ...(person ? { user: { ...userFacts(person), ...outageFacts(outage) } } : {}),
     ...(app
-      ? { app: { id: app.id, policy: app.policy, tags: app.tags, tier: app.tier, audience: app.audience } }
+      ? {
+          app: {
+            id: app.id,
+            policy: question.policy ?? app.policy,
+            tags: app.tags,
+            tier: app.tier,
+            audience: app.audience,
+          },
+        }
       : question.policy
         ? { app: { policy: question.policy, ...ownPage } }
         : {}),

@@ -11,7 +11,7 @@ export interface Question {
   readonly kind: 'sign-in' | 'app' | 'api' | 'admin' | 'account' | 'helpdesk'
   /** The app that shall open; its policy decides. */
   readonly app?: App | undefined
-  /** For what is no app: the name of the policy that decides. */
+  /** The name of the policy that decides: for what is no app, and where it is not the app's own. */
   readonly policy?: string
   readonly session?: Session | undefined
   /** The session's person, where the door has read it already. */

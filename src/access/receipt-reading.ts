@@ -1,10 +1,10 @@
 /** Reading receipts back. */
 import type { Kysely, Selectable } from 'kysely'
 import { type Instant, minutes } from '#core/clock'
+import { createRecent, type Recent } from '#core/recent'
 import type { Page, Receipt } from './receipt.ts'
 import { joinFacts, parseWhat, parseWho, type What } from './receipt-parts.ts'
 import type { ReceiptTables } from './receipt-tables.ts'
-import { createRecent, type Recent } from './recent.ts'
 
 type Row = Selectable<ReceiptTables['receipts']>
 

@@ -1,13 +1,13 @@
 /** Writing a receipt: the hot path of every silent sign-on. */
 import { type Kysely, sql } from 'kysely'
 import type { Clock } from '#core/clock'
+import { createRecent } from '#core/recent'
 import { Refusal } from '#core/refusal'
 import type { Decision, Facts, Gathered } from '#policy'
 import type { Storage } from '#storage'
 import { floorOf } from './numbering.ts'
 import { hashOf, takeApart } from './receipt-parts.ts'
 import { dayOf, type ReceiptTables } from './receipt-tables.ts'
-import { createRecent } from './recent.ts'
 
 /** A part that was stored not long ago; `day` is the last one on which it was noted as used. */
 interface Known {

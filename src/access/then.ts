@@ -1,8 +1,8 @@
 /** The policies that decided a receipt: what the page for the person and the command line explain it by. */
 import type { App } from '#catalog'
+import { createRecent } from '#core/recent'
 import { decide, type Policies } from '#policy'
 import type { Receipt } from './receipt.ts'
-import { createRecent } from './recent.ts'
 import { policiesOf, type Versions } from './versions.ts'
 
 /** Undefined where that version is neither in force nor stored. */

@@ -32,6 +32,7 @@ export const EVENTS = Object.freeze({
   'key-rotated': 'A signing key has a successor that signs from its announced moment on.',
   'logout-delivered': 'An app was told that a session has ended.',
   'logout-given-up': 'An app could not be told that a session has ended.',
+  'opening-refused': 'A browser came to an app with a code that was made for another browser, host or session.',
   'people-imported': 'People were imported from a file.',
   'person-added': 'A person was added.',
   'person-changed': 'What is known about a person was changed.',

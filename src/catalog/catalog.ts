@@ -10,7 +10,7 @@
  * - `manifest.ts`   template + values → app, and back         - `plan.ts`       what applying manifests would change
  * - `protocols/`    what an app of each protocol has to say, one file each
  * - `registry.ts`   apps in the `tables.ts`, through `cache.ts` - `apps.ts`     register, apply, export, rotate, remove
- * - `snippet.ts`    the app's side, with real values
+ * - `snippet.ts`    the app's side, with real values    - `paths.ts`      paths in the rules of an app behind a proxy
  *
  * To add an app to the catalog: one file in `apps-catalog/` (docs/apps.md). To ask for another kind of value: one row
  * in `inputs.ts`.
@@ -19,7 +19,8 @@ export type { App } from './app.ts'
 export type { Applied, AppliedChange, Apps, ManifestSource, Registered } from './apps.ts'
 export type { Manifest } from './manifest.ts'
 export { type Catalog, type CatalogOptions, openCatalog } from './open.ts'
-export type { AppForwardAuth } from './protocols/forward-auth.ts'
+export { namesPath } from './paths.ts'
+export type { AppForwardAuth, AppRule, IdentityField } from './protocols/forward-auth.ts'
 export type { AppOidc } from './protocols/oidc.ts'
 export type { AppName } from './protocols/protocol.ts'
 export type { AppSaml } from './protocols/saml.ts'

@@ -26,17 +26,19 @@ export function* checkDefinition(definition: Definition, options: CheckOptions):
   if (!(oidc ?? saml ?? forward_auth))
     yield { path: [], code: 'protocol-missing', message: 'expected one of `oidc`, `saml` and `forward_auth`' }
   if (oidc) yield* checkProtocol(PROTOCOLS.oidc, oidc)
-  if (saml) {
-    yield* checkProtocol(PROTOCOLS.saml, saml)
-    // SAML has no words for what somebody agrees to: better no app than one that nobody is asked about
-    if (!definition.first_party)
-      yield {
-        path: ['first_party'],
-        code: 'consent-unsupported',
-        message: '`first_party` is false, but nobody can be asked for consent by SAML',
-      }
-  }
-  if (forward_auth) yield* checkProtocol(PROTOCOLS.forward_auth, forward_auth)
+  if (saml) yield* checkProtocol(PROTOCOLS.saml, saml)
+  // neither has words for what somebody agrees to: better no app than one that nobody is asked about
+  const silent = saml ? 'SAML' : forward_auth ? 'a proxy' : undefined
+  if (silent && !definition.first_party)
+    yield {
+      path: ['first_party'],
+      code: 'consent-unsupported',
+      message: `\`first_party\` is false, but nobody can be asked for consent by ${silent}`,
+    }
+  if (!forward_auth) return
+  yield* checkProtocol(PROTOCOLS.forward_auth, forward_auth)
+  for (const [i, { policy }] of forward_auth.rules.entries())
+    if (policy !== undefined) yield* checkPolicy(['forward_auth', 'rules', i, 'policy'], policy, options)
 }
 
 function* checkProtocol<Stored extends object>(
@@ -53,15 +55,19 @@ function* checkAddress(path: Path, text: string, use: AddressUse): Generator<Iss
   if (wrong) yield { path, code: 'address-unsafe', message: `\`${path.join('.')}\` ${wrong}` }
 }
 
-function* checkPolicyAndAudience(definition: Definition, { policyNames }: CheckOptions): Generator<Issue> {
+function* checkPolicy(path: Path, policy: string, { policyNames }: CheckOptions): Generator<Issue> {
+  if (!policyNames || policyNames.includes(policy)) return
+  const near = nearest(policy, policyNames)
+  const hint = near ? `; did you mean \`${near}\`?` : ''
+  const message = `\`${path.join('.')}\` names no policy: \`${policy}\`${hint}`
+  yield { path, code: 'policy-unknown', message }
+}
+
+function* checkPolicyAndAudience(definition: Definition, options: CheckOptions): Generator<Issue> {
   const { policy, audience } = definition
   if (policy === '')
     yield { path: ['policy'], code: 'policy-missing', message: '`policy` is missing, expected the name of a policy' }
-  else if (policyNames && !policyNames.includes(policy)) {
-    const near = nearest(policy, policyNames)
-    const hint = near ? `; did you mean \`${near}\`?` : ''
-    yield { path: ['policy'], code: 'policy-unknown', message: `\`policy\` names no policy: \`${policy}\`${hint}` }
-  }
+  else yield* checkPolicy(['policy'], policy, options)
   if (isMachine(definition)) {
     if (audience.length > 0)
       yield {

@@ -1,5 +1,6 @@
 /** Every code with which Portico refuses, its HTTP status and its public sentence. `docs/errors.md` documents each. */
 export const REFUSALS = Object.freeze({
+  'access-refused': { status: 403, say: 'You may not open this.' },
   'app-exists': { status: 409, say: 'An app with this id already exists.' },
   'app-invalid': { status: 400, say: 'This app is not described correctly.' },
   'app-name-taken': { status: 409, say: 'Another app has this entity id or host already.' },
@@ -74,13 +75,16 @@ export const REFUSALS = Object.freeze({
   },
   'password-weak': { status: 400, say: 'This password is too short or too easy to guess.' },
   'password-wrong': { status: 400, say: 'The user name or the password is not right.' },
+  'path-ambiguous': { status: 400, say: 'This address can be read in more than one way, so it is not opened.' },
   'person-disabled': { status: 403, say: 'This account is switched off.' },
   'person-exists': { status: 409, say: 'A person with this user name already exists.' },
   'person-unknown': { status: 404, say: 'This person is not known.' },
+  'proof-required': { status: 401, say: 'Please confirm once more that it is you.' },
   'provider-throttled': {
     status: 429,
     say: 'Very many have set out from your network to sign in there. Please wait a moment.',
   },
+  'proxy-unknown': { status: 403, say: 'This is only answered to proxies that are known here.' },
   'request-refused': { status: 400, say: 'The app sent a request that cannot be answered.' },
   'sealed-record-invalid': { status: 500, say: 'Something went wrong on our side.' },
   'session-required': { status: 401, say: 'Please sign in first.' },

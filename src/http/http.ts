@@ -11,7 +11,7 @@
  * - `server.ts`   listening, draining                    - `outbound.ts` requests to others
  */
 export { sourceOf, UNKNOWN_ADDRESS } from './address.ts'
-export { cookieHeader, type SetCookie } from './cookies.ts'
+export { cookieHeader, parseCookies, type SetCookie } from './cookies.ts'
 export { type Answer, json, type PageRequest, redirect, text } from './exchange.ts'
 export { createNetworks, isSpecialUse, type Networks, normaliseAddress } from './networks.ts'
 export { isCrossOrigin } from './origin.ts'

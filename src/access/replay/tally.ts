@@ -1,9 +1,9 @@
 /** What a replay counts, in total and by app, group, site and person. */
 
+import { createRecent } from '#core/recent'
 import { normaliseAddress } from '#http'
 import type { Facts, Policies } from '#policy'
 import type { Receipt } from '../receipt.ts'
-import { createRecent } from '../recent.ts'
 
 export const CHANGES = [
   'newly_denied',

@@ -6,6 +6,11 @@ import { REFUSALS, type RefusalCode } from '#core/refusals'
 import type { Language } from './language.ts'
 
 const TRANSLATED: Readonly<Record<RefusalCode, Readonly<Record<Exclude<Language, 'en'>, string>>>> = Object.freeze({
+  'access-refused': {
+    nl: 'U mag dit niet openen.',
+    de: 'Sie dürfen das nicht öffnen.',
+    ru: 'Вам нельзя это открыть.',
+  },
   'app-exists': {
     nl: 'Er bestaat al een app met deze id.',
     de: 'Es gibt schon eine App mit dieser ID.',
@@ -226,6 +231,11 @@ const TRANSLATED: Readonly<Record<RefusalCode, Readonly<Record<Exclude<Language,
     de: 'Der Benutzername oder das Passwort stimmt nicht.',
     ru: 'Неверное имя пользователя или пароль.',
   },
+  'path-ambiguous': {
+    nl: 'Dit adres kan op meer dan één manier worden gelezen en wordt daarom niet geopend.',
+    de: 'Diese Adresse lässt sich auf mehr als eine Weise lesen und wird deshalb nicht geöffnet.',
+    ru: 'Этот адрес можно понять по-разному, поэтому он не открывается.',
+  },
   'person-disabled': {
     nl: 'Dit account is uitgeschakeld.',
     de: 'Dieses Konto ist abgeschaltet.',
@@ -241,10 +251,20 @@ const TRANSLATED: Readonly<Record<RefusalCode, Readonly<Record<Exclude<Language,
     de: 'Diese Person ist nicht bekannt.',
     ru: 'Этот человек неизвестен.',
   },
+  'proof-required': {
+    nl: 'Bevestig nog een keer dat u het bent.',
+    de: 'Bitte bestätigen Sie noch einmal, dass Sie es sind.',
+    ru: 'Подтвердите ещё раз, что это вы.',
+  },
   'provider-throttled': {
     nl: 'Heel veel mensen zijn vanuit uw netwerk op weg om daar in te loggen. Wacht even.',
     de: 'Sehr viele sind gerade aus Ihrem Netz unterwegs, um sich dort anzumelden. Bitte warten Sie einen Moment.',
     ru: 'Из вашей сети сейчас очень многие пошли входить туда. Подождите немного.',
+  },
+  'proxy-unknown': {
+    nl: 'Dit wordt alleen beantwoord aan proxy’s die hier bekend zijn.',
+    de: 'Das wird nur Proxys beantwortet, die hier bekannt sind.',
+    ru: 'На это отвечают только известным здесь прокси.',
   },
   'request-refused': {
     nl: 'De app stuurde een verzoek dat niet kan worden beantwoord.',

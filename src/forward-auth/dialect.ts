@@ -1,0 +1,31 @@
+/** What a proxy says to us and hears from us. To add one: a file in `dialects/`, its line in the list, its row in the contract suite. */
+import type { IncomingMessage } from 'node:http'
+import type { ProxyHeaders } from './proxy-headers.ts'
+
+/** What the browser asked the proxy for, as the proxy says it. */
+export interface Told {
+  readonly method: string
+  readonly scheme: string
+  /** With the port, where there is one. */
+  readonly host: string
+  /** The path and the query as they came. */
+  readonly uri: string
+}
+
+export interface Reply {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string | readonly string[]>>
+  readonly body?: string | Buffer
+  /** Where a proxy that cannot pass the body on sends the browser instead. */
+  readonly elsewhere?: string
+}
+
+export interface Dialect {
+  readonly name: 'forward' | 'nginx' | 'envoy'
+  /** Where it asks; with a slash at the end, everything below. */
+  readonly prefix: string
+  /** Throws Refusal `request-refused` where the proxy does not say what it has to. */
+  read(request: Pick<IncomingMessage, 'method' | 'url'>, headers: ProxyHeaders): Told
+  /** Our answer in a form that this proxy carries out. INVARIANT: what is no 2xx before is none after. */
+  write(reply: Reply): Reply
+}

@@ -1,0 +1,70 @@
+/** What opens an app in one browser: first a code that is handed over once, then a cookie of the app's own host. */
+import type { Clock, Instant } from '#core/clock'
+import { seconds } from '#core/clock'
+import { sha256 } from '#core/digest'
+import { randomId } from '#core/random'
+import { type Session, withSession } from '#sessions'
+import type { State } from '#storage'
+import type { Opening } from './opening.ts'
+
+/** By what an app was opened, and for whom. */
+export interface AppKey {
+  readonly session: string
+  readonly person: string
+  readonly app: string
+  readonly origin: string
+  /** When the opening began: what `within: 0s` counts from as long as the cookie opens the app. */
+  readonly since: Instant
+}
+
+export interface HandOver extends AppKey {
+  readonly uri: string
+  readonly nonce: string
+}
+
+/** A redirect takes no longer. */
+export const CODE_LIFE = seconds(60)
+const LENGTH = 43
+
+/** Not the host's name: hosts that differ in the port only share their cookies (RFC 6265 §8.5). */
+export const appCookie = (host: string): string => `portico-app-${sha256(host).slice(0, 8)}`
+
+/** INVARIANT: all that stands here goes in the moment the session ends, with its group. Only hashes are kept. */
+export function createAppKeys({ state, clock }: { state: State; clock: Clock }) {
+  const codeKey = (code: string) => `forward-auth-code:${sha256(code)}`
+  const cookieKey = (cookie: string) => `forward-auth:${sha256(cookie)}`
+
+  return {
+    async handOver(about: AppKey, { uri, nonce }: Opening): Promise<string> {
+      const code = randomId(32)
+      const value: HandOver = { ...about, uri, nonce }
+      await state.set(codeKey(code), JSON.stringify(value), { ttl: CODE_LIFE, group: withSession(about.session) })
+      return code
+    },
+    /** Of any number of callers one gets it, and whoever is wrong about the rest has used it up. */
+    async spend(code: string): Promise<HandOver | undefined> {
+      const value = code.length === LENGTH ? await state.take(codeKey(code)) : undefined
+      return value === undefined ? undefined : JSON.parse(value)
+    },
+    /** The value of the cookie. */
+    async make({ session, person, app, origin, since }: AppKey, { endsAt }: Session): Promise<string> {
+      const cookie = randomId(32)
+      const value: AppKey = { session, person, app, origin, since }
+      const ttl = Math.max(endsAt - clock.now(), 0)
+      await state.set(cookieKey(cookie), JSON.stringify(value), { ttl, group: withSession(session) })
+      return cookie
+    },
+    /** One read; what cannot be ours costs none. */
+    async find(cookie: string | undefined): Promise<(AppKey & { readonly id: string }) | undefined> {
+      if (cookie?.length !== LENGTH) return undefined
+      const id = cookieKey(cookie)
+      const value = await state.get(id)
+      return value === undefined ? undefined : { ...(JSON.parse(value) as AppKey), id }
+    },
+    async forget(cookie: string | undefined): Promise<void> {
+      if (cookie?.length === LENGTH) await state.delete(cookieKey(cookie))
+    },
+  }
+}
+
+export type AppKeys = ReturnType<typeof createAppKeys>

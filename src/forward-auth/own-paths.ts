@@ -1,0 +1,72 @@
+/** Paths of the app's host that are ours: the proxy asks about them like about any other, and our answer is the page. */
+import type { App } from '#catalog'
+import { constantTimeEqual, sha256 } from '#core/digest'
+import { Refusal } from '#core/refusal'
+import type { PageRequest } from '#http'
+import type { Reply } from './dialect.ts'
+import { type AppKeys, appCookie } from './keys-to-apps.ts'
+import { openingCookie } from './opening.ts'
+import type { ForwardAuthOptions } from './options.ts'
+import type { Replies } from './replies.ts'
+import type { Target } from './target.ts'
+
+/** Below it nothing is the app's. */
+export const OWN = '/.portico/'
+export const CALLBACK = `${OWN}callback`
+const SIGN_OUT = `${OWN}sign-out`
+
+export const isOwn = ({ uri }: Pick<Target, 'uri'>): boolean => uri.startsWith(OWN)
+
+export function createOwnPaths(
+  rooms: ForwardAuthOptions & { readonly keysToApps: AppKeys; readonly replies: Replies },
+) {
+  const { issuer, sessions, audit, keysToApps, replies } = rooms
+
+  /**
+   * ATTACK: whoever has seen the address (a log, a history, a referrer) brings the code into another browser; or sends their own to
+   * somebody else, who would then work in their account. Only the browser in which it was begun has the nonce.
+   */
+  async function callback(app: App, target: Target, cookies: ReadonlyMap<string, string>): Promise<Reply> {
+    const code = new URLSearchParams(target.query).get('code') ?? ''
+    const given = await keysToApps.spend(code)
+    const name = given && openingCookie(given.nonce)
+    const nonce = name === undefined ? undefined : cookies.get(name)
+    const session = given && (await sessions.byId(given.session))
+    const good =
+      nonce !== undefined &&
+      constantTimeEqual(sha256(nonce), given!.nonce) &&
+      given!.app === app.id &&
+      given!.origin === target.origin &&
+      session?.personId === given!.person
+    if (!good) {
+      if (given)
+        await audit.record('opening-refused', {
+          actor: given.person,
+          subject: given.person,
+          app: given.app,
+          session: given.session,
+        })
+      throw new Refusal('conversation-expired', given ? 'code of another browser, host or session' : 'no such code')
+    }
+    // what this browser had before opens nothing any more
+    await keysToApps.forget(cookies.get(appCookie(target.host)))
+    const cookie = await keysToApps.make(given!, session!)
+    return replies.redirect(`${given!.origin}${given!.uri}`, target.secure, [
+      { name: appCookie(target.host), value: cookie },
+      { name: name!, value: '' },
+    ])
+  }
+
+  return async (
+    app: App,
+    target: Target,
+    cookies: ReadonlyMap<string, string>,
+    request: PageRequest,
+  ): Promise<Reply> => {
+    const path = target.method === 'GET' ? target.path : undefined
+    if (path === CALLBACK) return callback(app, target, cookies)
+    // there the person is asked, and the end of the session ends this app as well
+    if (path === SIGN_OUT) return replies.redirect(`${issuer}/signout`, target.secure)
+    return replies.refused('not-found', { target, request })
+  }
+}

@@ -1,0 +1,56 @@
+/** The headers by which a proxy speaks for a browser: each once, and nothing beside them that an app could take for one. */
+import type { IncomingMessage } from 'node:http'
+import { Refusal } from '#core/refusal'
+
+export interface ProxyHeaders {
+  /** The value of a header that has to be there. Throws Refusal `request-refused`. */
+  one(name: string): string
+  /** Whether there is a header that some server reads as this one, in another spelling. `name` in lower case. */
+  hasTwin(name: string): boolean
+}
+
+/** What is said once or not at all. */
+const SAID = [
+  'host',
+  'x-forwarded-method',
+  'x-forwarded-proto',
+  'x-forwarded-host',
+  'x-forwarded-uri',
+  'x-original-url',
+  'x-original-method',
+] as const
+const ONCE: ReadonlySet<string> = new Set(SAID)
+/** Also read by proxies and apps, so a second spelling is refused. */
+const WATCHED: ReadonlySet<string> = new Set([...SAID, 'x-forwarded-for', 'forwarded', 'cookie'])
+const LONGEST = 16_384
+
+/**
+ * Throws Refusal `request-refused`.
+ * ATTACK: many servers make one name of `Remote-User`, `Remote_User` and `Remote.User` before the app sees it. The proxy puts
+ * our value beside a twin that the client sent, and which of the two the app reads is luck.
+ */
+export function readHeaders({ rawHeaders, headers }: Pick<IncomingMessage, 'rawHeaders' | 'headers'>): ProxyHeaders {
+  let twins: Set<string> | undefined
+  const seen = new Set<string>()
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const name = rawHeaders[i]!.toLowerCase()
+    if (/[^a-z0-9-]/.test(name)) {
+      twins ??= new Set()
+      twins.add(name.replace(/[^a-z0-9]/g, '-'))
+    } else if (ONCE.has(name)) {
+      if (seen.has(name)) throw new Refusal('request-refused', `header ${name} stands there twice`)
+      seen.add(name)
+    }
+  }
+  for (const twin of twins ?? [])
+    if (WATCHED.has(twin)) throw new Refusal('request-refused', `header ${twin} stands there in another spelling`)
+  return {
+    one(name) {
+      const value = headers[name]
+      if (typeof value !== 'string' || value === '' || value.length > LONGEST)
+        throw new Refusal('request-refused', `header ${name} is missing`)
+      return value
+    },
+    hasTwin: (name) => twins?.has(name) ?? false,
+  }
+}

@@ -1,0 +1,151 @@
+/**
+ * The verdict on each request of a browser that has opened the app: judged again whenever anything it rests on has changed,
+ * and a second later at the latest.
+ *
+ * Session and person are read for every request. App and policies are compared by identity: both are new objects in the
+ * moment a change of this process is done, and half a second after one of another process. What only time changes (`within`,
+ * hours, counts, a device that is forgotten) is the reason for the second.
+ */
+import type { Question, Verdict } from '#access'
+import type { App, AppRule } from '#catalog'
+import { type Instant, minutes, seconds } from '#core/clock'
+import { createRecent } from '#core/recent'
+import type { Person } from '#directory'
+import type { Session } from '#sessions'
+import { settled } from '#storage'
+import { createIdentities, type Identity } from './identity.ts'
+import type { AppKey } from './keys-to-apps.ts'
+import type { ForwardAuthOptions } from './options.ts'
+
+/** So long a verdict may be taken for the next request's. */
+const JUDGED_AGAIN = seconds(1)
+/** The same refusal, again and again, leaves a receipt once in so long. */
+const REFUSED_AGAIN = minutes(1)
+/** At least so many verdicts are kept, and at most twice as many. */
+const KEPT = 10_000
+
+export interface Judged {
+  readonly verdict: Verdict
+  /** Only where the answer is allow. */
+  readonly identity: Identity | undefined
+}
+
+interface Kept extends Judged {
+  readonly basis: Basis
+  readonly judgedAt: Instant
+  readonly recordedAt: Instant
+}
+
+interface Basis {
+  readonly app: App
+  readonly policies: unknown
+  readonly address: string
+  readonly session: string
+  readonly person: string
+}
+
+export interface Visit {
+  readonly app: App
+  readonly rule: AppRule
+  readonly key: AppKey
+  readonly session: Session
+  readonly person: Person
+  readonly address: string
+}
+
+/** What a rule of the app adds to its policy. */
+export const termsOf = ({ strength, policy }: AppRule): Pick<Question, 'policy' | 'wanted'> => ({
+  ...(policy === undefined ? {} : { policy }),
+  ...(strength === undefined ? {} : { wanted: { strength: [strength] } }),
+})
+
+export function createVerdicts(rooms: ForwardAuthOptions) {
+  const { access, clock, devices } = rooms
+  const identities = createIdentities(rooms)
+  const kept = createRecent<string, Kept>(KEPT)
+  const judging = new Map<string, { readonly basis: Basis; readonly done: Promise<Kept> }>()
+
+  async function questionOf({ app, rule, key, session, person, address }: Visit): Promise<Question> {
+    return {
+      kind: 'app',
+      app,
+      ...termsOf(rule),
+      session,
+      person,
+      // what the browser brings to the app's host are none of our cookies: it is where its session was seen last
+      device: session.deviceId === undefined ? undefined : await devices.byId(session.deviceId, person.id),
+      enrolled: await access.enrolled.ofSession(session),
+      address,
+      startedAt: key.since,
+    }
+  }
+
+  async function judge(visit: Visit, basis: Basis, before: Kept | undefined): Promise<Kept> {
+    const question = await questionOf(visit)
+    const now = clock.now()
+    const seen = before && before.basis.app === basis.app ? await access.preview(question) : undefined
+    const known =
+      seen && isSame(seen, before!.verdict) && (seen.outcome === 'allow' || now - before!.recordedAt < REFUSED_AGAIN)
+    const verdict = known ? { ...seen, reference: before!.verdict.reference } : await access.ask(question)
+    const person = verdict.person
+    const identity =
+      verdict.outcome === 'allow' && person
+        ? await identities.of(
+            { app: visit.app, origin: visit.key.origin, session: visit.session, person },
+            verdict,
+            before?.identity,
+          )
+        : undefined
+    // INVARIANT: what others are told as well rests on a receipt that is on the disk
+    await settled()
+    return { basis, verdict, identity, judgedAt: now, recordedAt: known ? before!.recordedAt : now }
+  }
+
+  return {
+    /** Who is asked about must be the session's person, and not switched off. */
+    async of(visit: Visit, id: string): Promise<Judged> {
+      const { app, session, person, address } = visit
+      const basis: Basis = {
+        app,
+        policies: access.policies.current(),
+        address,
+        session: JSON.stringify([session.authenticated, session.deviceId, session.enrolledId]),
+        person: JSON.stringify(person),
+      }
+      const before = kept.get(id)
+      if (before && isCurrent(before, basis, clock.now())) {
+        if (!before.identity || identities.isYoung(before.identity)) return before
+      }
+      const other = judging.get(id)
+      if (other && isAlike(other.basis, basis)) return other.done
+      const done = judge(visit, basis, before)
+      judging.set(id, { basis, done })
+      try {
+        const judged = await done
+        kept.set(id, judged)
+        return judged
+      } finally {
+        if (judging.get(id)?.done === done) judging.delete(id)
+      }
+    },
+  }
+}
+
+const isCurrent = ({ basis, judgedAt }: Kept, now: Basis, at: Instant): boolean =>
+  at >= judgedAt && at - judgedAt < JUDGED_AGAIN && isAlike(basis, now)
+
+const isAlike = (a: Basis, b: Basis): boolean =>
+  a.app === b.app &&
+  a.policies === b.policies &&
+  a.address === b.address &&
+  a.session === b.session &&
+  a.person === b.person
+
+/** Nothing new to write down: the same rule of the same policies says the same. */
+const isSame = (a: Verdict, b: Verdict): boolean =>
+  a.outcome === b.outcome &&
+  a.decision.policy === b.decision.policy &&
+  a.decision.rule === b.decision.rule &&
+  a.decision.versions.policies === b.decision.versions.policies
+
+export type Verdicts = ReturnType<typeof createVerdicts>
