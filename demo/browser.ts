@@ -23,9 +23,16 @@ const attribute = (tag: string, name: string) => {
   return found === undefined ? undefined : decode(found)
 }
 
-/** `stopAt`: addresses that nobody answers; a redirect there ends the walk. */
+/**
+ * `stopAt`: addresses that nobody answers; a redirect there ends the walk. `fetch`: for whoever minds that node's own says of
+ * itself that it is a script (`Sec-Fetch-Mode`).
+ */
 export function createBrowser(
-  options: { readonly stopAt?: string; readonly headers?: Readonly<Record<string, string>> } = {},
+  options: {
+    readonly stopAt?: string
+    readonly headers?: Readonly<Record<string, string>>
+    readonly fetch?: (url: URL, init: RequestInit) => Promise<Response>
+  } = {},
 ) {
   const jars = new Map<string, Map<string, string>>()
   const jarOf = (host: string): Map<string, string> => {
@@ -37,7 +44,7 @@ export function createBrowser(
   async function send(url: URL, init: RequestInit = {}): Promise<Response> {
     const jar = jarOf(url.hostname)
     const cookie = [...jar].map(([name, value]) => `${name}=${value}`).join('; ')
-    const response = await fetch(url, {
+    const response = await (options.fetch ?? fetch)(url, {
       ...init,
       redirect: 'manual',
       headers: { ...options.headers, ...init.headers, ...(cookie ? { cookie } : {}), accept: 'text/html' },

@@ -47,7 +47,7 @@ export function targetOf({ method, scheme, host, uri }: Told): Target {
 }
 
 /** RFC 6761 §6.3: browsers do not ask anybody where `localhost` and what is below it are. */
-const isLoopback = (name: string): boolean =>
+export const isLoopback = (name: string): boolean =>
   name === 'localhost' || name.endsWith('.localhost') || name === '127.0.0.1' || name === '[::1]'
 
 /** Slashes, dots, parameters, and whatever a second decoding or a careless one would turn into them. */

@@ -130,7 +130,13 @@ export const startHouse = (options: GatewayOptions & { readonly apps: readonly M
   startGateway({
     policies: POLICIES,
     people: [
-      { username: 'sam', name: 'Sam de Vries', mail: 'sam@kestrel.example', mailVerified: true, groups: ['staff', 'tills'] },
+      {
+        username: 'sam',
+        name: 'Sam de Vries',
+        mail: 'sam@kestrel.example',
+        mailVerified: true,
+        groups: ['staff', 'tills'],
+      },
       { username: 'guest', name: 'Guest', groups: [] },
     ],
     ...options,

@@ -6,7 +6,13 @@ import { app, claimsOf, createVisitor, HTML, startHouse, WIKI } from './house.ts
 
 let gateway: Gateway
 beforeAll(async () => {
-  gateway = await startHouse({ apps: [app('wiki'), app('pos', { headers: ['Auth-User', 'X-Groups=groups'] }), app('vault', {}, { policy: 'closed' })] })
+  gateway = await startHouse({
+    apps: [
+      app('wiki'),
+      app('pos', { headers: ['Auth-User', 'X-Groups=groups'] }),
+      app('vault', {}, { policy: 'closed' }),
+    ],
+  })
 })
 afterAll(() => gateway?.close())
 
@@ -54,7 +60,9 @@ test('cookies are of that host alone, for https, and no script reads them', asyn
   const first = await sam.visit(`${WIKI}/`)
   const called = await sam.visit((await sam.through(first)).href)
   for (const line of [...(first.headers['set-cookie'] as string[]), ...(called.headers['set-cookie'] as string[])])
-    expect(line).toMatch(/^__Host-portico-(?:app|open)-[\w-]{8}=[\w-]*; Path=\/(?:; Max-Age=\d+)?; HttpOnly; SameSite=Lax; Secure$/)
+    expect(line).toMatch(
+      /^__Host-portico-(?:app|open)-[\w-]{8}=[\w-]*; Path=\/(?:; Max-Age=\d+)?; HttpOnly; SameSite=Lax; Secure$/,
+    )
   expect([...sam.jarOf('wiki.example.com').keys()]).toHaveLength(1)
 })
 

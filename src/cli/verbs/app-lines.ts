@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { type App, type Endpoints, openTemplates, type Snippet, type Template, type Templates } from '#catalog'
 import { Refusal } from '#core/refusal'
-import type { Context } from '../verb.ts'
+import type { Arguments, Context, Verb } from '../verb.ts'
 
 /** The templates need no storage, so a verb that only looks them up opens none. */
 export const templatesOf = (context: Context): Templates =>
@@ -80,3 +80,17 @@ export const rows = (values: object): string[] =>
   Object.entries(values).map(([key, value]) => `${key.padEnd(27)} ${written(value)}`)
 export const snippetLines = (snippets: readonly Snippet[]): string[] =>
   snippets.flatMap(({ format, text }) => ['', `# the app's side (${format})`, text])
+
+/** The one id that a verb takes. */
+export function idOf(verb: Verb, args: Arguments, context: Context): string | undefined {
+  const [id, ...more] = args.positional
+  if (id !== undefined && more.length === 0) return id
+  context.err(`usage: portico ${verb.usage}`)
+  return undefined
+}
+
+export async function appOf(id: string, context: Context): Promise<App> {
+  const app = await (await context.open()).catalog.apps.find(id)
+  if (!app) throw new Refusal('app-unknown')
+  return app
+}

@@ -1,8 +1,8 @@
 /** `apps …`: from the catalog to a registered app, and what there is. Manifests are in `manifests.ts`. */
-import { type App, isRequired, type Manifest, renderSettings, type Template } from '#catalog'
-import { Refusal } from '#core/refusal'
-import type { Arguments, Context, Verb } from '../verb.ts'
-import { catalogOf, endpointsOf, rows, shown, snippetLines, templateFor, templatesOf, written } from './app-lines.ts'
+import { type App, isRequired, type Manifest, renderSettings } from '#catalog'
+import type { Arguments, Verb } from '../verb.ts'
+import { appOf, catalogOf, endpointsOf, idOf, rows, shown, snippetLines, templateFor, written } from './app-lines.ts'
+import { snippetOfApp } from './app-snippet.ts'
 import { manifestVerbs } from './manifests.ts'
 
 const BY = 'cli'
@@ -134,20 +134,6 @@ const listApps: Verb = {
   },
 }
 
-/** The one id that a verb takes. */
-function idOf(verb: Verb, args: Arguments, context: Context): string | undefined {
-  const [id, ...more] = args.positional
-  if (id !== undefined && more.length === 0) return id
-  context.err(`usage: portico ${verb.usage}`)
-  return undefined
-}
-
-async function appOf(id: string, context: Context): Promise<App> {
-  const app = await (await context.open()).catalog.apps.find(id)
-  if (!app) throw new Refusal('app-unknown')
-  return app
-}
-
 const showApp: Verb = {
   words: ['apps', 'show'],
   usage: 'apps show ID',
@@ -186,39 +172,6 @@ const rotateSecret: Verb = {
     context.print(made, () => [...rows(made), '(the secret is shown this once)'])
     return 0
   },
-}
-
-const snippetOfApp: Verb = {
-  words: ['apps', 'snippet'],
-  usage: 'apps snippet ID [--for env]',
-  summary: "the app's side of the settings, with real values",
-  options: ['for'],
-  async run(args, context) {
-    const id = idOf(snippetOfApp, args, context)
-    if (id === undefined) return 2
-    const app = await appOf(id, context)
-    const templates = templatesOf(context)
-    const template =
-      app.template === undefined ? undefined : (await templates.read(app.template).catch(ignoreUnknown)).template
-    const all = renderSettings(app, template, endpointsOf(context.settings.issuer))
-    // `env` is "how the app is configured", whatever the app's own format is; a format narrows it down
-    const wanted = args.flag('for') ?? 'env'
-    const exact = all.filter(({ format }) => format === wanted)
-    const snippets = exact.length > 0 || wanted !== 'env' ? exact : all
-    if (snippets.length === 0) {
-      context.err(
-        `there is no snippet of \`${id}\` for \`${wanted}\`; known: ${[...new Set(['env', ...all.map(({ format }) => format)])].join(', ')}`,
-      )
-      return 2
-    }
-    context.print(snippets, () => snippetLines(snippets).slice(1))
-    return 0
-  },
-}
-
-function ignoreUnknown(error: unknown): { template?: Template } {
-  if (error instanceof Refusal) return {}
-  throw error
 }
 
 export const appsVerbs: readonly Verb[] = [

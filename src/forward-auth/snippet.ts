@@ -1,0 +1,57 @@
+/** What stands in a proxy's configuration for one app, with real values. To add a proxy: a file in `snippets/`, its line in the list. */
+import type { App } from '#catalog'
+import { headersOf, JWT_HEADER } from './identity.ts'
+import { isLoopback } from './target.ts'
+
+/** A host of the app, as a proxy listens for it. */
+export interface Site {
+  readonly host: string
+  readonly name: string
+  readonly port: number
+  readonly secure: boolean
+}
+
+export interface SnippetValues {
+  readonly app: App
+  readonly sites: readonly Site[]
+  /** `127.0.0.1:3000`: where the proxy reaches us. */
+  readonly gateway: string
+  /** `http://10.0.0.5:8080`: where it reaches the app. */
+  readonly upstream: string
+  /** Names of all headers that we set, and the client must not. */
+  readonly headers: readonly string[]
+}
+
+export interface ProxyFile {
+  readonly format: string
+  /** Where it usually stands. */
+  readonly file: string
+  readonly text: string
+}
+
+export interface ProxySnippet {
+  readonly name: string
+  files(values: SnippetValues): ProxyFile[]
+}
+
+const UPSTREAM = 'http://127.0.0.1:8080'
+
+/** `listen` of the settings: where no address is said, the proxy stands on the same machine. */
+export function snippetValues(app: App, listen: string): SnippetValues {
+  const { hosts = [], upstream = UPSTREAM } = app.forwardAuth ?? {}
+  return {
+    app,
+    sites: hosts.map(siteOf),
+    gateway: listen.replace(/^(?:0\.0\.0\.0|\[::\]):/, '127.0.0.1:'),
+    upstream,
+    headers: [...headersOf(app).map(([name]) => name), JWT_HEADER],
+  }
+}
+
+function siteOf(host: string): Site {
+  const [, name = host, port] = /^(.+?)(?::(\d+))?$/.exec(host) ?? []
+  const secure = !isLoopback(name)
+  return { host, name, secure, port: port === undefined ? (secure ? 443 : 80) : Number(port) }
+}
+
+export const unique = <T>(values: readonly T[]): T[] => [...new Set(values)]

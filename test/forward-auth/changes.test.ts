@@ -1,0 +1,165 @@
+/** Whatever a verdict rests on changes: the very next request is judged by it. */
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Kysely } from 'kysely'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { minutes, seconds } from '#core/clock'
+import type { Tables } from '../../src/catalog/tables.ts'
+import type { Gateway } from '../support/gateway.ts'
+import { POLICIES } from '../support/policies.ts'
+import { app, createVisitor, startHouse, type Visitor, WIKI } from './house.ts'
+
+const ADDRESS = `${WIKI}/page`
+let gateway: Gateway
+let sam: Visitor
+let time = Date.UTC(2026, 10, 30, 9)
+
+beforeEach(async () => {
+  time = Date.UTC(2026, 10, 30, 9)
+  gateway = await startHouse({
+    clock: { now: () => time },
+    policies: {
+      ...POLICIES,
+      'hours.yaml':
+        'policy: hours\nrules:\n  - { name: staff, when: { user.groups: [staff] }, allow: { within: 10m, session: { idle: 30m } } }\n',
+    },
+    apps: [
+      app('wiki', {
+        rules: [
+          { paths: ['/safe/*'], access: 'sign-in', strength: 'two-factors' },
+          { paths: ['/fresh/*'], access: 'sign-in', policy: 'hours' },
+        ],
+      }),
+    ],
+  })
+  sam = createVisitor(gateway)
+  expect((await sam.open(ADDRESS)).status).toBe(200)
+})
+afterEach(() => gateway?.close())
+
+const house = () => gateway.server.house
+const id = () => gateway.ids.get('sam')!
+const session = async () => (await house().sessions.ofPerson(id()))[0]!
+const status = async () => (await sam.visit(ADDRESS, { headers: { accept: 'application/json' } })).status
+/** A decision is remembered for the next request; this makes sure that there is one. */
+const warm = async () => expect([await status(), await status()]).toEqual([200, 200])
+const receipts = async () => (await house().receipts.ofPerson(id(), 100)).length
+
+test('a session that ends, by whatever it is', async () => {
+  await warm()
+  await house().sessions.end((await session()).id, 'signed-out', id())
+  expect(await status()).toBe(401)
+})
+
+test('a person who is switched off', async () => {
+  await warm()
+  await house().people.disable(id(), 'cli')
+  expect(await status()).toBe(401)
+})
+
+test('a person who leaves the group that lets them in', async () => {
+  await warm()
+  await house().people.removeFromGroup(id(), 'staff', 'cli')
+  expect(await status()).toBe(403)
+  await house().people.addToGroup(id(), 'staff', 'cli')
+  expect(await status()).toBe(200)
+})
+
+test('policies that are loaded', async () => {
+  await warm()
+  writeFileSync(join(gateway.folder, 'policies/plain.yaml'), 'policy: plain\nrules:\n  - { name: nobody, deny: {} }\n')
+  await gateway.server.reload()
+  expect(await status()).toBe(403)
+})
+
+test('the registration of the app', async () => {
+  await warm()
+  const change = (manifest: object) =>
+    house().catalog.apps.apply([{ file: 'a.yaml', text: JSON.stringify(manifest) }], { by: 'cli' })
+  await change(app('wiki', {}, { policy: 'closed' }))
+  expect(await status()).toBe(403)
+  await change(app('wiki', { rules: [{ paths: ['/page'], access: 'deny' }] }))
+  expect(await status()).toBe(403)
+  await change(app('wiki', { hosts: ['other.example.com'] }))
+  expect(await status()).toBe(403)
+})
+
+test('another process: what the command line did holds half a second later', async () => {
+  await warm()
+  // as another process writes it: the row and the version, and nobody tells this one
+  const records: Kysely<Tables> = house().storage.records.withTables<Tables>()
+  const row = await records.selectFrom('apps').selectAll().where('id', '=', 'wiki').executeTakeFirstOrThrow()
+  const json = JSON.stringify({ ...JSON.parse(row.json), policy: 'closed' })
+  await records.updateTable('apps').set({ json }).where('id', '=', 'wiki').execute()
+  await records.updateTable('apps_version').set({ version: 77 }).where('id', '=', 1).execute()
+  time += 500
+  expect(await status()).toBe(403)
+})
+
+test('a proof that is added opens what asks for it, with the next request', async () => {
+  const safe = () => sam.visit(`${WIKI}/safe/x`, { headers: { accept: 'application/json' } })
+  expect((await safe()).headers['www-authenticate']).toContain('acr_values="two-factors"')
+  expect((await safe()).status).toBe(401)
+  await house().sessions.raise(await session(), [{ factor: 'totp', at: time, amr: ['otp'] }])
+  expect((await safe()).status).toBe(200)
+})
+
+test('time: what is fresh for ten minutes closes after ten minutes and the second that a verdict is kept', async () => {
+  const fresh = async () => (await sam.visit(`${WIKI}/fresh/x`, { headers: { accept: 'application/json' } })).status
+  expect(await fresh()).toBe(200)
+  time += minutes(10) - 500
+  expect(await fresh()).toBe(200)
+  time += seconds(1) + 1
+  expect(await fresh()).toBe(401)
+})
+
+test('using the app keeps the session alive, and a session that was left alone ends', async () => {
+  await sam.visit(`${WIKI}/fresh/x`, { headers: { accept: 'application/json' } })
+  for (let i = 0; i < 4; i++) {
+    time += minutes(20)
+    expect(await status()).toBe(200)
+  }
+  time += minutes(31)
+  expect(await status()).toBe(401)
+})
+
+test('a receipt for the first allow, for each change and for the first of the same refusals; none for the rest', async () => {
+  const before = await receipts()
+  // the first was that of the opening
+  for (let i = 0; i < 5; i++) {
+    time += seconds(5)
+    await status()
+  }
+  expect(await receipts()).toBe(before)
+  await house().people.removeFromGroup(id(), 'staff', 'cli')
+  const refused = await sam.visit(ADDRESS, { headers: { accept: 'application/json' } })
+  for (let i = 0; i < 3; i++) {
+    time += seconds(2)
+    expect(JSON.parse((await sam.visit(ADDRESS, { headers: { accept: 'application/json' } })).text).ref).toBe(
+      JSON.parse(refused.text).ref,
+    )
+  }
+  expect(await receipts()).toBe(before + 1)
+  expect((await house().receipts.find(JSON.parse(refused.text).ref))?.outcome).toBe('deny')
+  time += minutes(1)
+  await status()
+  expect(await receipts()).toBe(before + 2)
+})
+
+test('50 requests at once after a change leave one receipt', async () => {
+  await house().people.removeFromGroup(id(), 'staff', 'cli')
+  const before = await receipts()
+  const answers = await Promise.all(Array.from({ length: 50 }, status))
+  expect(new Set(answers)).toEqual(new Set([403]))
+  expect(await receipts()).toBe(before + 1)
+})
+
+test('the token is signed anew before it is too old, and the app is listed with the session', async () => {
+  const jwt = async () => String((await sam.visit(ADDRESS)).headers['x-portico-jwt'])
+  const first = await jwt()
+  time += seconds(19)
+  expect(await jwt()).toBe(first)
+  time += seconds(2)
+  expect(await jwt()).not.toBe(first)
+  expect((await session()).apps.map((one) => one.app)).toEqual(['wiki'])
+})
