@@ -12,6 +12,7 @@ import { parseDuration } from '#core/duration'
 import type { Log } from '#core/log'
 import { directoryMigrations, openDirectory } from '#directory'
 import { factorsMigrations, openFactors } from '#factors'
+import { signOutWay } from '#forward-auth'
 import { createOutbound } from '#http'
 import { isSealed, keysMigrations, openKeys, readMasterKey } from '#keys'
 import { attachEndings, consentMigrations, createConsents } from '#protocol/oidc'
@@ -94,6 +95,7 @@ export async function openHouse({
     const receipts = createReceipts(storage, clock, keys.derive(RECEIPT_KEY))
     const outbox = openOutbox({ storage, clock, log, audit })
     const signOuts = createSignOuts({ sessions, outbox, state: storage.state })
+    signOuts.add(signOutWay)
     const endings = attachEndings({ state: storage.state, audit, sessions, devices, people, signOuts, catalog })
     people.onPasswordSet(async (personId, by) => {
       await sessions.endAll(personId, 'password-changed', by)

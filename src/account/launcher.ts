@@ -6,9 +6,10 @@ import type { Visit } from './gate.ts'
 import type { AccountOptions } from './options.ts'
 
 /** Where the app begins; undefined for a machine, which has nothing to open, and where nobody told us its start. */
-function startOf({ id, launchUrl, oidc, saml }: App): string | undefined {
+function startOf({ id, launchUrl, oidc, saml, forwardAuth }: App): string | undefined {
   // an app that speaks SAML can be opened from here, without being asked by it
   if (saml) return launchUrl ?? `/saml/init/${encodeURIComponent(id)}`
+  if (forwardAuth) return launchUrl
   return oidc?.responseTypes.includes('code') ? launchUrl : undefined
 }
 

@@ -33,6 +33,9 @@ export function isHost(host: string): boolean {
   return URL.parse(`https://${host}/`)?.hostname === host
 }
 
+/** RFC 6761 §6.3: browsers ask nobody where `localhost` and what is below it are. Only there a page may be plain http. */
+export const isLoopback = (host: string): boolean => LOOPBACK.has(host) || host.endsWith('.localhost')
+
 /** What is wrong with an address as a clause after its name, or undefined when it may be registered. */
 export function addressProblem(text: string, use: AddressUse): string | undefined {
   if (text.length > LONGEST_ADDRESS) return `is longer than ${LONGEST_ADDRESS} characters`

@@ -1,9 +1,9 @@
 /** A registered app: what the other rooms see, and what is stored. */
 import type { Instant } from '#core/clock'
-import type { AppForwardAuth, ForwardAuthDefinition } from './protocols/forward-auth.ts'
+import { type AppForwardAuth, type ForwardAuthDefinition, startOf } from './protocols/forward-auth.ts'
 import { PROTOCOLS } from './protocols/list.ts'
 import type { AppOidc, OidcDefinition } from './protocols/oidc.ts'
-import type { AppName } from './protocols/protocol.ts'
+import { type AppName, present } from './protocols/protocol.ts'
 import type { AppSaml, SamlDefinition } from './protocols/saml.ts'
 
 export interface App {
@@ -82,7 +82,7 @@ export function toApp(
     audience: definition.audience,
     tags: definition.tags,
     tier: definition.tier,
-    ...(definition.launch_url !== undefined && { launchUrl: definition.launch_url }),
+    ...present({ launchUrl: definition.launch_url ?? (forward_auth && startOf(forward_auth)) }),
     firstParty: definition.first_party,
     ...(oidc && { oidc: PROTOCOLS.oidc.seen(oidc, id, clientSecret) }),
     ...(saml && { saml: PROTOCOLS.saml.seen(saml, id) }),

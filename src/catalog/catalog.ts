@@ -15,6 +15,7 @@
  * To add an app to the catalog: one file in `apps-catalog/` (docs/apps.md). To ask for another kind of value: one row
  * in `inputs.ts`.
  */
+export { isLoopback } from './addresses.ts'
 export type { App } from './app.ts'
 export type { Applied, AppliedChange, Apps, ManifestSource, Registered } from './apps.ts'
 export type { Manifest } from './manifest.ts'

@@ -14,6 +14,7 @@
  * Nobody's word counts who is not in `proxies`. A browser that has not opened the app goes to us, is asked there, and comes
  * back with a code for a cookie of that host alone. Both go with the session.
  */
+export { signOutWay } from './keys-to-apps.ts'
 export { type ForwardAuthDoor, openForwardAuth } from './open.ts'
 export { type ProxyFile, type ProxySnippet, snippetValues } from './snippet.ts'
 export { SNIPPETS } from './snippets/list.ts'

@@ -3,7 +3,7 @@ import type { Clock, Instant } from '#core/clock'
 import { seconds } from '#core/clock'
 import { sha256 } from '#core/digest'
 import { randomId } from '#core/random'
-import { type Session, withSession } from '#sessions'
+import { type Session, type SignOutWay, withSession } from '#sessions'
 import type { State } from '#storage'
 import type { Opening } from './opening.ts'
 
@@ -68,3 +68,9 @@ export function createAppKeys({ state, clock }: { state: State; clock: Clock }) 
 }
 
 export type AppKeys = ReturnType<typeof createAppKeys>
+
+/** The keys went with the session, before anybody is told anything: an app behind a proxy is closed by its next request. */
+export const signOutWay: SignOutWay = Object.freeze({
+  via: 'forward-auth',
+  tell: async () => ({ how: 'at-once' }) as const,
+})

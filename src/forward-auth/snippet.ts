@@ -1,7 +1,6 @@
 /** What stands in a proxy's configuration for one app, with real values. To add a proxy: a file in `snippets/`, its line in the list. */
-import type { App } from '#catalog'
+import { type App, isLoopback } from '#catalog'
 import { headersOf, JWT_HEADER } from './identity.ts'
-import { isLoopback } from './target.ts'
 
 /** A host of the app, as a proxy listens for it. */
 export interface Site {

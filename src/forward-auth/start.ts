@@ -64,7 +64,7 @@ export function createStart(
     }
     const verdict = await access.ask(question)
     if (verdict.outcome === 'allow' && verdict.person && session) {
-      await sessions.addApp(session, app.id, sidOf(session, app))
+      await sessions.addApp(session, { app: app.id, sid: sidOf(session, app), via: 'forward-auth' })
       const key = { session: session.id, person: verdict.person.id, app: app.id, origin: opening.origin, since }
       const code = await keysToApps.handOver(key, opening)
       const answer = redirect(`${opening.origin}${CALLBACK}?code=${code}`)

@@ -1,4 +1,5 @@
 /** What is asked for, read so that nobody behind us can read it in another way. */
+import { isLoopback } from '#catalog'
 import { Refusal } from '#core/refusal'
 import type { Told } from './dialect.ts'
 
@@ -45,10 +46,6 @@ export function targetOf({ method, scheme, host, uri }: Told): Target {
     query: question < 0 ? '' : uri.slice(question + 1),
   }
 }
-
-/** RFC 6761 §6.3: browsers do not ask anybody where `localhost` and what is below it are. */
-export const isLoopback = (name: string): boolean =>
-  name === 'localhost' || name.endsWith('.localhost') || name === '127.0.0.1' || name === '[::1]'
 
 /** Slashes, dots, parameters, and whatever a second decoding or a careless one would turn into them. */
 const AMBIGUOUS = /[\\;#]|\/\/|%(?:2f|5c|2e|3b|3f|23|25|[01][0-9a-f]|7f)|%(?![0-9a-f]{2})/i

@@ -1,6 +1,6 @@
 /** An app that knows no protocol: a proxy in front of it asks us about each request. */
 import { z } from 'zod'
-import { isHost } from '../addresses.ts'
+import { isHost, isLoopback } from '../addresses.ts'
 import { coversPattern, isPathPattern } from '../paths.ts'
 import { line, list } from '../words.ts'
 import { type AppProtocol, present, type Rule } from './protocol.ts'
@@ -59,6 +59,10 @@ const HEADER = /^([A-Za-z][A-Za-z0-9-]{0,60})(?:=(\w+))?$/
 /** Which mean something to the proxy, or to us. */
 const TAKEN =
   /^(?:accept|authorization|connection|content-|cookie$|expect$|forwarded$|host$|keep-alive$|location$|origin$|proxy-|referer$|sec-|set-cookie$|te$|trailer$|transfer-|upgrade|via$|x-forwarded-|x-original-|x-portico-|x-http-method|x-method)/i
+
+/** Where people begin, unless the app says something else. */
+export const startOf = ({ hosts: [host] }: ForwardAuthDefinition): string | undefined =>
+  host === undefined ? undefined : `${isLoopback(HOST.exec(host)?.[1] ?? '') ? 'http' : 'https'}://${host}/`
 
 /** What a template and a manifest may say. */
 export const forwardAuthPart = z.strictObject(forwardAuthFields).partial()
