@@ -95,6 +95,8 @@ function configuration({ folder, origin, key, certificate, ...files }: Lemonldap
     // a browser sends cookies to every port of a host, and there may be several of these servers
     cookieName: `lemonldap${new URL(origin).port}`,
     securedCookie: 0,
+    // `None`, as it has it for SAML, is refused by browsers without TLS, and then it forgets who wanted to go where
+    sameSite: 'Lax',
     authentication: 'Custom',
     customAuth: 'Kestrel',
     userDB: 'Demo',
