@@ -49,6 +49,7 @@ export async function openHouse({
   log,
   policyNames,
 }: HouseOptions): Promise<House & { close(): Promise<void> }> {
+  const { issuer } = settings
   const storage = await openStorage({ url: inFolder(settings.storage.url, folder), clock, log, migrations: MIGRATIONS })
   try {
     const masterKey = await readMasterKey(settings.secrets, folder, () => isSealed(storage))
@@ -96,7 +97,7 @@ export async function openHouse({
     const outbox = openOutbox({ storage, clock, log, audit })
     const signOuts = createSignOuts({ sessions, outbox, state: storage.state })
     signOuts.add(signOutWay)
-    const endings = attachEndings({ state: storage.state, audit, sessions, devices, people, signOuts, catalog })
+    const endings = attachEndings({ issuer, state: storage.state, audit, sessions, devices, people, signOuts, catalog })
     people.onPasswordSet(async (personId, by) => {
       await sessions.endAll(personId, 'password-changed', by)
       // ATTACK: an app opened with the old password may have got a token that outlives its session

@@ -12,6 +12,7 @@ import { createHttpServer, createOutbound, type HttpServer } from '#http'
 import { createPresenter } from '#pages'
 import { openOidc } from '#protocol/oidc'
 import { openSaml } from '#protocol/saml'
+import type { Senders, Session } from '#sessions'
 import { openSignin } from '#signin'
 import { together } from '#storage'
 import { type Made, openClaim } from './claim.ts'
@@ -48,6 +49,10 @@ export interface Server {
 /** Directories are looked at when it is time for each, which costs nothing before; a few times a second, to be in time. */
 const LOOK: Millis = 200
 
+/** Within a minute every app knows of a session that ended by its time: by then it was swept and sent, some tries over. */
+const SWEEP: Millis = seconds(20)
+const DELIVER: Millis = seconds(2)
+
 /** A step takes a few milliseconds; so many of them every ten seconds keep up with a thousand decisions a second. */
 const PURGE_STEP = 500
 const PURGE_STEPS = 20
@@ -71,6 +76,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     sessions,
     devices,
     outbox,
+    signOuts,
     endings,
     catalog,
     receipts,
@@ -100,7 +106,11 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     places,
     history,
   })
+  const senders: Senders = { 'backchannel-logout': (row) => oidc.sendLogout(row) }
+  const deliverLogouts = (of?: Session) => outbox.deliver(senders, of)
   const signin = openSignin({
+    signOuts,
+    deliver: deliverLogouts,
     storage,
     clock,
     audit,
@@ -184,10 +194,13 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   })
   const claim = openClaim({ storage, people, audit, presenter, issuer })
 
-  const deliverLogouts = () => outbox.deliver({ 'backchannel-logout': oidc.sendLogout })
+  /** What has merely ended by its time is told at once, too. */
+  async function endWhatIsOver(): Promise<void> {
+    if ((await sessions.sweep()) > 0) await deliverLogouts()
+  }
 
   async function tick(): Promise<void> {
-    await sessions.sweep()
+    await endWhatIsOver()
     if (await keys.signing.refresh()) oidc.keysChanged()
     await samlKeys.refresh()
     await deliverLogouts()
@@ -238,7 +251,8 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   if (options.follow) policies.follow()
   const timers = [
     every(minutes(1), tick, log),
-    every(seconds(2), async () => void (await deliverLogouts()), log),
+    every(SWEEP, endWhatIsOver, log),
+    every(DELIVER, async () => void (await deliverLogouts()), log),
     every(seconds(10), removeOldReceipts, log),
     // not one after the other: a directory whose people are judged anew must not keep others from being looked at
     setInterval(() => people.look().catch((cause) => log.error('clockwork-failed', {}, cause)), LOOK).unref(),

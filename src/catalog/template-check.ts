@@ -25,6 +25,7 @@ function addressFields(template: Template): AddressField[] {
     ...many(['oidc', 'redirect_uris'], oidc?.redirect_uris, 'redirect'),
     ...many(['oidc', 'post_logout_redirect_uris'], oidc?.post_logout_redirect_uris, 'redirect'),
     ...one(['oidc', 'backchannel_logout_uri'], oidc?.backchannel_logout_uri, 'endpoint'),
+    ...one(['oidc', 'frontchannel_logout_uri'], oidc?.frontchannel_logout_uri, 'page'),
     ...many(['saml', 'acs_urls'], saml?.acs_urls, 'page'),
     ...one(['saml', 'entity_id'], saml?.entity_id, undefined),
     ...one(['saml', 'sign_on_url'], saml?.sign_on_url, 'page'),

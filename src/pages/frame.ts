@@ -80,6 +80,13 @@ function pagesNav(nav: Nav, messages: Messages): Markup {
   )}${nav.more?.map((one) => link(one.href, one.name))}${link(nav.signOut, messages.frame.signOut)}</ul></nav>`
 }
 
+/**
+ * ATTACK: what an app shows there must not open windows, take the page away or ask for anything. Scripts, forms and its own
+ * cookies it needs to sign somebody out. It never has our origin (`signin/sign-out.ts`).
+ */
+const outOfSight = (address: string): Markup =>
+  html`<iframe hidden aria-hidden="true" tabindex="-1" title="" sandbox="allow-scripts allow-same-origin allow-forms" referrerpolicy="no-referrer" allow="" src="${safeHref(address)}"></iframe>`
+
 /** The page as an answer. Pure: the same options give the same bytes. */
 export function document(options: DocumentOptions): Answer {
   const { lang, nonce, organisation, messages, nav, layout = 'narrow' } = options
@@ -96,11 +103,11 @@ ${options.goOn !== undefined && html`<meta http-equiv="refresh" content="0;url=$
 <div class="porch">${layout === 'narrow' && PEDIMENT}<header>${layout === 'wide' && SMALL_MARK}<p class="inscription"><bdi>${organisation}</bdi></p>${nav && pagesNav(nav, messages)}</header>${TEETH}
 <div class="room">${COLUMN}<main id="main" tabindex="-1">${options.body}</main>${COLUMN}</div></div>
 <footer>${languageSwitch(options)}</footer>
-<script nonce="${nonce}" type="module">${trusted(script)}</script></body></html>`
+${options.frames?.map(outOfSight)}<script nonce="${nonce}" type="module">${trusted(script)}</script></body></html>`
   return {
     status: options.status ?? 200,
     headers: {
-      ...pageHeaders(nonce, lang, options.formTargets, options.isolated ?? false),
+      ...pageHeaders(nonce, lang, options.formTargets, options.isolated ?? false, options),
       ...(options.retryAfter === undefined
         ? {}
         : { 'retry-after': String(Math.max(1, Math.ceil(options.retryAfter))) }),

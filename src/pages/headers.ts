@@ -1,7 +1,9 @@
 /** The headers of every page: what the browser may do with it. */
+import { safeHref } from './markup.ts'
+import type { View } from './views.ts'
 
 /** Characters of a source expression that would end it or begin another directive cannot occur in what URL gives back. */
-function formTarget(target: string): string | undefined {
+function sourceOf(target: string): string | undefined {
   if (!URL.canParse(target)) return undefined
   const url = new URL(target)
   if (url.protocol !== 'http:' && url.protocol !== 'https:') {
@@ -13,20 +15,26 @@ function formTarget(target: string): string | undefined {
 }
 
 /**
- * Content-Security-Policy, level 3. `formTargets` are addresses to which a form of this page may lead: Chrome holds
+ * Content-Security-Policy, level 3. `frames` are addresses of apps that this page loads out of sight; what they answer may
+ * lead back to us (SAML), where nothing shows in a frame. `formTargets` are addresses to which a form of this page may lead: Chrome holds
  * `form-action` against the redirects after a POST too, so the app's redirect URI must be among them.
  */
-export function contentSecurityPolicy(nonce: string, formTargets: readonly string[] = []): string {
+export function contentSecurityPolicy(
+  nonce: string,
+  formTargets: readonly string[] = [],
+  frames: readonly string[] = [],
+): string {
   // ATTACK: a nonce with a quote or a blank would open the policy; ours is base64
   if (!/^[\w+/=-]{16,}$/.test(nonce)) throw new Error('nonce is too short or not base64')
-  const targets = new Set(formTargets.map(formTarget).filter((target) => target !== undefined))
+  const sources = (addresses: readonly string[]) => new Set(addresses.map(sourceOf).filter((one) => one !== undefined))
   return [
     "default-src 'none'",
     `style-src 'nonce-${nonce}'`,
     `script-src 'nonce-${nonce}'`,
     "img-src 'self' data:",
     "connect-src 'self'",
-    ["form-action 'self'", ...targets].join(' '),
+    ["form-action 'self'", ...sources(formTargets)].join(' '),
+    ...(frames.length > 0 ? [["frame-src 'self'", ...sources(frames)].join(' ')] : []),
     "base-uri 'none'",
     "frame-ancestors 'none'",
     "require-trusted-types-for 'script'",
@@ -40,10 +48,11 @@ export const pageHeaders = (
   language: string,
   formTargets: readonly string[] | undefined,
   isolated: boolean,
+  { frames, later }: Pick<View, 'frames' | 'later'> = {},
 ): Readonly<Record<string, string>> => ({
   'content-type': 'text/html; charset=utf-8',
   'content-language': language,
-  'content-security-policy': contentSecurityPolicy(nonce, formTargets),
+  'content-security-policy': contentSecurityPolicy(nonce, formTargets, frames),
   // same-origin and not no-referrer: with that one, browsers send `Origin: null` with our own forms
   'referrer-policy': 'same-origin',
   'x-content-type-options': 'nosniff',
@@ -53,5 +62,7 @@ export const pageHeaders = (
     'publickey-credentials-get=(self), publickey-credentials-create=(self), camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), serial=(), usb=()',
   'cross-origin-resource-policy': 'same-origin',
   'x-robots-tag': 'noindex, nofollow',
+  // as a header, which no reader of the page can take for a part of it
+  ...(later ? { refresh: `${later.seconds};url=${safeHref(later.to)}` } : {}),
   ...(isolated ? { 'cross-origin-opener-policy': 'same-origin' } : {}),
 })

@@ -38,6 +38,7 @@ export {
   deviceCodeView,
   deviceConfirmView,
   deviceDoneView,
+  handOverView,
   signedOutView,
   signOutView,
 } from './views/question.ts'
@@ -64,6 +65,7 @@ export type {
   ExpiredData,
   FactorKind,
   Form,
+  HandOverData,
   IdentifierData,
   LauncherApp,
   LauncherData,
@@ -82,6 +84,7 @@ export type {
   SignOutData,
   Step,
   TotpData,
+  UntoldApp,
   View,
   WaitingData,
   Who,

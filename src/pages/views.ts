@@ -16,6 +16,10 @@ export interface View {
   readonly script?: 'passkey' | 'post'
   /** Where the browser goes by itself at once. */
   readonly goOn?: string
+  /** Where the browser goes by itself after so many seconds, without a script. */
+  readonly later?: { readonly seconds: number; readonly to: string }
+  /** Addresses of apps that the browser loads out of sight, so that they hear of a sign-out. */
+  readonly frames?: readonly string[]
   /** `narrow` is the porch with its one door (the default); `wide` is for the launcher and the account. */
   readonly layout?: 'narrow' | 'wide'
   /** The page reports a problem: the title says so first, for screen readers and tabs. */
@@ -204,6 +208,23 @@ export interface SignOutData extends Form {
 export interface SignedOutData {
   readonly signIn: string
   readonly apps?: readonly Link[]
+  /** How many apps have confirmed it, and how it stands with the others. */
+  readonly told?: {
+    readonly confirmed: number
+    readonly total: number
+    readonly others: readonly UntoldApp[]
+  }
+}
+/** `waiting` has not answered yet, `unreached` is told again and again, `refused` never will be, `asked` cannot confirm. */
+export interface UntoldApp {
+  readonly name: string
+  readonly state: 'waiting' | 'unreached' | 'refused' | 'asked' | 'deaf'
+  /** Its own start page. */
+  readonly href?: string
+}
+/** [hand-over] In between, while the apps of whoever was here before are told. */
+export interface HandOverData {
+  readonly to: string
 }
 export interface RefusedData {
   /** The policy's own sentence, or one of ours. */

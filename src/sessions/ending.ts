@@ -44,7 +44,7 @@ export function createEnding({
 }) {
   const listeners: EndListener[] = []
 
-  async function finish({ session, ended }: Row): Promise<void> {
+  async function finish({ session, ended, ...row }: Row): Promise<void> {
     try {
       await state.deleteGroup(withSession(session.id))
       const { reason, everywhere } = ended!
@@ -56,6 +56,7 @@ export function createEnding({
         session: session.id,
         reason: ended!.reason,
       })
+      if (session.apps.length > 0) await shelf.keepLeft({ session, ended: ended!, ...row })
       await shelf.remove(session.id)
     } catch (error) {
       // the session itself is over; what is left to do is done by a later sweep
@@ -89,7 +90,8 @@ export function createEnding({
       // somebody may come back in this very moment: the mark is put only on what is still over
       over = await mark(id, { reason: 'expired', by: 'system' }, (last) => !isAlive(last, now))
     }
-    await shelf.settled(bucket, id)
+    // in a minute that is not over the same session may have to be looked at again
+    if (!shelf.isIn(bucket, now)) await shelf.settled(bucket, id)
     return over
   }
 

@@ -4,8 +4,9 @@ import type { Audit } from '#audit'
 import { type Clock, hours, type Millis, minutes, seconds } from '#core/clock'
 import type { Log } from '#core/log'
 import { randomId } from '#core/random'
-import type { Storage } from '#storage'
-import { noteOutcome } from './sign-out-outcome.ts'
+import { type Storage, settled } from '#storage'
+import type { Session } from './record.ts'
+import { forgetOutcome, noteOutcome } from './sign-out-outcome.ts'
 import type { LogoutOutboxTable, Tables } from './tables.ts'
 
 export interface LogoutRow {
@@ -27,15 +28,17 @@ export type LogoutEvent = (typeof LOGOUT_EVENTS)[number]
 /** `retry`: the app could not be reached or said 5xx. `give-up`: it will never take this one. */
 export type Delivery = 'done' | 'retry' | 'give-up'
 
+export type Senders = Readonly<Partial<Record<LogoutEvent, (row: LogoutRow) => Promise<Delivery>>>>
+
 export interface Outbox {
   /** The rows are kept when this resolves. A row that already waits is not written twice. */
   add(rows: readonly LogoutRow[]): Promise<void>
   /**
    * Sends everything that is due by the sender of its event and answers how many were taken. Any number of processes may call it at the same time.
    * `send` must answer within a minute, after that another process may send the same row. A `send` that throws is a
-   * `retry`.
+   * `retry`. With `of` only what that session's end, or the end of all of its person, has to say.
    */
-  deliver(send: Readonly<Partial<Record<LogoutEvent, (row: LogoutRow) => Promise<Delivery>>>>): Promise<number>
+  deliver(senders: Senders, of?: Pick<Session, 'id' | 'personId'>): Promise<number>
   pending(): Promise<number>
 }
 
@@ -61,9 +64,12 @@ export function openOutbox({
   const db: Kysely<Tables> = storage.records.withTables<Tables>()
 
   /** One row that is due, leased to this caller by one statement. */
-  async function claim(): Promise<LogoutOutboxTable | undefined> {
+  async function claim(of?: Pick<Session, 'id' | 'personId'>): Promise<LogoutOutboxTable | undefined> {
     const now = clock.now()
-    const due = db.selectFrom('logout_outbox').select('id').where('next_at', '<=', now).where('leased_until', '<=', now)
+    const all = db.selectFrom('logout_outbox').select('id').where('next_at', '<=', now).where('leased_until', '<=', now)
+    const due = of
+      ? all.where((e) => e.or([e('session', '=', of.id), e.and([e('subject', '=', of.personId), e('sid', '=', ALL)])]))
+      : all
     return (
       db
         .updateTable('logout_outbox')
@@ -97,11 +103,14 @@ export function openOutbox({
       .execute()
   }
 
+  const aboutWhat = ({ sid, subject, session }: Pick<LogoutOutboxTable, 'sid' | 'subject' | 'session'>): string =>
+    sid === ALL ? subject : session
+
   async function settle(row: LogoutOutboxTable, outcome: Delivery): Promise<void> {
     const about = { actor: 'system', subject: row.subject, app: row.app, count: Number(row.tries) }
     const old = clock.now() >= Number(row.created_at) + GIVE_UP_AFTER
     const said = outcome === 'done' ? 'confirmed' : outcome === 'give-up' || old ? 'refused' : 'trying'
-    await noteOutcome(storage.state, row.session, row.app, said)
+    await noteOutcome(storage.state, aboutWhat(row), row.app, said)
     if (outcome === 'done') {
       await remove(row)
       await audit.record('logout-delivered', about)
@@ -116,6 +125,8 @@ export function openOutbox({
     async add(rows: readonly LogoutRow[]) {
       const now = clock.now()
       if (rows.length === 0) return
+      // what an app said to an earlier end of everything says nothing about this one
+      for (const { app, subject, sid } of rows) if (sid === undefined) await forgetOutcome(storage.state, subject, app)
       await db
         .insertInto('logout_outbox')
         .values(
@@ -138,12 +149,14 @@ export function openOutbox({
         .execute()
     },
 
-    async deliver(senders: Parameters<Outbox['deliver']>[0]) {
+    async deliver(senders: Senders, of?: Pick<Session, 'id' | 'personId'>) {
       let taken = 0
       const send = async (row: LogoutOutboxTable): Promise<Delivery> => {
         const { app, subject, sid, event, session, known } = row
         const sender = senders[event as LogoutEvent]
         if (!sender) return 'retry'
+        // inside of a request: nobody hears of what is not on the disk yet
+        await settled()
         return sender({
           app,
           subject,
@@ -154,7 +167,7 @@ export function openOutbox({
         })
       }
       const sender = async (first?: LogoutOutboxTable) => {
-        for (let row = first ?? (await claim()); row; row = await claim()) {
+        for (let row = first ?? (await claim(of)); row; row = await claim(of)) {
           const outcome = await send(row).catch((error: unknown) => {
             log.warn('logout-not-sent', { app: row.app }, error)
             return 'retry' as const
@@ -163,7 +176,7 @@ export function openOutbox({
           if (outcome === 'done') taken++
         }
       }
-      const first = await claim()
+      const first = await claim(of)
       if (first) await Promise.all([sender(first), ...Array.from({ length: SENDERS - 1 }, () => sender())])
       return taken
     },

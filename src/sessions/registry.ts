@@ -1,14 +1,15 @@
 /** The sessions of all protocols: found by cookie, raised, shortened, listed, ended. */
 import type { Audit } from '#audit'
-import { type Clock, type Millis, minutes } from '#core/clock'
+import { type Clock, type Instant, type Millis, minutes } from '#core/clock'
 import type { Log } from '#core/log'
 import { Refusal } from '#core/refusal'
 import type { Storage } from '#storage'
-import { createEnding, type EndListener } from './ending.ts'
+import { createEnding, type EndedSession, type EndListener } from './ending.ts'
 import type { Enrolled } from './enrolled.ts'
 import { mint, newId, opens, readHandle } from './handle.ts'
 import {
   at,
+  endOf,
   isAlive,
   isAt,
   type Limits,
@@ -22,7 +23,7 @@ import {
   type SessionApp,
   seen,
 } from './record.ts'
-import { createShelf } from './shelf.ts'
+import { createShelf, LEFT } from './shelf.ts'
 
 export interface SessionsOptions {
   readonly storage: Storage
@@ -51,6 +52,11 @@ export interface OpenedSession {
   readonly cookie: string
 }
 
+/** A session that has ended, as the browser in which it was can ask for it. */
+export interface LeftSession extends EndedSession {
+  readonly at: Instant
+}
+
 export interface Sessions {
   readonly cookieName: string
   /**
@@ -58,6 +64,11 @@ export interface Sessions {
    * anything else: unknown, ended, expired, wrong secret.
    */
   find(cookie: string | undefined): Promise<Session | undefined>
+  /**
+   * The session that this cookie value opened until it ended, with its apps: for a day after its end, and undefined while it
+   * lives. INVARIANT: nothing but the secret that opened it finds it.
+   */
+  left(cookie: string | undefined): Promise<LeftSession | undefined>
   /** Always a new id and a new secret, whatever the browser carried before (session fixation). */
   start(about: NewSession): Promise<OpenedSession>
   /**
@@ -93,7 +104,7 @@ export interface Sessions {
    * was opened with it was opened as somebody else: `leaving` ends that first. Answers how many; calling it again is safe.
    */
   move(from: string, into: string, leaving: (session: Session) => Promise<void>): Promise<number>
-  /** Ends what merely expired, so that apps hear of that as well. To be called about once a minute by every process. */
+  /** Ends what merely expired, so that apps hear of that as well. To be called a few times a minute by every process. */
   sweep(): Promise<number>
   /** Called once an end is certain, awaited. After a crash in between it is called again: listeners must bear that. */
   onEnd(listener: EndListener): void
@@ -132,6 +143,16 @@ export function openSessions({ storage, clock, log, audit, defaults, cookieName 
       if (!handle) return undefined
       const row = await shelf.get(handle.id)
       return row && opens(handle, row.secretHash) ? alive(row) : undefined
+    },
+
+    async left(cookie: string | undefined) {
+      const handle = readHandle(cookie)
+      if (!handle) return undefined
+      const row = (await shelf.get(handle.id)) ?? (await shelf.left(handle.id))
+      if (!row || !opens(handle, row.secretHash) || isAlive(row, clock.now())) return undefined
+      const { reason = 'expired', at: when = endOf(row.session), everywhere } = row.ended ?? {}
+      if (clock.now() - when > LEFT) return undefined
+      return { session: row.session, reason, at: when, ...(everywhere ? { everywhere } : {}) }
     },
 
     async start(about: NewSession) {

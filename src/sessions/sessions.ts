@@ -1,7 +1,7 @@
 /**
  * Sessions: who is signed in, in which browser, by which factors and until when. The authority for every protocol.
  *
- * - `registry.ts` `openSessions`: find by cookie, start, raise, limit, touch, list, end
+ * - `registry.ts` `openSessions`: find by cookie, start, raise, limit, touch, list, end; what has ended, by its dead cookie
  * - `record.ts`   what a session is, and the arithmetic of its two ends
  * - `shelf.ts`    where it lies in short-lived state; every change is a compare-and-swap
  * - `ending.ts`   one way to end for all reasons, expiry included; who listens
@@ -20,9 +20,24 @@ export { DIRECTORY_BACK, type EndedSession, type EndListener } from './ending.ts
 export { DEVICE_KINDS, DEVICE_REVOKED, type DeviceKind, type Enrolled, type EnrolledDevice } from './enrolled.ts'
 export { CODE_LIFE, ENROLMENT_LIMIT, LONGEST_CODE_LIFE, LONGEST_DEVICE_NAME, type OpenCode } from './enrolment.ts'
 export { DEVICE_COOKIE_AGE } from './handle.ts'
-export { type Delivery, LOGOUT_EVENTS, type LogoutEvent, type LogoutRow, type Outbox, openOutbox } from './outbox.ts'
+export {
+  type Delivery,
+  LOGOUT_EVENTS,
+  type LogoutEvent,
+  type LogoutRow,
+  type Outbox,
+  openOutbox,
+  type Senders,
+} from './outbox.ts'
 export type { Limits, Proof, Session, SessionApp } from './record.ts'
-export { type NewSession, type OpenedSession, openSessions, type Sessions, type SessionsOptions } from './registry.ts'
+export {
+  type LeftSession,
+  type NewSession,
+  type OpenedSession,
+  openSessions,
+  type Sessions,
+  type SessionsOptions,
+} from './registry.ts'
 export { withSession } from './shelf.ts'
 export { createSignOuts, type SignOutState, type SignOuts, type SignOutWay, type Telling } from './sign-outs.ts'
 export { sessionsMigrations } from './tables.ts'

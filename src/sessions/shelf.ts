@@ -12,6 +12,9 @@ export const GRACE: Millis = days(7)
 /** How long a person without sessions stays in the list of people who had one. */
 const LISTED: Millis = days(400)
 
+/** How long a browser that comes back can be told what its ended session has to say to apps. */
+export const LEFT: Millis = days(1)
+
 const PEOPLE = 'sessions-people'
 const SWEPT = 'sessions-swept'
 const BUCKET = minutes(1)
@@ -19,6 +22,7 @@ const BUCKET = minutes(1)
 const OVERLAP = 10
 
 export const keyOf = (id: string): string => `session:${id}`
+const leftKey = (id: string): string => `session-left:${id}`
 export const groupOf = (personId: string): string => `sessions-of:${personId}`
 const onDevice = (deviceId: string): string => `sessions-on:${deviceId}`
 /** Whatever is stored in this group goes when the session ends. */
@@ -113,6 +117,16 @@ export function createShelf({ state, clock }: { state: State; clock: Clock }) {
     async remove(id: string): Promise<void> {
       await state.delete(keyOf(id))
     },
+    /** Keeps of an ended session what its browser has to know: which apps, and by which secret it is recognised. */
+    async keepLeft({ session, ...row }: Row): Promise<void> {
+      const { userAgent: _browser, ...known } = session
+      const left = { ...row, session: { ...known, authenticated: [], address: '' } }
+      await state.set(leftKey(session.id), JSON.stringify(left), { ttl: LEFT })
+    },
+    async left(id: string): Promise<Row | undefined> {
+      const text = await state.get(leftKey(id))
+      return text === undefined ? undefined : parseRow(text)
+    },
     async ofPerson(personId: string): Promise<Row[]> {
       const rows = (await state.group(groupOf(personId))).map((entry) => parseRow(entry.value))
       return rows.filter((row) => row !== undefined)
@@ -121,20 +135,22 @@ export function createShelf({ state, clock }: { state: State; clock: Clock }) {
     people: (): Promise<string[]> => state.members(PEOPLE),
 
     /**
-     * The sessions whose minute is over, minute by minute. The place reached is kept in state; a clock that ran ahead
-     * and came back is followed back.
+     * The sessions whose minute has come, minute by minute; of the current one some are not over yet. The place reached is
+     * kept in state; a clock that ran ahead and came back is followed back.
      */
     async *due(): AsyncGenerator<{ bucket: number; ids: string[] }> {
       const mark = await state.get(SWEPT)
       if (mark === undefined) return
       swept = true
       const current = bucketAt(clock.now())
-      for (let bucket = Math.min(Number(mark), current) - OVERLAP; bucket < current; bucket++) {
+      for (let bucket = Math.min(Number(mark), current) - OVERLAP; bucket <= current; bucket++) {
         const ids = await state.members(bucketName(bucket))
         if (ids.length > 0) yield { bucket, ids }
       }
       if (mark !== String(current)) await state.set(SWEPT, String(current))
     },
+    /** Whether a sweep comes by at this moment when it reads that minute again. */
+    isIn: (bucket: number, at: Instant): boolean => bucketAt(at) === bucket,
     async settled(bucket: number, id: string): Promise<void> {
       await state.removeMember(bucketName(bucket), id)
     },

@@ -2,7 +2,7 @@
 import type { State } from '#storage'
 import type { EndedSession } from './ending.ts'
 import type { LogoutRow, Outbox } from './outbox.ts'
-import type { Session, SessionApp } from './record.ts'
+import type { SessionApp } from './record.ts'
 import type { Sessions } from './registry.ts'
 import { noteOutcome, type Outcome, outcomeOf } from './sign-out-outcome.ts'
 
@@ -20,17 +20,30 @@ export type Telling =
 export interface SignOutWay {
   readonly via: NonNullable<SessionApp['via']>
   tell(ended: EndedSession, app: SessionApp): Promise<Telling>
+  /**
+   * The address of the app that a browser loads, out of sight, to tell it; made for this moment. To be given where `tell`
+   * may answer `browser`; undefined where there is none any more.
+   */
+  frame?(ended: EndedSession, app: SessionApp): Promise<string | undefined>
 }
 
 /** Of one app: `waiting` was not sent yet, `trying` could not be reached so far, `refused` will never take it. */
 export type SignOutState = Outcome | 'waiting' | 'browser' | 'at-once' | 'never'
 
+/** The better ones first. */
+const WORSE: readonly SignOutState[] = ['at-once', 'confirmed', 'browser', 'waiting', 'trying', 'refused', 'never']
+
 export interface SignOuts {
   add(way: SignOutWay): void
   /** Writes down whom to tell; they are told soon afterwards. */
   tell(ended: EndedSession): Promise<void>
-  /** How it stands with each app of a session that has ended. For an hour; later what was confirmed reads as `waiting`. */
-  progress(session: Session): Promise<{ readonly app: string; readonly state: SignOutState }[]>
+  /**
+   * How it stands with each app of a session that has ended; one that was opened several times stands as it does where it
+   * stands worst. For an hour; later what was confirmed reads as `waiting`.
+   */
+  progress(ended: EndedSession): Promise<{ readonly app: string; readonly state: SignOutState }[]>
+  /** What the browser in which it was has to load, so that the apps hear which only a browser can tell. */
+  frames(ended: EndedSession): Promise<string[]>
   /** An app has said, through the browser or in an answer, that it has signed the person out. */
   confirm(sessionId: string, app: string): Promise<void>
 }
@@ -48,6 +61,14 @@ export function createSignOuts({
   const tellingOf = async (ended: EndedSession, app: SessionApp): Promise<Telling> =>
     (await ways.get(app.via ?? 'oidc')?.tell(ended, app)) ?? { how: 'never' }
 
+  async function stateOf(ended: EndedSession, entry: SessionApp): Promise<SignOutState> {
+    const { how } = await tellingOf(ended, entry)
+    const { id, personId } = ended.session
+    const said = await outcomeOf(state, id, entry.app)
+    const outcome = said ?? (ended.everywhere ? await outcomeOf(state, personId, entry.app) : undefined)
+    return outcome ?? (how === 'message' ? 'waiting' : how)
+  }
+
   async function tell(ended: EndedSession): Promise<void> {
     const tellings = await Promise.all(ended.session.apps.map((app) => tellingOf(ended, app)))
     await outbox.add(tellings.flatMap((telling) => (telling.how === 'message' ? [telling.row] : [])))
@@ -59,14 +80,26 @@ export function createSignOuts({
       ways.set(way.via, way)
     },
     tell,
-    progress: (session: Session) =>
-      Promise.all(
-        session.apps.map(async (entry): Promise<{ app: string; state: SignOutState }> => {
-          const { how } = await tellingOf({ session, reason: '' }, entry)
-          const outcome = await outcomeOf(state, session.id, entry.app)
-          return { app: entry.app, state: outcome ?? (how === 'message' ? 'waiting' : how) }
+
+    async progress(ended: EndedSession) {
+      const states = new Map<string, SignOutState>()
+      for (const entry of ended.session.apps) {
+        const [before, now] = [states.get(entry.app), await stateOf(ended, entry)]
+        if (before === undefined || WORSE.indexOf(now) > WORSE.indexOf(before)) states.set(entry.app, now)
+      }
+      return [...states].map(([app, state]) => ({ app, state }))
+    },
+
+    async frames(ended: EndedSession) {
+      const found = await Promise.all(
+        ended.session.apps.map(async (entry) => {
+          const { how } = await tellingOf(ended, entry)
+          return how === 'browser' ? ways.get(entry.via ?? 'oidc')?.frame?.(ended, entry) : undefined
         }),
-      ),
+      )
+      return found.filter((address) => address !== undefined)
+    },
+
     confirm: (sessionId: string, app: string) => noteOutcome(state, sessionId, app, 'confirmed'),
   })
 }

@@ -26,7 +26,7 @@ const REMEMBERED = 180 * 86_400
 export type Conversation = ReturnType<typeof createConversation>
 
 export function createConversation(rooms: SigninRooms) {
-  const { access, catalog, people, presenter, errands, sessions } = rooms
+  const { access, catalog, people, presenter, errands, sessions, signOut } = rooms
   const places = createPlaces(rooms)
   const { placeOf, sceneOf, knowsDevice, isEnrolled, providerFor } = places
   const { leave, carryOut } = createOutcomes(rooms, places)
@@ -53,7 +53,9 @@ export function createConversation(rooms: SigninRooms) {
         ? choiceView(waysOf(scene), scene.messages)
         : await STEPS[step].show(scene)
     const status = refusal?.status ?? (step === 'refused' ? 403 : 200)
-    const answer = presenter.page(request, () => view, {
+    // somebody comes back after their session has ended without them
+    const frames = request.method === 'GET' && !place.current ? await signOut.frames(request) : []
+    const answer = presenter.page(request, () => ({ ...view, frames }), {
       status,
       path: pathOf(place.errand),
       formTargets: place.errand.formTargets ?? [],
@@ -196,12 +198,11 @@ export function createConversation(rooms: SigninRooms) {
         const outcome = { kind: 'arrived', personId: arrival.person.id, arrived: came.arrived } as const
         const next = await carryOut(request, place, outcome)
         const cookies = [chosen, ...next.cookies]
-        if (nextStep(next.place) === 'leave') {
-          const answer = await leave(request, next.place, cookies)
-          return goOn(request, answer.headers!['location']!, answer.cookies ?? [])
-        }
-        await errands.save(next.place.errand)
-        return goOn(request, pathOf(errand), cookies)
+        const leaving = nextStep(next.place) === 'leave'
+        const answer = leaving ? await leave(request, next.place, cookies) : redirect(pathOf(errand), cookies)
+        if (!leaving) await errands.save(next.place.errand)
+        const handedOver = await signOut.handOver(request, replacedBy(place, next.place), answer)
+        return handedOver === answer ? goOn(request, answer.headers!['location']!, answer.cookies ?? []) : handedOver
       } catch (error) {
         if (!(error instanceof Refusal) || error.status >= 500) throw error
         await noted(error, directory, request)
@@ -235,9 +236,12 @@ export function createConversation(rooms: SigninRooms) {
       if (!outcome) return redirect(pathOf(place.errand), opened.cookies)
       const next = await carryOut(request, place, outcome)
       const cookies = [...opened.cookies, ...next.cookies]
-      if (nextStep(next.place) === 'leave') return leave(request, next.place, cookies)
+      const replaced = replacedBy(place, next.place)
+      if (nextStep(next.place) === 'leave')
+        return signOut.handOver(request, replaced, await leave(request, next.place, cookies))
       await errands.save(next.place.errand)
-      return redirect(pathOf(place.errand, nextStep(next.place) === 'away' ? 'on' : undefined), cookies)
+      const on = nextStep(next.place) === 'away' ? 'on' : undefined
+      return signOut.handOver(request, replaced, redirect(pathOf(place.errand, on), cookies))
     },
   }
 
@@ -255,6 +259,10 @@ export function createConversation(rooms: SigninRooms) {
     return errands.change(errand, { goTo, routed: true })
   }
 }
+
+/** The session of whoever was here before, where somebody else has just begun theirs. */
+const replacedBy = ({ current }: Place, next: Place): Place['current'] =>
+  current && next.current && current.id !== next.current.id ? current : undefined
 
 const providerName = ({ choices, provider }: Scene): string =>
   choices.find(({ id }) => id === provider?.id)?.title ?? ''

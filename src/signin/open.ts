@@ -2,7 +2,8 @@ import { type Route, redirect } from '#http'
 import { createConversation } from './conversation.ts'
 import { createErrands, type Errand, type NewErrand, pathOf } from './errand.ts'
 import type { SigninOptions } from './rooms.ts'
-import { createSignOutReturn, type SignOutReturn } from './sign-out-return.ts'
+import { createSignOut, type SignOut } from './sign-out.ts'
+import { createSignOutReturn } from './sign-out-return.ts'
 import { createUpstreamEnding } from './upstream-ending.ts'
 import { createUpstreamSessions } from './upstream-sessions.ts'
 
@@ -14,29 +15,27 @@ export interface Signin {
   find(id: string): Promise<Errand | undefined>
   /** Forgets the errand: its answer has been taken. */
   end(id: string): Promise<void>
-  /**
-   * Where the browser goes so that a session ends at the provider that it began with as well; undefined where there is
-   * none, or it cannot be asked. Also of one that has just ended.
-   */
-  logoutUrl(sessionId: string): Promise<string | undefined>
-  /** For an app that signs somebody out: where the browser goes when it comes back from there. */
-  readonly signOutReturn: SignOutReturn
+  /** Signing out, for every door at which somebody can ask for it. */
+  readonly signOut: Pick<SignOut, 'end' | 'over' | 'back'>
 }
 
 export function openSignin(options: SigninOptions): Signin {
   const errands = createErrands(options.storage.state, options.clock)
   const upstreamSessions = createUpstreamSessions(options.storage.state, options.clock)
-  const rooms = { ...options, errands, upstreamSessions }
-  const conversation = createConversation(rooms)
-  const ending = createUpstreamEnding(rooms)
+  const ending = createUpstreamEnding({ ...options, upstreamSessions })
+  const signOut = createSignOut({
+    ...options,
+    logoutUrl: ending.logoutUrl,
+    signOutReturn: createSignOutReturn(options.storage.state),
+  })
+  const conversation = createConversation({ ...options, errands, upstreamSessions, signOut })
   const begin = async (errand: NewErrand) => pathOf(await errands.begin(errand))
 
   return {
     begin,
     find: errands.find,
     end: errands.end,
-    logoutUrl: ending.logoutUrl,
-    signOutReturn: createSignOutReturn(options.storage.state),
+    signOut,
     routes: [
       {
         method: 'GET',
@@ -54,6 +53,7 @@ export function openSignin(options: SigninOptions): Signin {
       { method: 'GET', path: '/signin/back/:directory/metadata', handle: ending.metadata },
       { method: 'GET', path: '/signin/back/:directory/logout', handle: ending.loggedOut },
       { method: 'POST', path: '/signin/back/:directory/logout', fromOtherSites: true, handle: ending.loggedOut },
+      { method: 'GET', path: '/signed-out/:id', handle: signOut.show },
       { method: 'GET', path: '/signin/:errand', handle: conversation.get },
       { method: 'POST', path: '/signin/:errand', handle: conversation.post },
     ],

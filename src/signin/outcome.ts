@@ -109,6 +109,7 @@ export function createOutcomes(rooms: SigninRooms, { placeOf, isEnrolled }: Pick
           const { current, enrolledAs: enrolled } = place
           const about = { request, current, device, enrolled, personId, proof: counted }
           ;({ session, cookies } = await establish(rooms, about))
+          cookies = [...cookies, ...rooms.signOut.forget(request)]
           if (outcome.kind === 'arrived')
             await upstreamSessions.keep(session, outcome.arrived.directory, outcome.arrived.vouched.session)
         }

@@ -12,6 +12,7 @@
  * - `past.ts`         what a sign-in adds to a person's past
  * - `steps/list.ts`   the steps, a file each                        - `reasons.ts`  why somebody is asked
  * - `help.ts`         what would help them                        - `away.ts`, `departures.ts` to another provider and back
+ * - `help.ts`         what would help them                        - `sign-out.ts`  the way out, and how far it has come
  */
 export { DEPARTURE_LIMIT } from './departures.ts'
 export type { Errand, NewErrand } from './errand.ts'

@@ -10,12 +10,16 @@ import type { SigninRooms } from './rooms.ts'
 /** Longer than a message may be on its way: within it a second one of the same id is the first one again. */
 const REPLAYED = minutes(15)
 
-export function createUpstreamEnding(rooms: SigninRooms) {
+export function createUpstreamEnding(rooms: Omit<SigninRooms, 'errands' | 'signOut'>) {
   const { people, sessions, upstreamSessions, storage, log, issuer } = rooms
   const { federation } = people
   const signedOut = `${issuer}/signout`
 
   return {
+    /**
+     * Where the browser goes so that a session ends at the provider that it began with as well; undefined where there is
+     * none, or it cannot be asked. To be called before the session ends.
+     */
     async logoutUrl(sessionId: string): Promise<string | undefined> {
       const held = await upstreamSessions.of(sessionId)
       if (!held) return undefined

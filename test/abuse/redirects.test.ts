@@ -273,7 +273,7 @@ describe('post_logout_redirect_uri', () => {
     get('/oauth2/session/end', { post_logout_redirect_uri: uri, ...more })
 
   test('the registered ones are taken, so the test can fail', async () => {
-    const { status, headers } = await end(GOOD, { id_token_hint: idToken })
+    const { status, headers } = await end(GOOD, { client_id: 'web' })
     expect(status).toBe(200)
     expect(headers['content-security-policy']).toContain("form-action 'self' https://app.example.com")
   })

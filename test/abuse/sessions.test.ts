@@ -292,6 +292,7 @@ describe('the Back button', () => {
     }
     const out = await fetch(`${gateway.issuer}/signout`, {
       method: 'POST',
+      redirect: 'manual',
       headers: { cookie: cookiesOf(browser) },
       body: new URLSearchParams({ answer: 'allow' }),
     })

@@ -412,9 +412,10 @@ describe('signing out', () => {
     expect(await house.sessions.byId(browser.session.id)).toBeDefined()
 
     const out = await browser.post('/signout', { answer: 'allow' })
-    expect([out.status, out.headers.get('clear-site-data')]).toEqual([200, '"cache", "storage"'])
+    expect([out.status, out.headers.get('clear-site-data')]).toEqual([303, '"cache", "storage"'])
     expect(await house.sessions.byId(browser.session.id)).toBeUndefined()
-    expect([...browser.cookies.keys()]).toEqual([house.devices.cookieName])
+    expect([...browser.cookies.keys()].sort()).toEqual([house.devices.cookieName, 'portico-left'].sort())
+    expect((await browser.get(out.location)).body).toContain('You are signed out')
     expect((await house.events()).slice(0, 2)).toEqual(['person-signed-out', 'session-ended'])
     expect((await browser.get('/signout')).body).toContain('You are signed out')
   })

@@ -17,7 +17,7 @@ import { createHttpServer } from '#http'
 import { keysMigrations, openKeys } from '#keys'
 import { createPresenter, errorView } from '#pages'
 import { loadPolicies } from '#policy'
-import { openDevices, openSessions, sessionsMigrations } from '#sessions'
+import { createSignOuts, openDevices, openOutbox, openSessions, sessionsMigrations } from '#sessions'
 import { openSignin } from '#signin'
 import { openStorage } from '#storage'
 
@@ -99,8 +99,20 @@ export async function openHouse(policies: Partial<typeof POLICIES> = {}, also: r
     history,
   })
   const presenter = createPresenter({ organisation: 'Kestrel', languages: ['en', 'nl'] })
+  const signOuts = createSignOuts({
+    sessions,
+    outbox: openOutbox({ storage, clock, log, audit }),
+    state: storage.state,
+  })
   const rooms = { storage, clock, log, audit, access, people, factors, sessions, devices, catalog, presenter }
-  const signin = openSignin({ ...rooms, issuer: ISSUER, routing: [], support: undefined })
+  const signin = openSignin({
+    ...rooms,
+    signOuts,
+    deliver: async () => {},
+    issuer: ISSUER,
+    routing: [],
+    support: undefined,
+  })
   const agreed = new Map<string, { app: string; scopes: string[] }[]>()
   const revoked: string[] = []
   const { storage: _, ...given } = rooms

@@ -17,6 +17,7 @@ import {
   enrolTotpView,
   errorView,
   expiredView,
+  handOverView,
   helpSentence,
   helpSentences,
   identifierView,
@@ -199,6 +200,29 @@ export function samples(messages: Messages, hostile?: string): Record<string, Vi
     'sign-out': signOutView({ action: ACTION, username: t('sam.jansen'), stay: t('/') }, messages),
     'sign-out-form': signOutView({ action: ACTION }, messages),
     'signed-out': signedOutView({ signIn: t('/signin'), apps: [link] }, messages),
+    'signed-out-told': signedOutView({ signIn: t('/signin'), told: { confirmed: 8, total: 8, others: [] } }, messages),
+    'signed-out-others': signedOutView(
+      {
+        signIn: t('/signin'),
+        told: {
+          confirmed: 3,
+          total: 8,
+          others: [
+            { name: t('Rota'), state: 'waiting' },
+            { name: t('Stock'), state: 'unreached' },
+            { name: t('SIM swap'), state: 'refused', href: link.href },
+            { name: t('Payroll'), state: 'asked' },
+            {
+              name: t('The till of the year before last, which nobody has looked at since'),
+              state: 'deaf',
+              href: link.href,
+            },
+          ],
+        },
+      },
+      messages,
+    ),
+    'hand-over': handOverView({ to: t('/signin/abc') }, messages),
     refused: refusedView(
       {
         say: t(reasons[0]!),

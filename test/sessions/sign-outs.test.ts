@@ -33,7 +33,7 @@ test('each app of a session is told in the way of its protocol, and what came of
   session = await house.sessions.addApp(session, { app: 'tills', sid: '1', via: 'forward-auth' })
   await house.sessions.end(session.id, 'signed-out', 'p1')
   const states = async () =>
-    Object.fromEntries((await signOuts.progress(session)).map(({ app, state }) => [app, state]))
+    Object.fromEntries((await signOuts.progress({ session, reason: '' })).map(({ app, state }) => [app, state]))
   const asked = { wiki: 'browser', tills: 'at-once', deaf: 'never' }
   expect(await states()).toEqual({ crm: 'waiting', erp: 'waiting', slow: 'waiting', ...asked })
   await house.outbox.deliver({

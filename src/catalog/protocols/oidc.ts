@@ -44,6 +44,10 @@ const oidcFields = {
   id_token_signed_response_alg: z.enum(SIGNING_ALGS),
   backchannel_logout_uri: z.string(),
   backchannel_logout_session_required: z.boolean(),
+  frontchannel_logout_uri: z
+    .string()
+    .describe("Loaded by the person's browser when they sign out, where there is no `backchannel_logout_uri`"),
+  frontchannel_logout_session_required: z.boolean(),
   claims: claimsShape,
   jwks: jwksShape,
   jwks_uri: z.string(),
@@ -74,6 +78,8 @@ export interface AppOidc {
   readonly jwksUri?: string
   readonly backchannelLogoutUri?: string
   readonly backchannelLogoutSessionRequired: boolean
+  readonly frontchannelLogoutUri?: string
+  readonly frontchannelLogoutSessionRequired: boolean
   /** Undefined: whatever the gateway signs with by default. */
   readonly idTokenSignedResponseAlg?: SigningAlg
   readonly claims: { readonly groups: 'all' | 'none' | readonly string[]; readonly inIdToken: boolean }
@@ -90,6 +96,8 @@ export interface OidcDefinition {
   readonly id_token_signed_response_alg?: SigningAlg
   readonly backchannel_logout_uri?: string
   readonly backchannel_logout_session_required: boolean
+  readonly frontchannel_logout_uri?: string
+  readonly frontchannel_logout_session_required: boolean
   readonly claims: { readonly groups: 'all' | 'none' | readonly string[]; readonly in_id_token: boolean }
   readonly jwks?: PublicJwks
   readonly jwks_uri?: string
@@ -103,6 +111,7 @@ const BARE_OIDC = {
   pkce: 'required',
   grant_types: ['authorization_code'],
   backchannel_logout_session_required: false,
+  frontchannel_logout_session_required: false,
   claims: { groups: 'all', in_id_token: false },
 } as const satisfies OidcDefinition
 
@@ -115,6 +124,7 @@ export const oidcOverrides = z
     ...oidcFields,
     id_token_signed_response_alg: oidcFields.id_token_signed_response_alg.nullable(),
     backchannel_logout_uri: oidcFields.backchannel_logout_uri.nullable(),
+    frontchannel_logout_uri: oidcFields.frontchannel_logout_uri.nullable(),
   })
   .partial()
 
@@ -122,11 +132,13 @@ export const oidc: AppProtocol<z.output<typeof oidcTemplate>, OidcDefinition, Ap
   key: 'oidc',
 
   base(part, { one, all }) {
-    const logout = one(part?.backchannel_logout_uri)
+    const back = one(part?.backchannel_logout_uri)
+    const front = one(part?.frontchannel_logout_uri)
     const {
       redirect_uris: _redirects,
       post_logout_redirect_uris: _postLogout,
-      backchannel_logout_uri: _logout,
+      backchannel_logout_uri: _back,
+      frontchannel_logout_uri: _front,
       ...plain
     } = part ?? {}
     return {
@@ -134,7 +146,8 @@ export const oidc: AppProtocol<z.output<typeof oidcTemplate>, OidcDefinition, Ap
       ...present(plain),
       redirect_uris: all(part?.redirect_uris),
       post_logout_redirect_uris: all(part?.post_logout_redirect_uris),
-      ...(logout !== undefined && { backchannel_logout_uri: logout }),
+      ...(back !== undefined && { backchannel_logout_uri: back }),
+      ...(front !== undefined && { frontchannel_logout_uri: front }),
     }
   },
 
@@ -147,6 +160,9 @@ export const oidc: AppProtocol<z.output<typeof oidcTemplate>, OidcDefinition, Ap
       const text = stored[key]
       return text === undefined ? [] : [{ path: [key], text, use: 'endpoint' }]
     }),
+    ...(stored.frontchannel_logout_uri === undefined
+      ? []
+      : [{ path: ['frontchannel_logout_uri'], text: stored.frontchannel_logout_uri, use: 'page' } as const]),
   ],
 
   rules: oidcRules,
@@ -166,6 +182,9 @@ export const oidc: AppProtocol<z.output<typeof oidcTemplate>, OidcDefinition, Ap
       ...(stored.jwks_uri !== undefined && { jwksUri: stored.jwks_uri }),
       ...(stored.backchannel_logout_uri !== undefined && { backchannelLogoutUri: stored.backchannel_logout_uri }),
       backchannelLogoutSessionRequired: stored.backchannel_logout_session_required,
+      ...(stored.frontchannel_logout_uri !== undefined && { frontchannelLogoutUri: stored.frontchannel_logout_uri }),
+      // what was registered before this was known has none
+      frontchannelLogoutSessionRequired: stored.frontchannel_logout_session_required ?? false,
       ...(stored.id_token_signed_response_alg && { idTokenSignedResponseAlg: stored.id_token_signed_response_alg }),
       claims: { groups: stored.claims.groups, inIdToken: stored.claims.in_id_token },
     }
@@ -177,6 +196,12 @@ export const oidc: AppProtocol<z.output<typeof oidcTemplate>, OidcDefinition, Ap
 
 const PRIVATE_MEMBERS = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k'] // RFC 7518 §6.2.2, §6.3.2, §6.4
 
+/** Undefined for a private-use scheme, which has none. */
+function originOf(address: string): string | undefined {
+  const url = URL.parse(address)
+  return url && /^https?:$/.test(url.protocol) ? url.origin : undefined
+}
+
 function oidcRules(oidc: OidcDefinition): readonly Rule[] {
   const method = oidc.token_endpoint_auth_method
   const grants = new Set(oidc.grant_types)
@@ -184,12 +209,19 @@ function oidcRules(oidc: OidcDefinition): readonly Rule[] {
   const person = code || grants.has('urn:ietf:params:oauth:grant-type:device_code')
   const keys = oidc.jwks?.keys ?? []
   const at = ['token_endpoint_auth_method']
+  const front = oidc.frontchannel_logout_uri
   return [
     [
       code === oidc.redirect_uris.length > 0,
       ['redirect_uris'],
       'redirect-mismatch',
       code ? 'is missing, expected at least one address' : 'stands without the grant `authorization_code`',
+    ],
+    [
+      front === undefined || oidc.redirect_uris.some((uri) => originOf(uri) === originOf(front)),
+      ['frontchannel_logout_uri'],
+      'front-channel-elsewhere',
+      'is on another origin than every redirect URI (Front-Channel Logout §2)',
     ],
     [
       method !== 'none' || oidc.pkce === 'required',

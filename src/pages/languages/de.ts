@@ -177,8 +177,23 @@ export const de: Messages = Object.freeze({
   signedOut: {
     title: 'Sie sind abgemeldet',
     lead: 'Sie können dieses Gerät jetzt weglegen oder weitergeben.',
+    leadOthers: 'Sehen Sie nach diesen Apps, bevor Sie dieses Gerät weitergeben.',
     again: 'Wieder anmelden',
     apps: 'Zurück zu einer App',
+    counted: '{confirmed} von {total} Apps haben bestätigt',
+    all: 'Alle Apps haben bestätigt',
+    open: '{app} öffnen',
+    states: {
+      waiting: 'hat noch nicht geantwortet.',
+      unreached: 'ist nicht erreichbar. Wir melden es weiter. Schließen Sie den Tab.',
+      refused: 'hat es nicht angenommen. Melden Sie sich auch dort ab, oder schließen Sie den Tab.',
+      asked: 'wurde über diesen Browser benachrichtigt und kann nicht bestätigen. Schließen Sie den Tab.',
+      deaf: 'nimmt keine Abmeldungen an. Melden Sie sich auch dort ab, oder schließen Sie den Tab.',
+    },
+  },
+  handOver: {
+    title: 'Einen Moment',
+    lead: 'Die Apps der Person vor Ihnen werden geschlossen.',
   },
   signOut: {
     title: 'Abmelden?',

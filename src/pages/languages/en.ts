@@ -172,8 +172,23 @@ const sentences = {
   signedOut: {
     title: 'You are signed out',
     lead: 'You can put this device away or hand it over now.',
+    leadOthers: 'Look at these apps before you hand this device over.',
     again: 'Sign in again',
     apps: 'Go back to an app',
+    counted: '{confirmed} of {total} apps confirmed',
+    all: 'All apps confirmed',
+    open: 'Open {app}',
+    states: {
+      waiting: 'has not answered yet.',
+      unreached: 'cannot be reached. We keep telling it. Close its tab.',
+      refused: 'did not accept it. Sign out there too, or close its tab.',
+      asked: 'was told through this browser and cannot confirm. Close its tab.',
+      deaf: 'does not take sign-outs. Sign out there too, or close its tab.',
+    },
+  },
+  handOver: {
+    title: 'One moment',
+    lead: 'The apps of the person before you are being closed.',
   },
   signOut: {
     title: 'Sign out?',

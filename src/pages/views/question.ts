@@ -1,13 +1,14 @@
 /** Questions with a yes and a no: access for an app, another device, signing out. */
 import type { Messages } from '../languages/en.ts'
 import { html, type Markup, safeHref } from '../markup.ts'
-import { around, field, form, heading, mark, name, problem, submit } from '../parts.ts'
+import { around, field, form, heading, mainLink, mark, name, problem, submit } from '../parts.ts'
 import type {
   Answers,
   ConsentData,
   DeviceCodeData,
   DeviceConfirmData,
   DeviceDoneData,
+  HandOverData,
   SignedOutData,
   SignOutData,
   View,
@@ -79,9 +80,34 @@ ${form(
   return { title, body }
 }
 
+/** What to do about an app stands beside its name: nobody has to know what the state means. */
+function toldList({ confirmed, total, others }: NonNullable<SignedOutData['told']>, messages: Messages): Markup {
+  const { counted, all, states, open } = messages.signedOut
+  if (total === 0) return html``
+  const line = others.length === 0 ? all : fill(counted, { confirmed, total })
+  return html`<p class="told-count" role="status">${mark('done')}<strong>${line}</strong></p>
+${
+  others.length > 0 &&
+  html`<dl class="told">${others.map(
+    (app) =>
+      html`<div><dt><bdi>${app.name}</bdi></dt><dd>${states[app.state]}${
+        app.href !== undefined &&
+        html`<a href="${safeHref(app.href)}" rel="noreferrer"><span>${phrase(open, { app: html`<bdi>${app.name}</bdi>` })}</span></a>`
+      }</dd></div>`,
+  )}</dl>`
+}`
+}
+
+export function handOverView(data: HandOverData, messages: Messages): View {
+  const { title, lead } = messages.handOver
+  const body = html`<h1>${title}</h1><p>${lead}</p>${mainLink({ href: data.to, name: messages.common.continue })}`
+  return { title, body }
+}
+
 export function signedOutView(data: SignedOutData, messages: Messages): View {
-  const { title, lead, again, apps } = messages.signedOut
-  const body = html`<h1>${title}</h1><p>${lead}</p><p><a class="main" href="${safeHref(data.signIn)}">${again}</a></p>
+  const { title, lead, leadOthers, again, apps } = messages.signedOut
+  const others = data.told?.others.some(({ state }) => state !== 'waiting') ?? false
+  const body = html`<h1>${title}</h1><p>${others ? leadOthers : lead}</p>${data.told && toldList(data.told, messages)}<p><a class="main" href="${safeHref(data.signIn)}">${again}</a></p>
 ${
   data.apps &&
   data.apps.length > 0 &&

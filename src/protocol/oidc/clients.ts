@@ -5,6 +5,9 @@ import { SIGN_IN_SCOPES } from './account.ts'
 
 type Client = InstanceType<Provider['Client']>
 
+/** OIDC Registration §2. */
+export const DEFAULT_ALG = 'RS256'
+
 /** RFC 7591 metadata of an app; undefined when the app does not speak OpenID Connect. */
 export function clientMetadata(app: App): ClientMetadata | undefined {
   const { oidc } = app
@@ -27,10 +30,7 @@ export function clientMetadata(app: App): ClientMetadata | undefined {
     ...(oidc.clientSecret ? { client_secret: oidc.clientSecret } : {}),
     ...(oidc.jwks ? { jwks: oidc.jwks as NonNullable<ClientMetadata['jwks']> } : {}),
     ...(oidc.jwksUri ? { jwks_uri: oidc.jwksUri } : {}),
-    ...(oidc.backchannelLogoutUri
-      ? { backchannel_logout_uri: oidc.backchannelLogoutUri, backchannel_logout_session_required: true }
-      : {}),
-    ...(oidc.idTokenSignedResponseAlg ? { id_token_signed_response_alg: oidc.idTokenSignedResponseAlg } : {}),
+    id_token_signed_response_alg: oidc.idTokenSignedResponseAlg ?? DEFAULT_ALG,
   }
 }
 
@@ -48,6 +48,8 @@ export function useCatalogClients(engine: Provider, catalog: Catalog): void {
       const metadata = clientMetadata(app)
       if (!metadata) return undefined
       client = new (engine.Client as unknown as new (metadata: ClientMetadata) => Client)(metadata)
+      // every ID token names its session: the app is told by that of its end, and signs out by that here
+      Object.assign(client, { includeSid: () => true })
       known.set(app, client)
     }
     return client

@@ -5,17 +5,10 @@
 import type { Audit } from '#audit'
 import type { Catalog } from '#catalog'
 import type { People } from '#directory'
-import {
-  DEVICE_REVOKED,
-  type Devices,
-  DIRECTORY_BACK,
-  type Session,
-  type Sessions,
-  type SignOuts,
-  type SignOutWay,
-} from '#sessions'
+import { DEVICE_REVOKED, type Devices, DIRECTORY_BACK, type Session, type Sessions, type SignOuts } from '#sessions'
 import type { State } from '#storage'
 import { engineSessionKey, grantGroup, grantKey, grantsOf } from './grant-groups.ts'
+import { signOutWay } from './sign-out-way.ts'
 
 export interface Endings {
   /** Ends every grant and token of a person or, with `app`, of this person at one app. */
@@ -30,6 +23,7 @@ export interface Endings {
 }
 
 export interface EndingsOptions {
+  readonly issuer: string
   readonly state: State
   readonly audit: Audit
   readonly sessions: Sessions
@@ -40,7 +34,7 @@ export interface EndingsOptions {
 }
 
 export function attachEndings(options: EndingsOptions): Endings {
-  const { state, audit, sessions, devices, people, signOuts, catalog } = options
+  const { issuer, state, audit, sessions, devices, people, signOuts, catalog } = options
 
   async function revokeGrant(grantId: string): Promise<void> {
     await state.delete(grantKey(grantId))
@@ -73,7 +67,7 @@ export function attachEndings(options: EndingsOptions): Endings {
     await audit.record('tokens-revoked', { actor: 'system', subject: personId, session: id })
   }
 
-  signOuts.add(signOutWay(catalog))
+  signOuts.add(signOutWay({ issuer, catalog }))
   sessions.onEnd(async ({ session, reason }) => {
     // ATTACK: an app on a stolen tablet, or opened with an old password, may hold a token that needs no session
     if (reason === DEVICE_REVOKED || reason === DIRECTORY_BACK) await revokeOf(session)
@@ -98,14 +92,3 @@ export function attachEndings(options: EndingsOptions): Endings {
   }
   return { revoke, revokeGrant, become }
 }
-
-/** OpenID Connect Back-Channel Logout 1.0 §2.4: without a `sid` every session of the person has ended. */
-const signOutWay = (catalog: Pick<Catalog, 'apps'>): SignOutWay => ({
-  via: 'oidc',
-  async tell({ session, everywhere }, { app, sid }) {
-    const registered = await catalog.apps.find(app)
-    if (!registered?.oidc?.backchannelLogoutUri) return { how: 'never' }
-    const row = { app, subject: session.personId, session: session.id, event: 'backchannel-logout' } as const
-    return { how: 'message', row: everywhere ? row : { ...row, sid } }
-  },
-})

@@ -4,7 +4,7 @@ import type { Log } from '#core/log'
 import type { People } from '#directory'
 import { type Outbound, pageRequestOf, requestContext } from '#http'
 import type { Keys } from '#keys'
-import { errorView, type Presenter } from '#pages'
+import { errorView } from '#pages'
 import { CLAIMS, createFindAccount } from './account.ts'
 import { type AdapterOptions, createAdapterFactory } from './adapter.ts'
 import { answer } from './answer.ts'
@@ -12,7 +12,7 @@ import { useCatalogClients } from './clients.ts'
 import { deviceFlow } from './device.ts'
 import { type Consents, grantFor } from './grants.ts'
 import { LIFETIMES } from './lifetimes.ts'
-import { rpInitiatedLogout } from './logout.ts'
+import { type LogoutOptions, rpInitiatedLogout } from './logout.ts'
 import type { createQuestioning, QuestionRooms } from './question.ts'
 import { EngineKey } from './signing-key.ts'
 import type { TokenJudge } from './token-judge.ts'
@@ -24,13 +24,11 @@ export const ENGINE_COOKIES = Object.freeze({
   resume: 'portico-resume',
 })
 
-export interface EngineOptions extends QuestionRooms, AdapterOptions {
-  readonly issuer: string
+export interface EngineOptions extends QuestionRooms, AdapterOptions, LogoutOptions {
   readonly keys: Pick<Keys, 'signing'>
   readonly people: Pick<People, 'byId' | 'merging'>
   readonly consents: Consents
   readonly questioning: ReturnType<typeof createQuestioning>
-  readonly presenter: Presenter
   readonly outbound: Outbound
   readonly log: Log
   readonly strengths: readonly string[]
@@ -91,10 +89,16 @@ export function createEngine(options: EngineOptions): Provider {
       revocation: { enabled: true, allowedPolicy: async (_ctx, client, token) => token.clientId === client.clientId },
       pushedAuthorizationRequests: { enabled: true },
       resourceIndicators: { enabled: false },
-      backchannelLogout: { enabled: true },
       externalSigningSupport: { enabled: true, ack: 'experimental-01' },
       deviceFlow: deviceFlow(options.presenter, issuer),
-      rpInitiatedLogout: rpInitiatedLogout(options.presenter, issuer),
+      rpInitiatedLogout: rpInitiatedLogout(options, ({ req }) => options.bridge.visitorOf(req)),
+    },
+    // telling apps is not the engine's: `sign-out-way.ts`, `back-channel.ts`
+    discovery: {
+      backchannel_logout_supported: true,
+      backchannel_logout_session_supported: true,
+      frontchannel_logout_supported: true,
+      frontchannel_logout_session_supported: true,
     },
     interactions: { policy: questioning.policy(), url: options.interactionPath },
     ttl: LIFETIMES,

@@ -1,17 +1,33 @@
-/** Sign-out: RP-initiated (OIDC RP-Initiated Logout 1.0) and back-channel (OIDC Back-Channel Logout 1.0). */
-import type { Configuration, KoaContextWithOIDC, Provider } from 'oidc-provider'
-import { cookieHeader, pageRequestOf } from '#http'
-import { type Presenter, signedOutView, signOutView } from '#pages'
-import type { Delivery, LogoutRow } from '#sessions'
+/** An app asks for a sign-out (OpenID Connect RP-Initiated Logout 1.0). */
+import type { Configuration, KoaContextWithOIDC } from 'oidc-provider'
+import { cookieHeader, type PageRequest, pageRequestOf } from '#http'
+import { type Presenter, signOutView } from '#pages'
+import type { Session } from '#sessions'
 import type { Signin } from '#signin'
 import { answer } from './answer.ts'
+import type { Visitor } from './bridge.ts'
 
 type RpInitiatedLogout = NonNullable<NonNullable<Configuration['features']>['rpInitiatedLogout']>
 
-export function rpInitiatedLogout(presenter: Presenter, issuer: string): RpInitiatedLogout {
+export interface LogoutOptions {
+  readonly presenter: Presenter
+  readonly issuer: string
+  readonly signin: Pick<Signin, 'signOut'>
+}
+
+/** A POST of our form that says yes, and the request itself where nothing has to be asked. */
+const ROUTES: readonly string[] = ['end_session', 'end_session_confirm']
+
+export function rpInitiatedLogout(
+  { presenter, issuer, signin }: LogoutOptions,
+  visitorOf: (ctx: KoaContextWithOIDC) => Visitor | undefined,
+): RpInitiatedLogout {
   return {
     enabled: true,
     async logoutSource(ctx: KoaContextWithOIDC) {
+      const session = visitorOf(ctx)?.session
+      // §2: a request that is the app's own needs no question; what then happens is `afterLogout`
+      if (session && isTheirs(ctx, session)) return ctx.oidc.session!.destroy()
       const secret = (ctx.oidc.session?.['state'] as { secret?: string } | undefined)?.secret ?? ''
       const app = ctx.oidc.client?.clientName
       const data = {
@@ -29,54 +45,60 @@ export function rpInitiatedLogout(presenter: Presenter, issuer: string): RpIniti
       )
     },
     async postLogoutSuccessSource(ctx: KoaContextWithOIDC) {
-      answer(
-        ctx,
-        presenter.page(pageRequestOf(ctx.req, issuer), (messages) => signedOutView({ signIn: '/' }, messages)),
-      )
+      await give(ctx, issuer, (request) => signin.signOut.over(request))
     },
   }
 }
 
 /**
- * The session that has ended began at another provider: the browser goes to `there`, the provider's page that ends it too, and
- * from there on to where the engine's answer leads, the app's `post_logout_redirect_uri`. From a page that goes on by itself:
- * browsers hold the policy of the form before against every redirect after it, and ours names no providers.
+ * The ID token is of this person, and of this very session at this app. That it is one of ours for this app the engine has
+ * checked, expired or not (§4).
+ * ATTACK: without that, any page could send a browser here and sign its person out. An old token of another session says only
+ * that the app knew the person once.
  */
-export async function endThere(
-  ctx: KoaContextWithOIDC,
-  there: string,
-  { presenter, issuer, signin }: { presenter: Presenter; issuer: string; signin: Pick<Signin, 'signOutReturn'> },
-): Promise<void> {
-  const request = pageRequestOf(ctx.req, issuer)
-  const cookie = await signin.signOutReturn.keep(ctx.response.get('location'))
-  ctx.remove('location')
-  answer(
-    ctx,
-    presenter.page(request, (messages) => ({ ...signedOutView({ signIn: '/signin' }, messages), goOn: there })),
-  )
-  ctx.append('set-cookie', cookieHeader(cookie, request.secure))
+function isTheirs(ctx: KoaContextWithOIDC, session: Session): boolean {
+  const hint = ctx.oidc.entities.IdTokenHint?.payload as { sub?: string; sid?: string } | undefined
+  if (hint?.sub !== session.personId) return false
+  const opened = session.apps.filter(({ app, via }) => app === ctx.oidc.client?.clientId && via === undefined)
+  return opened.some(({ sid }) => hint.sid === undefined || hint.sid === sid)
 }
 
-/**
- * Takes sending out of the engine's hands: every end of a session goes through the one outbox, an end-session request
- * among them. Answers how a row of the outbox is sent.
- */
-export function takeOverLogout(engine: Provider): (row: LogoutRow) => Promise<Delivery> {
-  const send = engine.Client.prototype.backchannelLogout as (
-    this: unknown,
-    subject: string,
-    sid: string | undefined,
-  ) => Promise<void>
-  engine.Client.prototype.backchannelLogout = async () => {}
-  return async ({ app, subject, sid }) => {
-    const client = await engine.Client.find(app)
-    if (!client?.backchannelLogoutUri) return 'give-up'
-    try {
-      await send.call(client, subject, sid)
-      return 'done'
-    } catch (error) {
-      // Back-Channel Logout §2.8: 400 says that the request itself was wrong; sending it again changes nothing
-      return (error as { response?: { status: number } }).response?.status === 400 ? 'give-up' : 'retry'
-    }
+/** What the engine has done to its own session is done to ours, the authority; and the browser goes where it should. */
+export async function afterLogout(
+  ctx: KoaContextWithOIDC,
+  session: Session | undefined,
+  { issuer, signin }: LogoutOptions,
+): Promise<void> {
+  if (!ctx.oidc?.session || !ROUTES.includes(ctx.oidc.route)) return
+  const ended = (ctx.oidc.session as { destroyed?: boolean }).destroyed === true
+  if (session && ended) await give(ctx, issuer, (request) => signin.signOut.end(request, session, targetOf(ctx)))
+  // the engine would have a script send a form here
+  else if (!session && ctx.oidc.route === 'end_session' && ctx.status === 200)
+    await give(ctx, issuer, (request) => signin.signOut.over(request, targetOf(ctx)))
+}
+
+/** Where the app wants the browser, by an address that it has registered; undefined where that is nowhere. */
+function targetOf(ctx: KoaContextWithOIDC): string | undefined {
+  if (ctx.oidc.route === 'end_session_confirm') {
+    const to = ctx.response.get('location')
+    return to.startsWith(`${ctx.oidc.urlFor('end_session_success')}`) ? undefined : to
   }
+  // the engine has taken away what is not registered
+  const { post_logout_redirect_uri: registered, state } = ctx.oidc.params ?? {}
+  if (typeof registered !== 'string') return undefined
+  const url = new URL(registered)
+  if (typeof state === 'string') url.searchParams.set('state', state)
+  return url.href
+}
+
+async function give(
+  ctx: KoaContextWithOIDC,
+  issuer: string,
+  make: (request: PageRequest) => ReturnType<Signin['signOut']['over']>,
+): Promise<void> {
+  const request = pageRequestOf(ctx.req, issuer)
+  const made = await make(request)
+  ctx.remove('location')
+  answer(ctx, made)
+  for (const cookie of made.cookies ?? []) ctx.append('set-cookie', cookieHeader(cookie, request.secure))
 }

@@ -11,7 +11,8 @@
  * - `token-judge.ts` each token is one question; `token-limits.ts` what rules say about its scopes and its life
  * - `short-ways/`  the usual token requests without the engine's detours
  * - `clients.ts`   registered apps as the engine's clients    - `grants.ts`  consent, per person and app
- * - `account.ts`   claims about people                        - `logout.ts`  sign-out, back-channel through the outbox
+ * - `account.ts`   claims about people                        - `logout.ts`  an app asks for a sign-out
+ * - `sign-out-way.ts` how an app hears of one; `back-channel.ts` sends it
  * - `device.ts`    the pages of the device flow              - `endings.ts` what ends with a session or a person
  *
  * A new grant type or client authentication method: `engine.ts`. A new claim: `account.ts`.

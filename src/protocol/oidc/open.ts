@@ -15,11 +15,12 @@ import type { Delivery, Devices, LogoutRow, Sessions } from '#sessions'
 import type { Signin } from '#signin'
 import { type Storage, settled } from '#storage'
 import { addressOf } from './addresses.ts'
+import { createBackChannel } from './back-channel.ts'
 import { createBridge, type Visitor } from './bridge.ts'
 import type { Endings } from './endings.ts'
 import { createEngine, ENGINE_COOKIES } from './engine.ts'
 import { type Consents, createConsents } from './grants.ts'
-import { endThere, takeOverLogout } from './logout.ts'
+import { afterLogout } from './logout.ts'
 import { ANOTHER_PERSON, createQuestioning, type Proved } from './question.ts'
 import { createShortWays, type ShortWays } from './short-ways/open.ts'
 import { createTokenJudge } from './token-judge.ts'
@@ -93,7 +94,6 @@ export function openOidc(options: OidcOptions): OidcDoor {
   function build(): {
     engine: Provider
     handle: ReturnType<Provider['callback']>
-    send: ReturnType<typeof takeOverLogout>
     shortWays: ShortWays
   } {
     const engine = createEngine({
@@ -136,7 +136,6 @@ export function openOidc(options: OidcOptions): OidcDoor {
       },
       judge,
     })
-    const send = takeOverLogout(engine)
     engine.use(async (ctx, next) => {
       const visitor = bridge.visitorOf(ctx.req)
       if (visitor) {
@@ -148,22 +147,11 @@ export function openOidc(options: OidcOptions): OidcDoor {
       if (visitor) await afterwards(ctx as KoaContextWithOIDC, visitor)
       await durable(ctx)
     })
-    return { engine, handle: engine.callback(), send, shortWays: createShortWays({ ...options, engine, judge }) }
+    return { engine, handle: engine.callback(), shortWays: createShortWays({ ...options, engine, judge }) }
   }
 
-  /** What the engine has done to its own session is carried over to ours, the authority. */
   async function afterwards(ctx: KoaContextWithOIDC, { session }: Visitor): Promise<void> {
-    if (session && ctx.oidc?.session && (ctx.oidc.session as { destroyed?: boolean }).destroyed) {
-      await sessions.end(session.id, 'signed-out', session.personId)
-      await audit.record('person-signed-out', {
-        actor: session.personId,
-        subject: session.personId,
-        session: session.id,
-      })
-      // only now: what has ended here does not wait for a provider
-      const there = ctx.oidc.route === 'end_session_confirm' ? await signin.logoutUrl(session.id) : undefined
-      if (there !== undefined) await endThere(ctx, there, options)
-    }
+    await afterLogout(ctx, session, options)
     const cookies = ctx.response.headers['set-cookie'] as string[] | undefined
     if (cookies) ctx.set('set-cookie', bridge.withoutHandle(ctx.req, cookies))
   }
@@ -270,6 +258,6 @@ export function openOidc(options: OidcOptions): OidcDoor {
     keysChanged() {
       current = build()
     },
-    sendLogout: (row) => current.send(row),
+    sendLogout: createBackChannel(options),
   }
 }

@@ -4,8 +4,8 @@
  */
 import type { Instant } from '#core/clock'
 import { sha256 } from '#core/digest'
-import type { Signer } from '#keys'
 import { LIFETIMES } from '../lifetimes.ts'
+import { signedToken } from '../signed-token.ts'
 import type { Rooms, Way } from './way.ts'
 
 type Code = InstanceType<Rooms['engine']['AuthorizationCode']>
@@ -49,7 +49,7 @@ export const code: Way = {
       judge.allowed(token, judge.ofCode(app, code), code)
       const claims = idTokenClaims(code, { iss: issuer, aud: client.clientId, now: clock.now() })
       // both are waited for from the start: one that fails while nobody listens would end the process
-      const [accessToken, idToken] = await Promise.all([token.save(), sign(signer, claims)])
+      const [accessToken, idToken] = await Promise.all([token.save(), signedToken(signer, claims)])
       return {
         access_token: accessToken,
         expires_in: token.expiration,
@@ -84,11 +84,4 @@ function idTokenClaims(code: Code, { iss, aud, now }: { iss: string; aud: string
   const { accountId: sub, acr, amr, authTime: auth_time, nonce, sid } = code
   const iat = Math.floor(now / 1000)
   return { sub, acr, amr, auth_time, nonce, sid, aud, exp: iat + LIFETIMES.IdToken, iat, iss }
-}
-
-/** RFC 7515 §7.1. */
-async function sign(signer: Signer, claims: object): Promise<string> {
-  const encoded = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url')
-  const signed = `${encoded({ alg: signer.alg, kid: signer.kid })}.${encoded(claims)}`
-  return `${signed}.${(await signer.sign(Buffer.from(signed))).toString('base64url')}`
 }
