@@ -1,7 +1,7 @@
 /** Signing in at an OpenID Connect provider that is not ours, LemonLDAP::NG, through the whole gateway; and out of it. */
 import { buildEndSessionUrl } from 'openid-client'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { type Form, formOf, formsOf, headingOf, type Page } from '../../demo/browser.ts'
+import { formOf, formsOf, headingOf, type Page } from '../../demo/browser.ts'
 import { movableClock } from '../abuse/people.ts'
 import { anApp, browserOf, goThere, PARTNER } from '../support/federation.ts'
 import { type Gateway, startGateway } from '../support/gateway.ts'
@@ -163,7 +163,7 @@ test('who signs out here is signed out there', async () => {
     action: new URL(`${gateway.issuer}/signout`),
     fields: new URLSearchParams({ answer: 'allow' }),
   })
-  expect([done.url.href, headingOf(done)]).toEqual([`${gateway.issuer}/signout`, 'You are signed out'])
+  expect([done.url.origin, headingOf(done)]).toEqual([gateway.issuer, 'You are signed out'])
   const { page } = await onTheWay(browser)
   expect([isThere(page), formsOf(page).some(({ fields }) => fields.has('password'))]).toEqual([true, true])
 })
@@ -171,10 +171,8 @@ test('who signs out here is signed out there', async () => {
 test('whom an app signs out is signed out here and there, and comes back to the app', async () => {
   const { browser, party, hint, claims } = await signedIn(RENATE)
   const parameters = { id_token_hint: hint, post_logout_redirect_uri: SIGNED_OUT, state: 'of the app' }
-  const asked = await browser.open(buildEndSessionUrl(party.configuration, parameters).href)
-  const form = formsOf(asked).find(({ fields }) => fields.has('xsrf')) as Form
   const before = await gateway.server.house.sessions.ofPerson(claims.sub)
-  const done = await browser.submit(form, { logout: 'yes' })
+  const done = await browser.open(buildEndSessionUrl(party.configuration, parameters).href)
   expect(done.url.href).toBe(`${SIGNED_OUT}?state=of+the+app`)
   expect(await gateway.server.house.sessions.ofPerson(claims.sub)).toHaveLength(before.length - 1)
   const { page } = await onTheWay(browser)
