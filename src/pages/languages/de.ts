@@ -1,6 +1,7 @@
 /** Deutsch, mit Sie. */
 import type { Messages } from './en.ts'
 import { refusalsIn } from './refusals.ts'
+import { signOutWords } from './sign-out.ts'
 
 export const de: Messages = Object.freeze({
   language: 'de',
@@ -174,33 +175,7 @@ export const de: Messages = Object.freeze({
     leadApp: 'Bitte beginnen Sie von vorn. Danach geht es direkt zu {app}.',
     again: 'Von vorn beginnen',
   },
-  signedOut: {
-    title: 'Sie sind abgemeldet',
-    lead: 'Sie können dieses Gerät jetzt weglegen oder weitergeben.',
-    leadOthers: 'Sehen Sie nach diesen Apps, bevor Sie dieses Gerät weitergeben.',
-    again: 'Wieder anmelden',
-    apps: 'Zurück zu einer App',
-    counted: '{confirmed} von {total} Apps haben bestätigt',
-    all: 'Alle Apps haben bestätigt',
-    open: '{app} öffnen',
-    states: {
-      waiting: 'hat noch nicht geantwortet.',
-      unreached: 'ist nicht erreichbar. Wir melden es weiter. Schließen Sie den Tab.',
-      refused: 'hat es nicht angenommen. Melden Sie sich auch dort ab, oder schließen Sie den Tab.',
-      asked: 'wurde über diesen Browser benachrichtigt und kann nicht bestätigen. Schließen Sie den Tab.',
-      deaf: 'nimmt keine Abmeldungen an. Melden Sie sich auch dort ab, oder schließen Sie den Tab.',
-    },
-  },
-  handOver: {
-    title: 'Einen Moment',
-    lead: 'Die Apps der Person vor Ihnen werden geschlossen.',
-  },
-  signOut: {
-    title: 'Abmelden?',
-    lead: 'Sie werden auf diesem Gerät von allen Apps abgemeldet.',
-    submit: 'Abmelden',
-    stay: 'Angemeldet bleiben',
-  },
+  ...signOutWords.de,
   error: {
     title: 'Das hat nicht geklappt',
     next: 'Gehen Sie zurück und versuchen Sie es erneut. Wenn es wieder passiert, wenden Sie sich an den Helpdesk und nennen Sie die Vorgangsnummer.',

@@ -2,6 +2,7 @@
 import type { RefusalCode } from '#core/refusals'
 import type { Language } from './language.ts'
 import { refusalsIn } from './refusals.ts'
+import { signOutWords } from './sign-out.ts'
 
 const sentences = {
   frame: {
@@ -169,33 +170,7 @@ const sentences = {
     leadApp: 'Please start again. You then go straight to {app}.',
     again: 'Start again',
   },
-  signedOut: {
-    title: 'You are signed out',
-    lead: 'You can put this device away or hand it over now.',
-    leadOthers: 'Look at these apps before you hand this device over.',
-    again: 'Sign in again',
-    apps: 'Go back to an app',
-    counted: '{confirmed} of {total} apps confirmed',
-    all: 'All apps confirmed',
-    open: 'Open {app}',
-    states: {
-      waiting: 'has not answered yet.',
-      unreached: 'cannot be reached. We keep telling it. Close its tab.',
-      refused: 'did not accept it. Sign out there too, or close its tab.',
-      asked: 'was told through this browser and cannot confirm. Close its tab.',
-      deaf: 'does not take sign-outs. Sign out there too, or close its tab.',
-    },
-  },
-  handOver: {
-    title: 'One moment',
-    lead: 'The apps of the person before you are being closed.',
-  },
-  signOut: {
-    title: 'Sign out?',
-    lead: 'This signs you out of all apps on this device.',
-    submit: 'Sign out',
-    stay: 'Stay signed in',
-  },
+  ...signOutWords.en,
   error: {
     title: 'That did not work',
     next: 'Go back and try again. If it happens again, ask the help desk and give them the reference.',

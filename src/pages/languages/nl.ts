@@ -1,6 +1,7 @@
 /** Nederlands, met u. */
 import type { Messages } from './en.ts'
 import { refusalsIn } from './refusals.ts'
+import { signOutWords } from './sign-out.ts'
 
 export const nl: Messages = Object.freeze({
   language: 'nl',
@@ -170,33 +171,7 @@ export const nl: Messages = Object.freeze({
     leadApp: 'Begin opnieuw. U gaat daarna direct naar {app}.',
     again: 'Opnieuw beginnen',
   },
-  signedOut: {
-    title: 'U bent uitgelogd',
-    lead: 'U kunt dit apparaat nu wegleggen of doorgeven.',
-    leadOthers: 'Kijk naar deze apps voordat u dit apparaat doorgeeft.',
-    again: 'Opnieuw inloggen',
-    apps: 'Terug naar een app',
-    counted: '{confirmed} van {total} apps hebben bevestigd',
-    all: 'Alle apps hebben bevestigd',
-    open: '{app} openen',
-    states: {
-      waiting: 'heeft nog niet geantwoord.',
-      unreached: 'is niet bereikbaar. We blijven het melden. Sluit het tabblad.',
-      refused: 'heeft het niet aangenomen. Log ook daar uit, of sluit het tabblad.',
-      asked: 'is via deze browser op de hoogte gesteld en kan niet bevestigen. Sluit het tabblad.',
-      deaf: 'luistert niet naar uitloggen. Log ook daar uit, of sluit het tabblad.',
-    },
-  },
-  handOver: {
-    title: 'Een ogenblik',
-    lead: 'De apps van de persoon vóór u worden gesloten.',
-  },
-  signOut: {
-    title: 'Uitloggen?',
-    lead: 'U wordt op dit apparaat uitgelogd uit alle apps.',
-    submit: 'Uitloggen',
-    stay: 'Ingelogd blijven',
-  },
+  ...signOutWords.nl,
   error: {
     title: 'Dat is niet gelukt',
     next: 'Ga terug en probeer het opnieuw. Gebeurt het weer, vraag dan de helpdesk om hulp en noem het kenmerk.',
