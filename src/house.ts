@@ -16,7 +16,7 @@ import { signOutWay } from '#forward-auth'
 import { createOutbound } from '#http'
 import { isSealed, keysMigrations, openKeys, readMasterKey } from '#keys'
 import { attachEndings, consentMigrations, createConsents } from '#protocol/oidc'
-import { createSamlKeys, samlMigrations } from '#protocol/saml'
+import { attachSamlEndings, createSamlKeys, samlMigrations } from '#protocol/saml'
 import { createSignOuts, DIRECTORY_BACK, openDevices, openOutbox, openSessions, sessionsMigrations } from '#sessions'
 import { type Migration, openStorage } from '#storage'
 
@@ -98,6 +98,7 @@ export async function openHouse({
     const signOuts = createSignOuts({ sessions, outbox, state: storage.state })
     signOuts.add(signOutWay)
     const endings = attachEndings({ issuer, state: storage.state, audit, sessions, devices, people, signOuts, catalog })
+    attachSamlEndings({ issuer, state: storage.state, clock, catalog, samlKeys, signOuts })
     people.onPasswordSet(async (personId, by) => {
       await sessions.endAll(personId, 'password-changed', by)
       // ATTACK: an app opened with the old password may have got a token that outlives its session

@@ -106,7 +106,10 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     places,
     history,
   })
-  const senders: Senders = { 'backchannel-logout': (row) => oidc.sendLogout(row) }
+  const senders: Senders = {
+    'backchannel-logout': (row) => oidc.sendLogout(row),
+    'saml-logout': (row) => saml.sendLogout(row),
+  }
   const deliverLogouts = (of?: Session) => outbox.deliver(senders, of)
   const signin = openSignin({
     signOuts,
@@ -155,10 +158,12 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     samlKeys,
     sessions,
     devices,
+    signOuts,
     catalog,
     access,
     signin,
     presenter,
+    outbound,
   })
   const account = openAccount({
     clock,
@@ -203,6 +208,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     await endWhatIsOver()
     if (await keys.signing.refresh()) oidc.keysChanged()
     await samlKeys.refresh()
+    await saml.refreshApps()
     await deliverLogouts()
     await removeOldReceipts()
   }

@@ -35,6 +35,7 @@ export function renderSettings(
     return rendered === undefined ? [] : [{ format, text: rendered.trimEnd() }]
   })
   if (filled.length > 0) return filled
+  if (!app.oidc && app.saml) return [bareSaml(endpoints.issuer)]
   const bare = [
     'issuer',
     'discovery_url',
@@ -49,3 +50,11 @@ export function renderSettings(
     },
   ]
 }
+
+/** What every service provider wants to know, by the names of SAML. */
+const bareSaml = (issuer: string): Snippet => ({
+  format: 'env',
+  text: Object.entries({ ENTITY_ID: 'metadata', METADATA_URL: 'metadata', SSO_URL: 'sso', SLO_URL: 'slo' })
+    .map(([name, path]) => `SAML_IDP_${name}='${issuer}/saml/${path}'`)
+    .join('\n'),
+})

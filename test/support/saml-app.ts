@@ -144,3 +144,58 @@ export async function readAnswer(
   })
   return { verified, facts, acs: form.action.href, relayState: form.fields.get('RelayState') }
 }
+
+export interface LogoutAsked {
+  readonly id: string
+  readonly issuer: string
+  readonly destination: string | undefined
+  readonly at: number
+  readonly nameId: string
+  readonly indexes: readonly string[]
+  /** More attributes of the LogoutRequest. */
+  readonly attributes: Readonly<Record<string, string>>
+}
+
+const PROTOCOL = 'xmlns:samlp="urn:oasis:names:tc:SAML:2.0:protocol" xmlns:saml="urn:oasis:names:tc:SAML:2.0:assertion"'
+
+/** A LogoutRequest that everything is right with, but for the changes. */
+export function logoutXml(issuer: string, changes: Partial<LogoutAsked> & Pick<LogoutAsked, 'nameId'>): string {
+  const said: LogoutAsked = {
+    id: requestId(),
+    issuer: ENTITY_ID,
+    destination: `${issuer}/saml/slo`,
+    at: Date.now(),
+    indexes: [],
+    attributes: {},
+    ...changes,
+  }
+  const attributes = Object.entries({
+    ID: said.id,
+    Version: '2.0',
+    IssueInstant: new Date(said.at).toISOString(),
+    ...(said.destination === undefined ? {} : { Destination: said.destination }),
+    ...said.attributes,
+  }).map(([name, value]) => ` ${name}="${quoted(value)}"`)
+  const indexes = said.indexes.map((one) => `<samlp:SessionIndex>${one}</samlp:SessionIndex>`).join('')
+  return (
+    `<samlp:LogoutRequest ${PROTOCOL}${attributes.join('')}><saml:Issuer>${said.issuer}</saml:Issuer>` +
+    `<saml:NameID>${said.nameId}</saml:NameID>${indexes}</samlp:LogoutRequest>`
+  )
+}
+
+/** What the app says to a LogoutRequest of ours. */
+export const logoutAnswerXml = (said: {
+  readonly issuer: string
+  readonly destination: string
+  readonly at: number
+  readonly inResponseTo: string
+  readonly status?: string
+}): string =>
+  `<samlp:LogoutResponse ${PROTOCOL} ID="${requestId()}" Version="2.0" IssueInstant="${new Date(said.at).toISOString()}" Destination="${said.destination}" InResponseTo="${said.inResponseTo}">` +
+  `<saml:Issuer>${said.issuer}</saml:Issuer><samlp:Status><samlp:StatusCode Value="urn:oasis:names:tc:SAML:2.0:status:${said.status ?? 'Success'}"/></samlp:Status></samlp:LogoutResponse>`
+
+export const signedMessage = (xml: string, what: 'LogoutRequest' | 'LogoutResponse', keys: Keys): string =>
+  signedXml(xml, what, keys)
+
+export const inEnvelope = (xml: string): string =>
+  `<soap:Envelope xmlns:soap="http://schemas.xmlsoap.org/soap/envelope/"><soap:Body>${xml}</soap:Body></soap:Envelope>`

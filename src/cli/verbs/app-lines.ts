@@ -64,6 +64,12 @@ export const shown = (app: App) => ({
     pkce: app.oidc.pkce,
     grant_types: app.oidc.grantTypes,
   }),
+  ...(app.saml && {
+    entity_id: app.saml.entityId,
+    acs_urls: app.saml.acsUrls,
+    name_id_format: app.saml.nameIdFormat,
+    ...(app.saml.metadataUrl !== undefined && { metadata_url: app.saml.metadataUrl }),
+  }),
   created_at: new Date(app.createdAt).toISOString(),
   changed_at: new Date(app.changedAt).toISOString(),
 })

@@ -4,6 +4,7 @@ import type { Arguments, Verb } from '../verb.ts'
 import { appOf, catalogOf, endpointsOf, idOf, rows, shown, snippetLines, templateFor, written } from './app-lines.ts'
 import { snippetOfApp } from './app-snippet.ts'
 import { manifestVerbs } from './manifests.ts'
+import { fieldsFrom } from './saml-metadata.ts'
 
 const BY = 'cli'
 
@@ -38,21 +39,29 @@ function readSets(args: Arguments): Record<string, string> | string {
 
 const addApp: Verb = {
   words: ['apps', 'add'],
-  usage: 'apps add SLUG [--set KEY=VALUE]… [--id ID] [--name NAME] [--policy P] [--audience GROUP]…',
+  usage:
+    'apps add SLUG [--set KEY=VALUE]… [--id ID] [--name NAME] [--policy P] [--audience GROUP]… [--saml-metadata FILE|URL|-]',
   summary:
-    "register an app from the catalog; --audience '*' is everybody who has signed in; a second one of the same kind takes an --id and a --name of its own",
+    "register an app from the catalog; --audience '*' is everybody who has signed in; a second one of the same kind takes an --id and a --name of its own; with --saml-metadata and --id no SLUG is needed",
   creates: true,
-  options: ['set', 'id', 'name', 'policy', 'audience'],
+  options: ['set', 'id', 'name', 'policy', 'audience', 'saml-metadata'],
   async run(args, context) {
     const [slug, ...more] = args.positional
     const inputs = readSets(args)
-    if (slug === undefined || more.length > 0 || typeof inputs === 'string') {
+    const metadata = args.flag('saml-metadata')
+    const id = args.flag('id') ?? slug
+    if (id === undefined || (slug ?? metadata) === undefined || more.length > 0 || typeof inputs === 'string') {
       context.err(typeof inputs === 'string' ? inputs : `usage: portico ${addApp.usage}`)
       return 2
     }
-    const template = await templateFor(slug, catalogOf(context), context)
-    if (!template) return 2
-    const missing = Object.entries(template.inputs).filter(
+    const template = slug === undefined ? undefined : await templateFor(slug, catalogOf(context), context)
+    if (slug !== undefined && !template) return 2
+    const saml = metadata === undefined ? undefined : await fieldsFrom(metadata, context)
+    if (typeof saml === 'string') {
+      context.err(saml)
+      return 2
+    }
+    const missing = Object.entries(template?.inputs ?? {}).filter(
       ([name, input]) => isRequired(input) && !Object.hasOwn(inputs, name),
     )
     for (const [name, { label, example }] of missing) context.err(`input-missing: ${label}: --set ${name}=${example}`)
@@ -61,12 +70,13 @@ const addApp: Verb = {
     const policy = args.flag('policy')
     const name = args.flag('name')
     const manifest: Manifest = {
-      id: args.flag('id') ?? slug,
-      template: slug,
+      id,
+      ...(slug !== undefined && { template: slug }),
       inputs,
       ...(name !== undefined && { name }),
       ...(policy !== undefined && { policy }),
       ...(audience.length > 0 && { audience: [...audience] }),
+      ...(saml && { saml }),
     }
     const { catalog, people } = await context.open()
     const issues = await catalog.apps.check(manifest)
@@ -93,9 +103,14 @@ const addApp: Verb = {
     const settings = renderSettings(app, template, endpoints, clientSecret)
     const made = {
       id: app.id,
-      client_id: app.id,
+      ...((app.oidc ?? app.saml === undefined) && { client_id: app.id }),
       ...(clientSecret !== undefined && { client_secret: clientSecret }),
-      discovery_url: endpoints.discovery_url,
+      ...((app.oidc ?? app.saml === undefined) && { discovery_url: endpoints.discovery_url }),
+      ...(app.saml && {
+        saml_metadata: `${endpoints.issuer}/saml/metadata`,
+        entity_id: app.saml.entityId,
+        acs_urls: app.saml.acsUrls,
+      }),
     }
     context.print({ ...shown(app), ...made, settings }, () => [
       ...rows(made),

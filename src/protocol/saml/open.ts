@@ -1,19 +1,27 @@
 /** The door put together: every address it answers. */
 import { Refusal } from '#core/refusal'
 import type { Answer, PageRequest, Route } from '#http'
-import { SamlProblem } from '#saml'
+import { SamlProblem, SOAP_HEADERS, soapFault } from '#saml'
+import type { Delivery, LogoutRow } from '#sessions'
 import { receive, type SamlApp } from './incoming.ts'
 import { createKeptRequests } from './kept.ts'
 import { entityIdOf, METADATA_HEADERS, ourMetadata, PATHS } from './metadata.ts'
 import { createNames } from './names.ts'
 import { createOpenedApps } from './opened.ts'
+import { createRefresh } from './refresh.ts'
 import { type Wish, wishOf } from './request.ts'
 import { createResponses } from './response.ts'
 import type { SamlOptions, SamlRooms } from './rooms.ts'
 import { createSignOn } from './sign-on.ts'
+import { createSingleLogout } from './slo.ts'
+import { createLogoutSender } from './telling.ts'
 
 export interface SamlDoor {
   readonly routes: readonly Route[]
+  /** Sends a row of the outbox. */
+  sendLogout(row: LogoutRow): Promise<Delivery>
+  /** Reads the metadata of apps again that is due; answers how many registrations changed. */
+  refreshApps(): Promise<number>
 }
 
 export function openSaml(options: SamlOptions): SamlDoor {
@@ -27,6 +35,10 @@ export function openSaml(options: SamlOptions): SamlDoor {
     responses: createResponses({ entityId, clock, signing: samlKeys.signing }),
   }
   const signOn = createSignOn(rooms)
+  const logout = createSingleLogout(rooms)
+
+  const noteProblem = (request: PageRequest, { fault, message }: SamlProblem) =>
+    log.warn('saml-message-refused', { request: request.id, path: request.path, fault, detail: message })
 
   /** The cause is for the administrator: whoever brought the message may have nothing to do with the app. */
   const told =
@@ -36,7 +48,7 @@ export function openSaml(options: SamlOptions): SamlDoor {
         return await handle(request)
       } catch (error) {
         if (!(error instanceof SamlProblem)) throw error
-        log.warn('saml-message-refused', { request: request.id, fault: error.fault, detail: error.message })
+        noteProblem(request, error)
         throw new Refusal('request-refused', `saml: ${error.fault}`, { cause: error })
       }
     }
@@ -74,6 +86,30 @@ export function openSaml(options: SamlOptions): SamlDoor {
     return signOn.answer(request, wish)
   }
 
+  const logoutByRedirect = (request: PageRequest): Promise<Answer> => {
+    const name = request.query.has('SAMLResponse') ? 'SAMLResponse' : 'SAMLRequest'
+    return logout(request, { binding: 'redirect', query: request.rawQuery }, name)
+  }
+
+  async function logoutByPost(request: PageRequest): Promise<Answer> {
+    if (/^text\/xml\b/i.test(request.headers['content-type'] ?? '')) return logoutBySoap(request)
+    const form = await request.form()
+    const name = form.has('SAMLResponse') ? 'SAMLResponse' : 'SAMLRequest'
+    const message = form.get(name)
+    if (message === undefined) throw new SamlProblem('form', 'the form has no message')
+    return logout(request, { binding: 'post', message, relayState: form.get('RelayState') }, name)
+  }
+
+  async function logoutBySoap(request: PageRequest): Promise<Answer> {
+    try {
+      return await logout(request, { binding: 'soap', body: await request.xml() }, 'SAMLRequest')
+    } catch (error) {
+      if (!(error instanceof SamlProblem)) throw error
+      noteProblem(request, error)
+      return { status: 500, headers: SOAP_HEADERS, body: soapFault('Client') }
+    }
+  }
+
   const routes: readonly Route[] = [
     {
       method: 'GET',
@@ -88,6 +124,9 @@ export function openSaml(options: SamlOptions): SamlDoor {
     { method: 'POST', path: PATHS.signOn, fromOtherSites: true, handle: told(byForm) },
     { method: 'GET', path: `${PATHS.signOn}/:id`, handle: signOn.resume },
     { method: 'GET', path: '/saml/init/:app', handle: begun },
+    { method: 'GET', path: PATHS.logout, handle: told(logoutByRedirect) },
+    { method: 'POST', path: PATHS.logout, fromOtherSites: true, handle: told(logoutByPost) },
   ]
-  return Object.freeze({ routes })
+  const shared = { ...options, state: storage.state }
+  return Object.freeze({ routes, sendLogout: createLogoutSender(shared), refreshApps: createRefresh(shared) })
 }

@@ -22,7 +22,8 @@ export function createOpenedApps({
   clock: Clock
   sessions: Pick<Sessions, 'addApp'>
 }): OpenedApps {
-  const nameKey = (app: string, { value, format }: NameId) => `saml-name:${app}:${sha256(`${format ?? ''}\n${value}`)}`
+  // apps say the name back with less around it than they got: formats and qualifiers are left out by many
+  const nameKey = (app: string, { value }: NameId) => `saml-name:${app}:${sha256(value.trim())}`
   const indexKey = (app: string, index: string) => `saml-index:${app}:${sha256(index)}`
 
   return {

@@ -4,9 +4,10 @@ import type { Audit } from '#audit'
 import type { Catalog } from '#catalog'
 import type { Clock } from '#core/clock'
 import type { Log } from '#core/log'
+import type { Outbound } from '#http'
 import type { Keys } from '#keys'
 import type { Presenter } from '#pages'
-import type { Devices, Sessions } from '#sessions'
+import type { Devices, Sessions, SignOuts } from '#sessions'
 import type { Signin } from '#signin'
 import type { Storage } from '#storage'
 import type { KeptRequests } from './kept.ts'
@@ -25,10 +26,12 @@ export interface SamlOptions {
   readonly samlKeys: SamlKeys
   readonly sessions: Sessions
   readonly devices: Devices
+  readonly signOuts: SignOuts
   readonly catalog: Catalog
   readonly access: Access
   readonly signin: Signin
   readonly presenter: Presenter
+  readonly outbound: Outbound
 }
 
 export interface SamlRooms extends SamlOptions {

@@ -8,6 +8,8 @@
  * - `response.ts` what is answered                       - `names.ts`, `attributes.ts`, `contexts.ts` what stands in it
  * - `opened.ts`   which sessions an app knows            - `visitor.ts`   who stands behind a request
  * - `metadata.ts` what we say about ourselves            - `keys.ts`      our keys, and their overlap at rotation
+ * - `slo.ts`      apps that sign somebody out           - `telling.ts`   apps that hear of it
+ * - `app-metadata.ts` what apps say about themselves  - `refresh.ts`   read again now and then
  * - `tables.ts`   keys and one secret
  *
  * INVARIANT: nothing is ever sent to an address that is not in the app's registration.
@@ -15,10 +17,12 @@
 import type { SamlDoor } from './open.ts'
 import type { SamlOptions } from './rooms.ts'
 
+export { LARGEST_METADATA, readAppMetadata } from './app-metadata.ts'
 export { createSamlKeys, PUBLISHED_BEFORE, type SamlKey, type SamlKeys } from './keys.ts'
 export type { SamlDoor } from './open.ts'
 export type { SamlOptions } from './rooms.ts'
 export { samlMigrations } from './tables.ts'
+export { attachSamlEndings } from './telling.ts'
 
 /** Loads the door only now: the command line opens the rooms without it. */
 export const openSaml = async (options: SamlOptions): Promise<SamlDoor> => (await import('./open.ts')).openSaml(options)

@@ -1,0 +1,134 @@
+/**
+ * Telling an app that a session has ended (SAML 2.0 Profiles §4.4): from server to server where it takes that, else through the
+ * browser. What each app calls the person stands beside the session (`opened.ts`).
+ */
+import type { AppSaml, Catalog } from '#catalog'
+import { type Clock, minutes } from '#core/clock'
+import { sha256 } from '#core/digest'
+import { randomId } from '#core/random'
+import type { Outbound } from '#http'
+import {
+  canonical,
+  LOGOUT_REASONS,
+  logoutRequest,
+  type NameId,
+  readLogoutResponse,
+  redirectUrl,
+  SamlProblem,
+  SOAP_HEADERS,
+  signed,
+  soapEnvelope,
+  soapMessage,
+  verifyMessage,
+} from '#saml'
+import type { Delivery, LogoutRow, SignOuts, SignOutWay } from '#sessions'
+import type { State } from '#storage'
+import type { SamlKeys } from './keys.ts'
+import { entityIdOf, PATHS } from './metadata.ts'
+
+export interface TellingOptions {
+  readonly issuer: string
+  readonly state: State
+  readonly clock: Clock
+  readonly catalog: Pick<Catalog, 'apps'>
+  readonly samlKeys: Pick<SamlKeys, 'signing'>
+}
+
+/** From then on the app need not obey. */
+const GOOD_FOR = minutes(5)
+/** The browser may be on its way for so long. */
+const ANSWERED_IN = minutes(15)
+/** Longer than anything that ends a session takes. */
+const REMEMBERED = minutes(60)
+
+const askedKey = (id: string): string => `saml-logout-asked:${sha256(id)}`
+const askerKey = (sessionId: string, app: string): string => `saml-logout-by:${sessionId}:${app}`
+const endpoint = ({ slo }: AppSaml, binding: 'soap' | 'redirect') => slo.find((one) => one.binding === binding)
+
+/** An app that has asked for the end itself is not told of it. To be called before the end. */
+export const noteAsker = (state: State, sessionId: string, app: string): Promise<void> =>
+  state.set(askerKey(sessionId, app), '', { ttl: REMEMBERED })
+
+/** Which request of ours an answer is to, once. */
+export async function takeAsked(state: State, id: string): Promise<{ session: string; app: string } | undefined> {
+  const text = await state.take(askedKey(id))
+  return text === undefined ? undefined : JSON.parse(text)
+}
+
+async function requestTo(
+  destination: string,
+  { known, sid }: { known?: string | undefined; sid?: string | undefined },
+  { issuer, clock }: TellingOptions,
+) {
+  const at = clock.now()
+  const id = `_${randomId()}`
+  const head = { id, issuer: entityIdOf(issuer), destination, at }
+  const about = {
+    nameId: JSON.parse(known ?? '{}') as NameId,
+    sessionIndexes: sid === undefined ? [] : [sid],
+    notOnOrAfter: at + GOOD_FOR,
+    reason: LOGOUT_REASONS.user,
+  }
+  return { id, request: logoutRequest(head, about) }
+}
+
+/** Registered where the rooms are opened, so that the command line ends as much as the server does. */
+export function attachSamlEndings(options: TellingOptions & { readonly signOuts: Pick<SignOuts, 'add'> }): void {
+  const { catalog, state, samlKeys } = options
+  const samlOf = async (app: string) => (await catalog.apps.find(app))?.saml
+
+  const way: SignOutWay = {
+    via: 'saml',
+    async tell({ session }, { app, sid, known }) {
+      const saml = await samlOf(app)
+      if ((await state.get(askerKey(session.id, app))) !== undefined) return { how: 'at-once' }
+      if (!saml || known === undefined) return { how: 'never' }
+      if (endpoint(saml, 'soap')) {
+        const about = { app, subject: session.personId, session: session.id, sid, known }
+        return { how: 'message', row: { ...about, event: 'saml-logout' } }
+      }
+      return { how: endpoint(saml, 'redirect') ? 'browser' : 'never' }
+    },
+    async frame({ session }, { app, sid, known }) {
+      const saml = await samlOf(app)
+      const there = saml && endpoint(saml, 'redirect')
+      if (!there || known === undefined) return undefined
+      const { id, request } = await requestTo(there.url, { known, sid }, options)
+      await state.set(askedKey(id), JSON.stringify({ session: session.id, app }), { ttl: ANSWERED_IN })
+      const { key } = await samlKeys.signing()
+      return redirectUrl({ to: there.url, name: 'SAMLRequest', xml: canonical(request) }, key)
+    },
+  }
+  options.signOuts.add(way)
+}
+
+/** How a row of the outbox is sent: `done` once the app has said that the person is signed out there. */
+export function createLogoutSender(
+  options: TellingOptions & { readonly outbound: Outbound },
+): (row: LogoutRow) => Promise<Delivery> {
+  const { issuer, clock, catalog, samlKeys, outbound } = options
+  return async (row) => {
+    const saml = (await catalog.apps.find(row.app))?.saml
+    const there = saml && endpoint(saml, 'soap')
+    if (!there || row.known === undefined) return 'give-up'
+    const { id, request } = await requestTo(there.url, row, options)
+    const body = soapEnvelope(await signed(request, await samlKeys.signing()))
+    const answer = await outbound(there.url, { method: 'POST', headers: SOAP_HEADERS, body })
+    if (answer.status !== 200) return answer.status >= 500 ? 'retry' : 'give-up'
+    try {
+      // the connection itself says who answers (Bindings §3.2.3.1); a signature that is there has to be good all the same
+      const { element } = await verifyMessage(soapMessage(answer.body), saml.signingCertificates)
+      const expected = {
+        issuer: saml.entityId,
+        destination: issuer + PATHS.logout,
+        soap: true,
+        now: clock.now(),
+      } as const
+      const { inResponseTo, status } = readLogoutResponse(element, expected)
+      return inResponseTo === id && status[0] === 'Success' ? 'done' : 'give-up'
+    } catch (error) {
+      if (error instanceof SamlProblem) return 'give-up'
+      throw error
+    }
+  }
+}
