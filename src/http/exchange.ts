@@ -99,7 +99,11 @@ export async function readJson(request: IncomingMessage): Promise<unknown> {
   }
 }
 
-export const readXml = (request: IncomingMessage): Promise<string> => readBody(request, 'text/xml', LARGEST_XML)
+/** Some who mean SOAP 1.1 write the type of SOAP 1.2. */
+export function readXml(request: IncomingMessage): Promise<string> {
+  const later = (request.headers['content-type'] ?? '').toLowerCase().startsWith('application/soap+xml')
+  return readBody(request, later ? 'application/soap+xml' : 'text/xml', LARGEST_XML)
+}
 
 export const redirect = (location: string, cookies: readonly SetCookie[] = []): Answer => ({
   status: 303,

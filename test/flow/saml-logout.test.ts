@@ -195,26 +195,29 @@ describe('an app signs somebody out', () => {
     expect(await sessionsOf('sam')).toEqual([])
   })
 
-  test('from server to server: the answer is in the same exchange', async () => {
-    const { nameId, index } = await signOn(createBrowser(), 'asks')
-    const xml = asked({ nameId, indexes: [index], destination: undefined })
-    const response = await fetch(slo(), {
-      method: 'POST',
-      headers: { 'content-type': 'text/xml' },
-      body: inEnvelope(signedMessage(xml, 'LogoutRequest', keys)),
-    })
-    expect([response.status, response.headers.get('content-type')]).toEqual([200, 'text/xml; charset=utf-8'])
-    const { element, signed } = await verifyMessage(soapMessage(await response.text()), await ourCertificates())
-    const expected = {
-      issuer: `${gateway.issuer}/saml/metadata`,
-      destination: slo(),
-      soap: true,
-      now: clock.now(),
-    } as const
-    expect(signed).toBe(true)
-    expect(readLogoutResponse(element, expected)).toMatchObject({ inResponseTo: idOf(xml), status: [SUCCESS] })
-    expect(await sessionsOf('sam')).toEqual([])
-  })
+  test.each(['text/xml', 'application/soap+xml; charset=utf-8'])(
+    'from server to server (%s): the answer is in the same exchange',
+    async (type) => {
+      const { nameId, index } = await signOn(createBrowser(), 'asks')
+      const xml = asked({ nameId, indexes: [index], destination: undefined })
+      const response = await fetch(slo(), {
+        method: 'POST',
+        headers: { 'content-type': type },
+        body: inEnvelope(signedMessage(xml, 'LogoutRequest', keys)),
+      })
+      expect([response.status, response.headers.get('content-type')]).toEqual([200, 'text/xml; charset=utf-8'])
+      const { element, signed } = await verifyMessage(soapMessage(await response.text()), await ourCertificates())
+      const expected = {
+        issuer: `${gateway.issuer}/saml/metadata`,
+        destination: slo(),
+        soap: true,
+        now: clock.now(),
+      } as const
+      expect(signed).toBe(true)
+      expect(readLogoutResponse(element, expected)).toMatchObject({ inResponseTo: idOf(xml), status: [SUCCESS] })
+      expect(await sessionsOf('sam')).toEqual([])
+    },
+  )
 
   test('a session that is named ends alone; a name without one ends all of that person, and of nobody else', async () => {
     const first = await signOn(createBrowser(), 'asks')

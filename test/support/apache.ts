@@ -1,13 +1,12 @@
 /** Apache with a module that signs people in somewhere else: a copy of its own on a free port, in a temporary folder. */
-import { type ChildProcess, spawn } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { answers, ended } from './processes.ts'
 
 const MODULES = ['mpm_event', 'authn_core', 'authz_core', 'authz_user', 'include', 'auth_openidc']
-const COME_UP = 15_000
 
 export interface Apache {
   readonly origin: string
@@ -127,28 +126,4 @@ OIDCRemoteUserClaim preferred_username
   OIDCUnAuthAction auth true
 </Location>
 `
-}
-
-/** True when something accepts connections; false when Apache ended before. */
-async function answers(port: number, child: ChildProcess): Promise<boolean> {
-  const until = performance.now() + COME_UP
-  while (performance.now() < until && child.exitCode === null) {
-    const up = await new Promise<boolean>((resolve) => {
-      const socket = connect(port, '127.0.0.1')
-      socket.once('connect', () => resolve(true)).once('error', () => resolve(false))
-      socket.once('connect', () => socket.destroy())
-    })
-    if (up) return true
-    await new Promise((resolve) => setTimeout(resolve, 50))
-  }
-  return false
-}
-
-/** Apache ends its own children before it ends. */
-function ended(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return Promise.resolve()
-  return new Promise((resolve) => {
-    child.once('exit', () => resolve())
-    child.kill('SIGTERM')
-  })
 }

@@ -92,7 +92,8 @@ export function openSaml(options: SamlOptions): SamlDoor {
   }
 
   async function logoutByPost(request: PageRequest): Promise<Answer> {
-    if (/^text\/xml\b/i.test(request.headers['content-type'] ?? '')) return logoutBySoap(request)
+    if (/^(?:text\/xml|application\/soap\+xml)\b/i.test(request.headers['content-type'] ?? ''))
+      return logoutBySoap(request)
     const form = await request.form()
     const name = form.has('SAMLResponse') ? 'SAMLResponse' : 'SAMLRequest'
     const message = form.get(name)

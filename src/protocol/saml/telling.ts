@@ -5,6 +5,7 @@
 import type { AppSaml, Catalog } from '#catalog'
 import { type Clock, minutes } from '#core/clock'
 import { sha256 } from '#core/digest'
+import type { Log } from '#core/log'
 import { randomId } from '#core/random'
 import type { Outbound } from '#http'
 import {
@@ -104,9 +105,13 @@ export function attachSamlEndings(options: TellingOptions & { readonly signOuts:
 
 /** How a row of the outbox is sent: `done` once the app has said that the person is signed out there. */
 export function createLogoutSender(
-  options: TellingOptions & { readonly outbound: Outbound },
+  options: TellingOptions & { readonly outbound: Outbound; readonly log: Log },
 ): (row: LogoutRow) => Promise<Delivery> {
   const { issuer, clock, catalog, samlKeys, outbound } = options
+  const refused = (app: string, detail: string): Delivery => {
+    options.log.warn('saml-logout-refused', { app, detail })
+    return 'give-up'
+  }
   return async (row) => {
     const saml = (await catalog.apps.find(row.app))?.saml
     const there = saml && endpoint(saml, 'soap')
@@ -114,7 +119,8 @@ export function createLogoutSender(
     const { id, request } = await requestTo(there.url, row, options)
     const body = soapEnvelope(await signed(request, await samlKeys.signing()))
     const answer = await outbound(there.url, { method: 'POST', headers: SOAP_HEADERS, body })
-    if (answer.status !== 200) return answer.status >= 500 ? 'retry' : 'give-up'
+    if (answer.status >= 500) return 'retry'
+    if (answer.status !== 200) return refused(row.app, `status ${answer.status}`)
     try {
       // the connection itself says who answers (Bindings §3.2.3.1); a signature that is there has to be good all the same
       const { element } = await verifyMessage(soapMessage(answer.body), saml.signingCertificates)
@@ -125,9 +131,10 @@ export function createLogoutSender(
         now: clock.now(),
       } as const
       const { inResponseTo, status } = readLogoutResponse(element, expected)
-      return inResponseTo === id && status[0] === 'Success' ? 'done' : 'give-up'
+      if (inResponseTo === id && status[0] === 'Success') return 'done'
+      return refused(row.app, inResponseTo === id ? status.join(' ') : 'an answer to another request')
     } catch (error) {
-      if (error instanceof SamlProblem) return 'give-up'
+      if (error instanceof SamlProblem) return refused(row.app, `${error.fault}: ${error.message}`)
       throw error
     }
   }
