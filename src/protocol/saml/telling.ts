@@ -25,7 +25,7 @@ import {
 import type { Delivery, LogoutRow, SignOuts, SignOutWay } from '#sessions'
 import type { State } from '#storage'
 import type { SamlKeys } from './keys.ts'
-import { entityIdOf, PATHS } from './metadata.ts'
+import { entityIdOf } from './metadata.ts'
 
 export interface TellingOptions {
   readonly issuer: string
@@ -107,7 +107,7 @@ export function attachSamlEndings(options: TellingOptions & { readonly signOuts:
 export function createLogoutSender(
   options: TellingOptions & { readonly outbound: Outbound; readonly log: Log },
 ): (row: LogoutRow) => Promise<Delivery> {
-  const { issuer, clock, catalog, samlKeys, outbound } = options
+  const { clock, catalog, samlKeys, outbound } = options
   const refused = (app: string, detail: string): Delivery => {
     options.log.warn('saml-logout-refused', { app, detail })
     return 'give-up'
@@ -126,7 +126,8 @@ export function createLogoutSender(
       const { element } = await verifyMessage(soapMessage(answer.body), saml.signingCertificates)
       const expected = {
         issuer: saml.entityId,
-        destination: issuer + PATHS.logout,
+        // in the same exchange no address can be another one: pysaml2 leaves it empty
+        destination: element.attributes.get('Destination') ?? there.url,
         soap: true,
         now: clock.now(),
       } as const
