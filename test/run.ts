@@ -13,6 +13,13 @@ const PACKAGES: readonly [name: string, proof: string][] = [
   ['libapache2-mod-auth-openidc', '/usr/lib/apache2/modules/mod_auth_openidc.so'],
   ['libapache2-mod-auth-mellon', '/usr/lib/apache2/modules/mod_auth_mellon.so'],
   ['xmlsec1', '/usr/bin/xmlsec1'],
+  ['python3-pysaml2', '/usr/lib/python3/dist-packages/saml2/__init__.py'],
+  // what SimpleSAMLphp and its store need of PHP
+  ['simplesamlphp', '/usr/share/simplesamlphp/www/module.php'],
+  ['php-cli', '/usr/bin/php'],
+  ['php-xml', '/usr/share/doc/php-xml'],
+  ['php-mbstring', '/usr/share/doc/php-mbstring'],
+  ['php-sqlite3', '/usr/share/doc/php-sqlite3'],
   ['nginx', '/usr/sbin/nginx'],
   ['caddy', '/usr/bin/caddy'],
   ['haproxy', '/usr/sbin/haproxy'],

@@ -16,7 +16,7 @@ export interface Mellon {
   close(): Promise<void>
 }
 
-const MODULES = ['mpm_event', 'authn_core', 'authz_core', 'authz_user', 'include', 'auth_mellon']
+const MODULES = ['mpm_event', 'authn_core', 'authz_core', 'authz_user', 'include', 'setenvif', 'auth_mellon']
 const PAGE = ['MELLON_NAME_ID', 'MELLON_mail', 'MELLON_groups', 'MELLON_IDP']
   .map((name) => `<p>${name}: <!--#echo var="${name}" --></p>`)
   .join('')
@@ -43,7 +43,9 @@ export async function startMellon(options: {
     writeFileSync(join(folder, name), text)
     chmodSync(join(folder, name), 0o644)
   }
-  const configuration = `<Directory ${folder}/pages>
+  const configuration = `# over http no browser keeps the SameSite=None of its first cookie
+SetEnvIf Request_URI . MELLON_DISABLE_SAMESITE=1
+<Directory ${folder}/pages>
   Require all granted
   Options +Includes
 </Directory>
