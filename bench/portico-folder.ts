@@ -10,7 +10,7 @@ import { loadSettings } from '#config'
 import { systemClock } from '#core/clock'
 import { copyPolicies } from '../demo/policies.ts'
 import { openHouse } from '../src/house.ts'
-import type { Target } from './load/flows.ts'
+import { SAML_APP, type Target } from './load/flows.ts'
 import { PASSWORD, PEOPLE, REDIRECT_URI, targetOf } from './subjects.ts'
 
 const root = join(import.meta.dirname, '..')
@@ -26,6 +26,17 @@ rules:
     when: { request.kind: [api], client.authentication: [client_secret_basic, private_key_jwt] }
     allow: { strength: any }
 `
+
+/** As most apps want it: both signatures, and some attributes. */
+const SAML = {
+  entity_id: SAML_APP,
+  acs_urls: ['https://saml.bench.example/acs'],
+  attributes: [
+    { name: 'username', value: 'username' },
+    { name: 'name', value: 'name' },
+    { name: 'groups', value: 'groups' },
+  ],
+}
 
 export interface Ports {
   readonly port: number
@@ -78,6 +89,7 @@ export async function fill(file: string, port: number, alg: string): Promise<Tar
     const manifests = [
       app('web', ['authorization_code']),
       app('web-rt', ['authorization_code', 'refresh_token']),
+      { ...app('saml', []), oidc: undefined, saml: SAML },
       { id: 'machine', template: 'machine', name: 'machine', policy: 'machines' },
     ].map((manifest) => ({ file: `bench/${manifest.id}.yaml`, text: JSON.stringify(manifest) }))
     const applied = await house.catalog.apps.apply(manifests, { by: 'bench' })

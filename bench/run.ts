@@ -4,6 +4,7 @@
  *
  *     --quick                 shorter turns: for a look, not for a claim
  *     --scenarios sso,login   only these flows
+ *     --scenarios saml        nothing but SAML sign-ons, beside what their key alone would take
  *     --scenarios directories nothing but the directories: sign-in, sync, import
  *     --alg RS256             what signs id tokens on both servers; ES256 unless given, which is harder on us
  *     --json                  one JSON object instead of tables
@@ -17,6 +18,7 @@ import { SCENARIOS } from './load/scenarios.ts'
 import { policyLayer } from './policy/policy.ts'
 import { isPinned } from './processes.ts'
 import { type Report, rows, verdicts } from './report.ts'
+import { samlAlone } from './saml.ts'
 import { startUp } from './start-up.ts'
 import { storeDay } from './store-day.ts'
 import { throughput } from './throughput.ts'
@@ -29,12 +31,15 @@ const { values } = parseArgs({
     alg: { type: 'string', default: 'ES256' },
   },
 })
+if (values.scenarios === 'saml') process.exit(await samlAlone(values.quick, values.json))
 // alone, for they take a minute and nothing of the others
 if (values.scenarios === 'directories') process.exit(await directoriesAlone(values.quick, values.json))
 const scenarios = values.scenarios.split(',').filter(Boolean)
 const unknown = scenarios.filter((name) => !Object.hasOwn(SCENARIOS, name))
 if (unknown.length > 0 || !['ES256', 'RS256', 'EdDSA'].includes(values.alg)) {
-  console.error(`scenarios: ${Object.keys(SCENARIOS).join(', ')}, or directories alone; alg: ES256, RS256, EdDSA`)
+  console.error(
+    `scenarios: ${Object.keys(SCENARIOS).join(', ')}, or saml or directories alone; alg: ES256, RS256, EdDSA`,
+  )
   process.exit(2)
 }
 

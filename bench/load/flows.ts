@@ -1,5 +1,6 @@
 /** One OpenID provider under load: its endpoints, and the flows that the scenarios are made of. */
 import { createHash, randomBytes } from 'node:crypto'
+import { deflateRawSync } from 'node:zlib'
 import { Browser, findForm } from './browser.ts'
 import { Connection, type Headers } from './connection.ts'
 
@@ -36,6 +37,8 @@ interface Post {
   readonly body: string
 }
 
+/** The entity id of the app that speaks SAML. */
+export const SAML_APP = 'https://saml.bench.example/metadata'
 const FORM = 'application/x-www-form-urlencoded'
 const MOST_PAGES = 6
 
@@ -122,7 +125,19 @@ export async function openFlows(target: Target) {
     return { browser, tokens: await exchange(connection, client, stop.url, verifier) }
   }
 
-  return { target, connect, discovery, endpoint, authenticated, tokens, silent, signIn }
+  /** An AuthnRequest in an address, unsigned as most apps send it, and the page with the answer. */
+  async function samlSignOn(browser: Browser): Promise<void> {
+    const url = new URL('/saml/sso', issuer)
+    const xml =
+      `<samlp:AuthnRequest xmlns:samlp="urn:oasis:names:tc:SAML:2.0:protocol" ID="_${randomBytes(16).toString('hex')}" Version="2.0"` +
+      ` IssueInstant="${new Date().toISOString()}" Destination="${url}"><saml:Issuer xmlns:saml="urn:oasis:names:tc:SAML:2.0:assertion">${SAML_APP}</saml:Issuer></samlp:AuthnRequest>`
+    url.search = encoded({ SAMLRequest: deflateRawSync(xml).toString('base64'), RelayState: '/start' })
+    const { reply } = await browser.follow('GET', url, { accept: 'text/html' }, '', target.redirectUri)
+    if (reply.status !== 200 || !reply.body.includes('name="SAMLResponse"'))
+      throw new Error(`SAML sign-on ended with ${reply.status}: ${shown(reply.body)}`)
+  }
+
+  return { target, connect, discovery, endpoint, authenticated, tokens, silent, signIn, samlSignOn }
 }
 
 export type Flows = Awaited<ReturnType<typeof openFlows>>

@@ -10,7 +10,7 @@ import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { type Flows, openFlows, type Target } from './flows.ts'
 import { cpuSeconds, percentile, rssBytes } from './processes.ts'
-import { SCENARIOS, type User } from './scenarios.ts'
+import { ALONE, SCENARIOS, type User } from './scenarios.ts'
 
 export interface Measured {
   readonly target: string
@@ -57,7 +57,7 @@ const { values } = parseArgs({
   },
 })
 const name = values.scenario ?? ''
-const scenario = SCENARIOS[name]
+const scenario = SCENARIOS[name] ?? ALONE[name]
 if (!scenario || values.target.length === 0 || values.target.length !== values.pid.length)
   throw new Error('wants a known --scenario, and a --pid for each --target')
 

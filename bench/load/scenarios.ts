@@ -92,3 +92,14 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = Object.freeze({
   discovery: plain('discovery', (flows) => flows.discovery),
   jwks: plain('JWKS', (flows) => flows.endpoint('jwks_uri')),
 })
+
+/** What only Portico does, so that it is compared with something else (`bench/saml.ts`). */
+export const ALONE: Readonly<Record<string, Scenario>> = Object.freeze({
+  saml: {
+    title: 'SAML sign-on with a living session',
+    async prepare(flows, user, number) {
+      user.browser = (await flows.signIn(user.connection, number, flows.target.web)).browser
+      return () => flows.samlSignOn(user.browser!)
+    },
+  },
+})
