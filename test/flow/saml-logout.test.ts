@@ -398,12 +398,66 @@ describe('an app hears of an end', () => {
     await sessions.end(id!, 'signed-out', 'test')
     await gateway.server.tick()
     expect(await outbox.pending()).toBe(outcome === 'retry' ? 1 : 0)
-    const states = await signOuts.progress(session)
+    const states = await signOuts.progress({ session, reason: 'signed-out' })
     expect(states).toEqual([{ app: 'soap', state: outcome === 'retry' ? 'trying' : 'refused' }])
     answering = goodAnswer
     clock.at += 31_000
     await gateway.server.tick()
     expect(await outbox.pending()).toBe(0)
     expect(heard).toHaveLength(outcome === 'retry' ? 2 : 1)
+  })
+})
+
+describe('an app that only the browser can tell', () => {
+  const stateOf = async (session: Parameters<typeof gateway.server.house.signOuts.progress>[0]['session']) =>
+    (await gateway.server.house.signOuts.progress({ session, reason: 'signed-out' }))[0]!.state
+
+  /** Signed on and out here; answers the session that was, the address for the browser, and the request in it. */
+  async function left(id: string) {
+    const { sessions, signOuts } = gateway.server.house
+    const told = await signOn(createBrowser(), id)
+    const session = (await sessions.byId((await sessionsOf('sam'))[0]!))!
+    await sessions.end(session.id, 'signed-out', 'test')
+    const frames = await signOuts.frames({ session, reason: 'signed-out' })
+    const incoming =
+      frames[0] === undefined ? undefined : readRedirect(new URL(frames[0]).search.slice(1), 'SAMLRequest')
+    return { told, session, frames, incoming }
+  }
+
+  const answerOf = (id: string, inResponseTo: string, status = SUCCESS) =>
+    logoutAnswerXml({ issuer: entity(id), destination: slo(), at: clock.now(), inResponseTo, status })
+
+  test('gets an address with a signed request, and its signed answer is the confirmation, once', async () => {
+    const { told, session, frames, incoming } = await left('front')
+    expect(frames[0]!.startsWith(`${at('front', 'slo?tenant=1')}&SAMLRequest=`)).toBe(true)
+    expect(isSignedBy(incoming!, await ourCertificates())).toBe(true)
+    expect(incoming!.xml).toContain(`>${told.nameId}</saml:NameID>`)
+    expect(incoming!.xml).toContain(`<samlp:SessionIndex>${told.index}<`)
+    expect(await stateOf(session)).toBe('browser')
+    const xml = answerOf('front', idOf(incoming!.xml))
+    // unsigned, of somebody else's key, of another app, to another request: none confirms, and none spends it
+    for (const [wrong, sent] of [
+      [xml, {}],
+      [xml, { keys: others }],
+      [answerOf('asks', idOf(incoming!.xml)), { keys }],
+      [answerOf('front', '_nothing'), { keys }],
+    ] as const)
+      expect((await askByRedirect(wrong, { ...sent, name: 'SAMLResponse' })).status).toBe(400)
+    expect(await stateOf(session)).toBe('browser')
+    expect((await askByRedirect(xml, { keys, name: 'SAMLResponse' })).status).toBe(303)
+    expect(await stateOf(session)).toBe('confirmed')
+    expect((await askByRedirect(xml, { keys, name: 'SAMLResponse' })).status).toBe(400)
+  })
+
+  test('has not confirmed where it says that it did not work', async () => {
+    const { session, incoming } = await left('front')
+    const xml = answerOf('front', idOf(incoming!.xml), 'Responder')
+    expect((await askByRedirect(xml, { keys, name: 'SAMLResponse' })).status).toBe(303)
+    expect(await stateOf(session)).toBe('browser')
+  })
+
+  test('an app that takes none gets none', async () => {
+    const { session, frames } = await left('deaf')
+    expect([frames, await stateOf(session)]).toEqual([[], 'never'])
   })
 })

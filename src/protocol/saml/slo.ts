@@ -106,9 +106,9 @@ export function createSingleLogout(rooms: SamlRooms) {
     if (!proved && app.saml.signingCertificates.length > 0)
       throw new SamlProblem('signature-missing', 'the app signs its answers, and this one is not')
     const { inResponseTo, status } = readLogoutResponse(element, expected(received))
-    const about = await takeAsked(state, inResponseTo)
-    if (!about || about.app !== app.id) throw new SamlProblem('in-response-to', 'nobody waits for the answer')
-    if (status[0] === 'Success') await signOuts.confirm(about.session, app.id)
+    const sessionId = await takeAsked(state, app.id, inResponseTo)
+    if (sessionId === undefined) throw new SamlProblem('in-response-to', 'nobody waits for the answer')
+    if (status[0] === 'Success') await signOuts.confirm(sessionId, app.id)
     return redirect(SIGN_OUT)
   }
 

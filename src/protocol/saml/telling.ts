@@ -42,7 +42,7 @@ const ANSWERED_IN = minutes(15)
 /** Longer than anything that ends a session takes. */
 const REMEMBERED = minutes(60)
 
-const askedKey = (id: string): string => `saml-logout-asked:${sha256(id)}`
+const askedKey = (app: string, id: string): string => `saml-logout-asked:${app}:${sha256(id)}`
 const askerKey = (sessionId: string, app: string): string => `saml-logout-by:${sessionId}:${app}`
 const endpoint = ({ slo }: AppSaml, binding: 'soap' | 'redirect') => slo.find((one) => one.binding === binding)
 
@@ -50,11 +50,9 @@ const endpoint = ({ slo }: AppSaml, binding: 'soap' | 'redirect') => slo.find((o
 export const noteAsker = (state: State, sessionId: string, app: string): Promise<void> =>
   state.set(askerKey(sessionId, app), '', { ttl: REMEMBERED })
 
-/** Which request of ours an answer is to, once. */
-export async function takeAsked(state: State, id: string): Promise<{ session: string; app: string } | undefined> {
-  const text = await state.take(askedKey(id))
-  return text === undefined ? undefined : JSON.parse(text)
-}
+/** The id of the session that a request of ours to this app was about, once. */
+export const takeAsked = (state: State, app: string, id: string): Promise<string | undefined> =>
+  state.take(askedKey(app, id))
 
 async function requestTo(
   destination: string,
@@ -95,7 +93,7 @@ export function attachSamlEndings(options: TellingOptions & { readonly signOuts:
       const there = saml && endpoint(saml, 'redirect')
       if (!there || known === undefined) return undefined
       const { id, request } = await requestTo(there.url, { known, sid }, options)
-      await state.set(askedKey(id), JSON.stringify({ session: session.id, app }), { ttl: ANSWERED_IN })
+      await state.set(askedKey(app, id), session.id, { ttl: ANSWERED_IN })
       const { key } = await samlKeys.signing()
       return redirectUrl({ to: there.url, name: 'SAMLRequest', xml: canonical(request) }, key)
     },
