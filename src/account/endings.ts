@@ -14,7 +14,7 @@ function idOf({ request }: Visit, unknown: RefusalCode): string {
 }
 
 export function createEndings(options: AccountOptions, overview: Overview) {
-  const { audit, consents, devices, factors, revoke, sessions } = options
+  const { audit, consents, devices, factors, revoke, sessions, signin } = options
 
   return {
     async removeFactor(visit: Visit): Promise<Answer> {
@@ -46,6 +46,13 @@ export function createEndings(options: AccountOptions, overview: Overview) {
       const { person, session } = visit
       await sessions.endAll(person.id, 'ended-by-person', person.id, session.id)
       return visit.done('sessions-ended')
+    },
+
+    /** This one as well, and with all of them what apps were given to go on without a session. */
+    async endEverything({ person, request, session }: Visit): Promise<Answer> {
+      const answer = await signin.signOut.endAll(request, session)
+      await revoke?.(person.id)
+      return answer
     },
 
     async forgetDevice(visit: Visit): Promise<Answer> {

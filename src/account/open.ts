@@ -49,6 +49,7 @@ export function openAccount(options: AccountOptions): Account {
     ...form('/account/password', password),
     button('/account/factors/:id/remove', endings.removeFactor),
     button('/account/sessions/end-others', endings.endOtherSessions),
+    button('/account/sessions/end-all', endings.endEverything),
     button('/account/sessions/:id/end', endings.endSession),
     button('/account/devices/:id/forget', endings.forgetDevice),
     button('/account/consents/:app/withdraw', endings.withdrawConsent),

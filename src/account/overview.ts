@@ -33,6 +33,7 @@ export function createOverview(options: AccountOptions): Overview {
         makeRecoveryCodes: on('/account/recovery-codes/new'),
         ...(people.changesPassword(person.directory) ? { changePassword: on('/account/password') } : {}),
         endOtherSessions: on('/account/sessions/end-others'),
+        endAllSessions: on('/account/sessions/end-all'),
       },
     }
   }

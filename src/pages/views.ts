@@ -329,6 +329,7 @@ export interface AccountData {
     readonly makeRecoveryCodes?: string
     readonly changePassword?: string
     readonly endOtherSessions?: string
+    readonly endAllSessions?: string
   }
   readonly hidden?: Readonly<Record<string, string>>
 }

@@ -16,7 +16,7 @@ export interface Signin {
   /** Forgets the errand: its answer has been taken. */
   end(id: string): Promise<void>
   /** Signing out, for every door at which somebody can ask for it. */
-  readonly signOut: Pick<SignOut, 'end' | 'over' | 'back'>
+  readonly signOut: Pick<SignOut, 'end' | 'endAll' | 'over' | 'back'>
 }
 
 export function openSignin(options: SigninOptions): Signin {

@@ -44,6 +44,8 @@ export interface SignOut {
    * app has registered: the page of ours is then shown only where the browser itself has to tell an app.
    */
   end(request: PageRequest, session: Session, to?: string): Promise<Answer>
+  /** The same with every session of the person, also in other browsers. */
+  endAll(request: PageRequest, session: Session): Promise<Answer>
   /** Nobody is signed in, and yet somebody wants to sign out. */
   over(request: PageRequest, to?: string): Promise<Answer>
   /**
@@ -157,30 +159,39 @@ export function createSignOut(rooms: SignOutRooms & Elsewhere): SignOut {
     return goOn(request, to, frames, cookies)
   }
 
+  async function leave(request: PageRequest, session: Session, ended: boolean, to?: string): Promise<Answer> {
+    if (ended) {
+      const { id, personId } = session
+      await audit.record('person-signed-out', { actor: personId, subject: personId, session: id })
+      await tellNow(session)
+    }
+    // only now: what has ended here does not wait for a provider
+    const there = await rooms.logoutUrl(session.id)
+    const cookie = request.cookies.get(sessions.cookieName) ?? ''
+    const cookies: SetCookie[] = [
+      { name: sessions.cookieName, value: '' },
+      { name: COOKIE, value: cookie, maxAge: SHOWN / 1000 },
+      // what another app wanted before is over
+      there !== undefined && to !== undefined ? await signOutReturn.keep(to) : signOutReturn.gone,
+    ]
+    const frames = await framesOf({ session, reason: 'signed-out' })
+    const answer =
+      there !== undefined
+        ? goOn(request, there, frames, cookies)
+        : to === undefined
+          ? redirect(`${PATH}/${idOf(cookie)}`, cookies)
+          : onTo(request, to, frames, cookies)
+    return { ...answer, headers: { ...answer.headers, ...CLEAR } }
+  }
+
   return {
     async end(request, session, to) {
-      if (await sessions.end(session.id, 'signed-out', session.personId)) {
-        const { id, personId } = session
-        await audit.record('person-signed-out', { actor: personId, subject: personId, session: id })
-        await tellNow(session)
-      }
-      // only now: what has ended here does not wait for a provider
-      const there = await rooms.logoutUrl(session.id)
-      const cookie = request.cookies.get(sessions.cookieName) ?? ''
-      const cookies: SetCookie[] = [
-        { name: sessions.cookieName, value: '' },
-        { name: COOKIE, value: cookie, maxAge: SHOWN / 1000 },
-        // what another app wanted before is over
-        there !== undefined && to !== undefined ? await signOutReturn.keep(to) : signOutReturn.gone,
-      ]
-      const frames = await framesOf({ session, reason: 'signed-out' })
-      const answer =
-        there !== undefined
-          ? goOn(request, there, frames, cookies)
-          : to === undefined
-            ? redirect(`${PATH}/${idOf(cookie)}`, cookies)
-            : onTo(request, to, frames, cookies)
-      return { ...answer, headers: { ...answer.headers, ...CLEAR } }
+      return leave(request, session, await sessions.end(session.id, 'signed-out', session.personId), to)
+    },
+
+    async endAll(request, session) {
+      const { personId } = session
+      return leave(request, session, (await sessions.endAll(personId, 'signed-out', personId)) > 0)
     },
 
     async over(request, to) {

@@ -310,6 +310,7 @@ describe('a form of another site', () => {
     ['/account/password', { step: 'change-password', current: PASSWORD, password: 'a password of the thief' }],
     ['/account/factors/password/remove', {}],
     ['/account/sessions/end-others', {}],
+    ['/account/sessions/end-all', {}],
     ['/account/sessions/x/end', {}],
     ['/account/devices/x/forget', {}],
     ['/account/consents/web/withdraw', {}],

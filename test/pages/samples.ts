@@ -348,6 +348,7 @@ export function samples(messages: Messages, hostile?: string): Record<string, Vi
           makeRecoveryCodes: '/account/recovery-codes',
           changePassword: '/account/password',
           endOtherSessions: '/account/sessions/end-others',
+          endAllSessions: '/account/sessions/end-all',
         },
         hidden: { [t('token')]: t('x') },
       },

@@ -9,9 +9,10 @@ const { settings, folder, problems } = loadSettings(file, {})
 if (!settings) throw new Error(JSON.stringify(problems))
 const server = await startServer({ settings, folder, log: silentLog, clock: { now: () => time } })
 
-process.on('message', async ({ to, look }: { to: number; look: boolean }) => {
+process.on('message', async ({ to, look, tick }: { to: number; look?: boolean; tick?: boolean }) => {
   time = to
   if (look) await server.look()
+  if (tick) await server.tick()
   process.send!('done')
 })
 process.on('disconnect', () => process.exit(0))

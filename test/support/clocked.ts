@@ -6,10 +6,12 @@ export interface Clocked {
   now(): number
   /** Time goes on in steps; after each, what the clockwork does about directories has been done. */
   pass(ms: number, step?: number): Promise<void>
+  /** What the clockwork does at least once a minute has been done. */
+  tick(): Promise<void>
   /** SIGKILL, wherever it is. */
   kill(): Promise<void>
-  /** Starts it again at the same time. */
-  start(): Promise<void>
+  /** Starts it again, at the same time or a later one. */
+  start(at?: number): Promise<void>
   stop(): Promise<void>
 }
 
@@ -45,8 +47,14 @@ export async function startClocked(config: string, at: number): Promise<Clocked>
         await done
       }
     },
+    async tick() {
+      const done = heard(child!)
+      child!.send({ to: time, tick: true })
+      await done
+    },
     kill: () => end('SIGKILL'),
-    async start() {
+    async start(at = time) {
+      time = at
       child = fork(join(import.meta.dirname, 'clocked-server.ts'), [config, String(time)], { execArgv: [] })
       await heard(child)
     },

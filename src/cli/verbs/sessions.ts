@@ -33,7 +33,7 @@ const listSessions: Verb = {
 const endSessions: Verb = {
   words: ['sessions', 'end'],
   usage: 'sessions end ID… | --user USERNAME | --all',
-  summary: 'end sessions; their apps are signed out',
+  summary: 'end sessions; their apps are signed out, and without ids tokens that outlive a session end too',
   options: ['user'],
   switches: ['all'],
   async run(args, context) {
@@ -43,14 +43,19 @@ const endSessions: Verb = {
       return 2
     }
     const house = await context.open()
-    const { sessions } = house
+    const { sessions, endings } = house
     let ended = 0
+    /** With what apps were given to go on without a session: whoever ends everything means that as well. */
+    const endAll = async (personId: string) => {
+      ended += await sessions.endAll(personId, 'ended-by-administrator', BY)
+      await endings.revoke(personId)
+    }
     const personId = await userIn(args, house)
-    if (personId !== undefined) ended = await sessions.endAll(personId, 'ended-by-administrator', BY)
+    if (personId !== undefined) await endAll(personId)
     else if (args.has('all')) {
       const people = new Set<string>()
       for await (const session of sessions.all()) people.add(session.personId)
-      for (const id of people) ended += await sessions.endAll(id, 'ended-by-administrator', BY)
+      for (const id of people) await endAll(id)
     } else {
       for (const id of args.positional) if (await sessions.end(id, 'ended-by-administrator', BY)) ended++
     }

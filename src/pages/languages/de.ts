@@ -316,6 +316,7 @@ export const de: Messages = Object.freeze({
     seen: 'zuletzt aktiv am {date}',
     end: 'Abmelden',
     endOthers: 'Überall sonst abmelden',
+    endAll: 'Überall abmelden',
     unknownBrowser: 'Unbekannter Browser',
     browserOn: '{browser} auf {system}',
     devices: 'Bekannte Geräte',

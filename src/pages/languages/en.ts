@@ -307,6 +307,7 @@ const sentences = {
     seen: 'last active {date}',
     end: 'Sign out',
     endOthers: 'Sign out everywhere else',
+    endAll: 'Sign out everywhere',
     unknownBrowser: 'Unknown browser',
     browserOn: '{browser} on {system}',
     devices: 'Devices that know you',

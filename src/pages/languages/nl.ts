@@ -309,6 +309,7 @@ export const nl: Messages = Object.freeze({
     seen: 'laatst actief op {date}',
     end: 'Uitloggen',
     endOthers: 'Overal elders uitloggen',
+    endAll: 'Overal uitloggen',
     unknownBrowser: 'Onbekende browser',
     browserOn: '{browser} op {system}',
     devices: 'Apparaten die u kennen',

@@ -309,6 +309,7 @@ export const ru: Messages = Object.freeze({
     seen: 'последняя активность: {date}',
     end: 'Выйти',
     endOthers: 'Выйти везде, кроме этого устройства',
+    endAll: 'Выйти на всех устройствах',
     unknownBrowser: 'Неизвестный браузер',
     browserOn: '{browser}, {system}',
     devices: 'Устройства, которые вас знают',

@@ -103,15 +103,13 @@ function sessions(data: AccountData, messages: Messages): Markup {
       one.end !== undefined && buttonForm(one.end, data.hidden, named(t.end, one.browser ?? t.unknownBrowser), 'plain'),
     ),
   )
-  const others = data.actions.endOtherSessions
+  const { endOtherSessions: others, endAllSessions: all } = data.actions
   return section(
     'sessions',
     t.sessions,
-    html`<ul class="rows">${rows}</ul>${
-      others !== undefined &&
-      data.sessions.length > 1 &&
-      html`<div class="actions">${buttonForm(others, data.hidden, t.endOthers, 'plain')}</div>`
-    }`,
+    html`<ul class="rows">${rows}</ul>${html`<div class="actions">${others !== undefined && data.sessions.length > 1 && buttonForm(others, data.hidden, t.endOthers, 'plain')}${
+      all !== undefined && buttonForm(all, data.hidden, t.endAll, 'plain')
+    }</div>`}`,
   )
 }
 
