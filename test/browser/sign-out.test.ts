@@ -4,6 +4,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { messagesFor } from '#pages'
 import { type Chromium, startChromium } from '../support/chromium.ts'
 import { greeting, type Hired, type Kestrel, signIn, startKestrel } from '../support/kestrel.ts'
+import { type ListeningApp, startListeningApp } from '../support/listening-app.ts'
 
 const en = messagesFor('en')
 let kestrel: Kestrel
@@ -106,6 +107,85 @@ describe('signing out', () => {
     await appsHaveHeard()
     for (const app of ['crm', 'tills', 'rota']) await expectAsked(tab, app)
   })
+})
+
+describe('an app that only the browser can tell', () => {
+  let framed: ListeningApp
+  beforeAll(async () => {
+    framed = await startListeningApp(() => kestrel.issuer)
+    const oidc = {
+      redirect_uris: [`${framed.origin}/callback`],
+      scopes: ['openid'],
+      pkce: 'optional' as const,
+      frontchannel_logout_uri: `${framed.origin}/front`,
+    }
+    const about = { id: 'framed', name: 'Old counter', policy: 'default', audience: ['staff'], oidc }
+    await kestrel.gateway.server.house.catalog.apps.register(about, 'test')
+  })
+  afterAll(() => framed?.close())
+
+  async function atTheOldCounter(): Promise<{ tab: Page; sid: string; person: Hired }> {
+    const { tab, person } = await atWork()
+    const query = {
+      client_id: 'framed',
+      response_type: 'code',
+      scope: 'openid',
+      redirect_uri: `${framed.origin}/callback`,
+      state: 'x',
+    }
+    await tab.goto(`${kestrel.issuer}/oauth2/auth?${new URLSearchParams(query)}`)
+    await tab.getByText('out').waitFor()
+    const [session] = await sessionsOf(person)
+    framed.loaded.length = 0
+    return { tab, person, sid: session!.apps.find(({ app }) => app === 'framed')!.sid }
+  }
+  const told = () =>
+    framed.loaded.filter(({ pathname }) => pathname === '/front').map(({ searchParams }) => searchParams.get('sid'))
+
+  test('is told by the page after a sign-out, and named as one that cannot confirm', async () => {
+    const { tab, sid } = await atTheOldCounter()
+    await tab.goto(`${kestrel.issuer}/signout`)
+    await confirm(tab)
+    await tab.getByText('3 of 4 apps confirmed').waitFor()
+    await tab.getByText(en.signedOut.states.asked).waitFor()
+    await expect.poll(told).toEqual([sid])
+    // the Back button shows nothing of the person
+    await tab.goBack()
+    await tab.getByRole('heading', { name: en.signedOut.title }).waitFor()
+  })
+
+  test('is told by the next sign-in page, where the session ended without the browser', async () => {
+    const { tab, sid, person } = await atTheOldCounter()
+    await kestrel.gateway.server.house.sessions.endAll(person.id, 'ended-by-administrator', 'cli')
+    await tab.goto(kestrel.issuer)
+    await tab.waitForSelector('[name=username]')
+    await expect.poll(told).toEqual([sid])
+  })
+
+  test('is told before the browser goes back to the app that signs somebody out', async () => {
+    const { tab, sid } = await atTheOldCounter()
+    await tab.goto(kestrel.at('crm'))
+    await tab.getByRole('link', { name: 'Sign out' }).click()
+    await tab.getByText('You are signed out.').waitFor()
+    expect(tab.url().startsWith(kestrel.at('crm', '/signed-out'))).toBe(true)
+    expect(told()).toEqual([sid])
+  })
+})
+
+test('everywhere, from the account page, signs out here too', async () => {
+  const { tab, person } = await atWork()
+  const phone = await chromium.tab()
+  await phone.goto(kestrel.at('rota'))
+  await signIn(phone, person.username)
+  await greeting(phone)
+  await phone.goto(`${kestrel.issuer}/account`)
+  await phone.getByRole('button', { name: en.account.endAll, exact: true }).click()
+  await phone.getByRole('heading', { name: en.signedOut.title }).waitFor()
+  await phone.getByText(en.signedOut.all).waitFor()
+  expect(await sessionsOf(person)).toEqual([])
+  await appsHaveHeard()
+  for (const app of ['crm', 'tills', 'rota']) await expectAsked(tab, app)
+  await expectAsked(phone, 'rota')
 })
 
 describe('two people after each other in one browser', () => {

@@ -85,6 +85,16 @@ describe('an app does not validate', () => {
       'address-unsafe',
     ],
     [
+      'with a front-channel logout address of somebody else',
+      bare({ frontchannel_logout_uri: 'https://bare.example.com:8443/out' }),
+      'front-channel-elsewhere',
+    ],
+    [
+      'with a front-channel logout address in a private-use scheme',
+      bare({ frontchannel_logout_uri: 'com.example:/x' }),
+      'address-unsafe',
+    ],
+    [
       'as a public client without PKCE',
       bare({ token_endpoint_auth_method: 'none', pkce: 'optional' }),
       'pkce-required',

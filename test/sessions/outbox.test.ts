@@ -125,3 +125,22 @@ test('a row goes to the sender of its event, and waits where there is none', asy
   expect(await house.outbox.deliver({ 'saml-logout': send })).toBe(1)
   expect(sent).toEqual(['crm', 'wiki'])
 })
+
+test('of one session only what it and the end of everything of its person have to say', async () => {
+  const { sid: _sid, ...all } = row('erp', '')
+  const other = { ...row('crm', 's2'), session: 'another' }
+  await house.outbox.add([
+    row('crm', 's1'),
+    other,
+    { ...all, session: 'another' },
+    { ...all, subject: 'p2', session: 'third' },
+  ])
+  const sent: LogoutRow[] = []
+  const send = async (one: LogoutRow): Promise<Delivery> => {
+    sent.push(one)
+    return 'done'
+  }
+  expect(await house.outbox.deliver({ 'backchannel-logout': send }, { id: 'own', personId: 'p1' })).toBe(2)
+  expect(sent).toEqual(expect.arrayContaining([row('crm', 's1'), { ...all, session: 'another' }]))
+  expect(await house.outbox.pending()).toBe(2)
+})

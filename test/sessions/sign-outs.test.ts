@@ -81,3 +81,28 @@ test('an app that was opened by two protocols hears by both', async () => {
   expect(session.apps).toHaveLength(2)
   expect(await house.sessions.addApp(session, { app: 'crm', sid: 's', via: 'saml' })).toBe(session)
 })
+
+test('what an app said to the end of everything is known of each session, and says nothing of the next end', async () => {
+  const sessions = []
+  for (let i = 0; i < 2; i++) sessions.push(await house.sessions.addApp(await start(), { app: 'crm', sid: `s${i}` }))
+  await house.sessions.endAll('p1', 'signed-out', 'p1')
+  const all = sessions.map((session) => ({ session, reason: 'signed-out', everywhere: true as const }))
+  const states = async () => (await Promise.all(all.map(signOuts.progress))).map(([one]) => one!.state)
+  expect(await states()).toEqual(['waiting', 'waiting'])
+  await house.outbox.deliver({ 'backchannel-logout': async () => 'done' })
+  expect(await states()).toEqual(['confirmed', 'confirmed'])
+  // one session's own end is another matter
+  expect(await signOuts.progress({ session: sessions[0]!, reason: 'signed-out' })).toEqual([
+    { app: 'crm', state: 'waiting' },
+  ])
+  await house.sessions.addApp(await start(), { app: 'crm', sid: 's2' })
+  await house.sessions.endAll('p1', 'signed-out', 'p1')
+  expect(await states()).toEqual(['waiting', 'waiting'])
+})
+
+test('an app that was opened twice stands as it does where it stands worst', async () => {
+  signOuts.add({ via: 'saml', tell: async () => ({ how: 'browser' }) })
+  let session = await house.sessions.addApp(await start(), { app: 'wiki', sid: 's', via: 'forward-auth' })
+  session = await house.sessions.addApp(session, { app: 'wiki', sid: 's', via: 'saml' })
+  expect(await signOuts.progress({ session, reason: '' })).toEqual([{ app: 'wiki', state: 'browser' }])
+})
