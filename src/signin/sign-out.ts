@@ -218,7 +218,8 @@ export function createSignOut(rooms: SignOutRooms & Elsewhere): SignOut {
       const told = await toldOf(left)
       const again = request.query.has('again')
       const frames = again ? [] : await framesOf(left)
-      const open = told.others.some(({ state }) => state === 'waiting')
+      // an app that was told by a frame may have confirmed through the browser by then (SAML)
+      const open = frames.length > 0 || told.others.some(({ state }) => state === 'waiting')
       const look = frames.length > 0 ? 2 * FRAMES : FRAMES
       return page(request, (m) => ({
         ...signedOutView({ signIn: '/signin', told }, m),

@@ -127,6 +127,10 @@ describe('the page after a sign-out', () => {
       headers: a.headers,
       text: await a.text(),
     }))
+    // looked at once more when they have loaded, without them
+    expect(headers.get('refresh')).toBe(`4;url=${url.pathname}?again`)
+    const again = await look(browser, `${url.pathname}?again`)
+    expect([again.headers.get('refresh'), (await again.text()).includes('<iframe')]).toEqual([null, false])
     expect(headers.get('content-security-policy')).toMatch(new RegExp(`frame-src 'self' ${told.origin};`))
     expect(text).toMatch(
       /<iframe hidden [^>]*sandbox="allow-scripts allow-same-origin allow-forms" referrerpolicy="no-referrer"/,
@@ -164,6 +168,7 @@ describe('the page after a sign-out', () => {
     told.answer = 400
     const { browser } = await somebody(['told'])
     const page = await signOut(browser)
+    expect((await look(browser, page.url.pathname)).headers.get('refresh')).toBeNull()
     expect(page.text).toContain(en.signedOut.states.refused)
     expect(await gateway.server.house.outbox.pending()).toBe(0)
   })
