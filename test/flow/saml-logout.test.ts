@@ -408,6 +408,22 @@ describe('an app hears of an end', () => {
   })
 })
 
+test('one person becomes another: the app hears that the first one is gone, and is told the name of the one who stays', async () => {
+  const [eva, sam] = [gateway.ids.get('eva')!, gateway.ids.get('sam')!]
+  const browser = createBrowser()
+  const before = await signOn(browser, 'soap', 'eva')
+  await gateway.server.house.endings.become(eva, sam)
+  await gateway.server.tick()
+  expect(heard).toHaveLength(1)
+  expect(heard[0]).toContain(`>${before.nameId}</saml:NameID>`)
+  // the same session, which asks nobody anything
+  const after = await signOn(browser, 'soap', 'nobody')
+  const own = await signOn(createBrowser(), 'soap', 'sam')
+  expect(after.nameId).toBe(own.nameId)
+  expect(after.nameId).not.toBe(before.nameId)
+  await gateway.server.house.sessions.endAll(sam, 'test', 'test')
+})
+
 describe('an app that only the browser can tell', () => {
   const stateOf = async (session: Parameters<typeof gateway.server.house.signOuts.progress>[0]['session']) =>
     (await gateway.server.house.signOuts.progress({ session, reason: 'signed-out' }))[0]!.state

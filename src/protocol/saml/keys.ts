@@ -57,7 +57,7 @@ const BITS = 2048
 /** So long apps have to read the metadata, or their administrators to be told. */
 export const PUBLISHED_BEFORE: Millis = days(14)
 /** After it signed last: apps that read metadata seldom must not miss the one that the last answer was signed with. */
-export const PUBLISHED_AFTER: Millis = days(7)
+const PUBLISHED_AFTER: Millis = days(7)
 const ALGORITHM = 'saml-rsa-sha256'
 
 // in a thread of its own, so that nobody waits for the prime numbers

@@ -15,7 +15,7 @@ import type { State } from '#storage'
 import { LARGEST_METADATA, readAppMetadata } from './app-metadata.ts'
 import type { SamlApp } from './incoming.ts'
 
-export const READ_AGAIN: Millis = hours(6)
+const READ_AGAIN: Millis = hours(6)
 const TIMEOUT: Millis = seconds(10)
 
 export interface RefreshOptions {

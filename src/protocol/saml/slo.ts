@@ -29,7 +29,7 @@ import { noteAsker, takeAsked } from './telling.ts'
 type Said = readonly ['Success', ...string[]]
 
 const SIGN_OUT = '/signout'
-export const ENDED_BY_APP = 'app-signed-out'
+const ENDED_BY_APP = 'app-signed-out'
 
 export function createSingleLogout(rooms: SamlRooms) {
   const { issuer, catalog, clock, opened, presenter, samlKeys, sessions, signOuts, storage } = rooms
