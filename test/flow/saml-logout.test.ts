@@ -245,6 +245,15 @@ describe('an app signs somebody out', () => {
     expect(await gateway.server.house.outbox.pending()).toBe(0)
   })
 
+  test('an app that could be told by a message is not told of what it has asked for itself', async () => {
+    const { nameId } = await signOn(createBrowser(), 'soap')
+    // it has no address for browsers, so the person is told
+    expect(await askByRedirect(asked({ nameId, issuer: entity('soap') }))).toMatchObject({ location: '/signout' })
+    expect(await sessionsOf('sam')).toEqual([])
+    await gateway.server.tick()
+    expect(heard).toEqual([])
+  })
+
   test('where an app takes no sign-outs, the one that asks hears that not everything is closed', async () => {
     const browser = createBrowser()
     const { nameId } = await signOn(browser, 'asks')
