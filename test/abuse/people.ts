@@ -63,7 +63,7 @@ export async function post(
   url: string | URL,
   fields: Readonly<Record<string, string>>,
   headers: Readonly<Record<string, string>> = {},
-): Promise<{ status: number; location: string; text: string; cookies: string[] }> {
+): Promise<{ status: number; location: string; text: string; cookies: string[]; headers: Headers }> {
   const response = await fetch(url, {
     method: 'POST',
     redirect: 'manual',
@@ -72,7 +72,13 @@ export async function post(
   })
   const text = await response.text()
   const location = response.headers.get('location') ?? ''
-  return { status: response.status, location, text, cookies: response.headers.getSetCookie() }
+  return {
+    status: response.status,
+    location,
+    text,
+    cookies: response.headers.getSetCookie(),
+    headers: response.headers,
+  }
 }
 
 export const cookiesOf = (browser: Browser): string =>

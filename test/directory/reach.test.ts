@@ -24,16 +24,18 @@ async function open() {
   const origin = `http://127.0.0.1:${way.port}`
   let time = Date.UTC(2026, 10, 30, 9)
   const outbound = createOutbound(['127.0.0.0/8'])
+  const named = new Set(['/token'])
   const document = async () => {
     const { status } = await outbound(`${origin}/document`)
     if (status !== 200) throw new Error(`status ${status}`)
+    return JSON.stringify([...named].map((path) => origin + path))
   }
   const clock = { now: () => time }
   const reach = createReach({ directory: 'partner', outbound, clock, timeout: 1000, ask: document })
   const pass = (ms: number) => {
     time += ms
   }
-  return { reach, way, statuses, asked, origin, document, pass, now: clock.now }
+  return { reach, way, statuses, asked, named, origin, document, pass, now: clock.now }
 }
 
 test('one that was never asked is unknown, one that answers is up, whatever it answers', async () => {
@@ -110,4 +112,17 @@ test('nobody waits for one that did not answer, for a time that grows and ends w
   expect(await tries(1)).toBe(0)
   expect(await reach.look()).toBe(true)
   await reach.find(document)
+})
+
+test('an address that the provider has left holds it down no longer than it names it', async () => {
+  const { reach, statuses, named, origin, pass } = await open()
+  statuses['/token'] = 503
+  expect(await refusalOf(reach.outbound(`${origin}/token`))).toBe('directory-unavailable')
+  pass(1000)
+  expect(await reach.look()).toBe(false)
+  expect(reach.health()).toMatchObject({ state: 'down', code: 'status-503' })
+  named.clear()
+  named.add('/token/of/today')
+  expect(await reach.look()).toBe(true)
+  expect(reach.health()).toEqual({ state: 'up' })
 })

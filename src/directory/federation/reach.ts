@@ -30,8 +30,8 @@ interface Parts {
   readonly outbound: Outbound
   readonly clock: Clock
   readonly timeout: Millis
-  /** The smallest question that the provider has to answer. Throws what is wrong. */
-  readonly ask: (within: Millis) => Promise<void>
+  /** The smallest question that the provider has to answer: the text in which it names its addresses. Throws what is wrong. */
+  readonly ask: (within: Millis) => Promise<string>
 }
 
 const FIRST_WAIT = seconds(1)
@@ -117,7 +117,9 @@ export function createReach({ directory, outbound, clock, timeout, ask }: Parts)
 
     async look() {
       try {
-        await ask(timeout)
+        const named = await ask(timeout)
+        // one that has moved is where it says now, and what is left of the old place holds nobody up
+        for (const address of silent) if (!isNamed(address, named)) silent.delete(address)
         // exactly what failed is asked again: a provider may have several servers behind its addresses
         for (const address of [...silent]) {
           const { status } = await outbound(address, { timeout, limit: ANSWER_LIMIT })
@@ -143,6 +145,10 @@ export function createReach({ directory, outbound, clock, timeout, ask }: Parts)
     },
   }
 }
+
+/** As a whole: in JSON and in XML it ends with a quote, or with its query. */
+const isNamed = (address: string, text: string): boolean =>
+  ['"', "'", '?', '#', '<'].some((end) => text.includes(address + end))
 
 const withoutQuery = (url: string): string => url.split(/[?#]/)[0]!
 

@@ -34,11 +34,14 @@ export function createOidcClient(settings: OidcSettings, { outbound, keys }: Out
   const skewNow = () => Math.round((clock.now() - systemClock.now()) / 1000)
 
   /** OpenID Connect Discovery 1.0 §4.2, of which this much says that it is there. */
-  async function readDocument(within: Millis): Promise<void> {
+  async function readDocument(within: Millis): Promise<string> {
     const url = `${settings.issuer.replace(/\/$/, '')}/.well-known/openid-configuration`
     const { status, body } = await outbound(url, { timeout: within, limit: ANSWER_LIMIT })
     if (status !== 200) throw new Error(`status ${status}`)
-    if ((JSON.parse(body) as { issuer?: unknown }).issuer !== settings.issuer) throw new Error('another issuer')
+    const document = JSON.parse(body) as { issuer?: unknown }
+    if (document.issuer !== settings.issuer) throw new Error('another issuer')
+    // in one spelling: JSON has two for a slash
+    return JSON.stringify(document)
   }
 
   /** ATTACK: a discovery document may name any address; the one door outwards refuses those inside. */

@@ -94,7 +94,7 @@ export function createMetadata(
           outbound: outside.outbound,
           clock,
           timeout,
-          ask: async (within) => void (await fetched(within)),
+          ask: fetched,
         })
 
   async function readNow(): Promise<Provider> {
