@@ -11,7 +11,7 @@ import { systemClock } from '#core/clock'
 import { copyPolicies } from '../demo/policies.ts'
 import { openHouse } from '../src/house.ts'
 import { SAML_APP, type Target } from './load/flows.ts'
-import { PASSWORD, PEOPLE, REDIRECT_URI, targetOf } from './subjects.ts'
+import { PASSWORD, PEOPLE, PROXIED_HOST, REDIRECT_URI, targetOf } from './subjects.ts'
 
 const root = join(import.meta.dirname, '..')
 
@@ -52,6 +52,7 @@ export function writeFolder(folder: string, { port, managementPort }: Ports): st
   const settings = {
     issuer: `http://127.0.0.1:${port}`,
     listen: `127.0.0.1:${port}`,
+    proxies: ['127.0.0.1'],
     management: { listen: `127.0.0.1:${managementPort}` },
     storage: { url: 'sqlite:portico.db' },
     secrets: { key_file: 'master.key' },
@@ -72,12 +73,11 @@ export async function fill(file: string, port: number, alg: string): Promise<Tar
       const username = `user${number}`
       await house.people.add({ username, name: username, groups: ['staff', 'store'], password: PASSWORD }, 'bench')
     }
+    const forStores = { policy: 'store-apps', audience: ['store', 'care'], tags: ['store'] }
     const app = (id: string, grants: readonly string[]) => ({
       id,
       name: id,
-      policy: 'store-apps',
-      audience: ['store', 'care'],
-      tags: ['store'],
+      ...forStores,
       first_party: true,
       oidc: {
         redirect_uris: [REDIRECT_URI],
@@ -90,6 +90,7 @@ export async function fill(file: string, port: number, alg: string): Promise<Tar
       app('web', ['authorization_code']),
       app('web-rt', ['authorization_code', 'refresh_token']),
       { ...app('saml', []), oidc: undefined, saml: SAML },
+      { id: 'tills', ...forStores, forward_auth: { hosts: [PROXIED_HOST] } },
       { id: 'machine', template: 'machine', name: 'machine', policy: 'machines' },
     ].map((manifest) => ({ file: `bench/${manifest.id}.yaml`, text: JSON.stringify(manifest) }))
     const applied = await house.catalog.apps.apply(manifests, { by: 'bench' })

@@ -6,6 +6,9 @@ export const PASSWORD = 'correct horse battery'
 /** Nothing listens there: the load generator reads the code from the redirect. */
 export const REDIRECT_URI = 'http://127.0.0.1:9/cb'
 
+/** Of the app behind a proxy; nobody looks it up. */
+export const PROXIED_HOST = 'tills.example.com'
+
 /** `secret` answers what the server gave the client. */
 export function targetOf(name: string, port: number, secret: (id: string) => string): Target {
   const client = (id: string) => ({ id, secret: secret(id) })

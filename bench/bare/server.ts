@@ -8,6 +8,7 @@ import { generateKeyPairSync, argon2 as nodeArgon2, randomBytes, timingSafeEqual
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { promisify } from 'node:util'
 import { type Algorithm, hash as rsHash, verify as rsVerify } from '@node-rs/argon2'
+import Koa from 'koa'
 import Provider, { type Configuration } from 'oidc-provider'
 import { bareSecret, PASSWORD, REDIRECT_URI } from '../subjects.ts'
 import { openStore } from './store.ts'
@@ -126,7 +127,20 @@ async function interaction(request: IncomingMessage, response: ServerResponse): 
   await provider.interactionFinished(request, response, { login }, { mergeWithLastSubmission: false })
 }
 
+/** What a route costs that does nothing but look at a cookie. */
+const cookieReader = new Koa()
+cookieReader.use((ctx) => {
+  ctx.status = ctx.cookies.get('portico-app') === undefined ? 401 : 200
+  ctx.set('Remote-User', 'user')
+  ctx.body = ''
+})
+const readCookie = cookieReader.callback()
+
 const server = createServer((request, response) => {
+  if (request.url === '/authz/forward') {
+    void readCookie(request, response)
+    return
+  }
   if (!request.url!.startsWith('/interaction/')) {
     handle(request, response)
     return

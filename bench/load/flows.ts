@@ -1,8 +1,9 @@
 /** One OpenID provider under load: its endpoints, and the flows that the scenarios are made of. */
 import { createHash, randomBytes } from 'node:crypto'
 import { deflateRawSync } from 'node:zlib'
+import { PROXIED_HOST } from '../subjects.ts'
 import { Browser, findForm } from './browser.ts'
-import { Connection, type Headers } from './connection.ts'
+import { Connection, type Headers, headerOf } from './connection.ts'
 
 export interface TargetClient {
   readonly id: string
@@ -108,21 +109,19 @@ export async function openFlows(target: Target) {
     return exchange(browser.connection, client, stop.url, verifier)
   }
 
-  /** A new browser walks whatever pages there are until the code comes back. */
-  async function signIn(connection: Connection, person: number, client: TargetClient) {
-    const browser = new Browser(connection)
-    const { url, verifier } = authorize(client)
-    let stop = await browser.follow('GET', url, { accept: 'text/html' }, '', target.redirectUri)
+  /** Whatever pages there are, filled in, until one leads to `stopAt`. */
+  async function walk(browser: Browser, url: URL, person: number, stopAt: string): Promise<URL> {
+    let stop = await browser.follow('GET', url, { accept: 'text/html' }, '', stopAt)
     for (let page = 0; page < MOST_PAGES && !stop.done; page++) {
       const form = findForm(stop.reply.body, stop.url)
       if (form?.method !== 'POST') throw new Error(`no form at ${stop.url.pathname} (${stop.reply.status})`)
       if (form.user) form.fields.set(form.user, `user${person}`)
       if (form.pass) form.fields.set(form.pass, target.password)
       const headers = { 'content-type': FORM, accept: 'text/html' }
-      stop = await browser.follow('POST', form.action, headers, form.fields.toString(), target.redirectUri)
+      stop = await browser.follow('POST', form.action, headers, form.fields.toString(), stopAt)
     }
     if (!stop.done) throw new Error(`sign-in ended at ${stop.url.pathname} (${stop.reply.status})`)
-    return { browser, tokens: await exchange(connection, client, stop.url, verifier) }
+    return stop.url
   }
 
   /** An AuthnRequest in an address, unsigned as most apps send it, and the page with the answer. */
@@ -137,7 +136,40 @@ export async function openFlows(target: Target) {
       throw new Error(`SAML sign-on ended with ${reply.status}: ${shown(reply.body)}`)
   }
 
-  return { target, connect, discovery, endpoint, authenticated, tokens, silent, signIn, samlSignOn }
+  /** A new browser signs in on the way to a client. */
+  async function signIn(connection: Connection, person: number, client: TargetClient) {
+    const browser = new Browser(connection)
+    const { url, verifier } = authorize(client)
+    const landed = await walk(browser, url, person, target.redirectUri)
+    return { browser, tokens: await exchange(connection, client, landed, verifier) }
+  }
+
+  /** What a proxy asks about one request to the app behind it, as Traefik, Caddy and HAProxy do. */
+  const asked = (connection: Connection, cookie: string, uri = '/') =>
+    connection.request('GET', new URL('/authz/forward', issuer), {
+      accept: 'text/html',
+      cookie,
+      'x-forwarded-method': 'GET',
+      'x-forwarded-proto': 'https',
+      'x-forwarded-host': PROXIED_HOST,
+      'x-forwarded-uri': uri,
+      'x-forwarded-for': '127.0.0.1',
+    })
+
+  /** A new browser opens the app behind the proxy; answers the cookie that it has then. */
+  async function openProxied(connection: Connection, person: number): Promise<string> {
+    const first = await asked(connection, 'portico-app=x')
+    // the yardstick lets everybody in
+    if (first.status === 200) return 'portico-app=x'
+    const nonce = headerOf(first.raw, 'set-cookie')!.split(';', 1)[0]!
+    const start = new URL(headerOf(first.raw, 'location')!)
+    const { pathname, search } = await walk(new Browser(connection), start, person, `https://${PROXIED_HOST}/`)
+    const back = await asked(connection, nonce, pathname + search)
+    if (back.status !== 302) throw new Error(`the way back answered ${back.status}`)
+    return headerOf(back.raw, 'set-cookie')!.split(';', 1)[0]!
+  }
+
+  return { target, connect, discovery, endpoint, authenticated, tokens, silent, signIn, samlSignOn, asked, openProxied }
 }
 
 export type Flows = Awaited<ReturnType<typeof openFlows>>

@@ -89,6 +89,14 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = Object.freeze({
     },
   },
 
+  forward_auth: {
+    title: 'forward-auth with a live session',
+    async prepare(flows, user, number) {
+      const cookie = await flows.openProxied(user.connection, number)
+      return async () => ok(await flows.asked(user.connection, cookie))
+    },
+  },
+
   discovery: plain('discovery', (flows) => flows.discovery),
   jwks: plain('JWKS', (flows) => flows.endpoint('jwks_uri')),
 })

@@ -24,15 +24,33 @@ const SIGN_AGAIN = seconds(20)
 type Headers = Readonly<Record<string, string>>
 
 /** Every header that an app behind a proxy is told something in: what the proxy has to overwrite. */
-export const headersOf = (app: Pick<App, 'forwardAuth'>): readonly (readonly [string, IdentityField])[] => {
+const headersOf = (app: Pick<App, 'forwardAuth'>): readonly (readonly [string, IdentityField])[] => {
   const own = (app.forwardAuth?.headers ?? []).map(({ name, field }) => [name, field] as const)
   const names = new Set(own.map(([name]) => name.toLowerCase()))
   return [...FIELDS.filter(([name]) => !names.has(name.toLowerCase())), ...own]
 }
 
-/** Nobody. INVARIANT: all of them are set, so that nothing the client sent is left. */
-export const nobody = (app: App): Headers =>
-  Object.fromEntries([...headersOf(app).map(([name]) => [name, '']), [JWT_HEADER, '']])
+/** What stands in every answer that lets a request pass. INVARIANT: all of it, so that nothing the client sent is left. */
+interface Template {
+  readonly names: readonly string[]
+  readonly nobody: Headers
+}
+
+/** An app is a new object when it changes. */
+const templates = new WeakMap<App, Template>()
+
+function templateOf(app: App): Template {
+  let template = templates.get(app)
+  if (!template) {
+    const names = [...headersOf(app).map(([name]) => name), JWT_HEADER]
+    template = { names, nobody: Object.freeze(Object.fromEntries(names.map((name) => [name, '']))) }
+    templates.set(app, template)
+  }
+  return template
+}
+
+export const namesFor = (app: App): readonly string[] => templateOf(app).names
+export const nobody = (app: App): Headers => templateOf(app).nobody
 
 /** The id of a session as this app is told it. */
 export const sidOf = (session: Pick<Session, 'id'>, app: Pick<App, 'id'>): string =>

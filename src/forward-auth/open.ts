@@ -14,7 +14,7 @@ import {
 } from '#http'
 import type { Dialect, Reply } from './dialect.ts'
 import { DIALECTS } from './dialects/list.ts'
-import { headersOf, JWT_HEADER } from './identity.ts'
+import { namesFor } from './identity.ts'
 import { appCookie, createAppKeys } from './keys-to-apps.ts'
 import { createOpenings, OPENING_LIFE, openingCookie } from './opening.ts'
 import type { ForwardAuthOptions } from './options.ts'
@@ -48,8 +48,7 @@ export function openForwardAuth(options: ForwardAuthOptions): ForwardAuthDoor {
   async function judge(request: IncomingMessage, target: Target, headers: ProxyHeaders): Promise<Reply> {
     const app = await catalog.apps.findNamed({ kind: 'host', name: target.host })
     if (!app?.forwardAuth) throw new Refusal('app-unknown', 'host is not registered')
-    for (const [name] of headersOf(app)) refuseTwin(headers, name)
-    refuseTwin(headers, JWT_HEADER)
+    headers.refuseTwins(namesFor(app))
     const page = () => pageRequestOf(request, issuer)
     const { path } = target
     if (path === undefined) throw new Refusal('path-ambiguous')
@@ -129,15 +128,9 @@ export function openForwardAuth(options: ForwardAuthOptions): ForwardAuthDoor {
   }
 }
 
-function refuseTwin(headers: ProxyHeaders, name: string): void {
-  if (headers.hasTwin(name.toLowerCase())) throw new Refusal('request-refused', `header ${name} has a second spelling`)
-}
-
-function send(response: ServerResponse, { status, headers, body = '' }: Reply): void {
-  const bytes = Buffer.from(body)
-  response.writeHead(status, { ...headers, 'content-length': bytes.length } as Record<
-    string,
-    string | string[] | number
-  >)
-  response.end(bytes)
+function send(response: ServerResponse, { status, headers, body }: Reply): void {
+  const lines = headers as Record<string, string | string[]>
+  // most answers have none, and two pieces would be two writes
+  if (body === undefined) response.writeHead(status, { ...lines, 'content-length': '0' }).end()
+  else response.writeHead(status, { ...lines, 'content-length': String(Buffer.byteLength(body)) }).end(body)
 }

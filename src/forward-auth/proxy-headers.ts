@@ -5,8 +5,8 @@ import { Refusal } from '#core/refusal'
 export interface ProxyHeaders {
   /** The value of a header that has to be there. Throws Refusal `request-refused`. */
   one(name: string): string
-  /** Whether there is a header that some server reads as this one, in another spelling. `name` in lower case. */
-  hasTwin(name: string): boolean
+  /** Throws Refusal `request-refused` where there is a header that some server reads as one of these, in another spelling. */
+  refuseTwins(names: readonly string[]): void
 }
 
 /** What is said once or not at all. */
@@ -42,8 +42,10 @@ export function readHeaders({ rawHeaders, headers }: Pick<IncomingMessage, 'rawH
       seen.add(name)
     }
   }
-  for (const twin of twins ?? [])
-    if (WATCHED.has(twin)) throw new Refusal('request-refused', `header ${twin} stands there in another spelling`)
+  const refuse = (name: string) => {
+    throw new Refusal('request-refused', `header ${name} stands there in another spelling`)
+  }
+  for (const twin of twins ?? []) if (WATCHED.has(twin)) refuse(twin)
   return {
     one(name) {
       const value = headers[name]
@@ -51,6 +53,8 @@ export function readHeaders({ rawHeaders, headers }: Pick<IncomingMessage, 'rawH
         throw new Refusal('request-refused', `header ${name} is missing`)
       return value
     },
-    hasTwin: (name) => twins?.has(name) ?? false,
+    refuseTwins(names) {
+      if (twins) for (const name of names) if (twins.has(name.toLowerCase())) refuse(name)
+    },
   }
 }

@@ -1,6 +1,6 @@
 /** What stands in a proxy's configuration for one app, with real values. To add a proxy: a file in `snippets/`, its line in the list. */
 import { type App, isLoopback } from '#catalog'
-import { headersOf, JWT_HEADER } from './identity.ts'
+import { namesFor } from './identity.ts'
 
 /** A host of the app, as a proxy listens for it. */
 export interface Site {
@@ -43,7 +43,7 @@ export function snippetValues(app: App, listen: string): SnippetValues {
     sites: hosts.map(siteOf),
     gateway: listen.replace(/^(?:0\.0\.0\.0|\[::\]):/, '127.0.0.1:'),
     upstream,
-    headers: [...headersOf(app).map(([name]) => name), JWT_HEADER],
+    headers: namesFor(app),
   }
 }
 

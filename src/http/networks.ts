@@ -1,5 +1,9 @@
 /** Addresses and sets of networks. Parsed with `net.isIP` first: other parsers read `010.1.1.1` as 8.1.1.1. */
 import { BlockList, isIP } from 'node:net'
+import { createRecent } from '#core/recent'
+
+/** At least so many answers are kept, and at most twice as many. */
+const KNOWN = 500
 
 export interface Networks {
   has(address: string): boolean
@@ -31,11 +35,18 @@ export function createNetworks(list: readonly string[]): Networks {
     if (bits === undefined) block.addAddress(ip, family)
     else block.addSubnet(ip, Number(bits), family)
   }
+  // the same few proxies ask again and again, and a look into the list takes longer than all else about an address
+  const known = createRecent<string, boolean>(KNOWN)
   return {
     has(address) {
       if (list.length === 0) return false
-      const version = isIP(address)
-      return version !== 0 && block.check(address, version === 6 ? 'ipv6' : 'ipv4')
+      let found = known.get(address)
+      if (found === undefined) {
+        const version = isIP(address)
+        found = version !== 0 && block.check(address, version === 6 ? 'ipv6' : 'ipv4')
+        known.set(address, found)
+      }
+      return found
     },
   }
 }

@@ -4,8 +4,9 @@ import { join } from 'node:path'
 import type { Kysely } from 'kysely'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { minutes, seconds } from '#core/clock'
+import { formOf } from '../../demo/browser.ts'
 import type { Tables } from '../../src/catalog/tables.ts'
-import type { Gateway } from '../support/gateway.ts'
+import { type Gateway, PASSWORD } from '../support/gateway.ts'
 import { POLICIES } from '../support/policies.ts'
 import { app, createVisitor, startHouse, type Visitor, WIKI } from './house.ts'
 
@@ -20,6 +21,7 @@ beforeEach(async () => {
     clock: { now: () => time },
     policies: {
       ...POLICIES,
+      'anew.yaml': 'policy: anew\nrules:\n  - { name: staff, when: { user.groups: [staff] }, allow: { within: 0s } }\n',
       'hours.yaml':
         'policy: hours\nrules:\n  - { name: staff, when: { user.groups: [staff] }, allow: { within: 10m, session: { idle: 30m } } }\n',
     },
@@ -30,6 +32,7 @@ beforeEach(async () => {
           { paths: ['/fresh/*'], access: 'sign-in', policy: 'hours' },
         ],
       }),
+      app('pos', { rules: [{ paths: ['/anew/*'], access: 'sign-in', policy: 'anew' }] }),
     ],
   })
   sam = createVisitor(gateway)
@@ -162,4 +165,24 @@ test('the token is signed anew before it is too old, and the app is listed with 
   time += seconds(2)
   expect(await jwt()).not.toBe(first)
   expect((await session()).apps.map((one) => one.app)).toEqual(['wiki'])
+})
+
+test('what asks for a proof of its own is asked on the way in, once for this browser', async () => {
+  time += minutes(5)
+  // opened without a question, by what was given for another app
+  expect((await sam.open('https://pos.example.com/')).status).toBe(200)
+  const address = 'https://pos.example.com/anew/x'
+  const first = await sam.visit(address)
+  expect(first.status).toBe(302)
+  const asked = await sam.browser.open(first.location)
+  const { url } = await sam.browser.submit(formOf(asked, 'password'), { password: PASSWORD })
+  expect((await sam.visit(url.href)).location).toBe(address)
+  time += minutes(10)
+  expect((await sam.visit(address)).status).toBe(200)
+})
+
+test('whoever signs out is told that the app is closed already', async () => {
+  const ended = await session()
+  await house().sessions.end(ended.id, 'signed-out', id())
+  expect(await house().signOuts.progress(ended)).toEqual([{ app: 'wiki', state: 'at-once' }])
 })
