@@ -17,7 +17,10 @@ const RULES = [
 beforeAll(async () => {
   gateway = await startHouse({
     clock: { now: () => time },
-    apps: [app('wiki', { headers: ['Auth-User'], rules: RULES }), app('pos')],
+    apps: [
+      app('wiki', { hosts: ['wiki.example.com', 'docs.example.com'], headers: ['Auth-User'], rules: RULES }),
+      app('pos'),
+    ],
   })
   sam = createVisitor(gateway)
   await sam.open(`${WIKI}/`)
@@ -289,6 +292,21 @@ describe('the way back', () => {
     await gateway.server.house.sessions.endAll(gateway.ids.get('sam')!, 'signed-out', 'cli')
     closed(await victim.visit(back.href))
     await sam.open(`${WIKI}/`)
+  })
+  test.each(['https://docs.example.com', 'https://wiki.example.com:8443'])(
+    'on another host of the app, %s',
+    async (origin) => {
+      const victim = createVisitor(gateway)
+      const back = await victim.through(await begun(victim))
+      for (const [key, one] of victim.jarOf('wiki.example.com')) victim.jarOf(new URL(origin).host).set(key, one)
+      closed(await victim.visit(`${origin}${back.pathname}${back.search}`))
+    },
+  )
+  test('with a nonce that somebody made up, under the right name', async () => {
+    const victim = createVisitor(gateway)
+    const back = await victim.through(await begun(victim))
+    for (const key of victim.jarOf('wiki.example.com').keys()) thief.jarOf('wiki.example.com').set(key, 'A'.repeat(43))
+    closed(await thief.visit(back.href))
   })
   test("on another app's host", async () => {
     const victim = createVisitor(gateway)
