@@ -208,5 +208,7 @@ test('what somebody proved in another browser, on an errand that began long ago,
 test('whoever signs out is told that the app is closed already', async () => {
   const ended = await session()
   await house().sessions.end(ended.id, 'signed-out', id())
-  expect(await house().signOuts.progress(ended)).toEqual([{ app: 'wiki', state: 'at-once' }])
+  expect(await house().signOuts.progress({ session: ended, reason: 'signed-out' })).toEqual([
+    { app: 'wiki', state: 'at-once' },
+  ])
 })

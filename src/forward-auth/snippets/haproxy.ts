@@ -17,6 +17,8 @@ export const haproxy: ProxySnippet = {
         file: '/etc/haproxy/haproxy.cfg',
         text: `# ${id}: every request is put to Portico before it reaches the app
 global
+  # a page of Portico is an answer of one piece
+  tune.bufsize 65536
   lua-load ${LUA_FILE}
 defaults
   mode http
