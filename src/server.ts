@@ -4,7 +4,7 @@ import { type LivePolicies, openAccess, openLivePolicies, PoliciesInvalid, readG
 import { openAccount } from '#account'
 import type { House } from '#cli'
 import type { Settings } from '#config'
-import { type Clock, type Millis, minutes, seconds, systemClock } from '#core/clock'
+import { type Clock, systemClock } from '#core/clock'
 import { parseDuration } from '#core/duration'
 import type { Log } from '#core/log'
 import { openForwardAuth } from '#forward-auth'
@@ -16,6 +16,7 @@ import type { Senders, Session } from '#sessions'
 import { openSignin } from '#signin'
 import { together } from '#storage'
 import { type Made, openClaim } from './claim.ts'
+import { createClockwork } from './clockwork.ts'
 import { missingFile, openHouse } from './house.ts'
 import { openManagement } from './management.ts'
 import { renderRefusal } from './refused.ts'
@@ -46,17 +47,6 @@ export interface Server {
   close(): Promise<void>
 }
 
-/** Directories are looked at when it is time for each, which costs nothing before; a few times a second, to be in time. */
-const LOOK: Millis = 200
-
-/** Within a minute every app knows of a session that ended by its time: by then it was swept and sent, some tries over. */
-const SWEEP: Millis = seconds(20)
-const DELIVER: Millis = seconds(2)
-
-/** A step takes a few milliseconds; so many of them every ten seconds keep up with a thousand decisions a second. */
-const PURGE_STEP = 500
-const PURGE_STEPS = 20
-
 export async function startServer(options: ServerOptions): Promise<Server> {
   const { settings, folder, log, clock = systemClock } = options
   const { issuer } = settings
@@ -79,7 +69,6 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     signOuts,
     endings,
     catalog,
-    receipts,
     versions,
     places,
     history,
@@ -199,30 +188,13 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   })
   const claim = openClaim({ storage, people, audit, presenter, issuer })
 
-  /** What has merely ended by its time is told at once, too. */
-  async function endWhatIsOver(): Promise<void> {
-    if ((await sessions.sweep()) > 0) await deliverLogouts()
-  }
-
-  async function tick(): Promise<void> {
-    await endWhatIsOver()
-    if (await keys.signing.refresh()) oidc.keysChanged()
-    await samlKeys.refresh()
-    await saml.refreshApps()
-    await deliverLogouts()
-    await removeOldReceipts()
-  }
-
-  const keep = parseDuration(settings.receipts.keep)!
-  /** Step by step, with other writes between them, and no more than so many at once. */
-  async function removeOldReceipts(): Promise<void> {
-    for (let step = 0; step < PURGE_STEPS; step++)
-      if ((await receipts.purge(clock.now() - keep, PURGE_STEP)) < PURGE_STEP) return
-  }
-
-  const ending = new AbortController()
-  let syncing: Promise<void> | undefined
-  const syncWhatIsDue = () => (syncing = people.syncWhatIsDue(ending.signal))
+  const clockwork = createClockwork({
+    house,
+    keep: parseDuration(settings.receipts.keep)!,
+    deliverLogouts,
+    keysChanged: oidc.keysChanged,
+    refreshApps: saml.refreshApps,
+  })
 
   let http: HttpServer | undefined
   let management: HttpServer | undefined
@@ -255,15 +227,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     throw error
   }
   if (options.follow) policies.follow()
-  const timers = [
-    every(minutes(1), tick, log),
-    every(SWEEP, endWhatIsOver, log),
-    every(DELIVER, async () => void (await deliverLogouts()), log),
-    every(seconds(10), removeOldReceipts, log),
-    // not one after the other: a directory whose people are judged anew must not keep others from being looked at
-    setInterval(() => people.look().catch((cause) => log.error('clockwork-failed', {}, cause)), LOOK).unref(),
-    every(seconds(20), syncWhatIsDue, log),
-  ]
+  clockwork.start()
   await audit.record('server-started', { actor: 'system' })
   log.info('server-started', { port: http.port })
   // which of the two it is decides what a change of the folder does: nothing, once something was published
@@ -285,12 +249,10 @@ export async function startServer(options: ServerOptions): Promise<Server> {
         log.error('policies-reload-failed', {}, cause)
       }
     },
-    tick,
+    tick: clockwork.tick,
     look: people.look,
     async close() {
-      for (const timer of timers) clearInterval(timer)
-      ending.abort()
-      await syncing
+      await clockwork.stop()
       people.close()
       policies.close()
       await http?.close()
@@ -300,19 +262,4 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       log.info('server-stopped')
     },
   }
-}
-
-function every(length: number, work: () => Promise<void>, log: Log): NodeJS.Timeout {
-  let running = false
-  return setInterval(async () => {
-    if (running) return
-    running = true
-    try {
-      await work()
-    } catch (cause) {
-      log.error('clockwork-failed', {}, cause)
-    } finally {
-      running = false
-    }
-  }, length).unref()
 }

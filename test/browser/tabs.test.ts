@@ -65,7 +65,7 @@ describe('eight tabs', () => {
     const sessions = await kestrel.gateway.server.house.sessions.ofPerson(id)
     expect(sessions).toHaveLength(1)
     expect(sessions[0]!.apps.map(({ app }) => app).sort()).toEqual(DESKS)
-  })
+  }, 60_000)
 
   test('in which the password is typed at the same time all end in their apps', async () => {
     const { username, name } = await kestrel.hire()

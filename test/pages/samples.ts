@@ -189,13 +189,15 @@ export function samples(messages: Messages, hostile?: string): Record<string, Vi
       { kind: 'personal', name: t('Chrome, Android'), again: '/device?another' },
       messages,
     ),
-    opening: openingView(
-      {
-        app,
-        action: hostile ?? 'https://crm.kestrel.example/saml/acs',
-        fields: { SAMLResponse: t('PHNhbWw+'), RelayState: t('/orders?id=7') },
-      },
-      messages,
+    opening: standing(
+      openingView(
+        {
+          app,
+          action: hostile ?? 'https://crm.kestrel.example/saml/acs',
+          fields: { SAMLResponse: t('PHNhbWw+'), RelayState: t('/orders?id=7') },
+        },
+        messages,
+      ),
     ),
     'sign-out': signOutView({ action: ACTION, username: t('sam.jansen'), stay: t('/') }, messages),
     'sign-out-form': signOutView({ action: ACTION }, messages),
@@ -369,6 +371,11 @@ export function samples(messages: Messages, hostile?: string): Record<string, Vi
 const NAV: Nav = { apps: '/', account: '/account', signOut: '/signout' }
 
 /** The whole document of one sample. */
+/** As browsers without scripts show it: it would go on to the app before anybody could look at it. */
+function standing({ script: _script, ...view }: View): View {
+  return view
+}
+
 export function page(
   view: View,
   lang: Language,
