@@ -340,7 +340,9 @@ test('typing a name asks no directory before a password is checked, whatever coo
   })
   await new Promise<void>((resolve) => ldap.listen(0, '127.0.0.1', resolve))
   const { port } = ldap.address() as { port: number }
+  // time stands still: whether a directory answers is looked at now and then, and that is another question
   const fresh = await startGateway({
+    clock: movableClock(),
     policies: POLICIES,
     settings: {
       directories: [
