@@ -351,7 +351,7 @@ export const de: Messages = Object.freeze({
     title: 'Neues Passwort wählen',
     expired: 'Ihr Passwort ist abgelaufen. Wählen Sie ein neues, dann geht es weiter.',
     mustChange: 'Ihr Passwort hat jemand anders festgelegt. Wählen Sie ein eigenes, dann geht es weiter.',
-    more: 'Ihr Verzeichnis kann mehr verlangen; nimmt es ein Passwort nicht an, lesen Sie, warum.',
+    more: 'Ihre Organisation kann mehr verlangen. Wird ein Passwort nicht angenommen, steht hier, warum.',
     submit: 'Speichern und weiter',
   },
   enrolDevice: {

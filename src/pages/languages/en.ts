@@ -341,7 +341,7 @@ const sentences = {
     title: 'Choose a new password',
     expired: 'Your password has expired. Choose a new one, then you go on.',
     mustChange: 'Your password was set by somebody else. Choose one of your own, then you go on.',
-    more: 'Your directory may ask for more; if it does not take a password, you read why.',
+    more: 'Your organisation may ask for more. If a password is not taken, it says here why.',
     submit: 'Save and go on',
   },
   enrolDevice: {

@@ -344,7 +344,7 @@ export const nl: Messages = Object.freeze({
     title: 'Kies een nieuw wachtwoord',
     expired: 'Uw wachtwoord is verlopen. Kies een nieuw, dan gaat u verder.',
     mustChange: 'Uw wachtwoord is door iemand anders ingesteld. Kies er zelf een, dan gaat u verder.',
-    more: 'Uw directory kan meer eisen; neemt die een wachtwoord niet aan, dan leest u waarom.',
+    more: 'Uw organisatie kan meer eisen. Wordt een wachtwoord niet aangenomen, dan staat hier waarom.',
     submit: 'Opslaan en verder',
   },
   enrolDevice: {
