@@ -8,6 +8,8 @@
  * - `template.ts`   the schema, `template-check.ts` the rest  - `templates.ts`  the folder: search, show, check
  * - `inputs.ts`     what a template may ask: one row a kind   - `placeholders.ts`  `{name}` in addresses and settings
  * - `manifest.ts`   template + values → app, and back         - `plan.ts`       what applying manifests would change
+ * - `manifest-files.ts` from a folder to texts, `manifest-reading.ts` to definitions  - `names.ts` who has which name
+ * - `apply.ts`      plan, then app after app
  * - `protocols/`    what an app of each protocol has to say, one file each
  * - `registry.ts`   apps in the `tables.ts`, through `cache.ts` - `apps.ts`     register, apply, export, rotate, remove
  * - `snippet.ts`    the app's side, with real values    - `paths.ts`      paths in the rules of an app behind a proxy
@@ -17,8 +19,10 @@
  */
 export { isLoopback } from './addresses.ts'
 export type { App } from './app.ts'
-export type { Applied, AppliedChange, Apps, ManifestSource, Registered } from './apps.ts'
+export type { Applied, AppliedChange, ApplyOptions, Plan } from './apply.ts'
+export type { Apps, Registered } from './apps.ts'
 export type { Manifest } from './manifest.ts'
+export { type ManifestFiles, type ManifestSource, readManifestFiles } from './manifest-files.ts'
 export { type Catalog, type CatalogOptions, openCatalog } from './open.ts'
 export { namesPath } from './paths.ts'
 export type { AppForwardAuth, AppRule, IdentityField } from './protocols/forward-auth.ts'

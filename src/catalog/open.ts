@@ -17,6 +17,6 @@ export interface Catalog {
 /** Reads nothing yet: apps are looked up when somebody asks, templates are read when somebody looks for one. */
 export async function openCatalog({ templates: folder, policyNames, ...options }: CatalogOptions): Promise<Catalog> {
   const templates = openTemplates(folder)
-  const apps = createApps({ registry: createRegistry(options), templates, audit: options.audit, policyNames })
+  const apps = createApps({ registry: createRegistry(options), templates, policyNames })
   return Object.freeze({ apps, templates })
 }

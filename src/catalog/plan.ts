@@ -6,11 +6,32 @@ import type { StoredApp } from './registry.ts'
 
 export type Action = 'create' | 'change' | 'unchanged' | 'remove'
 
+export interface FieldChange {
+  /** Like `oidc.redirect_uris`. */
+  readonly field: string
+  /** Absent where there was none. */
+  readonly before?: unknown
+  /** Absent where there is none any more. */
+  readonly after?: unknown
+}
+
 export interface PlannedChange {
   readonly id: string
   readonly action: Action
-  /** For `change`: the keys that differ, like `oidc.redirect_uris`. */
-  readonly keys: readonly string[]
+  /** For `change`: what differs. */
+  readonly fields: readonly FieldChange[]
+}
+
+/** What one app becomes; without a definition it is removed. Undefined: it is not there and nobody wants it. */
+export function planChange(
+  id: string,
+  before: Definition | undefined,
+  after: Definition | undefined,
+): PlannedChange | undefined {
+  if (!after) return before && { id, action: 'remove', fields: [] }
+  if (!before) return { id, action: 'create', fields: [] }
+  const fields = differingFields(before, after)
+  return { id, action: fields.length > 0 ? 'change' : 'unchanged', fields }
 }
 
 /** In the order of the ids. `prune` removes what is registered and not wanted. */
@@ -19,31 +40,30 @@ export function planChanges(
   there: ReadonlyMap<string, StoredApp>,
   prune: boolean,
 ): PlannedChange[] {
-  const changes = wanted.map((definition): PlannedChange => {
-    const before = there.get(definition.id)?.definition
-    if (!before) return { id: definition.id, action: 'create', keys: [] }
-    const keys = differingKeys(before, definition)
-    return { id: definition.id, action: keys.length > 0 ? 'change' : 'unchanged', keys }
-  })
-  const ids = new Set(wanted.map(({ id }) => id))
-  const gone = prune ? [...there.keys()].filter((id) => !ids.has(id)) : []
-  return [...changes, ...gone.map((id): PlannedChange => ({ id, action: 'remove', keys: [] }))].sort((a, b) =>
-    a.id < b.id ? -1 : 1,
-  )
+  const after = new Map(wanted.map((definition) => [definition.id, definition]))
+  const ids = new Set([...after.keys(), ...(prune ? there.keys() : [])])
+  return [...ids].sort().flatMap((id) => planChange(id, there.get(id)?.definition, after.get(id)) ?? [])
 }
 
-function differingKeys(before: Definition, after: Definition): string[] {
+function differingFields(before: Definition, after: Definition): FieldChange[] {
   const whole = differing(before, after)
-  return whole.flatMap((key) => {
-    const [a, b] = isProtocol(key) ? [before[key], after[key]] : []
-    return a && b ? differing(a, b).map((inner) => `${key}.${inner}`) : [key]
+  return whole.flatMap((change) => {
+    const { field } = change
+    const [a, b] = isProtocol(field) ? [before[field], after[field]] : []
+    return a && b ? differing(a, b).map((inner) => ({ ...inner, field: `${field}.${inner.field}` })) : [change]
   })
 }
 
 const isProtocol = (key: string): key is ProtocolKey => Object.hasOwn(PROTOCOLS, key)
 
-function differing(before: object, after: object): string[] {
+function differing(before: object, after: object): FieldChange[] {
   const a = before as Record<string, unknown>
   const b = after as Record<string, unknown>
-  return [...new Set([...Object.keys(a), ...Object.keys(b)])].filter((key) => !isDeepStrictEqual(a[key], b[key]))
+  return [...new Set([...Object.keys(a), ...Object.keys(b)])]
+    .filter((key) => !isDeepStrictEqual(a[key], b[key]))
+    .map((field) => ({
+      field,
+      ...(a[field] !== undefined && { before: a[field] }),
+      ...(b[field] !== undefined && { after: b[field] }),
+    }))
 }

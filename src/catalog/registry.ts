@@ -1,7 +1,7 @@
 /** The registered apps: durable, looked up on every request, changed by few. */
 
 import { type Kysely, sql, type Transaction } from 'kysely'
-import type { Audit } from '#audit'
+import type { Audit, AuditEvent, AuditFields } from '#audit'
 import type { Clock, Instant } from '#core/clock'
 import { randomId } from '#core/random'
 import { Refusal } from '#core/refusal'
@@ -23,15 +23,21 @@ export interface StoredApp {
   readonly definition: Definition
   readonly createdAt: Instant
   readonly changedAt: Instant
+  /** A secret was made of which nobody has said that it was seen. */
+  readonly secretUnseen: boolean
 }
 
 /** One step of a change; all steps of one `write` happen or none. */
 export interface RegistryWriter {
-  all(): Promise<Map<string, StoredApp>>
+  stored(id: string): Promise<StoredApp | undefined>
   /** Throws Refusal `app-exists`. Answers the new secret, where the app has one. */
-  insert(definition: Definition): Promise<string | undefined>
+  insert(definition: Definition, secretShown?: boolean): Promise<string | undefined>
   /** Keeps the secret where one is still needed, makes one where it is newly needed. Throws Refusal `app-unknown`. */
   replace(definition: Definition): Promise<string | undefined>
+  /** Takes all names from these apps, which are written or removed next: so that one gets what another had. */
+  freeNames(ids: readonly string[]): Promise<void>
+  /** An event in the trail, together with the change. */
+  record(event: AuditEvent, fields: AuditFields): Promise<void>
   /** False when there was nothing to remove. */
   remove(id: string): Promise<boolean>
   /** Throws Refusal `app-unknown`, or `app-without-secret`. */
@@ -44,17 +50,24 @@ export interface Registry {
   list(): Promise<App[]>
   stored(id: string): Promise<StoredApp | undefined>
   all(): Promise<Map<string, StoredApp>>
+  /** The secrets of these apps that nobody has seen yet. */
+  unseenSecrets(ids: readonly string[]): Promise<Map<string, string>>
+  secretsShown(ids: readonly string[]): Promise<void>
   write<T>(change: (writer: RegistryWriter) => Promise<T>): Promise<T>
 }
 
+/** A statement names only so many. */
+const chunks = <T>(all: readonly T[], size = 500): T[][] =>
+  Array.from({ length: Math.ceil(all.length / size) }, (_, i) => all.slice(i * size, (i + 1) * size))
 const recordId = (id: string) => `app:${id}:secret`
 const readRow = (row: AppRow): StoredApp => ({
   definition: JSON.parse(row.json) as Definition,
   createdAt: Number(row.created_at),
   changedAt: Number(row.changed_at),
+  secretUnseen: row.secret !== null && Number(row.secret_shown) === 0,
 })
 
-export function createRegistry({ storage, clock, keys }: RegistryOptions): Registry {
+export function createRegistry({ storage, clock, keys, audit }: RegistryOptions): Registry {
   const records: Kysely<Tables> = storage.records.withTables<Tables>()
   const cache = createCache(clock, async () => {
     const row = await records.selectFrom('apps_version').select('version').where('id', '=', 1).executeTakeFirst()
@@ -66,8 +79,8 @@ export function createRegistry({ storage, clock, keys }: RegistryOptions): Regis
       const row = await records.selectFrom('apps').selectAll().where('id', '=', id).executeTakeFirst()
       if (!row) return undefined
       const secret = row.secret === null ? undefined : keys.unseal(row.secret, recordId(id)).toString('utf8')
-      const { definition, ...times } = readRow(row)
-      return toApp(definition, times, secret)
+      const { definition, createdAt, changedAt } = readRow(row)
+      return toApp(definition, { createdAt, changedAt }, secret)
     })
 
   const all = async (from: Kysely<Tables> | Transaction<Tables>) => {
@@ -85,17 +98,37 @@ export function createRegistry({ storage, clock, keys }: RegistryOptions): Regis
         return row && find(row.app)
       }),
     async list() {
-      return [...(await all(records)).values()].map(({ definition, ...times }) => toApp(definition, times))
+      return [...(await all(records)).values()].map(({ definition, createdAt, changedAt }) =>
+        toApp(definition, { createdAt, changedAt }),
+      )
     },
     async stored(id: string) {
       const row = await records.selectFrom('apps').selectAll().where('id', '=', id).executeTakeFirst()
       return row && readRow(row)
     },
     all: () => all(records),
+    async unseenSecrets(ids: readonly string[]) {
+      const secrets = new Map<string, string>()
+      for (const some of chunks(ids)) {
+        const rows = await records
+          .selectFrom('apps')
+          .select(['id', 'secret'])
+          .where('id', 'in', some)
+          .where('secret_shown', '=', 0)
+          .execute()
+        for (const { id, secret } of rows)
+          if (secret !== null) secrets.set(id, keys.unseal(secret, recordId(id)).toString('utf8'))
+      }
+      return secrets
+    },
+    async secretsShown(ids: readonly string[]) {
+      for (const some of chunks(ids))
+        await records.updateTable('apps').set({ secret_shown: 1 }).where('id', 'in', some).execute()
+    },
     async write<T>(change: (writer: RegistryWriter) => Promise<T>) {
       try {
         return await records.transaction().execute(async (transaction) => {
-          const result = await change(writerOn(transaction, clock, keys, all))
+          const result = await change(writerOn(transaction, clock, keys, audit))
           await transaction.updateTable('apps_version').set({ version: sql`version + 1` }).where('id', '=', 1).execute()
           return result
         })
@@ -111,7 +144,7 @@ function writerOn(
   transaction: Transaction<Tables>,
   clock: Clock,
   keys: RegistryOptions['keys'],
-  all: (from: Transaction<Tables>) => Promise<Map<string, StoredApp>>,
+  audit: RegistryOptions['audit'],
 ): RegistryWriter {
   const makeSecret = (id: string) => {
     const plain = randomId(32)
@@ -131,8 +164,15 @@ function writerOn(
     }
   }
   return {
-    all: () => all(transaction),
-    async insert(definition) {
+    async stored(id) {
+      const row = await transaction.selectFrom('apps').selectAll().where('id', '=', id).executeTakeFirst()
+      return row && readRow(row)
+    },
+    async freeNames(ids) {
+      for (const some of chunks(ids)) await transaction.deleteFrom('app_names').where('app', 'in', some).execute()
+    },
+    record: (event, fields) => audit.record(event, fields, transaction),
+    async insert(definition, secretShown = false) {
       const { id } = definition
       const made = hasSecret(definition) ? makeSecret(id) : undefined
       const now = clock.now()
@@ -142,6 +182,7 @@ function writerOn(
           id,
           json: JSON.stringify(definition),
           secret: made?.sealed ?? null,
+          secret_shown: made && !secretShown ? 0 : 1,
           created_at: now,
           changed_at: now,
         })
@@ -162,6 +203,7 @@ function writerOn(
         .set({
           json: JSON.stringify(definition),
           secret: hasSecret(definition) ? (made?.sealed ?? before.secret) : null,
+          ...(made && { secret_shown: 0 }),
           changed_at: clock.now(),
         })
         .where('id', '=', id)
@@ -180,7 +222,7 @@ function writerOn(
       const made = makeSecret(id)
       const row = await transaction
         .updateTable('apps')
-        .set({ secret: made.sealed, changed_at: clock.now() })
+        .set({ secret: made.sealed, secret_shown: 1, changed_at: clock.now() })
         .where('id', '=', id)
         .where('secret', 'is not', null)
         .returning('id')

@@ -7,6 +7,8 @@ export type AppRow = {
   /** A `Definition`. */
   json: string
   secret: string | null
+  /** 0: `apps apply` made the secret and has not said yet that somebody saw it. */
+  secret_shown: number
   created_at: Instant
   changed_at: Instant
 }
@@ -56,6 +58,15 @@ export const catalogMigrations: readonly Migration[] = [
         .addPrimaryKeyConstraint('app_names_key', ['kind', 'name'])
         .execute()
       await records.schema.createIndex('app_names_app').on('app_names').column('app').execute()
+    },
+  },
+  {
+    name: 'catalog-003-secret-shown',
+    async up(records) {
+      await records.schema
+        .alterTable('apps')
+        .addColumn('secret_shown', 'integer', (column) => column.notNull().defaultTo(1))
+        .execute()
     },
   },
 ]

@@ -2,6 +2,7 @@
  * Config: settings and every other YAML file that people write.
  *
  * - `documents.ts` reads a YAML text against a zod schema and reports all problems at once with their positions
+ * - `document-nodes.ts` what their syntax allows and no file of ours needs
  * - `schema.ts`    the schema of `portico.yaml`; the JSON Schema for editors comes from it
  * - `ldap.ts`      its part for LDAP directories, with the templates
  * - `settings.ts`  file, then environment; where each value came from
@@ -11,7 +12,7 @@
  */
 
 export type { Degraded } from './degraded.ts'
-export { formatProblem, type Problem, readYaml, type YamlDocument } from './documents.ts'
+export { formatProblem, type Problem, readYaml, readYamlEach, type YamlDocument } from './documents.ts'
 export type { Directory, Settings } from './schema.ts'
 export { settingsJsonSchema } from './schema.ts'
 export { type LoadedSettings, loadSettings, showSettings } from './settings.ts'

@@ -1,7 +1,19 @@
 /** YAML texts against zod schemas: all problems at once, each with the line and column a person can go to. */
-import { type Document, isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument, visit } from 'yaml'
+import {
+  type Document,
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  LineCounter,
+  type Node,
+  parseAllDocuments,
+  parseDocument,
+  type YAMLSeq,
+} from 'yaml'
 import type { z } from 'zod'
 import { nearest } from '#core/nearest'
+import { MOST_ALIASES, wrongNodes } from './document-nodes.ts'
 
 export interface Problem {
   readonly file: string
@@ -20,6 +32,8 @@ export type Path = readonly PropertyKey[]
 export interface YamlDocument<T> {
   /** Absent when there is any problem. */
   readonly value?: T
+  /** What stands there, right or wrong; absent where it could not be read at all. */
+  readonly raw?: unknown
   readonly problems: Problem[]
   /** Where a value stands; the nearest existing parent when the path does not exist. */
   position(path: Path, at?: 'key' | 'value'): { line: number; column: number }
@@ -28,9 +42,6 @@ export interface YamlDocument<T> {
 }
 
 const LARGEST_FILE = 4 * 1024 * 1024
-const MOST_ALIASES = 100
-/** Nodes above one another; every level of a file takes two or three of them. */
-const DEEPEST = 200
 const MOST_LISTED = 200
 
 /** ATTACK: what stands in a file that somebody else wrote must not make two lines of one, nor speak to the terminal. */
@@ -47,36 +58,85 @@ export const formatProblem = (p: Problem): string =>
  */
 export function readYaml<T>(file: string, text: string, schema: z.ZodType<T>): YamlDocument<T> {
   const lines = new LineCounter()
-  const problems: Problem[] = []
-  const at = (offset: number) => {
-    const { line, col } = lines.linePos(offset)
-    return { line: Math.max(line, 1), column: Math.max(col, 1) }
-  }
-  if (text.length > LARGEST_FILE) {
-    const problem = {
-      file,
-      line: 1,
-      column: 1,
-      code: 'file-too-large',
-      message: `file is larger than ${LARGEST_FILE} bytes`,
+  const unread = tooLarge(file, text)
+  if (unread) return { problems: [unread], position: () => START, problem: () => unread }
+  const document = parseDocument(text, { ...PARSING, lineCounter: lines })
+  const found = looked(file, document, lines)
+  const { position, problem } = places(file, document, lines, [])
+  if (found.problems.length > 0) return { problems: found.problems, position, problem }
+  return checked(found.value ?? {}, schema, file, position, problem, found.hidden)
+}
+
+/**
+ * Reads what may hold several things of one shape: documents separated by `---`, each of them one thing or a list. What
+ * is wrong with the file as a whole is in `problems`, and then there are no items; otherwise each item has its own.
+ */
+export function readYamlEach<T>(
+  file: string,
+  text: string,
+  schema: z.ZodType<T>,
+): { readonly items: readonly YamlDocument<T>[]; readonly problems: readonly Problem[] } {
+  const lines = new LineCounter()
+  const unread = tooLarge(file, text)
+  if (unread) return { items: [], problems: [unread] }
+  const parsed = parseAllDocuments(text, { ...PARSING, lineCounter: lines })
+  const documents = (Array.isArray(parsed) ? parsed : []).map((document) => ({
+    document,
+    ...looked(file, document, lines),
+  }))
+  const problems = documents.flatMap((one) => one.problems).slice(0, MOST_LISTED)
+  if (problems.length > 0) return { items: [], problems }
+  const items = documents.flatMap(({ document, value, hidden }) => {
+    const at = (inside: Path) => places(file, document, lines, inside)
+    if (!Array.isArray(value)) {
+      const { position, problem } = at([])
+      return value === null || value === undefined ? [] : [checked(value, schema, file, position, problem, hidden)]
     }
-    return { problems: [problem], position: () => ({ line: 1, column: 1 }), problem: () => problem }
-  }
-  const document = parseDocument(text, {
-    lineCounter: lines,
-    uniqueKeys: false,
-    strict: true,
-    schema: 'core',
-    // ATTACK: `!!omap` and its like make objects whose keys no schema sees, so that `allow` would ask for nothing
-    resolveKnownTags: false,
+    const ends = (document.contents as YAMLSeq<Node>).items.map((node) => node?.range?.[2] ?? 0)
+    return value.map((item: unknown, i) => {
+      const { position, problem } = at([i])
+      const own = hidden.filter(({ offset }) => offset < ends[i]! && offset >= (ends[i - 1] ?? 0))
+      return checked(item ?? {}, schema, file, position, problem, own)
+    })
   })
+  return { items, problems }
+}
+
+const START = Object.freeze({ line: 1, column: 1 })
+const PARSING = {
+  uniqueKeys: false,
+  strict: true,
+  schema: 'core',
+  // ATTACK: `!!omap` and its like make objects whose keys no schema sees, so that `allow` would ask for nothing
+  resolveKnownTags: false,
+} as const
+
+const tooLarge = (file: string, text: string): Problem | undefined =>
+  text.length > LARGEST_FILE
+    ? { file, ...START, code: 'file-too-large', message: `file is larger than ${LARGEST_FILE} bytes` }
+    : undefined
+
+function placeOf(lines: LineCounter, offset: number) {
+  const { line, col } = lines.linePos(offset)
+  return { line: Math.max(line, 1), column: Math.max(col, 1) }
+}
+
+/** Places in a document, counted from the node at `inside`. */
+function places(file: string, document: Document, lines: LineCounter, inside: Path) {
   const position = (path: Path, where: 'key' | 'value' = 'value') => {
-    const range = rangeOf(document.contents, path, where)
-    return range === undefined ? { line: 1, column: 1 } : at(range)
+    const range = rangeOf(document.contents, [...inside, ...path], where)
+    return range === undefined ? START : placeOf(lines, range)
   }
   const problem = (path: Path, code: string, message: string): Problem => ({ file, ...position(path), code, message })
+  return { position, problem }
+}
+
+/** What is wrong before any schema is asked; or the value, and where keys stand that schemas may pass over. */
+function looked(file: string, document: Document.Parsed, lines: LineCounter) {
+  const at = (offset: number) => placeOf(lines, offset)
+  const problems: Problem[] = []
   const tooDeep = document.errors.some((issue) => /call stack/i.test(issue.message))
-  if (tooDeep) problems.push({ file, line: 1, column: 1, code: 'yaml-deep', message: 'document is nested too deeply' })
+  if (tooDeep) problems.push({ file, ...START, code: 'yaml-deep', message: 'document is nested too deeply' })
   for (const issue of tooDeep ? [] : [...document.errors, ...document.warnings].slice(0, MOST_LISTED)) {
     const first =
       issue.code === 'MULTIPLE_DOCS'
@@ -89,79 +149,40 @@ export function readYaml<T>(file: string, text: string, schema: z.ZodType<T>): Y
       message: first.charAt(0).toLowerCase() + first.slice(1),
     })
   }
-  const { wrong, hidden: all } = problems.length === 0 ? wrongNodes(document) : { wrong: [], hidden: [] }
-  // whoever takes anything looks at it later
-  const hidden = schema.type === 'unknown' ? [] : all
+  const { wrong, hidden } = problems.length === 0 ? wrongNodes(document) : { wrong: [], hidden: [] }
   for (const { offset, ...what } of wrong.slice(0, MOST_LISTED)) problems.push({ file, ...at(offset), ...what })
   let value: unknown
   if (problems.length === 0) {
     try {
       value = document.toJS({ maxAliasCount: MOST_ALIASES })
     } catch {
-      problems.push({ file, line: 1, column: 1, code: 'yaml-aliases', message: 'document uses too many aliases' })
+      problems.push({ file, ...START, code: 'yaml-aliases', message: 'document uses too many aliases' })
     }
   }
-  if (problems.length > 0) return { problems, position, problem }
-  const result = schema.safeParse(value ?? {}, { reportInput: true, error: tellKnownKeys })
-  if (result.success && hidden.length === 0) return { value: result.data, problems, position, problem }
+  return { problems, value, hidden: hidden.map((offset) => ({ offset, ...at(offset) })) }
+}
+
+function checked<T>(
+  value: unknown,
+  schema: z.ZodType<T>,
+  file: string,
+  position: YamlDocument<T>['position'],
+  problem: YamlDocument<T>['problem'],
+  all: readonly { offset: number; line: number; column: number }[],
+): YamlDocument<T> {
+  // whoever takes anything looks at it later
+  const hidden = schema.type === 'unknown' ? [] : all
+  const result = schema.safeParse(value, { reportInput: true, error: tellKnownKeys })
+  if (result.success && hidden.length === 0) return { value: result.data, raw: value, problems: [], position, problem }
+  const problems: Problem[] = []
   for (const issue of flatten(result.error?.issues ?? []).slice(0, MOST_LISTED))
     problems.push(...describe(issue, problem, file, position))
   const told = new Set(problems.map(({ line, column }) => `${line}:${column}`))
-  for (const place of hidden.slice(0, MOST_LISTED).map(at))
-    if (!told.has(`${place.line}:${place.column}`))
-      problems.push({ file, ...place, code: 'unknown-key', message: 'there is no key `__proto__`' })
+  for (const { line, column } of hidden.slice(0, MOST_LISTED))
+    if (!told.has(`${line}:${column}`))
+      problems.push({ file, line, column, code: 'unknown-key', message: 'there is no key `__proto__`' })
   problems.sort((a, b) => a.line - b.line || a.column - b.column)
-  return { problems: problems.slice(0, MOST_LISTED), position, problem }
-}
-
-interface WrongNodes {
-  readonly wrong: { offset: number; code: string; message: string }[]
-  /** Offsets of keys that schemas may pass over. */
-  readonly hidden: number[]
-}
-
-/** What the syntax allows and a file of ours never needs. */
-function wrongNodes(document: Document): WrongNodes {
-  const { wrong, hidden }: WrongNodes = { wrong: [], hidden: [] }
-  const add = (node: unknown, code: string, message: string) =>
-    wrong.push({ offset: (node as Node | null)?.range?.[0] ?? 0, code, message })
-  let aliases = 0
-  let deepest = 0
-  // the library's own way looks through the whole document for each alias
-  const anchors = new Map<string, Node>()
-  const pass = (node: Node & { anchor?: string | undefined }, depth: number) => {
-    deepest = Math.max(deepest, depth)
-    if (node.anchor !== undefined) anchors.set(node.anchor, node)
-  }
-  visit(document, {
-    Node: (_key, node, path) => pass(node, path.length),
-    Pair: (_key, { key }) => {
-      if (key !== null && !isScalar(key)) add(key, 'yaml-invalid', 'a key is no plain text')
-    },
-    // the library's own check compares each key with all others: minutes for a file of some thousand keys
-    Map(_key, map, path) {
-      pass(map, path.length)
-      const { items } = map
-      const seen = new Set<string>()
-      for (const { key } of items) {
-        if (!isScalar(key)) continue
-        // ATTACK: in a list of names no schema sees it, so that it would be there for some and not for others
-        if (key.value === '__proto__') hidden.push(key.range?.[0] ?? 0)
-        if (seen.has(String(key.value))) add(key, 'yaml-invalid', 'map keys must be unique')
-        seen.add(String(key.value))
-      }
-    },
-    Alias: (_key, alias, path) => {
-      if (++aliases > MOST_ALIASES) return visit.BREAK
-      const named = anchors.get(alias.source)
-      if (!named) add(alias, 'yaml-aliases', `nothing before this is named \`&${alias.source}\``)
-      else if (path.includes(named)) add(alias, 'yaml-aliases', `\`*${alias.source}\` stands inside what it names`)
-      return undefined
-    },
-  })
-  if (deepest > DEEPEST) add(undefined, 'yaml-deep', 'document is nested too deeply')
-  if (aliases > MOST_ALIASES) add(undefined, 'yaml-aliases', 'document uses too many aliases')
-  return { wrong, hidden }
+  return { raw: value, problems: problems.slice(0, MOST_LISTED), position, problem }
 }
 
 type Issue = z.core.$ZodIssue

@@ -1,12 +1,9 @@
-/** Apps as files: plan before apply, all or nothing, and back again. */
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { join } from 'node:path'
-import { afterEach, expect, test } from 'vitest'
+/** Apps as files: plan before apply, each app whole or not at all, and back again. */
+import { afterEach, describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
 import type { Manifest } from '#catalog'
 import { formatProblem } from '#config'
-import { folder, openHouse, SHIPPED, type TestHouse } from './house.ts'
+import { folder, openHouse, type TestHouse } from './house.ts'
 
 const open: TestHouse[] = []
 const house = async (options: Parameters<typeof openHouse>[0] = {}) => {
@@ -39,6 +36,7 @@ test('a dry run plans and writes nothing; applying does it and shows each new se
   expect(await catalog.apps.list()).toEqual([])
   const applied = await catalog.apps.apply(sources, { by })
   expect(applied.changes.map(({ clientSecret }) => clientSecret)).toEqual([expect.any(String), expect.any(String)])
+  await catalog.apps.secretsShown(applied.changes.map(({ id }) => id))
   const again = await catalog.apps.apply(sources, { by })
   expect(actions(again)).toEqual(['unchanged gitea', 'unchanged grafana'])
   expect(JSON.stringify(again)).not.toContain('clientSecret')
@@ -56,7 +54,20 @@ test('a change names what differs and keeps the secret; prune removes what no ma
     {
       id: 'grafana',
       action: 'change',
-      keys: ['inputs', 'launch_url', 'oidc.redirect_uris', 'oidc.post_logout_redirect_uris'],
+      fields: [
+        {
+          field: 'inputs',
+          before: { base_url: 'https://grafana.example.com' },
+          after: { base_url: 'https://monitor.example.com' },
+        },
+        { field: 'launch_url' },
+        {
+          field: 'oidc.redirect_uris',
+          before: ['https://grafana.example.com/login/generic_oauth'],
+          after: ['https://monitor.example.com/login/generic_oauth'],
+        },
+        { field: 'oidc.post_logout_redirect_uris' },
+      ],
     },
   ])
   const after = await catalog.apps.find('grafana')
@@ -83,24 +94,23 @@ test('a client that becomes public loses its secret, and gets a new one when it 
   expect((await catalog.apps.find('grafana'))?.oidc?.clientSecret).toBe(changes[0]?.clientSecret)
 })
 
-test('one bad manifest among good ones, and nothing is written; every problem has its place', async () => {
+const WRONG = [
+  gitea,
+  { file: 'a.yaml', text: 'id: shop\ntemplate: graphana\naudience: [staff]\n' },
+  {
+    file: 'b.yaml',
+    text: 'id: shop-2\npolicy: defualt\naudience: [staff]\noidc:\n  redirect_uris:\n    - https://shop.example.com/cb\n    - https://evil@shop.example.com/cb\n',
+  },
+  { file: 'c.yaml', text: 'id: shop-3\ntemplate: gitea\ninputs: { base_url: nonsense }\naudience: [staff]\n' },
+  { file: 'd.yaml', text: 'id: grafana\npolicy: default\nrediect: x\n' },
+  { file: 'e.yaml', text: 'id: grafana\npolicy: default\noidc: { redirect_uris: [https://x.example/] }\n' },
+  { file: 'f.yaml', text: 'id: shop-4\ntemplate: [\n' },
+  { file: 'g.yaml', text: '# nothing yet\n' },
+]
+
+test('mistakes are told with their places, and hold up nobody else: the others are applied', async () => {
   const { catalog } = await house({ policyNames: () => ['default'] })
-  const bad = `id: shop
-template: graphana
----`
-  const wrong = [
-    grafana(),
-    { file: 'a.yaml', text: 'id: shop\ntemplate: graphana\naudience: [staff]\n' },
-    {
-      file: 'b.yaml',
-      text: 'id: shop-2\npolicy: defualt\naudience: [staff]\noidc:\n  redirect_uris:\n    - https://shop.example.com/cb\n    - https://evil@shop.example.com/cb\n',
-    },
-    { file: 'c.yaml', text: 'id: shop-3\ntemplate: gitea\ninputs: { base_url: nonsense }\naudience: [staff]\n' },
-    { file: 'd.yaml', text: 'id: grafana\npolicy: default\nrediect: x\n' },
-    { file: 'e.yaml', text: 'id: grafana\npolicy: default\noidc: { redirect_uris: [https://x.example/] }\n' },
-    { file: 'f.yaml', text: bad },
-  ]
-  const { problems, changes, written } = await catalog.apps.apply(wrong, { by })
+  const { problems, refused, changes, written } = await catalog.apps.apply(WRONG, { by })
   const told = problems.map(formatProblem).join('\n')
   expect(told).toContain('a.yaml:2:11 template-unknown')
   expect(told).toContain('did you mean `grafana`?')
@@ -108,11 +118,183 @@ template: graphana
   expect(told).toMatch(/b\.yaml:7:7 address-unsafe/)
   expect(told).toMatch(/c\.yaml:3:21 input-invalid/)
   expect(told).toMatch(/d\.yaml:3:1 unknown-key/)
-  expect(told).toMatch(/e\.yaml:1:5 app-twice .*grafana\.yaml/)
+  expect(told).toMatch(/e\.yaml:1:5 app-twice .*d\.yaml:1/)
   expect(told).toMatch(/e\.yaml:\d+:\d+ audience-missing/)
   expect(told).toMatch(/f\.yaml:/)
-  expect({ changes, written }).toEqual({ changes: [], written: false })
+  expect(told).toMatch(/g\.yaml:1:1 manifests-missing/)
+  expect(refused.map(({ id, file }) => `${file} ${id}`)).toEqual([
+    'a.yaml shop',
+    'b.yaml shop-2',
+    'c.yaml shop-3',
+    'd.yaml grafana',
+    'e.yaml grafana',
+  ])
+  expect(written).toBe(true)
+  expect(changes.map(({ id, result }) => `${id} ${result}`)).toEqual(['gitea done'])
+  expect((await catalog.apps.list()).map(({ id }) => id)).toEqual(['gitea'])
+})
+
+test('who wants nothing at all where there is a mistake says so', async () => {
+  const { catalog } = await house({ policyNames: () => ['default'] })
+  const { changes, written } = await catalog.apps.apply(WRONG, { by, allOrNothing: true })
+  expect({ written, results: changes.map(({ result }) => result) }).toEqual({ written: false, results: ['planned'] })
   expect(await catalog.apps.list()).toEqual([])
+  await catalog.apps.apply([grafana(), gitea], { by, allOrNothing: true })
+  expect(await catalog.apps.list()).toHaveLength(2)
+})
+
+test('nothing is pruned while anything has a mistake: the broken file may be the one that keeps an app', async () => {
+  const { catalog } = await house()
+  await catalog.apps.apply([grafana(), gitea], { by })
+  for (const broken of ['id: [', 'id: grafana\nfoo: 1\n', '', 'id: other\n']) {
+    const { kept, changes } = await catalog.apps.apply([gitea, { file: 'x.yaml', text: broken }], { by, prune: true })
+    expect(changes.map(({ action }) => action)).toEqual(['unchanged'])
+    expect(kept).toEqual(broken.startsWith('id: grafana') ? [] : ['grafana'])
+    expect(await catalog.apps.list()).toHaveLength(2)
+  }
+  const unread = [{ file: 'apps/grafana.yml~', line: 1, column: 1, code: 'file-name', message: 'no' }]
+  expect((await catalog.apps.apply([gitea], { by, prune: true, unread })).kept).toEqual(['grafana'])
+})
+
+const behind = (id: string, host: string) =>
+  `id: ${id}\npolicy: default\naudience: [staff]\nforward_auth: { hosts: [${host}] }\n`
+const file = (text: string) => [{ file: 'apps.yaml', text }]
+
+describe('many manifests in one file', () => {
+  test('documents and lists, with the place of each mistake', async () => {
+    const { catalog } = await house()
+    const text = `---\n# the tills\n${behind('tills', 'tills.example.com')}---\n- id: wiki\n  policy: default\n  audience: [staff]\n  forward_auth: { hosts: [wiki.example.com] }\n- id: shop\n  policy: default\n  audiense: [staff]\n- id: stock\n  policy: default\n  audience: [staff]\n  forward_auth:\n    hosts: [stock.example.com, 'STOCK']\n...\n---\n`
+    const { problems, changes, refused } = await catalog.apps.apply(file(text), { by })
+    expect(problems.map((one) => formatProblem(one).split(' ').slice(0, 2).join(' '))).toEqual([
+      'apps.yaml:14:3 unknown-key',
+      'apps.yaml:19:32 host-unsafe',
+    ])
+    expect(refused).toEqual([
+      { id: 'shop', file: 'apps.yaml', line: 12 },
+      { id: 'stock', file: 'apps.yaml', line: 15 },
+    ])
+    expect(actions({ changes })).toEqual(['create tills', 'create wiki'])
+  })
+
+  test('one that is no YAML refuses its file as a whole, by its place, and no other file', async () => {
+    const { catalog } = await house()
+    const text = `${behind('tills', 'tills.example.com')}---\nid: wiki\npolicy: default\n  audience: [staff]\n`
+    const { problems, changes } = await catalog.apps.apply([...file(text), gitea], { by })
+    expect(formatProblem(problems[0]!)).toMatch(/^apps\.yaml:7:9 yaml-invalid/)
+    expect(actions({ changes })).toEqual(['create gitea'])
+  })
+
+  test('an id twice in one file, and again in another: none of them is taken', async () => {
+    const { catalog } = await house()
+    const text = `${behind('tills', 'tills.example.com')}---\n${behind('tills', 'other.example.com')}`
+    const sources = [...file(text), { file: 'more.yaml', text: behind('tills', 'third.example.com') }, gitea]
+    const { problems, changes } = await catalog.apps.apply(sources, { by })
+    expect(problems.map(formatProblem)).toEqual([
+      expect.stringMatching(/^apps\.yaml:6:5 app-twice .*apps\.yaml:1/),
+      expect.stringMatching(/^more\.yaml:1:5 app-twice .*apps\.yaml:1/),
+    ])
+    expect(actions({ changes })).toEqual(['create gitea'])
+  })
+
+  test('100,000 lines are read, told of, and not half applied', async () => {
+    const { catalog } = await house()
+    const many = Array.from({ length: 20_000 }, (_, i) => behind(`a${i}`, `a${i}.example.com`)).join('---\n')
+    const { problems, changes } = await catalog.apps.apply(file(many), { by })
+    expect(problems.map(formatProblem)).toEqual([
+      expect.stringMatching(/^apps\.yaml:25001:1 manifests-too-many .*5000/),
+    ])
+    expect(changes).toEqual([])
+    const long = `${behind('long', 'long.example.com')}${Array.from({ length: 100_000 }, (_, i) => `x${i}: 1\n`).join('')}`
+    const told = await catalog.apps.apply(file(long), { by })
+    expect(formatProblem(told.problems[0]!)).toMatch(/^apps\.yaml:5:1 unknown-key/)
+    expect(told.problems.length).toBeLessThanOrEqual(200)
+    expect(await catalog.apps.list()).toEqual([])
+  }, 60_000)
+
+  test('a file cut off anywhere changes nothing of what it does not say in full', async () => {
+    const { catalog } = await house()
+    const text = `id: tills\npolicy: default\nforward_auth:\n  hosts: [tills.example.com]\naudience:\n  - staff\n`
+    for (let end = 0; end < text.length - 'f\n'.length; end++) {
+      const { changes } = await catalog.apps.apply(file(text.slice(0, end)), { by, prune: true, dryRun: true })
+      // a group name cut short is a group name as well; before its first letter nothing is taken
+      if (end <= text.indexOf('staff')) expect(changes, JSON.stringify(text.slice(0, end))).toEqual([])
+    }
+  })
+})
+
+describe('names that only one app has', () => {
+  const hosts = async (catalog: TestHouse['catalog']) =>
+    Object.fromEntries((await catalog.apps.list()).map(({ id, forwardAuth }) => [id, forwardAuth?.hosts[0]]))
+
+  test('two manifests that want the same are both refused; so is one that wants what a registered app has', async () => {
+    const { catalog } = await house()
+    await catalog.apps.apply(file(behind('wiki', 'wiki.example.com')), { by })
+    const sources = [
+      { file: 'a.yaml', text: behind('a', 'same.example.com') },
+      { file: 'b.yaml', text: behind('b', 'same.example.com') },
+      { file: 'c.yaml', text: behind('c', 'wiki.example.com') },
+      { file: 'd.yaml', text: behind('d', 'd.example.com') },
+    ]
+    const { problems, changes } = await catalog.apps.apply(sources, { by })
+    expect(problems.map(formatProblem)).toEqual([
+      expect.stringMatching(/^a\.yaml:4:17 app-name-taken .*`b`/),
+      expect.stringMatching(/^b\.yaml:4:17 app-name-taken .*`a`/),
+      expect.stringMatching(/^c\.yaml:4:17 app-name-taken .*`wiki`/),
+    ])
+    expect(actions({ changes })).toEqual(['create d'])
+  })
+
+  test('what one gives away another one gets, also in a circle, and from one that is pruned', async () => {
+    const { catalog } = await house()
+    const ring = (names: Record<string, string>) =>
+      Object.entries(names).map(([id, host]) => ({ file: `${id}.yaml`, text: behind(id, `${host}.example.com`) }))
+    await catalog.apps.apply(ring({ a: 'a', b: 'b', c: 'c', d: 'd' }), { by })
+    const turned = ring({ a: 'b', b: 'c', c: 'a', e: 'd' })
+    const { problems, changes } = await catalog.apps.apply(turned, { by, prune: true })
+    expect(problems).toEqual([])
+    expect(changes.map(({ id, result }) => `${id} ${result}`)).toEqual([
+      'a done',
+      'b done',
+      'c done',
+      'd done',
+      'e done',
+    ])
+    expect(await hosts(catalog)).toEqual({
+      a: 'b.example.com',
+      b: 'c.example.com',
+      c: 'a.example.com',
+      e: 'd.example.com',
+    })
+    expect((await catalog.apps.findNamed({ kind: 'host', name: 'a.example.com' }))?.id).toBe('c')
+  })
+
+  test('whoever is refused keeps the name, and then the next one does not get it', async () => {
+    const { catalog } = await house()
+    await catalog.apps.apply(file(`${behind('a', 'a.example.com')}---\n${behind('b', 'b.example.com')}`), { by })
+    const sources = [
+      { file: 'a.yaml', text: `${behind('a', 'new.example.com')}nonsense: 1\n` },
+      { file: 'b.yaml', text: behind('b', 'a.example.com') },
+      { file: 'c.yaml', text: behind('c', 'b.example.com') },
+    ]
+    const { changes, refused } = await catalog.apps.apply(sources, { by })
+    expect(refused.map(({ id }) => id)).toEqual(['a', 'b', 'c'])
+    expect(changes).toEqual([])
+    expect(await hosts(catalog)).toEqual({ a: 'a.example.com', b: 'b.example.com' })
+  })
+})
+
+test('a secret that nobody has seen is shown by the next run, the same one; and then never again', async () => {
+  const { catalog } = await house()
+  const first = await catalog.apps.apply([grafana()], { by })
+  expect((await catalog.apps.apply([grafana()], { by, dryRun: true })).changes[0]).not.toHaveProperty('clientSecret')
+  const second = await catalog.apps.apply([grafana('monitor')], { by })
+  expect(second.changes[0]?.clientSecret).toBe(first.changes[0]?.clientSecret)
+  await catalog.apps.secretsShown(['grafana'])
+  expect((await catalog.apps.apply([grafana()], { by })).changes[0]).not.toHaveProperty('clientSecret')
+  // whoever made a new one by hand has seen that one
+  await catalog.apps.apply([gitea], { by })
+  await catalog.apps.rotateSecret('gitea', by)
+  expect((await catalog.apps.apply([gitea], { by })).changes[0]).not.toHaveProperty('clientSecret')
 })
 
 test('prune with no manifest at all removes nothing', async () => {
@@ -162,6 +344,20 @@ const EVERY: Manifest[] = [
     },
   },
 ] as Manifest[]
+
+test('exported, applied and exported again: the same bytes', async () => {
+  const { catalog } = await house()
+  for (const manifest of EVERY) await catalog.apps.register(manifest, by)
+  const all = await catalog.apps.exportAll()
+  expect(all.map(({ id }) => id)).toEqual([...EVERY.map(({ id }) => id)].sort())
+  for (const { id, manifest } of all) expect(await catalog.apps.export(id)).toBe(manifest)
+  const other = await house()
+  await other.catalog.apps.apply(
+    all.map(({ id, manifest }) => ({ file: `${id}.yaml`, text: manifest })),
+    { by },
+  )
+  expect(await other.catalog.apps.exportAll()).toEqual(all)
+})
 
 test('an export applied again changes nothing, also after its template has changed', async () => {
   const { catalog } = await house()
@@ -213,35 +409,3 @@ test('an export is complete by itself where the template has changed or is gone'
     oidc: { redirect_uris: ['https://shop.example.com/old'] },
   })
 })
-
-const NODE = join(import.meta.dirname, '../../node_modules/.bin/node')
-
-test('kill -9 in the middle of applying 300 manifests: afterwards there are all or none', async () => {
-  const manifests = folder(
-    Object.fromEntries(
-      Array.from({ length: 300 }, (_, i) => [
-        `a${i}.yaml`,
-        `id: a${i}\npolicy: default\naudience: [staff]\noidc: { redirect_uris: [https://a${i}.example.com/cb] }\n`,
-      ]),
-    ),
-  )
-  const seen = new Set<number>()
-  for (const wait of [30, 80, 120, 160, 200, 1000]) {
-    const url = `sqlite:${folder()}/portico.db`
-    const child = spawn(NODE, [join(import.meta.dirname, 'apply-until-killed.ts'), url, SHIPPED, manifests], {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    })
-    let said = ''
-    child.stdout.on('data', (chunk) => {
-      said += chunk
-      if (chunk.includes('ready')) setTimeout(() => child.kill('SIGKILL'), wait)
-    })
-    await once(child, 'close')
-    const { catalog } = await house({ url })
-    const count = (await catalog.apps.list()).length
-    expect([0, 300]).toContain(count)
-    if (said.includes('applied')) expect(count, 'what was answered is there').toBe(300)
-    seen.add(count)
-  }
-  expect(seen.size).toBeGreaterThan(0)
-}, 120_000)

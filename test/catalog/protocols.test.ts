@@ -51,7 +51,7 @@ test('no second app gets the name of another, also not by a change, and a name i
   const changed = { ...TILLS, saml: WIKI.saml }
   const apply = (manifest: object) =>
     catalog.apps.apply([{ file: 'a.yaml', text: JSON.stringify(manifest) }], { by: 'cli' })
-  await expect(apply(changed)).rejects.toMatchObject({ code: 'app-name-taken' })
+  expect((await apply(changed)).problems).toMatchObject([{ code: 'app-name-taken' }])
   expect((await catalog.apps.find('tills'))!.saml).toBeUndefined()
   await apply({ ...TILLS, forward_auth: { hosts: ['pos.example.com'] } })
   expect(await catalog.apps.findNamed({ kind: 'host', name: 'tills.example.com' })).toBeUndefined()
