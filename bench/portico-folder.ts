@@ -94,7 +94,7 @@ export async function fill(file: string, port: number, alg: string): Promise<Tar
       { id: 'machine', template: 'machine', name: 'machine', policy: 'machines' },
     ].map((manifest) => ({ file: `bench/${manifest.id}.yaml`, text: JSON.stringify(manifest) }))
     const applied = await house.catalog.apps.apply(manifests, { by: 'bench' })
-    if (!applied.written) throw new Error(JSON.stringify(applied.problems))
+    if (applied.problems.length > 0) throw new Error(JSON.stringify(applied.problems))
     const secrets = new Map(applied.changes.map(({ id, clientSecret }) => [id, clientSecret ?? '']))
     return targetOf('portico', port, (id) => secrets.get(id) ?? '')
   } finally {
