@@ -1,12 +1,19 @@
 /** The app's side: its settings with the real values in them. */
+import { X509Certificate } from 'node:crypto'
 import type { App } from './app.ts'
-import { type KnownValue, render } from './placeholders.ts'
+import { type KnownValue, protocolsIn, render } from './placeholders.ts'
 import type { Template } from './template.ts'
 
 export const SECRET_NOT_SHOWN = '<client secret shown at registration>'
 
-/** What the OIDC door knows: the issuer and the endpoints below it. */
-export type Endpoints = Readonly<Record<Exclude<KnownValue, 'client_id' | 'client_secret' | 'scopes'>, string>>
+type OfTheApp = 'client_id' | 'client_secret' | 'scopes'
+type OfTheCertificate = 'saml_certificate' | 'saml_certificate_line' | 'saml_fingerprint'
+
+/** What the doors know: the issuer and the addresses below it. */
+export interface Endpoints extends Readonly<Record<Exclude<KnownValue, OfTheApp | OfTheCertificate>, string>> {
+  /** PEM. Without it, settings that need it are left out. */
+  readonly saml_certificate?: string
+}
 
 export interface Snippet {
   readonly format: string
@@ -14,8 +21,8 @@ export interface Snippet {
 }
 
 /**
- * Every `settings` entry of the template, filled. Without a template, or where it has none, the bare values. The secret
- * is given only in the moment when it was made; later nobody can read it.
+ * The `settings` entries of the template for the protocols that the app speaks, filled. Without a template, or where it
+ * has none, the bare values. The secret is given only in the moment when it was made; later nobody can read it.
  */
 export function renderSettings(
   app: App,
@@ -24,18 +31,21 @@ export function renderSettings(
   clientSecret?: string,
 ): Snippet[] {
   const method = app.oidc?.tokenEndpointAuthMethod
+  const { saml_certificate: certificate, ...addresses } = endpoints
   const values = {
-    ...endpoints,
+    ...addresses,
+    ...(certificate !== undefined && certificateValues(certificate)),
     client_id: app.id,
     client_secret: clientSecret ?? (method === 'none' || method === 'private_key_jwt' ? '' : SECRET_NOT_SHOWN),
     scopes: (app.oidc?.scopes ?? []).join(' '),
   }
   const filled = (template?.settings ?? []).flatMap(({ format, text }) => {
-    const rendered = render(text, { ...app.inputs, ...values })
+    if (!protocolsIn(text).every((protocol) => app[protocol])) return []
+    const rendered = renderLines(format === 'steps' ? numbered(text) : text, { ...app.inputs, ...values })
     return rendered === undefined ? [] : [{ format, text: rendered.trimEnd() }]
   })
   if (filled.length > 0) return filled
-  if (!app.oidc && app.saml) return [bareSaml(endpoints.issuer)]
+  if (!app.oidc && app.saml) return [bareSaml(values)]
   const bare = [
     'issuer',
     'discovery_url',
@@ -51,10 +61,37 @@ export function renderSettings(
   ]
 }
 
+/** A value of several lines keeps to the column where it begins, as YAML wants it. */
+function renderLines(text: string, values: Readonly<Record<string, string>>): string | undefined {
+  const lines = text.split('\n').map((line) => {
+    const indent = /^ */.exec(line)![0]
+    return render(line, values)?.replaceAll('\n', `\n${indent}`)
+  })
+  return lines.includes(undefined) ? undefined : lines.join('\n')
+}
+
+/** A number before each step; what is indented belongs to the step above. */
+function numbered(text: string): string {
+  let number = 0
+  return text
+    .trimEnd()
+    .split('\n')
+    .map((line) => (line.startsWith(' ') ? `  ${line}` : `${++number}. ${line}`))
+    .join('\n')
+}
+
+const certificateValues = (pem: string): Record<OfTheCertificate, string> => ({
+  saml_certificate: pem.trim(),
+  saml_certificate_line: pem.replaceAll(/-----[A-Z ]+-----|\s/g, ''),
+  saml_fingerprint: new X509Certificate(pem).fingerprint256,
+})
+
 /** What every service provider wants to know, by the names of SAML. */
-const bareSaml = (issuer: string): Snippet => ({
+const bareSaml = (
+  values: Pick<Endpoints, 'saml_entity_id' | 'saml_metadata_url' | 'saml_sso_url' | 'saml_slo_url'>,
+): Snippet => ({
   format: 'env',
-  text: Object.entries({ ENTITY_ID: 'metadata', METADATA_URL: 'metadata', SSO_URL: 'sso', SLO_URL: 'slo' })
-    .map(([name, path]) => `SAML_IDP_${name}='${issuer}/saml/${path}'`)
+  text: (['entity_id', 'metadata_url', 'sso_url', 'slo_url'] as const)
+    .map((name) => `SAML_IDP_${name.toUpperCase()}='${values[`saml_${name}`]}'`)
     .join('\n'),
 })

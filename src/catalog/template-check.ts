@@ -3,7 +3,9 @@ import { type Problem, readYaml, type YamlDocument } from '#config'
 import { nearest } from '#core/nearest'
 import { type AddressUse, addressProblem } from './addresses.ts'
 import { INPUT_KINDS, mayStand } from './inputs.ts'
-import { KNOWN_VALUES, placeholdersOf, render } from './placeholders.ts'
+import { resolve } from './manifest.ts'
+import { KNOWN_VALUES, placeholdersOf, protocolsIn, render } from './placeholders.ts'
+import { PROTOCOL_KEYS } from './protocols/list.ts'
 import { exampleInputs, isRequired, type Template, templateSchema } from './template.ts'
 
 interface AddressField {
@@ -40,18 +42,41 @@ function addressFields(template: Template): AddressField[] {
   ]
 }
 
+/**
+ * Texts that are known to be old: whoever takes facts from them says so. The addresses begin with these.
+ * A template may be older than its sources are known to be, so `as_of` may stand without any of them.
+ */
+const DATED_SOURCES: Readonly<Record<string, string>> = {
+  'https://github.com/rekha-balan/azure-docs-test2-pr.nl-NL/blob/2cf49c66e0/': '2018-09',
+}
+
+export interface Read {
+  readonly template?: Template
+  readonly problems: Problem[]
+  /** A problem with what stands at a path of the file. */
+  readonly problem: YamlDocument<Template>['problem']
+}
+
 /** Reads and checks one template. `file` is how problems name it; `expected` the slug that the file name promises. */
-export function readTemplate(
-  file: string,
-  text: string,
-  expected: string,
-): { template?: Template; problems: Problem[] } {
+export function readTemplate(file: string, text: string, expected: string): Read {
   const document = readYaml(file, text, templateSchema)
-  if (!document.value) return { problems: document.problems }
-  const problems = [...checkTemplate(document.value, document, expected)].sort(
-    (a, b) => a.line - b.line || a.column - b.column,
+  const { value, problem } = document
+  if (!value) return { problems: document.problems, problem }
+  const problems = [...checkTemplate(value, document, expected)]
+  if (problems.length > 0) return { problems: problems.sort((a, b) => a.line - b.line || a.column - b.column), problem }
+  return { template: value, problems: tryOut(value, problem), problem }
+}
+
+/** Registers the template in thought, with its examples: what only shows when all parts meet. */
+function tryOut(template: Template, problem: Read['problem']): Problem[] {
+  const inputs = exampleInputs(template)
+  // each protocol by itself: an app that speaks one of several must be whole, too
+  const issues = PROTOCOL_KEYS.filter((key) => template[key]).flatMap(
+    (key) => resolve({ id: template.slug, inputs, [key]: {} }, template).issues,
   )
-  return problems.length > 0 ? { problems } : { template: document.value, problems }
+  return issues
+    .filter(({ code }) => code !== 'policy-missing' && code !== 'audience-missing')
+    .map(({ path, code, message }) => problem(path, code, message))
 }
 
 function* checkTemplate(template: Template, document: YamlDocument<Template>, expected: string): Generator<Problem> {
@@ -66,6 +91,16 @@ function* checkTemplate(template: Template, document: YamlDocument<Template>, ex
   if (!(template.oidc ?? template.saml ?? template.forward_auth ?? template.scim)) {
     yield problem([], 'protocol-missing', 'document has none of `oidc`, `saml`, `forward_auth` and `scim`')
   }
+  const dated = Object.entries(DATED_SOURCES).find(([start]) => template.sources.some((one) => one.startsWith(start)))
+  if (dated && template.as_of === undefined)
+    yield problem([], 'as-of-missing', `\`as_of\` is missing, expected \`${dated[1]}\`: a source is as old as that`)
+  for (const [index, { value }] of (template.saml?.attributes ?? []).entries())
+    if (/\s/.test(value))
+      yield problem(
+        ['saml', 'attributes', index, 'value'],
+        'attribute-unknown',
+        `\`saml.attributes.${index}.value\` is no field of a person and no name of an attribute: \`${value}\``,
+      )
   const required = [...inputs].filter(([, one]) => isRequired(one))
   if (required.length > 2)
     yield problem(
@@ -117,14 +152,32 @@ function* checkTemplate(template: Template, document: YamlDocument<Template>, ex
     const wrong = addressProblem(render(text, { ...examples, client_id: 'example' }) ?? text, use)
     if (wrong) yield problem(path, 'address-unsafe', `\`${path.join('.')}\` ${wrong}`)
   }
-  for (const [index, { text }] of template.settings.entries()) {
+  for (const [index, { format, text }] of template.settings.entries()) {
+    const path = ['settings', index, 'text']
+    const at = `\`settings.${index}.text\``
+    const spoken = protocolsIn(text)
+    const foreign = spoken.find((protocol) => !template[protocol])
+    if (foreign)
+      yield problem(path, 'placeholder-foreign', `${at} has a value of \`${foreign}\`, which the template has not`)
+    else if (spoken.length > 1)
+      yield problem(
+        path,
+        'placeholders-mixed',
+        `${at} has values of ${spoken.join(' and ')}, expected an entry for each`,
+      )
+    if (format === 'steps' && /^\s|^\d+[.)]|\n\s*\n|\n\d+[.)]/.test(text))
+      yield problem(
+        path,
+        'steps-invalid',
+        `${at} is no list of steps: a line each, without numbers, what belongs to one indented below it`,
+      )
     for (const { name } of placeholdersOf(text)) {
       used.add(name)
       if (inputs.has(name) || Object.hasOwn(KNOWN_VALUES, name)) continue
       yield problem(
-        ['settings', index, 'text'],
+        path,
         'placeholder-unknown',
-        `\`settings.${index}.text\` has the unknown placeholder \`{${name}}\`${hint(name, [...inputs.keys(), ...Object.keys(KNOWN_VALUES)])}`,
+        `${at} has the unknown placeholder \`{${name}}\`${hint(name, [...inputs.keys(), ...Object.keys(KNOWN_VALUES)])}`,
       )
     }
   }

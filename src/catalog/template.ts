@@ -22,6 +22,7 @@ export const SETTINGS_FORMATS = [
   'python',
   'ruby',
   'shell',
+  'steps',
   'text',
   'toml',
   'yaml',
@@ -44,6 +45,11 @@ export const templateSchema = z.strictObject({
   vendor: line,
   category: z.enum(CATEGORIES),
   homepage: webAddress.optional(),
+  as_of: z
+    .string()
+    .regex(/^20\d{2}-(?:0[1-9]|1[0-2])$/, 'expected a month like `2018-09`')
+    .optional()
+    .describe('How old the facts are, where they may have changed since'),
   sources: list(webAddress, 50).refine((sources) => sources.length > 0, 'expected where the facts come from'),
   inputs: z
     .record(z.string().regex(/^[a-z][a-z0-9_]{0,39}$/, 'expected lower-case letters, digits and underscores'), input)

@@ -5,8 +5,7 @@ import { parse } from 'yaml'
 import { formatProblem, type Problem } from '#config'
 import { nearest } from '#core/nearest'
 import { Refusal } from '#core/refusal'
-import { resolve } from './manifest.ts'
-import { exampleInputs, type Template } from './template.ts'
+import type { Template } from './template.ts'
 import { readTemplate } from './template-check.ts'
 import { slug as slugShape } from './words.ts'
 
@@ -15,6 +14,8 @@ export interface Found {
   readonly name: string
   readonly vendor: string
   readonly category: string
+  /** How old its facts are, where they may have changed since. */
+  readonly as_of?: string
 }
 
 export interface Templates {
@@ -58,10 +59,7 @@ export function openTemplates(folder: string, shown: string = folder): Templates
         throw new Refusal('template-unknown', `catalog: no template \`${slug}\``)
       throw error
     }
-    const result = readTemplate(join(shown, slug + SUFFIX), text, slug)
-    return result.template
-      ? { template: result.template, problems: tryOut(result.template, join(shown, slug + SUFFIX)) }
-      : result
+    return readTemplate(join(shown, slug + SUFFIX), text, slug)
   }
 
   return Object.freeze({
@@ -88,6 +86,8 @@ export function openTemplates(folder: string, shown: string = folder): Templates
     },
     async check() {
       const problems: Problem[] = []
+      /** Slugs by the name that people see. */
+      const known = new Map<string, string>()
       let count = 0
       for (const name of await names()) {
         const file = join(shown, name)
@@ -97,33 +97,49 @@ export function openTemplates(folder: string, shown: string = folder): Templates
           continue
         }
         count++
-        problems.push(...(await read(slug)).problems)
+        const { template, problem, ...found } = await read(slug)
+        problems.push(...found.problems)
+        const called = template?.name.toLowerCase()
+        if (called === undefined) continue
+        const other = known.get(called)
+        if (other !== undefined) problems.push(problem(['name'], 'name-taken', `\`name\` is that of \`${other}\` too`))
+        else known.set(called, slug)
       }
       return { count, problems }
     },
   })
 }
 
-/** Registers the template in thought, with its examples: what only shows when all parts meet. */
-function tryOut(template: Template, file: string): Problem[] {
-  if (!(template.oidc ?? template.saml ?? template.forward_auth)) return []
-  const manifest = { id: template.slug, inputs: exampleInputs(template) }
-  const { issues } = resolve(manifest, template)
-  return issues
-    .filter(({ code }) => code !== 'policy-missing' && code !== 'audience-missing')
-    .map(({ code, message }) => ({ file, line: 1, column: 1, code, message }))
-}
+/** A plain value on its line, as nearly every template has it: read so, hundreds of files take no time. */
+const PLAIN = /^(name|vendor|category|as_of): +([\p{L}\p{N}][^#:'"\n]*)$/gmu
+const SAID = /^(?:name|vendor|category|as_of):/gm
 
 function headOf(slug: string, text: string): Found {
   const end = text.search(END_OF_HEAD)
-  let head: Partial<Found> | null = null
+  const head = end < 0 ? text : text.slice(0, end)
+  const plain = [...head.matchAll(PLAIN)]
+  const values =
+    plain.length === head.match(SAID)?.length
+      ? Object.fromEntries(plain.map(([, key, value]) => [key!, value!.trimEnd()]))
+      : parsedHead(head)
+  const said = (key: keyof Found) => (typeof values[key] === 'string' ? values[key] : '')
+  const asOf = said('as_of')
+  return {
+    slug,
+    name: said('name') || slug,
+    vendor: said('vendor'),
+    category: said('category'),
+    ...(asOf && { as_of: asOf }),
+  }
+}
+
+function parsedHead(head: string): Readonly<Record<string, unknown>> {
   try {
-    head = parse(end < 0 ? text : text.slice(0, end), { schema: 'failsafe', maxAliasCount: 0 })
+    return parse(head, { schema: 'failsafe', maxAliasCount: 0 }) ?? {}
   } catch {
     // a broken file is still found by its name; `catalog check` says what is wrong with it
+    return {}
   }
-  const said = (value: unknown) => (typeof value === 'string' ? value : '')
-  return { slug, name: said(head?.name) || slug, vendor: said(head?.vendor), category: said(head?.category) }
 }
 
 const NO_MATCH = 5

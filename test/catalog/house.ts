@@ -9,6 +9,7 @@ import { systemClock } from '#core/clock'
 import { silentLog } from '#core/log'
 import { createHashing, directoryMigrations, openDirectory, type People } from '#directory'
 import { keysMigrations, openKeys } from '#keys'
+import { createSamlKeys, type SamlKeys, samlMigrations } from '#protocol/saml'
 import { openStorage, type Storage } from '#storage'
 
 export const SHIPPED = join(import.meta.dirname, '../../apps-catalog')
@@ -43,6 +44,7 @@ export function folder(files: Record<string, string> = {}): string {
 export interface TestHouse {
   readonly catalog: Catalog
   readonly people: People
+  readonly samlKeys: SamlKeys
   readonly storage: Storage
   readonly audit: ReturnType<typeof createAudit>
   readonly clock: { now(): number; advance(ms: number): void }
@@ -64,7 +66,13 @@ export async function openHouse(
     url: options.url ?? 'sqlite::memory:',
     clock,
     log,
-    migrations: [...auditMigrations, ...keysMigrations, ...directoryMigrations, ...catalogMigrations],
+    migrations: [
+      ...auditMigrations,
+      ...keysMigrations,
+      ...directoryMigrations,
+      ...catalogMigrations,
+      ...samlMigrations,
+    ],
   })
   const audit = createAudit({ storage, clock, log })
   const keys = await sealing
@@ -80,5 +88,6 @@ export async function openHouse(
   const directories = [{ id: 'local', kind: 'local' as const }]
   const hashing = await hashes
   const people = await openDirectory({ storage, clock, log, audit, directories, folder: tmpdir(), hashing })
-  return { catalog, people, storage, audit, clock, close: () => storage.close() }
+  const samlKeys = createSamlKeys({ storage, clock, audit, keys, name: 'sso.kestrel.example' })
+  return { catalog, people, samlKeys, storage, audit, clock, close: () => storage.close() }
 }

@@ -119,6 +119,47 @@ test.each([
   ['a grant that does not exist', /$/, '  grant_types: [implicit]\n', /:10:\d+ invalid `oidc.grant_types/],
   ['offline access without the refresh grant', /$/, '  scopes: [openid, offline_access]\n', /scope-offline/],
   ['a date of a test that is no date', /$/, 'tested: yesterday\n', /:10:9 invalid `tested`/],
+  ['an age that is no month', /$/, 'as_of: 2018\n', /:10:8 invalid `as_of`/],
+  [
+    'an old source without its age',
+    'sources: [',
+    'sources: [https://github.com/rekha-balan/azure-docs-test2-pr.nl-NL/blob/2cf49c66e0/articles/shop.md, ',
+    /:1:1 as-of-missing .*`2018-09`/,
+  ],
+  [
+    'a value that only an app of another protocol has',
+    /$/,
+    'settings:\n  - { format: env, text: "ID={client_id}" }\n  - { format: env, text: "URL={saml_sso_url}" }\n',
+    /:12:26 placeholder-foreign .*`settings\.1\.text`.*`saml`/,
+  ],
+  [
+    'values of two protocols in one text',
+    /$/,
+    `saml: { entity_id: a, acs_urls: ['{base_url}/acs'] }\nsettings:\n  - { format: env, text: "ID={client_id} {saml_sso_url}" }\n`,
+    /:12:26 placeholders-mixed/,
+  ],
+  ...(['1. Open it', '  Open it', 'Open it\n\n      Close it', 'Open it\n      2) Close it'] as const).map(
+    (text): [string, RegExp, string, RegExp] => [
+      `steps that are none: ${JSON.stringify(text)}`,
+      /$/,
+      `settings:\n  - format: steps\n    text: |2\n      ${text}\n`.replace('|2', text.startsWith(' ') ? '|2' : '|'),
+      /:12:11 steps-invalid/,
+    ],
+  ),
+  [
+    'an attribute that is a sentence',
+    /$/,
+    `saml: { entity_id: a, acs_urls: ['{base_url}/acs'], attributes: [{ name: role, value: role of the person }] }\n`,
+    /:10:\d+ attribute-unknown .*`role of the person`/,
+  ],
+  ['a second protocol that is not whole', /$/, 'forward_auth:\n  headers: [Auth-User]\n', /:1[01]:\d+ host-missing/],
+  ['a wildcard host behind a proxy', /$/, "forward_auth:\n  hosts: ['*.example.com']\n", /:11:11 host-unsafe/],
+  [
+    'an answer that goes to plain http',
+    /$/,
+    'saml: { entity_id: a, acs_urls: [http://a.example/] }\n',
+    /:10:\d+ address-unsafe/,
+  ],
   [
     'a text that could leave its place in an address',
     "kind: https-url }\noidc:\n  redirect_uris: ['{base_url}/callback']",
@@ -177,30 +218,93 @@ test('a search through 400 templates takes less than 200 ms', async () => {
   expect(Math.min(...times)).toBeLessThan(200)
 })
 
+test('a head is read as YAML reads it, however it is written', async () => {
+  const heads = {
+    plain: 'name: Shop & Co. (stores)\nvendor: Kestrel\ncategory: retail-pos\nas_of: 2018-09\n',
+    quoted: `name: 'Shop: "one"'\nvendor: "Kestrel"\ncategory: retail-pos # of stores\n`,
+    folded: 'name: >-\n  Shop\n  one\nvendor: Kestrel\ncategory: retail-pos\n',
+    number: 'name: 1shop\nvendor: 8x8\ncategory: retail-pos\n',
+  }
+  const files = Object.fromEntries(
+    Object.entries(heads).map(([slug, head]) => [`${slug}.yaml`, `slug: ${slug}\n${head}sources: []\noidc: {}\n`]),
+  )
+  const found = await openTemplates(folder(files)).search('')
+  expect(found).toEqual([
+    { slug: 'folded', name: 'Shop one', vendor: 'Kestrel', category: 'retail-pos' },
+    { slug: 'number', name: '1shop', vendor: '8x8', category: 'retail-pos' },
+    { slug: 'plain', name: 'Shop & Co. (stores)', vendor: 'Kestrel', category: 'retail-pos', as_of: '2018-09' },
+    { slug: 'quoted', name: 'Shop: "one"', vendor: 'Kestrel', category: 'retail-pos' },
+  ])
+})
+
+test('two templates never have one name', async () => {
+  const { problems } = await openTemplates(
+    folder({
+      'shop.yaml': GOOD,
+      'shop-2.yaml': GOOD.replace('slug: shop', 'slug: shop-2').replace('Shop\n', 'SHOP\n'),
+    }),
+    'c',
+  ).check()
+  expect(problems.map(formatProblem)).toEqual(['c/shop.yaml:2:7 name-taken `name` is that of `shop-2` too'])
+})
+
 const slugs = readdirSync(SHIPPED)
   .filter((name) => name.endsWith('.yaml'))
   .map((name) => name.slice(0, -5))
+const shipped = Promise.all(slugs.map((slug) => openTemplates(SHIPPED).show(slug)))
 
-test('at least 40 templates are shipped, and all pass the check', async () => {
-  expect(slugs.length).toBeGreaterThanOrEqual(42)
+test('at least 330 templates are shipped, 120 of them with the side of the app, and all pass the check', async () => {
   const { count, problems } = await openTemplates(SHIPPED, 'apps-catalog').check()
   expect(problems.map(formatProblem)).toEqual([])
   expect(count).toBe(slugs.length)
+  expect(count).toBeGreaterThanOrEqual(330)
+  const templates = await shipped
+  expect(templates.filter(({ settings }) => settings.length > 0).length).toBeGreaterThanOrEqual(120)
+  for (const protocol of ['oidc', 'saml', 'forward_auth'] as const)
+    expect(templates.filter((template) => template[protocol]).length, protocol).toBeGreaterThanOrEqual(10)
 })
 
-test.each(slugs)('%s becomes a valid app with its examples', async (slug) => {
-  const template = await openTemplates(SHIPPED).show(slug)
-  expect(template.tested, 'nobody has signed in to a real copy yet').toBeUndefined()
-  const required = Object.entries(template.inputs).filter(([, input]) => isRequired(input))
-  expect(required.length).toBeLessThanOrEqual(2)
-  const examples = exampleInputs(template)
-  const audience = template.oidc?.grant_types?.includes('client_credentials') ? [] : ['staff']
-  for (const inputs of [examples, Object.fromEntries(required.map(([name]) => [name, examples[name]!]))]) {
-    const { definition, issues } = resolve({ id: slug, inputs, audience }, template)
-    expect(issues).toEqual([])
-    const uris = definition!.oidc!.redirect_uris
-    expect(uris.length > 0).toBe(audience.length > 0)
-    for (const uri of uris) expect(addressProblem(uri, 'redirect'), uri).toBeUndefined()
-    expect(JSON.stringify(definition)).not.toMatch(/\{[a-z_]+\}/)
+test('what is shipped says its age, its risk, and nothing that nobody has tried', async () => {
+  for (const { slug, as_of, sources, category, defaults, tested, inputs } of await shipped) {
+    expect(tested, `${slug}: nobody has signed in to a real copy yet`).toBeUndefined()
+    expect(as_of !== undefined, slug).toBe(sources.some((one) => one.includes('azure-docs')))
+    expect(defaults.tier === 'high', slug).toBe(defaults.tags?.includes('high-risk') ?? false)
+    if (category !== 'generic') expect(defaults.tags?.[0], slug).toBe(category)
+    expect(Object.values(inputs).filter(isRequired).length, slug).toBeLessThanOrEqual(2)
   }
+})
+
+test('every template becomes a valid app of each of its protocols, with its examples and with the least that it asks for', async () => {
+  for (const template of await shipped) {
+    const examples = exampleInputs(template)
+    const least = Object.fromEntries(
+      Object.entries(template.inputs).flatMap(([name, input]) => (isRequired(input) ? [[name, examples[name]!]] : [])),
+    )
+    const audience = template.oidc?.grant_types?.includes('client_credentials') ? [] : ['staff']
+    const protocols = (['oidc', 'saml', 'forward_auth'] as const).filter((key) => template[key])
+    for (const [i, protocol] of protocols.entries()) {
+      // an optional host is asked for where a proxy stands in front of the app
+      for (const inputs of i === 0 ? [examples, least] : [examples]) {
+        const { definition, issues } = resolve({ id: template.slug, inputs, audience, [protocol]: {} }, template)
+        expect(issues, `${template.slug} ${protocol}`).toEqual([])
+        expect(JSON.stringify(definition), template.slug).not.toMatch(/\{[a-z_]+\}/)
+        const uris = definition!.oidc?.redirect_uris ?? []
+        if (protocol === 'oidc') expect(uris.length > 0, template.slug).toBe(audience.length > 0)
+        for (const uri of uris) expect(addressProblem(uri, 'redirect'), uri).toBeUndefined()
+        for (const uri of definition!.saml?.acs_urls ?? []) expect(addressProblem(uri, 'page'), uri).toBeUndefined()
+      }
+    }
+  }
+})
+
+test('a search reads the heads of what is shipped as the templates say them', async () => {
+  const found = await openTemplates(SHIPPED).search('')
+  const said = (await shipped).map(({ slug, name, vendor, category, as_of }) => ({
+    slug,
+    name,
+    vendor,
+    category,
+    ...(as_of !== undefined && { as_of }),
+  }))
+  expect(found).toEqual(said.sort((a, b) => (a.slug < b.slug ? -1 : 1)))
 })

@@ -1,4 +1,5 @@
 /** The `apps` and `catalog` commands, run as the command line runs them. */
+import { X509Certificate } from 'node:crypto'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeEach, expect, test } from 'vitest'
@@ -187,4 +188,60 @@ test('`catalog show` prints the template', async () => {
     slug: 'gitlab',
     saml: { acs_urls: [expect.any(String)] },
   })
+})
+
+const SAML = ['apps', 'add', 'github-organization', '--set', 'org=kestrel', '--audience', 'staff']
+
+test('`apps add` of an app that speaks SAML numbers the steps, with our addresses and our certificate in them', async () => {
+  const { code, out } = await portico(...SAML)
+  expect(code).toBe(0)
+  expect(out).toContain(`# the app's side (steps)
+1. Organization > Settings > Authentication security > Enable SAML authentication
+2. Sign on URL: https://sso.kestrel.example/saml/sso
+3. Issuer: https://sso.kestrel.example/saml/metadata
+4. Public certificate: the text below
+    -----BEGIN CERTIFICATE-----
+    MII`)
+  const pem = /^ {4}-----BEGIN CERTIFICATE-----\n(?: {4}.*\n)+? {4}-----END CERTIFICATE-----$/m.exec(out)![0]
+  expect(out).toMatch(/^6\. Test SAML configuration/m)
+  const certificate = new X509Certificate(pem.replaceAll(/^ +/gm, ''))
+  expect(certificate.subject).toContain('sso.kestrel.example')
+  // the certificate is not made anew, and every later look shows the same
+  expect((await portico('apps', 'snippet', 'github-organization')).out).toContain(pem)
+  await portico('apps', 'add', 'zendesk', '--set', 'subdomain=kestrel', '--audience', 'staff')
+  expect((await portico('apps', 'snippet', 'zendesk')).out).toContain(
+    `Certificate fingerprint: ${certificate.fingerprint256}\n`,
+  )
+  await portico('apps', 'add', 'phpipam', '--set', 'base_url=https://ipam.example.com', '--audience', 'staff')
+  expect((await portico('apps', 'snippet', 'phpipam')).out).toContain(
+    `certificate: ${certificate.raw.toString('base64')}\n`,
+  )
+})
+
+test('an app is told the settings of the protocol that it speaks', async () => {
+  const manifest = (parts: string) =>
+    `id: cloud\ntemplate: nextcloud\ninputs: { base_url: https://cloud.example.com }\naudience: [staff]\n${parts}`
+  writeFileSync(join(root, 'cloud.yaml'), manifest('saml: {}\n'))
+  expect((await portico('apps', 'apply', join(root, 'cloud.yaml'))).code).toBe(0)
+  const saml = (await portico('apps', 'snippet', 'cloud')).out
+  expect(saml).not.toContain('user_oidc')
+  expect(saml).toContain("SAML_IDP_SSO_URL='https://sso.kestrel.example/saml/sso'")
+  writeFileSync(join(root, 'cloud.yaml'), manifest('saml: {}\noidc: {}\n'))
+  expect((await portico('apps', 'apply', join(root, 'cloud.yaml'))).code).toBe(0)
+  expect((await portico('apps', 'snippet', 'cloud')).out).toContain('user_oidc')
+})
+
+test('a template whose facts are old says so wherever it is met', async () => {
+  const dated = (await portico('apps', 'search', 'topdesk')).out
+  expect(dated).toBe('topdesk  TOPdesk (helpdesk, facts of 2018-09)')
+  expect(JSON.parse((await portico('apps', 'search', 'topdesk', '--json')).out)).toMatchObject([{ as_of: '2018-09' }])
+  const shown = await portico('catalog', 'show', 'topdesk')
+  expect(shown.out).toContain('as_of: 2018-09')
+  const add = await portico('apps', 'add', 'topdesk', '--set', 'company=kestrel', '--audience', 'staff')
+  for (const { code, err } of [shown, add]) {
+    expect(code).toBe(0)
+    expect(err).toMatch(/^warning: the facts of `topdesk` are of 2018-09: .*--saml-metadata/m)
+  }
+  expect((await portico(...SAML)).err).not.toContain('facts of')
+  expect((await portico('apps', 'search', 'grafana')).out).not.toContain('facts of')
 })

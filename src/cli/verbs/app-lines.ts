@@ -26,8 +26,25 @@ export const endpointsOf = (issuer: string): Endpoints => {
     userinfo_endpoint: `${base}/oauth2/userinfo`,
     jwks_uri: `${base}/oauth2/jwks`,
     end_session_endpoint: `${base}/oauth2/session/end`,
+    saml_metadata_url: `${base}/saml/metadata`,
+    saml_entity_id: `${base}/saml/metadata`,
+    saml_sso_url: `${base}/saml/sso`,
+    saml_slo_url: `${base}/saml/slo`,
   }
 }
+
+/** The same with the certificate of today, for an app that speaks SAML. */
+export async function endpointsFor(app: App, context: Context): Promise<Endpoints> {
+  const endpoints = endpointsOf(context.settings.issuer)
+  if (!app.saml) return endpoints
+  const { samlKeys } = await context.open()
+  const [signing] = await samlKeys.published()
+  return { ...endpoints, ...(signing && { saml_certificate: signing.certificate }) }
+}
+
+/** What to do about a template whose facts may have changed since. */
+export const datedWarning = ({ slug, as_of }: Pick<Template, 'slug' | 'as_of'>): string =>
+  `warning: the facts of \`${slug}\` are of ${as_of}: compare them with what the app shows, or put its own metadata over them (--saml-metadata)`
 
 /** The template, or undefined after saying what is near. */
 export async function templateFor(slug: string, templates: Templates, context: Context): Promise<Template | undefined> {

@@ -3,14 +3,14 @@ import { type App, renderSettings, type Template } from '#catalog'
 import { Refusal } from '#core/refusal'
 import { SNIPPETS, snippetValues } from '#forward-auth'
 import type { Context, Verb } from '../verb.ts'
-import { appOf, endpointsOf, idOf, snippetLines, templatesOf } from './app-lines.ts'
+import { appOf, endpointsFor, idOf, snippetLines, templatesOf } from './app-lines.ts'
 
 /** `env` is "how the app is configured", whatever the app's own format is; a format narrows it down. */
 async function settingsOf(app: App, wanted: string, context: Context) {
   const templates = templatesOf(context)
   const template =
     app.template === undefined ? undefined : (await templates.read(app.template).catch(ignoreUnknown)).template
-  const all = renderSettings(app, template, endpointsOf(context.settings.issuer))
+  const all = renderSettings(app, template, await endpointsFor(app, context))
   const exact = all.filter(({ format }) => format === wanted)
   const snippets = exact.length > 0 || wanted !== 'env' ? exact : all
   return { snippets, known: ['env', ...all.map(({ format }) => format)] }

@@ -1,7 +1,18 @@
 /** `apps …`: from the catalog to a registered app, and what there is. Manifests are in `manifests.ts`. */
 import { type App, isRequired, type Manifest, renderSettings } from '#catalog'
 import type { Arguments, Verb } from '../verb.ts'
-import { appOf, catalogOf, endpointsOf, idOf, rows, shown, snippetLines, templateFor, written } from './app-lines.ts'
+import {
+  appOf,
+  catalogOf,
+  datedWarning,
+  endpointsFor,
+  idOf,
+  rows,
+  shown,
+  snippetLines,
+  templateFor,
+  written,
+} from './app-lines.ts'
 import { snippetOfApp } from './app-snippet.ts'
 import { manifestVerbs } from './manifests.ts'
 import { fieldsFrom } from './saml-metadata.ts'
@@ -17,7 +28,10 @@ const searchApps: Verb = {
     const width = Math.max(0, ...found.map(({ slug }) => slug.length))
     context.print(found, () =>
       found.length > 0
-        ? found.map(({ slug, name, category }) => `${slug.padEnd(width)}  ${name} (${category})`)
+        ? found.map(
+            ({ slug, name, category, as_of }) =>
+              `${slug.padEnd(width)}  ${name} (${category}${as_of === undefined ? '' : `, facts of ${as_of}`})`,
+          )
         : 'nothing found; `custom-oidc` fits any app',
     )
     return found.length > 0 ? 0 : 1
@@ -97,9 +111,10 @@ const addApp: Verb = {
         `warning: \`${namesake.id}\` is called ${app.name} too, and people see names: --name tells them apart`,
       )
     const known = new Set((await people.groups()).map(({ name }) => name))
+    if (template?.as_of !== undefined && saml === undefined) context.err(datedWarning(template))
     for (const group of app.audience.filter((one) => one !== '*' && !known.has(one)))
       context.err(`warning: nobody known here is in the group \`${group}\`, so it lets nobody in yet`)
-    const endpoints = endpointsOf(context.settings.issuer)
+    const endpoints = await endpointsFor(app, context)
     const settings = renderSettings(app, template, endpoints, clientSecret)
     const made = {
       id: app.id,
@@ -107,7 +122,7 @@ const addApp: Verb = {
       ...(clientSecret !== undefined && { client_secret: clientSecret }),
       ...((app.oidc ?? app.saml === undefined) && { discovery_url: endpoints.discovery_url }),
       ...(app.saml && {
-        saml_metadata: `${endpoints.issuer}/saml/metadata`,
+        saml_metadata: endpoints.saml_metadata_url,
         entity_id: app.saml.entityId,
         acs_urls: app.saml.acsUrls,
       }),

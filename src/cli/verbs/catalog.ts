@@ -4,7 +4,7 @@ import { stringify } from 'yaml'
 import { openTemplates } from '#catalog'
 import { formatProblem } from '#config'
 import type { Verb } from '../verb.ts'
-import { catalogOf, templateFor } from './app-lines.ts'
+import { catalogOf, datedWarning, templateFor } from './app-lines.ts'
 
 const checkCatalog: Verb = {
   words: ['catalog', 'check'],
@@ -42,6 +42,7 @@ const showTemplate: Verb = {
     }
     const template = await templateFor(slug, catalogOf(context), context)
     if (!template) return 2
+    if (template.as_of !== undefined) context.err(datedWarning(template))
     context.print(template, () => stringify(template, { lineWidth: 0 }).trimEnd())
     return 0
   },
