@@ -41,7 +41,7 @@ test('one address and an audience register an app from its template', async () =
     template: 'grafana',
     policy: 'default',
     audience: ['staff'],
-    tags: ['monitoring'],
+    tags: ['monitoring', 'it'],
     tier: 'standard',
     firstParty: true,
     oidc: {
