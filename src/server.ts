@@ -94,6 +94,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     versions,
     places,
     history,
+    catalog,
   })
   const senders: Senders = {
     'backchannel-logout': (row) => oidc.sendLogout(row),

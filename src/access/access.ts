@@ -15,6 +15,7 @@
  * - `console-reach.ts` whether somebody could still get in, `administrators.ts` whether one of the administrators could
  * - `receipts.ts` one compact row for each decision: `receipt-parts.ts` what rows share, `receipt-recording.ts` writing,
  *   `receipt-reading.ts` reading, `receipt-retention.ts` removing, `numbering.ts` a row's number as a reference
+ * - `app-uses.ts`, `board.ts` which apps people opened, and how far each has come
  * - `replay/`     receipts decided again by other policies, and what people were asked for
  */
 import { receiptMigrations } from './receipt-tables.ts'
@@ -22,6 +23,7 @@ import { versionMigrations } from './versions.ts'
 
 export const accessMigrations = [...receiptMigrations, ...versionMigrations]
 export { type Access, type AccessOptions, openAccess, type Verdict } from './ask.ts'
+export { type Board, boardOf } from './board.ts'
 export { gatherFacts } from './facts.ts'
 export { type LivePolicies, openLivePolicies, PoliciesInvalid, readGood } from './live.ts'
 export type { Memory } from './memory.ts'

@@ -1,4 +1,5 @@
 /** Putting the question: gather facts, decide, record. */
+import type { Catalog } from '#catalog'
 import type { History, Places } from '#context'
 import type { Clock, Instant } from '#core/clock'
 import { parseDuration } from '#core/duration'
@@ -62,12 +63,14 @@ export interface AccessOptions {
   readonly policies: LivePolicies
   /** What was published, where anything can be. */
   readonly versions?: Versions
-  readonly places: Places
+  readonly places: Pick<Places, 'find'>
   readonly history: History
+  /** Is told of apps that somebody was let in to. */
+  readonly catalog?: { readonly apps: Pick<Catalog['apps'], 'opened'> }
 }
 
 export function openAccess(options: AccessOptions): Access {
-  const { storage, keys, clock, log, people, sessions, policies, places, history } = options
+  const { storage, keys, clock, log, people, sessions, policies, places, history, catalog } = options
   const memory = createMemory(options)
   const receipts = createReceipts(storage, clock, keys.derive(RECEIPT_KEY))
   const policiesThen = createPoliciesThen(options.versions)
@@ -127,6 +130,7 @@ export function openAccess(options: AccessOptions): Access {
       // a rule's limits hold for the session from the first time that it opens something
       const limits = verdict.outcome === 'allow' ? limitsOf(verdict.decision, question.session) : undefined
       if (limits) await sessions.limit(question.session!, limits)
+      if (question.app && verdict.outcome === 'allow' && verdict.person) await catalog?.apps.opened(question.app)
       if (question.opens && verdict.outcome === 'allow' && verdict.person)
         await memory.count('app_opens', verdict.person.id)
       return { ...verdict, reference }

@@ -5,7 +5,7 @@ import { placeOf } from './place.ts'
 
 interface Sources {
   readonly policies: Policies
-  readonly places: Places
+  readonly places: Pick<Places, 'find'>
 }
 
 type Journeys = Pick<NonNullable<Facts['history']>, 'previous' | 'countries'>

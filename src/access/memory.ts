@@ -20,7 +20,7 @@ export interface Memory {
 export function createMemory(rooms: {
   readonly policies: LivePolicies
   readonly history: History
-  readonly places: Places
+  readonly places: Pick<Places, 'find'>
 }): Memory {
   const { policies, history, places } = rooms
   const needs = () => policies.current().needs

@@ -6,7 +6,7 @@ import { mergePlaces, type Policies } from '#policy'
 /** What a site's file says, and where that is not all, what the database says. */
 export function placeOf(
   address: string,
-  { policies, places }: { readonly policies: Policies; readonly places: Places },
+  { policies, places }: { readonly policies: Policies; readonly places: Pick<Places, 'find'> },
 ) {
   const plain = normaliseAddress(address)
   const site = plain === undefined ? undefined : policies.sites.at(plain)

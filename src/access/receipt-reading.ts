@@ -17,7 +17,7 @@ interface Read {
 
 const PAGE = 2000
 /** Clocks of several processes may differ by so much, so rows are out of order by as much. */
-const SKEW = minutes(10)
+export const SKEW = minutes(10)
 const MOST_READ = 4096
 
 export function createReading(db: Kysely<ReceiptTables>, referenceOf: (id: number) => string) {
@@ -93,6 +93,7 @@ export function createReading(db: Kysely<ReceiptTables>, referenceOf: (id: numbe
   }
 
   return {
+    endId,
     firstSince,
 
     async find(id: number): Promise<Receipt | undefined> {

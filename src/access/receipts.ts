@@ -9,6 +9,7 @@ import type { Clock, Instant } from '#core/clock'
 import { formatReference, parseReference } from '#core/reference'
 import type { Decision, Facts, Gathered } from '#policy'
 import type { Storage } from '#storage'
+import { type AppUse, createAppUses } from './app-uses.ts'
 import { createNumbering } from './numbering.ts'
 import type { Page, Receipt } from './receipt.ts'
 import { createReading } from './receipt-reading.ts'
@@ -26,6 +27,8 @@ export interface Receipts {
   ofPerson(person: string, limit: number): Promise<Receipt[]>
   /** All since then, the oldest first, in pages: nothing is held open in between, and the memory is bounded. */
   since(at: Instant): AsyncGenerator<Page>
+  /** Which apps people opened since then, how many of them and when last; `progress` from 0 to 1. */
+  appUses(at: Instant, progress?: (done: number) => void): Promise<AppUse[]>
   /**
    * Removes some that are older, at most `limit`, and what only they needed; answers how many. To be called again and
    * again: each call is one short write, and others come between.
@@ -71,6 +74,7 @@ export function createReceipts(storage: Storage, clock: Clock, key: Buffer): Rec
 
     ofPerson: reading.ofPerson,
     since: reading.since,
+    appUses: createAppUses(db, reading),
     purge: createRetention(db, reading.firstSince),
   }
 }

@@ -17,7 +17,7 @@ export interface Surroundings {
 
 export interface Sources {
   readonly policies: Policies
-  readonly places: Places
+  readonly places: Pick<Places, 'find'>
   /** Absent where nobody's past can be asked for. */
   readonly history?: History | undefined
 }

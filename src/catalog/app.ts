@@ -5,6 +5,7 @@ import { PROTOCOLS } from './protocols/list.ts'
 import type { AppOidc, OidcDefinition } from './protocols/oidc.ts'
 import { type AppName, present } from './protocols/protocol.ts'
 import type { AppSaml, SamlDefinition } from './protocols/saml.ts'
+import type { ClientSecrets } from './secrets.ts'
 
 export interface App {
   readonly id: string
@@ -17,6 +18,8 @@ export interface App {
   readonly audience: readonly string[]
   readonly tags: readonly string[]
   readonly tier: string
+  /** Who answers for it in the organisation, as the administrator wrote it. */
+  readonly owner?: string
   readonly launchUrl?: string
   /** First-party apps skip consent. */
   readonly firstParty: boolean
@@ -27,6 +30,10 @@ export interface App {
   readonly inputs: Readonly<Record<string, string>>
   readonly createdAt: Instant
   readonly changedAt: Instant
+  /** When anybody was let in to it for the first time, as far as this object knows. */
+  readonly firstOpenedAt?: Instant
+  /** Until then the secret before the present one is taken too; may be over. */
+  readonly previousSecretUntil?: Instant
 }
 
 /** The stored form, in the words of a manifest. Complete: nothing of it depends on a template any more. */
@@ -39,6 +46,7 @@ export interface Definition {
   readonly audience: readonly string[]
   readonly tags: readonly string[]
   readonly tier: string
+  readonly owner?: string
   readonly launch_url?: string
   readonly first_party: boolean
   readonly oidc?: OidcDefinition
@@ -70,8 +78,8 @@ const frozen = <T extends object>(value: T): T => {
 /** The stored form as other rooms see it, frozen all the way down. */
 export function toApp(
   definition: Definition,
-  times: { createdAt: Instant; changedAt: Instant },
-  clientSecret?: string,
+  times: Pick<App, 'createdAt' | 'changedAt' | 'firstOpenedAt' | 'previousSecretUntil'>,
+  secrets?: ClientSecrets,
 ): App {
   const { id, oidc, saml, forward_auth } = definition
   return frozen({
@@ -82,9 +90,10 @@ export function toApp(
     audience: definition.audience,
     tags: definition.tags,
     tier: definition.tier,
+    ...present({ owner: definition.owner }),
     ...present({ launchUrl: definition.launch_url ?? (forward_auth && startOf(forward_auth)) }),
     firstParty: definition.first_party,
-    ...(oidc && { oidc: PROTOCOLS.oidc.seen(oidc, id, clientSecret) }),
+    ...(oidc && { oidc: PROTOCOLS.oidc.seen(oidc, id, secrets) }),
     ...(saml && { saml: PROTOCOLS.saml.seen(saml, id) }),
     ...(forward_auth && { forwardAuth: PROTOCOLS.forward_auth.seen(forward_auth, id) }),
     inputs: definition.inputs,

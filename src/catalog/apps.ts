@@ -1,6 +1,7 @@
 /** What can be done with registered apps. Files, command line and pages all come through here. */
 
 import { stringify } from 'yaml'
+import type { Clock, Instant, Millis } from '#core/clock'
 import { Refusal } from '#core/refusal'
 import type { App, Definition } from './app.ts'
 import { type Applied, type ApplyOptions, applyManifests } from './apply.ts'
@@ -26,6 +27,8 @@ export interface Apps {
   find(id: string): Promise<App | undefined>
   /** The app by what it is named outside; otherwise like `find`. */
   findNamed(name: AppName): Promise<App | undefined>
+  /** Somebody was let in to the app. Notes the first time, and costs nothing afterwards. */
+  opened(app: App): Promise<void>
   /** All apps in the order of their ids, without secrets. */
   list(): Promise<App[]>
   /** What `register` would refuse. */
@@ -36,8 +39,13 @@ export interface Apps {
   remove(id: string, by: string): Promise<void>
   /** The app as a manifest in YAML, without secrets. Throws Refusal `app-unknown`. */
   export(id: string): Promise<string>
-  /** The old secret stops working at once. Throws Refusal `app-unknown`, `app-without-secret`. */
-  rotateSecret(id: string, by: string): Promise<{ clientSecret: string }>
+  /**
+   * The secret before is taken for `overlap` more, or no more at once; the one before that never again. Throws Refusal
+   * `app-unknown`, `app-without-secret`.
+   */
+  rotateSecret(id: string, by: string, overlap?: Millis): Promise<{ clientSecret: string; previousUntil?: Instant }>
+  /** Only the newest secret is taken from now on. Throws Refusal `app-unknown`, `app-without-secret`. */
+  endPreviousSecret(id: string, by: string): Promise<void>
   /** Every app as a manifest, in the order of the ids. */
   exportAll(): Promise<{ id: string; manifest: string }[]>
   /**
@@ -51,10 +59,11 @@ export interface Apps {
 export interface AppsOptions {
   readonly registry: Registry
   readonly templates: Templates
+  readonly clock: Clock
   readonly policyNames?: (() => readonly string[]) | undefined
 }
 
-export function createApps({ registry, templates, policyNames }: AppsOptions): Apps {
+export function createApps({ registry, templates, clock, policyNames }: AppsOptions): Apps {
   const options = (): CheckOptions => ({ policyNames: policyNames?.() })
 
   const examine = async (input: Manifest) => {
@@ -76,6 +85,7 @@ export function createApps({ registry, templates, policyNames }: AppsOptions): A
   return Object.freeze({
     find: registry.find,
     findNamed: registry.findNamed,
+    opened: registry.opened,
     list: registry.list,
     async check(manifest: Manifest) {
       return (await examine(manifest)).issues
@@ -115,11 +125,18 @@ export function createApps({ registry, templates, policyNames }: AppsOptions): A
         manifest: written(definition, known.get(definition.template ?? '')),
       }))
     },
-    async rotateSecret(id: string, by: string) {
+    async rotateSecret(id: string, by: string, overlap?: Millis) {
+      const until = overlap === undefined ? undefined : clock.now() + overlap
       return registry.write(async (writer) => {
-        const clientSecret = await writer.newSecret(id)
+        const clientSecret = await writer.newSecret(id, until)
         await writer.record('app-secret-rotated', { actor: by, app: id })
-        return { clientSecret }
+        return { clientSecret, ...(until !== undefined && { previousUntil: until }) }
+      })
+    },
+    async endPreviousSecret(id: string, by: string) {
+      await registry.write(async (writer) => {
+        await writer.endPrevious(id)
+        await writer.record('app-secret-rotated', { actor: by, app: id })
       })
     },
     apply: (sources: readonly ManifestSource[], how: ApplyOptions) =>

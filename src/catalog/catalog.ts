@@ -11,8 +11,9 @@
  * - `manifest-files.ts` from a folder to texts, `manifest-reading.ts` to definitions  - `names.ts` who has which name
  * - `apply.ts`      plan, then app after app
  * - `protocols/`    what an app of each protocol has to say, one file each
- * - `registry.ts`   apps in the `tables.ts`, through `cache.ts` - `apps.ts`     register, apply, export, rotate, remove
+ * - `registry.ts` `registry-writing.ts` apps in the `tables.ts`, through `cache.ts` - `apps.ts`     register, apply, export, rotate, remove
  * - `snippet.ts`    the app's side, with real values    - `paths.ts`      paths in the rules of an app behind a proxy
+ * - `secrets.ts`    the secrets of apps, for a while two
  *
  * To add an app to the catalog: one file in `apps-catalog/` (docs/apps.md). To ask for another kind of value: one row
  * in `inputs.ts`.
@@ -30,6 +31,7 @@ export type { AppOidc } from './protocols/oidc.ts'
 export type { AppName } from './protocols/protocol.ts'
 export type { AppSaml } from './protocols/saml.ts'
 export type { Issue } from './rules.ts'
+export { isSecretOf } from './secrets.ts'
 export { type Endpoints, renderSettings, type Snippet } from './snippet.ts'
 export { catalogMigrations } from './tables.ts'
 export { isRequired, type Template } from './template.ts'

@@ -29,6 +29,7 @@ export const manifestSchema = z.strictObject({
     .describe("Groups that may open the app; ['*'] is everybody who has signed in"),
   tags: list(slug, 30).optional(),
   tier: slug.optional(),
+  owner: line.nullable().optional().describe('Who answers for the app, like a team or a mail address'),
   launch_url: z.string().nullable().optional(),
   first_party: z.boolean().optional().describe('First-party apps skip consent'),
   oidc: oidcOverrides.optional(),

@@ -1,7 +1,7 @@
 /** Who has which name: an entity id or a host is one app's alone, also among all that one run applies. */
 import { type Definition, namesOf } from './app.ts'
 import type { AppName } from './protocols/protocol.ts'
-import type { StoredApp } from './registry.ts'
+import type { StoredApp } from './registry-writing.ts'
 
 const key = ({ kind, name }: AppName): string => `${kind} ${name}`
 

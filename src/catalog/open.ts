@@ -1,5 +1,6 @@
 import { type Apps, createApps } from './apps.ts'
-import { createRegistry, type RegistryOptions } from './registry.ts'
+import { createRegistry } from './registry.ts'
+import type { RegistryOptions } from './registry-writing.ts'
 import { openTemplates, type Templates } from './templates.ts'
 
 export interface CatalogOptions extends RegistryOptions {
@@ -17,6 +18,6 @@ export interface Catalog {
 /** Reads nothing yet: apps are looked up when somebody asks, templates are read when somebody looks for one. */
 export async function openCatalog({ templates: folder, policyNames, ...options }: CatalogOptions): Promise<Catalog> {
   const templates = openTemplates(folder)
-  const apps = createApps({ registry: createRegistry(options), templates, policyNames })
+  const apps = createApps({ ...options, registry: createRegistry(options), templates, policyNames })
   return Object.freeze({ apps, templates })
 }

@@ -2,7 +2,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { Definition } from './app.ts'
 import { PROTOCOLS, type ProtocolKey } from './protocols/list.ts'
-import type { StoredApp } from './registry.ts'
+import type { StoredApp } from './registry-writing.ts'
 
 export type Action = 'create' | 'change' | 'unchanged' | 'remove'
 

@@ -9,8 +9,12 @@ export type AppRow = {
   secret: string | null
   /** 0: `apps apply` made the secret and has not said yet that somebody saw it. */
   secret_shown: number
+  /** The secret before this one, sealed like it, and until when it is taken too. */
+  previous_secret: string | null
+  previous_until: Instant | null
   created_at: Instant
   changed_at: Instant
+  first_opened_at: Instant | null
 }
 
 /** By what an app is named outside: the entity id of SAML, the hosts behind a proxy. */
@@ -67,6 +71,19 @@ export const catalogMigrations: readonly Migration[] = [
         .alterTable('apps')
         .addColumn('secret_shown', 'integer', (column) => column.notNull().defaultTo(1))
         .execute()
+    },
+  },
+  {
+    name: 'catalog-004-two-secrets',
+    async up(records) {
+      await records.schema.alterTable('apps').addColumn('previous_secret', 'text').execute()
+      await records.schema.alterTable('apps').addColumn('previous_until', 'bigint').execute()
+    },
+  },
+  {
+    name: 'catalog-005-first-opened',
+    async up(records) {
+      await records.schema.alterTable('apps').addColumn('first_opened_at', 'bigint').execute()
     },
   },
 ]

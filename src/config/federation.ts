@@ -80,6 +80,10 @@ export const oidcDirectory = z.strictObject({
   issuer,
   client_id: z.string().min(1),
   client_secret: secret.optional(),
+  client_secret_expires: z.iso
+    .date()
+    .optional()
+    .describe('When the provider stops taking it, like `2027-05-31`: `portico expiring` tells in time'),
   client_authentication: z
     .enum(['client_secret_basic', 'client_secret_post', 'private_key_jwt'])
     .default('client_secret_basic')

@@ -1,5 +1,7 @@
 /** What tells where addresses are. */
 
+import type { Instant } from '#core/clock'
+
 export interface Place {
   /** ISO 3166-1 alpha-2. */
   readonly country?: string
@@ -11,6 +13,8 @@ export interface Place {
 export interface Database {
   /** Of an address in its shortest form; undefined where it is not in there. May throw for what is damaged. */
   find(address: string): Place | undefined
+  /** When it was made, where it says so. */
+  readonly madeAt?: Instant | undefined
 }
 
 export interface DatabaseKind {

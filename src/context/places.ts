@@ -1,4 +1,5 @@
 /** Where addresses are. INVARIANT: what cannot be found is not known; it never throws, and never says "nowhere". */
+import type { Instant } from '#core/clock'
 import type { Log } from '#core/log'
 import { normaliseAddress } from '#http'
 import type { Database, Place } from './database.ts'
@@ -7,6 +8,8 @@ import { DATABASES } from './databases/list.ts'
 export interface Places {
   /** Undefined where it is not known: not in the database, or there is no database that can be read. */
   find(address: string): Place | undefined
+  /** When the database was made; undefined where it does not say, or cannot be read. */
+  madeAt(): Instant | undefined
 }
 
 /**
@@ -28,6 +31,10 @@ export function openPlaces({ file, log }: { readonly file?: string | undefined; 
   }
 
   return Object.freeze({
+    madeAt() {
+      database ??= open()
+      return database === 'none' ? undefined : database.madeAt
+    },
     find(address: string) {
       const plain = normaliseAddress(address)
       if (plain === undefined) return undefined

@@ -27,7 +27,7 @@ export type { Asked, Told, UpstreamLogout, UpstreamSession } from './federation/
 export { createHashing, type Hashing, type HashingOptions } from './hashing.ts'
 export type { Identity } from './identities.ts'
 export type { ImportedRow, ImportOptions } from './import.ts'
-export type { TestStep } from './kind.ts'
+export type { DirectoryExpiry, TestStep } from './kind.ts'
 export { CONFLICTS } from './merging/conflicts.ts'
 export type { MergePerson, MergePlan, MergeRow } from './merging/plan.ts'
 export { readMergeRules } from './merging/rules.ts'

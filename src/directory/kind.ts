@@ -109,6 +109,26 @@ export type DirectoryHealth =
   | { readonly state: 'up' | 'unknown'; readonly doubted?: true }
   | { readonly state: 'down'; readonly since: Instant; readonly code: string }
 
+/** Something of a directory, or towards it, that ends at a known time. */
+export interface DirectoryExpiry {
+  readonly what:
+    | 'server-certificate'
+    | 'certificate-authority'
+    | 'provider-certificate'
+    | 'provider-metadata'
+    | 'client-secret'
+  /** Of the certificate, where it is one. */
+  readonly name: string
+  readonly at: Instant
+}
+
+export interface DirectoryEnds {
+  /** However far away. */
+  readonly ends: readonly DirectoryExpiry[]
+  /** Why not all of them could be found out. */
+  readonly problem?: string
+}
+
 export interface OpenDirectory {
   readonly id: string
   readonly kind: Directory['kind']
@@ -142,6 +162,8 @@ export interface OpenDirectory {
   look?(): Promise<boolean>
   /** Begins to read everybody, or whoever changed. Throws `directory-unavailable`. Absent where it cannot be read. */
   sync?(ask: SyncAsk): Promise<SyncReading>
+  /** What ends at a known time. May ask the directory. Never throws. Absent where nothing does. */
+  ends?(): Promise<DirectoryEnds>
   /** For `directories test`: one step after the other, ending with the first that fails. Never throws. */
   test(username: string | undefined): AsyncIterable<TestStep>
   /** Lets go of connections that are kept for the next use. */

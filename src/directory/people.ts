@@ -18,7 +18,7 @@ import { createGroups } from './groups.ts'
 import { createHashing, type Hashing } from './hashing.ts'
 import { createIdentities, type Identities, type Identity } from './identities.ts'
 import { createImport, type ImportedRow, type ImportOptions } from './import.ts'
-import type { DirectoryKind, OpenDirectory, Outside, TestStep, Tools } from './kind.ts'
+import type { DirectoryEnds, DirectoryKind, OpenDirectory, Outside, TestStep, Tools } from './kind.ts'
 import { kinds } from './kinds/list.ts'
 import { createMerging, type Merging } from './merging/merging.ts'
 import { createAsk, createMirror } from './mirror.ts'
@@ -115,6 +115,8 @@ export interface People extends Identities, OwnPassword {
   readonly federation: Federation
   /** Step by step; the last one is the one that failed, if any did. Throws `directory-unknown`. */
   test(directoryId: string, username?: string): Promise<TestStep[]>
+  /** Of every directory, what of it or towards it ends at a known time. Asks those that are elsewhere. */
+  ends(): Promise<readonly ({ readonly directory: string } & DirectoryEnds)[]>
   /**
    * Brings a directory over into our tables: everybody, or who changed since the last time. Throws `directory-unknown`,
    * `directory-unavailable`, `sync-unsupported`, `sync-running`, `sync-doubtful`, `sync-stopped`; whom it did not read
@@ -245,6 +247,8 @@ export async function openDirectory(options: DirectoryOptions): Promise<People> 
       rejudging.close()
       for (const directory of directories) directory.close?.()
     },
+    ends: () =>
+      Promise.all(directories.map(async ({ id, ends }) => ({ directory: id, ...((await ends?.()) ?? { ends: [] }) }))),
     async test(directoryId: string, username?: string) {
       const directory = directories.find(({ id }) => id === directoryId)
       if (!directory) throw new Refusal('directory-unknown', 'directory test')

@@ -7,10 +7,12 @@
  * - `signer.ts`     what signs, and holds the private half
  * - `lifetime.ts`   which state a key has at a moment, computed and never stored
  * - `generate.ts`   making one
+ * - `certificate.ts` when certificates end
  * - `tables.ts`     where they are kept
  *
  * INVARIANT: no private key and no secret is written anywhere unsealed, and none is ever logged.
  */
+export { type CertificateEnd, certificateEnds } from './certificate.ts'
 export { ALGS, type Alg, isAlg, type KeyState, type SigningKey } from './lifetime.ts'
 export { readMasterKey } from './master-key.ts'
 export { type Keys, type KeysOptions, openKeys } from './open.ts'

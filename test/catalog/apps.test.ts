@@ -224,6 +224,44 @@ test('rotation replaces the secret at once; an app without one cannot rotate', a
   await expect(catalog.apps.rotateSecret('none', 'cli')).rejects.toMatchObject({ code: 'app-unknown' })
 })
 
+test('with an overlap both secrets are kept, the older one sealed and until its end; a third one drops the first', async () => {
+  const { catalog, clock, storage } = await house()
+  const { clientSecret: first } = await catalog.apps.register(GRAFANA, 'cli')
+  const until = clock.now() + 7 * 86_400_000
+  const rotated = await catalog.apps.rotateSecret('grafana', 'cli', 7 * 86_400_000)
+  expect(rotated.previousUntil).toBe(until)
+  const oidc = async () => (await catalog.apps.find('grafana'))!.oidc!
+  expect((await oidc()).previousSecret).toEqual({ secret: first, until })
+  expect(Object.keys(await oidc())).not.toContain('previousSecret')
+  expect((await catalog.apps.list())[0]).toMatchObject({ id: 'grafana', previousSecretUntil: until })
+  const apps = storage.records.withTables<{ apps: { previous_secret: string } }>()
+  const row = await apps.selectFrom('apps').select('previous_secret').executeTakeFirstOrThrow()
+  expect(row.previous_secret).not.toContain(first)
+  // a change of the app keeps both
+  await catalog.apps.apply([{ file: 'a.yaml', text: `${await catalog.apps.export('grafana')}name: Dashboards\n` }], {
+    by: 'cli',
+  })
+  expect((await oidc()).previousSecret?.secret).toBe(first)
+  await catalog.apps.rotateSecret('grafana', 'cli', 60_000)
+  expect((await oidc()).previousSecret?.secret).toBe(rotated.clientSecret)
+  await catalog.apps.endPreviousSecret('grafana', 'cli')
+  expect((await oidc()).previousSecret).toBeUndefined()
+  await expect(catalog.apps.endPreviousSecret('none', 'cli')).rejects.toMatchObject({ code: 'app-unknown' })
+})
+
+test('an app that needs no secret any more keeps neither of two', async () => {
+  const { catalog, storage } = await house()
+  await catalog.apps.register(BARE, 'cli')
+  await catalog.apps.rotateSecret('bare', 'cli', 60_000)
+  const text = `${await catalog.apps.export('bare')}  token_endpoint_auth_method: none\n  pkce: required\n`
+  expect(await catalog.apps.apply([{ file: 'a.yaml', text }], { by: 'cli' })).toMatchObject({ written: true })
+  const apps = storage.records.withTables<{ apps: { secret: unknown; previous_secret: unknown } }>()
+  expect(await apps.selectFrom('apps').select(['secret', 'previous_secret']).executeTakeFirst()).toEqual({
+    secret: null,
+    previous_secret: null,
+  })
+})
+
 test('a public client gets no secret, and one with keys neither', async () => {
   const { catalog } = await house()
   for (const oidc of [
@@ -269,6 +307,21 @@ test("another process's change is seen within a second, and also after the clock
   await one.catalog.apps.remove('grafana', 'cli')
   other.clock.advance(-3_600_000)
   expect(await other.catalog.apps.find('grafana')).toBeUndefined()
+})
+
+test('of two processes that open an app for the first time, the earlier time stands, and a new app of the id begins anew', async () => {
+  const url = `sqlite:${folder()}/portico.db`
+  const [one, other] = [await house({ url }), await house({ url })]
+  await one.catalog.apps.register(GRAFANA, 'cli')
+  const [here, there] = [await one.catalog.apps.find('grafana'), await other.catalog.apps.find('grafana')]
+  const first = one.clock.now()
+  await one.catalog.apps.opened(here!)
+  other.clock.advance(60_000)
+  await other.catalog.apps.opened(there!)
+  expect((await one.catalog.apps.list())[0]).toMatchObject({ firstOpenedAt: first })
+  await one.catalog.apps.remove('grafana', 'cli')
+  await one.catalog.apps.register(GRAFANA, 'cli')
+  expect((await one.catalog.apps.list())[0]).not.toHaveProperty('firstOpenedAt')
 })
 
 test('looking up one app again and again reads the store at most twice a second', async () => {

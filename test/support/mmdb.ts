@@ -19,7 +19,7 @@ export const city = (country: string | undefined, latitude?: number, longitude?:
   ...(latitude === undefined ? {} : { location: { latitude, longitude } }),
 })
 
-export function writeMmdb(entries: readonly Entry[]): Buffer {
+export function writeMmdb(entries: readonly Entry[], buildEpoch = 1_795_000_000): Buffer {
   const root: Node = [undefined, undefined]
   const records = entries.map(({ data }) => encode(data))
   const offsets = records.map((_, i) => records.slice(0, i).reduce((sum, { length }) => sum + length, 0))
@@ -44,7 +44,7 @@ export function writeMmdb(entries: readonly Entry[]): Buffer {
   const metadata = encode({
     binary_format_major_version: 2,
     binary_format_minor_version: 0,
-    build_epoch: 1_795_000_000,
+    build_epoch: buildEpoch,
     database_type: 'Test-City',
     description: { en: 'made by a test' },
     ip_version: 6,

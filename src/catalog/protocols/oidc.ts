@@ -1,5 +1,6 @@
 /** OpenID Connect and OAuth 2.0: an app that is a client (OIDC Registration §2, RFC 7591). */
 import { z } from 'zod'
+import type { PreviousSecret } from '../secrets.ts'
 import { addresses, groupName, list, scope } from '../words.ts'
 import { type AddressAt, type AppProtocol, present, type Rule } from './protocol.ts'
 
@@ -66,6 +67,8 @@ export interface AppOidc {
    * Undefined for `none` and `private_key_jwt`.
    */
   readonly clientSecret?: string
+  /** The one before it, as long as it is taken too; otherwise like it. */
+  readonly previousSecret?: PreviousSecret
   readonly redirectUris: readonly string[]
   readonly postLogoutRedirectUris: readonly string[]
   readonly scopes: readonly string[]
@@ -168,7 +171,7 @@ export const oidc: AppProtocol<z.output<typeof oidcTemplate>, OidcDefinition, Ap
   rules: oidcRules,
   names: () => [],
 
-  seen(stored, id, clientSecret) {
+  seen(stored, id, secrets) {
     const seen: AppOidc = {
       clientId: id,
       redirectUris: stored.redirect_uris,
@@ -188,8 +191,11 @@ export const oidc: AppProtocol<z.output<typeof oidcTemplate>, OidcDefinition, Ap
       ...(stored.id_token_signed_response_alg && { idTokenSignedResponseAlg: stored.id_token_signed_response_alg }),
       claims: { groups: stored.claims.groups, inIdToken: stored.claims.in_id_token },
     }
-    if (clientSecret !== undefined)
-      Object.defineProperty(seen, 'clientSecret', { value: clientSecret, enumerable: false })
+    if (secrets)
+      Object.defineProperties(seen, {
+        clientSecret: { value: secrets.current, enumerable: false },
+        previousSecret: { value: secrets.previous, enumerable: false },
+      })
     return seen
   },
 }

@@ -1,5 +1,6 @@
 /** What a protocol that apps speak has to say about itself. To add one: a file here and its line in `list.ts`. */
 import type { AddressUse } from '../addresses.ts'
+import type { ClientSecrets } from '../secrets.ts'
 
 /** Placeholders filled; what lacks a value is undefined. */
 export interface Fill {
@@ -35,7 +36,7 @@ export interface AppProtocol<Part, Stored extends object, Seen> {
   rules(stored: Stored): readonly Rule[]
   names(stored: Stored): AppName[]
   /** As other rooms see it. */
-  seen(stored: Stored, id: string, clientSecret?: string): Seen
+  seen(stored: Stored, id: string, secrets?: ClientSecrets): Seen
 }
 
 type Present<T> = { [K in keyof T]: Exclude<T[K], undefined | null> }

@@ -69,6 +69,7 @@ export const shown = (app: App) => ({
   audience: app.audience,
   tags: app.tags,
   tier: app.tier,
+  ...(app.owner !== undefined && { owner: app.owner }),
   ...(app.launchUrl !== undefined && { launch_url: app.launchUrl }),
   first_party: app.firstParty,
   inputs: app.inputs,
@@ -87,6 +88,10 @@ export const shown = (app: App) => ({
     name_id_format: app.saml.nameIdFormat,
     ...(app.saml.metadataUrl !== undefined && { metadata_url: app.saml.metadataUrl }),
   }),
+  ...(app.previousSecretUntil !== undefined && {
+    previous_secret_until: new Date(app.previousSecretUntil).toISOString(),
+  }),
+  ...(app.firstOpenedAt !== undefined && { first_opened_at: new Date(app.firstOpenedAt).toISOString() }),
   created_at: new Date(app.createdAt).toISOString(),
   changed_at: new Date(app.changedAt).toISOString(),
 })

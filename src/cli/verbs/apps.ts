@@ -13,6 +13,7 @@ import {
   templateFor,
   written,
 } from './app-lines.ts'
+import { rotateSecret } from './app-secret.ts'
 import { snippetOfApp } from './app-snippet.ts'
 import { manifestVerbs } from './manifests.ts'
 import { fieldsFrom } from './saml-metadata.ts'
@@ -186,20 +187,6 @@ const removeApp: Verb = {
     if (id === undefined) return 2
     await (await context.open()).catalog.apps.remove(id, BY)
     context.print({ id, removed: true }, () => `removed ${id}`)
-    return 0
-  },
-}
-
-const rotateSecret: Verb = {
-  words: ['apps', 'rotate-secret'],
-  usage: 'apps rotate-secret ID',
-  summary: 'a new client secret; the old one stops working at once',
-  async run(args, context) {
-    const id = idOf(rotateSecret, args, context)
-    if (id === undefined) return 2
-    const { clientSecret } = await (await context.open()).catalog.apps.rotateSecret(id, BY)
-    const made = { id, client_id: id, client_secret: clientSecret }
-    context.print(made, () => [...rows(made), '(the secret is shown this once)'])
     return 0
   },
 }

@@ -7,6 +7,7 @@ import { configVerbs } from './config.ts'
 import { devicesVerbs } from './devices.ts'
 import { directoriesVerbs } from './directories.ts'
 import { mergeDirectories } from './directories-merge.ts'
+import { expiring } from './expiring.ts'
 import { groupsVerbs } from './groups.ts'
 import { keysVerbs } from './keys.ts'
 import { peopleVerbs } from './people.ts'
@@ -34,4 +35,5 @@ export const VERBS: readonly Verb[] = [
   ...keysVerbs,
   ...auditVerbs,
   ...reportVerbs,
+  expiring,
 ]

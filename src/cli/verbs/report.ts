@@ -7,6 +7,7 @@ import { sinceOf } from '../moment.ts'
 import type { Context, Verb } from '../verb.ts'
 import { policiesInForce } from './policy-folder.ts'
 import { spreadWords } from './replay-lines.ts'
+import { reportApps } from './report-apps.ts'
 
 const BY: Readonly<Record<string, By>> = { day: 'day', shift: 'shift' }
 
@@ -66,4 +67,4 @@ function lines({ prompts: spread, causes, unanswered }: Friction, by: By): strin
   ]
 }
 
-export const reportVerbs: readonly Verb[] = [prompts]
+export const reportVerbs: readonly Verb[] = [prompts, reportApps]

@@ -1,6 +1,7 @@
 /** A file in the MaxMind DB format, laid out like GeoIP2 City, GeoLite2 City or DB-IP City. */
 import { readFileSync } from 'node:fs'
 import { Reader } from 'mmdb-lib'
+import type { Instant } from '#core/clock'
 import { type DatabaseKind, placeOf } from '../database.ts'
 
 /** As far as we look; a file may hold anything. */
@@ -15,6 +16,7 @@ export const mmdb: DatabaseKind = Object.freeze({
   open(file: string) {
     const reader = new Reader(readFileSync(file))
     return {
+      madeAt: epochOf(reader.metadata.buildEpoch),
       find(address: string) {
         const found = reader.get(address) as Found | null
         return found ? placeOf(found.country?.iso_code, found.location?.latitude, found.location?.longitude) : undefined
@@ -22,3 +24,9 @@ export const mmdb: DatabaseKind = Object.freeze({
     }
   },
 })
+
+/** A file may hold anything. */
+function epochOf(time: Date): Instant | undefined {
+  const at = time.getTime()
+  return Number.isSafeInteger(at) && at > 0 ? at : undefined
+}

@@ -15,6 +15,7 @@ import type { UpstreamPerson } from '../upstream-person.ts'
 import { accountOf } from './ldap-account.ts'
 import { bindAs, type Connected, codeOf, openConnection } from './ldap-connection.ts'
 import { toUpstream } from './ldap-entry.ts'
+import { ldapEnds } from './ldap-expiry.ts'
 import { modifyPassword, replaceUnicodePassword } from './ldap-password.ts'
 import { createPool } from './ldap-pool.ts'
 import { targetsOf } from './ldap-referrals.ts'
@@ -168,6 +169,7 @@ export const ldap = Object.freeze<DirectoryKind<'ldap'>>({
           throw failed(error)
         }
       },
+      ends: () => ldapEnds(use.servers),
       test: (username) => testLdap(use, username, clock.now()),
       close() {
         for (const pool of [...searching, ...showing]) pool.close()

@@ -9,7 +9,7 @@ import { Refusal } from '#core/refusal'
 import { json } from '#http'
 import type { Asked, Away, Federated, Returned, UpstreamSession, Vouched } from '../federation/federated.ts'
 import { signedInAt } from '../federation/moment.ts'
-import type { DirectoryKind, OpenDirectory, Outside, TestStep } from '../kind.ts'
+import type { DirectoryEnds, DirectoryKind, OpenDirectory, Outside, TestStep } from '../kind.ts'
 import { personOf } from './oidc-claims.ts'
 import { createOidcClient, type OidcClient, type OidcSettings, type OpenidClient } from './oidc-client.ts'
 import { createLogoutReader } from './oidc-logout.ts'
@@ -33,6 +33,9 @@ export const oidc = Object.freeze<DirectoryKind<'oidc'>>({
       },
       health: client.reach.health,
       look: client.reach.look,
+      ...(settings.client_secret_expires !== undefined && {
+        ends: async () => secretEnds(settings.client_secret_expires!),
+      }),
       test: () => test(settings, client),
     } satisfies OpenDirectory
   },
@@ -202,3 +205,8 @@ async function* test(settings: OidcSettings, client: OidcClient): AsyncGenerator
   const strengths = settings.assurance.map(({ is }) => is).join(', ')
   yield { step: 'strength', ok: true, ms: 0, say: strengths ? `any, by rules: ${strengths}` : 'any' }
 }
+
+/** A provider does not tell when a secret ends: the settings do. */
+const secretEnds = (date: string): DirectoryEnds => ({
+  ends: [{ what: 'client-secret', name: '', at: Date.parse(date) }],
+})

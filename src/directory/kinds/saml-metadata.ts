@@ -9,6 +9,7 @@ import { type Clock, hours, type Instant, type Millis, minutes, seconds } from '
 import { parseDuration } from '#core/duration'
 import type { Log } from '#core/log'
 import { Refusal } from '#core/refusal'
+import { certificateEnds } from '#keys'
 import {
   BINDINGS,
   certificatesOf,
@@ -22,7 +23,7 @@ import {
   xmlText,
 } from '#saml'
 import { createReach, type Reach } from '../federation/reach.ts'
-import type { Outside } from '../kind.ts'
+import type { DirectoryEnds, Outside } from '../kind.ts'
 
 export type SamlSettings = Extract<Directory, { kind: 'saml' }>
 
@@ -184,3 +185,19 @@ const redirectedTo = (idp: XmlElement, name: string): XmlElement | undefined =>
 /** ATTACK: browsers are sent there, and must not be sent into a script. */
 const address = (text: string | undefined): string | undefined =>
   text !== undefined && /^https?:$/.test(URL.parse(text)?.protocol ?? '') ? text : undefined
+
+/** Of several certificates only the last to end is told: until then one of them is good. */
+export async function metadataEnds(metadata: Metadata): Promise<DirectoryEnds> {
+  try {
+    const { certificates, validUntil } = await metadata.current()
+    const all = certificates.flatMap(certificateEnds).toSorted((a, b) => b.until - a.until)
+    return {
+      ends: [
+        ...all.slice(0, 1).map(({ name, until }) => ({ what: 'provider-certificate', name, at: until }) as const),
+        ...(validUntil === undefined ? [] : [{ what: 'provider-metadata', name: '', at: validUntil } as const]),
+      ],
+    }
+  } catch (error) {
+    return { ends: [], problem: `its metadata cannot be read: ${reasonOf(error)}` }
+  }
+}

@@ -11,7 +11,14 @@ import type { Federated } from '../federation/federated.ts'
 import type { DirectoryKind, OpenDirectory, Outside, TestStep, Tools } from '../kind.ts'
 import { createOurKey } from './saml-keys.ts'
 import { createSamlLogout, sessionOf } from './saml-logout.ts'
-import { createMetadata, type Metadata, type Provider, type SamlSettings, withKeysOf } from './saml-metadata.ts'
+import {
+  createMetadata,
+  type Metadata,
+  metadataEnds,
+  type Provider,
+  type SamlSettings,
+  withKeysOf,
+} from './saml-metadata.ts'
 import { nameIdFormat, personOfAssertion } from './saml-person.ts'
 import { type Ourselves, ourMetadata, requestUrl } from './saml-request.ts'
 
@@ -36,6 +43,7 @@ export const saml = Object.freeze<DirectoryKind<'saml'>>({
         return 'wrong'
       },
       ...(metadata.reach ? { health: metadata.reach.health, look: metadata.reach.look } : {}),
+      ends: () => metadataEnds(metadata),
       test: () => test(settings, metadata),
     } satisfies OpenDirectory
   },

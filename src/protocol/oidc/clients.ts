@@ -1,6 +1,7 @@
 /** Registered apps as the engine's clients. */
 import type { ClientMetadata, Provider } from 'oidc-provider'
-import type { App, Catalog } from '#catalog'
+import { type App, type Catalog, isSecretOf } from '#catalog'
+import type { Clock } from '#core/clock'
 import { SIGN_IN_SCOPES } from './account.ts'
 
 type Client = InstanceType<Provider['Client']>
@@ -38,7 +39,7 @@ export function clientMetadata(app: App): ClientMetadata | undefined {
  * Replaces the engine's own look-up, whose cache holds 100 clients and hashes the client's record at each request. Apps
  * are frozen and the catalog hands out the same object until it changes, so the object itself is the cache key.
  */
-export function useCatalogClients(engine: Provider, catalog: Catalog): void {
+export function useCatalogClients(engine: Provider, catalog: Catalog, clock: Clock): void {
   const known = new WeakMap<App, Client>()
   engine.Client.find = async (id: string) => {
     const app = typeof id === 'string' && id.length <= 64 ? await catalog.apps.find(id) : undefined
@@ -48,8 +49,11 @@ export function useCatalogClients(engine: Provider, catalog: Catalog): void {
       const metadata = clientMetadata(app)
       if (!metadata) return undefined
       client = new (engine.Client as unknown as new (metadata: ClientMetadata) => Client)(metadata)
-      // every ID token names its session: the app is told by that of its end, and signs out by that here
-      Object.assign(client, { includeSid: () => true })
+      Object.assign(client, {
+        // every ID token names its session: the app is told by that of its end, and signs out by that here
+        includeSid: () => true,
+        compareClientSecret: (shown: string) => isSecretOf(app.oidc ?? {}, shown, clock),
+      })
       known.set(app, client)
     }
     return client

@@ -188,7 +188,7 @@ export function createEngine(options: EngineOptions): Provider {
   const engine = new Provider(issuer, configuration)
   // the server has put our own public address into the request (`open.ts`)
   engine.proxy = true
-  useCatalogClients(engine, catalog)
+  useCatalogClients(engine, catalog, options.clock)
   beforeEachToken(engine, options.judge.judge)
   // without a listener koa writes the error, with whatever is in its message, to standard error
   engine.on('error' as never, (cause: unknown) => options.log.error('oidc-engine-error', {}, cause))

@@ -1,0 +1,163 @@
+/** Writing registered apps: the steps that one transaction takes, and how a row is read. */
+import type { ExpressionBuilder, Transaction, UpdateObject } from 'kysely'
+import type { Audit, AuditEvent, AuditFields } from '#audit'
+import type { Clock, Instant } from '#core/clock'
+import { Refusal } from '#core/refusal'
+import type { Keys } from '#keys'
+import type { Storage } from '#storage'
+import { type Definition, hasSecret, namesOf } from './app.ts'
+import { makeSecret } from './secrets.ts'
+import type { AppRow, Tables } from './tables.ts'
+
+export interface RegistryOptions {
+  readonly storage: Storage
+  readonly clock: Clock
+  readonly audit: Pick<Audit, 'record'>
+  readonly keys: Pick<Keys, 'seal' | 'unseal'>
+}
+
+export interface StoredApp {
+  readonly definition: Definition
+  readonly createdAt: Instant
+  readonly changedAt: Instant
+  /** A secret was made of which nobody has said that it was seen. */
+  readonly secretUnseen: boolean
+  /** When anybody was let in to it for the first time. */
+  readonly firstOpenedAt?: Instant
+  /** Until then the secret before the present one is taken too; may be over. */
+  readonly previousSecretUntil?: Instant
+}
+
+/** One step of a change; all steps of one `write` happen or none. */
+export interface RegistryWriter {
+  stored(id: string): Promise<StoredApp | undefined>
+  /** Throws Refusal `app-exists`. Answers the new secret, where the app has one. */
+  insert(definition: Definition, secretShown?: boolean): Promise<string | undefined>
+  /** Keeps the secret where one is still needed, makes one where it is newly needed. Throws Refusal `app-unknown`. */
+  replace(definition: Definition): Promise<string | undefined>
+  /** Takes all names from these apps, which are written or removed next: so that one gets what another had. */
+  freeNames(ids: readonly string[]): Promise<void>
+  /** An event in the trail, together with the change. */
+  record(event: AuditEvent, fields: AuditFields): Promise<void>
+  /** False when there was nothing to remove. */
+  remove(id: string): Promise<boolean>
+  /** The old one is taken until `until`. Throws Refusal `app-unknown`, or `app-without-secret`. */
+  newSecret(id: string, until: Instant | undefined): Promise<string>
+  /** Only the newest is taken from now on. Throws Refusal `app-unknown`, or `app-without-secret`. */
+  endPrevious(id: string): Promise<void>
+}
+
+/** A statement names only so many. */
+export const chunks = <T>(all: readonly T[], size = 500): T[][] =>
+  Array.from({ length: Math.ceil(all.length / size) }, (_, i) => all.slice(i * size, (i + 1) * size))
+export const readRow = (row: AppRow): StoredApp => ({
+  definition: JSON.parse(row.json) as Definition,
+  createdAt: Number(row.created_at),
+  changedAt: Number(row.changed_at),
+  secretUnseen: row.secret !== null && Number(row.secret_shown) === 0,
+  ...(row.first_opened_at !== null && { firstOpenedAt: Number(row.first_opened_at) }),
+  ...(row.previous_until !== null && { previousSecretUntil: Number(row.previous_until) }),
+})
+
+type SecretChange = (eb: ExpressionBuilder<Tables, 'apps'>) => UpdateObject<Tables, 'apps'>
+
+export function writerOn(
+  transaction: Transaction<Tables>,
+  clock: Clock,
+  keys: RegistryOptions['keys'],
+  audit: RegistryOptions['audit'],
+): RegistryWriter {
+  async function changeSecret(id: string, values: SecretChange): Promise<void> {
+    const row = await transaction
+      .updateTable('apps')
+      .set((eb) => ({ ...values(eb), changed_at: clock.now() }))
+      .where('id', '=', id)
+      .where('secret', 'is not', null)
+      .returning('id')
+      .executeTakeFirst()
+    if (row) return
+    const there = await transaction.selectFrom('apps').select('id').where('id', '=', id).executeTakeFirst()
+    throw new Refusal(there ? 'app-without-secret' : 'app-unknown', `catalog: \`${id}\` has no secret to rotate`)
+  }
+  const forgetNames = (id: string) => transaction.deleteFrom('app_names').where('app', '=', id).execute()
+  /** Throws Refusal `app-name-taken`. */
+  const writeNames = async (definition: Definition) => {
+    for (const { kind, name } of namesOf(definition)) {
+      const row = await transaction
+        .insertInto('app_names')
+        .values({ kind, name, app: definition.id })
+        .onConflict((conflict) => conflict.columns(['kind', 'name']).doNothing())
+        .returning('app')
+        .executeTakeFirst()
+      if (!row) throw new Refusal('app-name-taken', `catalog: another app has the ${kind} \`${name}\``)
+    }
+  }
+  return {
+    async stored(id) {
+      const row = await transaction.selectFrom('apps').selectAll().where('id', '=', id).executeTakeFirst()
+      return row && readRow(row)
+    },
+    async freeNames(ids) {
+      for (const some of chunks(ids)) await transaction.deleteFrom('app_names').where('app', 'in', some).execute()
+    },
+    record: (event, fields) => audit.record(event, fields, transaction),
+    async insert(definition, secretShown = false) {
+      const { id } = definition
+      const made = hasSecret(definition) ? makeSecret(id, keys) : undefined
+      const now = clock.now()
+      const row = await transaction
+        .insertInto('apps')
+        .values({
+          id,
+          json: JSON.stringify(definition),
+          secret: made?.sealed ?? null,
+          secret_shown: made && !secretShown ? 0 : 1,
+          created_at: now,
+          changed_at: now,
+        })
+        .onConflict((conflict) => conflict.column('id').doNothing())
+        .returning('id')
+        .executeTakeFirst()
+      if (!row) throw new Refusal('app-exists', `catalog: app \`${id}\` exists`)
+      await writeNames(definition)
+      return made?.plain
+    },
+    async replace(definition) {
+      const { id } = definition
+      const before = await transaction.selectFrom('apps').select('secret').where('id', '=', id).executeTakeFirst()
+      if (!before) throw new Refusal('app-unknown', `catalog: no app \`${id}\``)
+      const made = hasSecret(definition) && before.secret === null ? makeSecret(id, keys) : undefined
+      await transaction
+        .updateTable('apps')
+        .set({
+          json: JSON.stringify(definition),
+          secret: hasSecret(definition) ? (made?.sealed ?? before.secret) : null,
+          ...(made && { secret_shown: 0 }),
+          ...(!hasSecret(definition) && { previous_secret: null, previous_until: null }),
+          changed_at: clock.now(),
+        })
+        .where('id', '=', id)
+        .execute()
+      await forgetNames(id)
+      await writeNames(definition)
+      return made?.plain
+    },
+    async remove(id) {
+      await forgetNames(id)
+      return (
+        (await transaction.deleteFrom('apps').where('id', '=', id).returning('id').executeTakeFirst()) !== undefined
+      )
+    },
+    async newSecret(id, until) {
+      const made = makeSecret(id, keys)
+      await changeSecret(id, ({ ref }) => ({
+        secret: made.sealed,
+        secret_shown: 1,
+        previous_secret: until === undefined ? null : ref('secret'),
+        previous_until: until ?? null,
+      }))
+      return made.plain
+    },
+    endPrevious: (id) => changeSecret(id, () => ({ previous_secret: null, previous_until: null })),
+  }
+}
