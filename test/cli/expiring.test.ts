@@ -164,6 +164,16 @@ test('two secrets of an app end with the overlap; a change of the SAML certifica
   expect((await rows('30d')).rows.some(({ what }) => what === 'app-secret')).toBe(false)
 })
 
+test('an app with old facts is told until somebody was let in', async () => {
+  const { catalog } = gateway.server.house
+  const inputs = { subdomain: 'kestrel' }
+  await catalog.apps.register({ id: 'lms', template: 'absorb-lms', inputs, audience: ['stores'] }, 'cli')
+  const dated = async () => (await rows('1d')).rows.filter(({ what }) => what === 'dated-template')
+  expect(await dated()).toMatchObject([{ of: 'lms', at: '2018-09-01T00:00:00.000Z' }])
+  await catalog.apps.opened((await catalog.apps.find('lms'))!)
+  expect(await dated()).toEqual([])
+})
+
 test('for people it is three lines each: when, what for whom, and what to do', async () => {
   const { out } = await expiring('--within', '22d')
   expect(out).toMatch(

@@ -2,9 +2,18 @@
 import type { Source } from '../expiry.ts'
 import { appCertificates } from './app-certificates.ts'
 import { appSecrets } from './app-secrets.ts'
+import { datedTemplates } from './dated-templates.ts'
 import { directories } from './directories.ts'
 import { places } from './places.ts'
 import { samlKeys } from './saml-keys.ts'
 import { signingKeys } from './signing-keys.ts'
 
-export const SOURCES: readonly Source[] = [appCertificates, appSecrets, samlKeys, signingKeys, directories, places]
+export const SOURCES: readonly Source[] = [
+  appCertificates,
+  appSecrets,
+  samlKeys,
+  signingKeys,
+  directories,
+  datedTemplates,
+  places,
+]
