@@ -10,6 +10,16 @@ export interface Told {
   readonly host: string
   /** The path and the query as they came. */
   readonly uri: string
+  /** The app that this proxy stands before, where its configuration says so. */
+  readonly app?: string | undefined
+}
+
+const APP = '?app='
+
+/** Behind the address that the proxy asks at; nothing that a client sends gets there. */
+export function appIn({ url = '' }: Pick<IncomingMessage, 'url'>): string | undefined {
+  const query = url.indexOf('?')
+  return query >= 0 && url.startsWith(APP, query) ? url.slice(query + APP.length) : undefined
 }
 
 export interface Reply {

@@ -48,12 +48,15 @@ export function openForwardAuth(options: ForwardAuthOptions): ForwardAuthDoor {
   async function judge(request: IncomingMessage, target: Target, headers: ProxyHeaders): Promise<Reply> {
     const app = await catalog.apps.findNamed({ kind: 'host', name: target.host })
     if (!app?.forwardAuth) throw new Refusal('app-unknown', 'host is not registered')
+    // ATTACK: a proxy may choose the app by one name (the first line, a default, without the port) and tell us another
+    if (target.app !== undefined && target.app !== app.id)
+      throw new Refusal('app-unknown', 'host is of another app than the proxy stands before')
     headers.refuseTwins(namesFor(app))
     const page = () => pageRequestOf(request, issuer)
     const { path } = target
     if (path === undefined) throw new Refusal('path-ambiguous')
     const cookies = parseCookies(request.headers.cookie, target.secure)
-    if (isOwn(target)) return ownPath(app, target, cookies, page())
+    if (isOwn({ ...target, path })) return ownPath(app, target, cookies, page())
     const { rules } = app.forwardAuth
     const rule = ruleFor(rules, { ...target, path }, request.headers)
     if (rule.access === 'public') return replies.open(app)

@@ -15,7 +15,16 @@ export const OWN = '/.portico/'
 export const CALLBACK = `${OWN}callback`
 const SIGN_OUT = `${OWN}sign-out`
 
-export const isOwn = ({ uri }: Pick<Target, 'uri'>): boolean => uri.startsWith(OWN)
+/**
+ * Throws Refusal `path-ambiguous` for another spelling of one.
+ * ATTACK: a proxy that chooses by the decoded path hands our whole answer to the browser there, and what would have let the app's
+ * request pass has the app's token in it.
+ */
+export function isOwn({ uri, path }: Pick<Target, 'uri'> & { path: string }): boolean {
+  if (!path.toLowerCase().startsWith(OWN)) return false
+  if (!uri.startsWith(OWN)) throw new Refusal('path-ambiguous')
+  return true
+}
 
 export function createOwnPaths(
   rooms: ForwardAuthOptions & { readonly keysToApps: AppKeys; readonly replies: Replies },

@@ -19,9 +19,14 @@ const SAID = [
   'x-original-url',
   'x-original-method',
 ] as const
-const ONCE: ReadonlySet<string> = new Set(SAID)
+/** By which many frameworks take a request for one of another method. */
+export const METHOD_OVERRIDES = ['x-http-method-override', 'x-http-method', 'x-method-override'] as const
+/** By which some take it for one of another path (CVE-2018-14773). */
+export const PATH_OVERRIDES = ['x-original-url', 'x-rewrite-url'] as const
+// of two content types we would read the first, and the app perhaps the last
+const ONCE: ReadonlySet<string> = new Set([...SAID, 'content-type', ...PATH_OVERRIDES])
 /** Also read by proxies and apps, so a second spelling is refused. */
-const WATCHED: ReadonlySet<string> = new Set([...SAID, 'x-forwarded-for', 'forwarded', 'cookie'])
+const WATCHED: ReadonlySet<string> = new Set([...ONCE, ...METHOD_OVERRIDES, 'x-forwarded-for', 'forwarded', 'cookie'])
 const LONGEST = 16_384
 
 /**

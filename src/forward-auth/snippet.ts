@@ -19,6 +19,10 @@ export interface SnippetValues {
   readonly upstream: string
   /** Names of all headers that we set, and the client must not. */
   readonly headers: readonly string[]
+  /** Names of headers by which an app could be told of another path than we were. */
+  readonly stripped: readonly string[]
+  /** What stands behind the address of the question: whose proxy asks. */
+  readonly query: string
 }
 
 export interface ProxyFile {
@@ -33,6 +37,7 @@ export interface ProxySnippet {
   files(values: SnippetValues): ProxyFile[]
 }
 
+const STRIPPED = ['X-Original-URL', 'X-Rewrite-URL']
 const UPSTREAM = 'http://127.0.0.1:8080'
 
 /** `listen` of the settings: where no address is said, the proxy stands on the same machine. */
@@ -44,6 +49,8 @@ export function snippetValues(app: App, listen: string): SnippetValues {
     gateway: listen.replace(/^(?:0\.0\.0\.0|\[::\]):/, '127.0.0.1:'),
     upstream,
     headers: namesFor(app),
+    stripped: STRIPPED,
+    query: `?app=${app.id}`,
   }
 }
 

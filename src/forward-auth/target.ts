@@ -15,6 +15,8 @@ export interface Target {
   /** Decoded. Undefined where an app could understand another path than we do. */
   readonly path: string | undefined
   readonly query: string
+  /** The app that the proxy asks about, where it says so. */
+  readonly app?: string | undefined
 }
 
 const SCHEMES: Readonly<Record<string, 'http' | 'https'>> = { http: 'http', https: 'https', ws: 'http', wss: 'https' }
@@ -24,7 +26,7 @@ const USUAL = { http: '80', https: '443' } as const
 const NEVER: ReadonlySet<string> = new Set(['TRACE', 'TRACK', 'CONNECT', 'DEBUG'])
 
 /** Throws Refusal `request-refused`. */
-export function targetOf({ method, scheme, host, uri }: Told): Target {
+export function targetOf({ method, scheme, host, uri, app }: Told): Target {
   const over = SCHEMES[scheme]
   // a list of two is no scheme and no host either
   const [, name, port] = HOST.exec(host.toLowerCase()) ?? []
@@ -44,6 +46,7 @@ export function targetOf({ method, scheme, host, uri }: Told): Target {
     uri,
     path: readPath(raw),
     query: question < 0 ? '' : uri.slice(question + 1),
+    app,
   }
 }
 

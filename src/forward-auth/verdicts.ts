@@ -93,7 +93,8 @@ export function createVerdicts(rooms: ForwardAuthOptions) {
         ? await identities.of(
             { app: visit.app, origin: visit.key.origin, session: visit.session, person },
             verdict,
-            before?.identity,
+            // ATTACK: an app that reads a header more would go on believing the client's
+            before?.basis.app === basis.app ? before.identity : undefined,
           )
         : undefined
     // INVARIANT: what others are told as well rests on a receipt that is on the disk

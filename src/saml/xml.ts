@@ -49,6 +49,8 @@ export interface XmlLimits {
 
 const DEPTH = 40
 const ELEMENTS = 20_000
+/** Prefixes that hold at one place. */
+const NAMESPACES = 60
 const XML = 'http://www.w3.org/XML/1998/namespace'
 const NAMES: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'" }
 const DECLARATION = /^<\?xml version=(["'])1\.0\1(?: encoding=(["'])utf-8\2)?(?: standalone=(["'])(?:yes|no)\3)?\s?\?>/i
@@ -155,13 +157,14 @@ export function readXml(source: string, limits: XmlLimits): XmlElement {
     at += 1
     const tag = name()
     const { raw, empty } = attributesOf()
-    const scope = new Map(inherited)
+    // ATTACK: a copy for each of thousands of elements, of thousands of prefixes, fills any memory with one small message
+    let scope = inherited
     for (const [key, value] of raw) {
-      if (key === 'xmlns') scope.set('', value)
-      else if (key.startsWith('xmlns:')) {
-        if (value === '' || value === XML || key === 'xmlns:xml' || key === 'xmlns:xmlns') fail()
-        scope.set(key.slice(6), value)
-      }
+      const prefix = key === 'xmlns' ? '' : /^xmlns:(.*)/.exec(key)?.[1]
+      if (prefix === undefined) continue
+      if (prefix !== '' && (value === '' || value === XML || prefix === 'xml' || prefix === 'xmlns')) fail()
+      scope = new Map(scope).set(prefix, value)
+      if (scope.size > NAMESPACES) fail('too-deep')
     }
     const split = (qualified: string): [prefix: string, local: string] => {
       const [prefix = '', local] = qualified.split(':')

@@ -78,6 +78,12 @@ describe('a question that says two things, or nothing', () => {
     ['a twin of a header for the app', { Remote_User: 'admin' }],
     ["a twin of the app's own header", { Auth_User: 'admin' }],
     ['a twin of the token', { X_Portico_Jwt: 'a.b.c' }],
+    ['a twin of what names another method', { X_HTTP_Method_Override: 'DELETE' }],
+    ['a twin of what names another path', { X_Rewrite_URL: '/public/x' }],
+    ['two types of content', { 'Content-Type': ['application/json', 'application/x-www-form-urlencoded'] }],
+    ['another path for the app', { 'X-Rewrite-URL': '/admin/x' }],
+    ['another path for the app, as IIS has it', { 'X-Original-URL': '/admin/x' }],
+    ['another path that ends like this one', { 'X-Original-URL': '/admin/' }],
     ['a twin of the cookie', { 'Coo-kie': 'a=b', Coo_kie: 'a=b', cookie_: 'a' }],
     ['no path', { 'X-Forwarded-Uri': '' }],
     ['a path that is a host', { 'X-Forwarded-Uri': 'https://evil.example/' }],
@@ -121,6 +127,21 @@ describe('a host that nobody registered', () => {
     )
     closed(answer)
     expect(answer.location).toBe('')
+  })
+})
+
+describe('a proxy that stands before one app', () => {
+  const ask = (query: string, more: object = {}) =>
+    raw(port(), `/authz/forward${query}`, told({ 'X-Forwarded-Uri': '/public/x', ...more }))
+  test('opens that app', async () => expect((await ask('?app=wiki')).status).toBe(200))
+  test.each(['?app=pos', '?app=', '?app=WIKI', '?app=wiki&app=pos', '?app=w%69ki'])('%s opens none', async (query) => {
+    const answer = await ask(query, { cookie: cookies() })
+    expect([answer.status, answer.location]).toEqual([403, ''])
+  })
+  test('in the dialect of nginx as well', async () => {
+    const lines = { host: 'gateway', 'X-Original-URL': `${WIKI}/public/x`, 'X-Original-Method': 'GET' }
+    expect((await raw(port(), '/authz/nginx?app=wiki', lines)).status).toBe(200)
+    expect((await raw(port(), '/authz/nginx?app=pos', lines)).status).toBe(403)
   })
 })
 
@@ -213,6 +234,11 @@ describe('one method that is taken for another', () => {
     ['something that is no method', { 'X-HTTP-Method-Override': 'DELETE, POST' }],
     ['_method in the query', { 'X-Forwarded-Uri': '/hooks/x?_method=DELETE' }],
     ['_method in the query, encoded', { 'X-Forwarded-Uri': '/hooks/x?%5fmethod=PUT' }],
+    ['what PHP makes _method of', { 'X-Forwarded-Uri': '/hooks/x?.method=PUT' }],
+    ['what PHP makes _method of, with a bracket', { 'X-Forwarded-Uri': '/hooks/x?a=b&[method=PUT' }],
+    ['what PHP makes _method of, with a blank', { 'X-Forwarded-Uri': '/hooks/x?+_method=PUT' }],
+    ['what PHP makes _method of, cut off', { 'X-Forwarded-Uri': '/hooks/x?_method%00x=PUT' }],
+    ['_method behind a semicolon', { 'X-Forwarded-Uri': '/hooks/x?a=b;_method=PUT' }],
     ['a form, whose fields we do not see', { 'content-type': 'application/x-www-form-urlencoded' }],
     ['a form with files', { 'content-type': 'multipart/form-data; boundary=x' }],
   ])('%s', async (_, lie) => closed(await post(lie)))
@@ -326,6 +352,8 @@ describe('the way back', () => {
     '/.portico/callback?code=',
     `/.portico/callback?code=${'A'.repeat(43)}`,
     '/.portico/callback/x?code=x',
+    '/.portic%6f/x',
+    '/.PORTICO/x',
   ])('%s is ours, and nothing', async (uri) =>
     closed(await raw(port(), '/authz/forward', told({ cookie: cookies(), 'X-Forwarded-Uri': uri }))),
   )

@@ -87,6 +87,9 @@ test('what is not changed is answered: the others fail for what is changed in th
 const EVIL = 'https://evil.example/acs'
 const doctype = (inside: string) => `<!DOCTYPE samlp:AuthnRequest ${inside}>`
 const laughs = `[<!ENTITY a "ha">${[...'bcdefghij'].map((name, i) => `<!ENTITY ${name} "${`&${'abcdefghij'[i]};`.repeat(10)}">`).join('')}]`
+const PREFIXES = Array.from({ length: 70 }, (_, i) => ` xmlns:p${i}="urn:x"`).join('')
+const nested = ([first, second, ...rest]: readonly string[]): string =>
+  first === undefined ? '' : `<a${first}${second}>${nested(rest)}</a>`
 
 describe('XML', () => {
   test.each<[string, () => string | Buffer]>([
@@ -105,6 +108,11 @@ describe('XML', () => {
     ['bytes that are no UTF-8', () => Buffer.concat([Buffer.from(good()), Buffer.from([0xc3, 0x28])])],
     ['a NUL', () => good({ issuer: `${ENTITY_ID}\0` })],
     ['depth', () => good({ inside: '<a>'.repeat(100) + '</a>'.repeat(100) })],
+    [
+      'more prefixes than anybody needs, at each of many elements',
+      () => good({ inside: `<a${PREFIXES}><b/><b/></a>` }),
+    ],
+    ['the same, one inside of the other', () => good({ inside: nested(PREFIXES.split(/(?= )/)) })],
     ['two roots', () => good() + good()],
     ['half of it', () => good().slice(0, -30)],
     ['nothing', () => ' '],

@@ -104,6 +104,14 @@ describe('what is no XML that SAML needs', () => {
       'too-deep',
       (xml) => xml.replace('<samlp:Status>', `<samlp:Extensions>${NESTED}</samlp:Extensions><samlp:Status>`),
     ],
+    [
+      'prefixes without end',
+      'too-deep',
+      (xml) => {
+        const prefixes = Array.from({ length: 70 }, (_, i) => ` xmlns:p${i}="urn:x"`).join('')
+        return xml.replace('<samlp:Status>', `<samlp:Extensions${prefixes}/><samlp:Status>`)
+      },
+    ],
     ['more than 256 KiB', 'too-large', (xml) => xml.replace('ann-for-ever', 'a'.repeat(256 * 1024))],
     ['another document', 'not-a-response', () => '<html/>'],
     [

@@ -89,6 +89,13 @@ test('the registration of the app', async () => {
   expect(await status()).toBe(403)
 })
 
+test('a header that the app reads from now on is ours at once, and no longer what the client sends', async () => {
+  await warm()
+  const manifest = app('wiki', { headers: ['X-Account'] })
+  await house().catalog.apps.apply([{ file: 'a.yaml', text: JSON.stringify(manifest) }], { by: 'cli' })
+  expect((await sam.visit(ADDRESS)).headers).toMatchObject({ 'x-account': 'sam', 'remote-user': 'sam' })
+})
+
 test('another process: what the command line did holds half a second later', async () => {
   await warm()
   // as another process writes it: the row and the version, and nobody tells this one

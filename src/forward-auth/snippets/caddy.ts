@@ -3,16 +3,21 @@ import type { ProxySnippet } from '../snippet.ts'
 
 export const caddy: ProxySnippet = {
   name: 'caddy',
-  files: ({ app, sites, gateway, upstream, headers }) => [
+  files: ({ app, sites, gateway, upstream, headers, stripped, query }) => [
     {
       format: 'caddy',
       file: 'Caddyfile',
       text: `# ${app.id}: every request is put to Portico before it reaches the app
 ${sites.map(({ host, secure }) => `${secure ? 'https' : 'http'}://${host}`).join(', ')} {
+  # the headers that it names are dropped before the app sees them, ours too: so it names none
+  @upgrade header_regexp Connection (?i)\\bupgrade\\b
+  @others not header_regexp Connection (?i)\\bupgrade\\b
   route {
-${headers.map((name) => `    request_header -${name}`).join('\n')}
+    request_header @others -Connection
+    request_header @upgrade Connection Upgrade
+${[...headers, ...stripped].map((name) => `    request_header -${name}`).join('\n')}
     forward_auth ${gateway} {
-      uri /authz/forward
+      uri /authz/forward${query}
       copy_headers ${headers.join(' ')}
     }
     reverse_proxy ${upstream}

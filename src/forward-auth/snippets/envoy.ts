@@ -5,7 +5,8 @@ import { type ProxySnippet, unique } from '../snippet.ts'
 // biome-ignore format: a list of words
 const ASKED = [
   'accept', 'accept-language', 'content-type', 'cookie', 'sec-fetch-mode', 'sec-websocket-key', 'upgrade', 'user-agent',
-  'x-forwarded-for', 'x-forwarded-proto', 'x-http-method', 'x-http-method-override', 'x-method-override', 'x-requested-with',
+  'x-forwarded-for', 'x-forwarded-proto', 'x-http-method', 'x-http-method-override', 'x-method-override', 'x-original-url',
+  'x-requested-with', 'x-rewrite-url',
 ]
 
 const address = (where: string): string => {

@@ -8,7 +8,7 @@ const bind = ({ port, secure, name }: Site): string =>
 
 export const haproxy: ProxySnippet = {
   name: 'haproxy',
-  files({ app: { id }, sites, gateway, upstream, headers }) {
+  files({ app: { id }, sites, gateway, upstream, headers, stripped, query }) {
     const { protocol, host } = new URL(upstream)
     const server = /:\d+$/.test(host) ? host : `${host}:${protocol === 'https:' ? 443 : 80}`
     return [
@@ -31,7 +31,7 @@ ${unique(sites.map(bind)).join('\n')}
   # an app may read Remote_User as Remote-User
   option http-restrict-req-hdr-names delete
   http-request deny unless { ${sites.map(({ host: name, port }) => `req.hdr(host) -i ${name} ${name.includes(':') ? '' : `${name}:${port} `}`).join('} || { ')}}
-${headers.map((name) => `  http-request del-header ${name}`).join('\n')}
+${[...headers, ...stripped].map((name) => `  http-request del-header ${name}`).join('\n')}
   http-request lua.portico
   default_backend ${id}
 backend ${id}
@@ -41,12 +41,12 @@ backend ${id}
   server app ${server}${protocol === 'https:' ? ' ssl verify required ca-file @system-ca' : ''}
 `,
       },
-      { format: 'lua', file: LUA_FILE, text: lua(gateway, headers) },
+      { format: 'lua', file: LUA_FILE, text: lua(`${gateway}/authz/forward${query}`, headers) },
     ]
   },
 }
 
-const lua = (gateway: string, headers: readonly string[]): string => `local address = "http://${gateway}/authz/forward"
+const lua = (address: string, headers: readonly string[]): string => `local address = "http://${address}"
 local told = { ${headers.map((name) => `"${name.toLowerCase()}"`).join(', ')} }
 -- about this connection and this body, or said below
 local left_out = {

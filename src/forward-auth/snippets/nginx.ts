@@ -14,7 +14,7 @@ const listen = (sites: readonly Site[]): string =>
 
 export const nginx: ProxySnippet = {
   name: 'nginx',
-  files({ app, sites, gateway, upstream, headers }) {
+  files({ app, sites, gateway, upstream, headers, stripped, query }) {
     const variable = (name: string) => `$portico_${name.toLowerCase().replaceAll('-', '_')}`
     const set = headers.map(
       (name) => `    auth_request_set ${variable(name)} $upstream_http_${name.toLowerCase().replaceAll('-', '_')};`,
@@ -45,7 +45,7 @@ ${listen(sites)}
     error_page 401 = @portico_sign_in;
     error_page 403 = @portico_refused;
 ${set.join('\n')}
-${given.join('\n')}
+${[...given, ...stripped.map((name) => `    proxy_set_header ${name} "";`)].join('\n')}
     proxy_set_header Host $http_host;
     proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
     proxy_set_header X-Forwarded-Proto $scheme;
@@ -61,7 +61,7 @@ ${given.join('\n')}
     proxy_set_header X-Original-URL $scheme://$http_host$request_uri;
     proxy_set_header X-Original-Method $request_method;
     ${ASK}
-    proxy_pass http://${gateway}/authz/nginx;
+    proxy_pass http://${gateway}/authz/nginx${query};
   }
 
   # where the browser comes back with a code: the answer is Portico's own
@@ -71,7 +71,7 @@ ${given.join('\n')}
     proxy_set_header X-Forwarded-Host $http_host;
     proxy_set_header X-Forwarded-Uri $request_uri;
     ${ASK}
-    rewrite ^ /authz/forward? break;
+    rewrite ^ /authz/forward${query}? break;
     proxy_pass http://${gateway};
   }
 

@@ -3,7 +3,7 @@ import { type ProxySnippet, unique } from '../snippet.ts'
 
 export const traefik: ProxySnippet = {
   name: 'traefik',
-  files({ app: { id }, sites, gateway, upstream, headers }) {
+  files({ app: { id }, sites, gateway, upstream, headers, stripped, query }) {
     const rule = unique(sites.map(({ name }) => `Host(\`${name}\`)`)).join(' || ')
     const secure = sites.some((site) => site.secure)
     return [
@@ -23,10 +23,10 @@ ${secure ? '      tls: {}\n' : ''}      middlewares: [${id}-strip, ${id}-portico
     ${id}-strip:
       headers:
         customRequestHeaders:
-${headers.map((name) => `          ${name}: ""`).join('\n')}
+${[...headers, ...stripped].map((name) => `          ${name}: ""`).join('\n')}
     ${id}-portico:
       forwardAuth:
-        address: http://${gateway}/authz/forward
+        address: http://${gateway}/authz/forward${query}
         trustForwardHeader: false
         authResponseHeaders:
 ${headers.map((name) => `          - ${name}`).join('\n')}
