@@ -9,6 +9,8 @@ import type { Keys } from '#keys'
 import type { Session } from '#sessions'
 
 export const JWT_HEADER = 'X-Portico-Jwt'
+/** ATTACK: a proxy that keeps answers would find this one under the same address for whoever comes next. */
+const NOT_KEPT = ['Cache-Control', 'no-store'] as const
 const FIELDS: readonly (readonly [string, IdentityField])[] = Object.freeze([
   ['Remote-User', 'user'],
   ['Remote-Groups', 'groups'],
@@ -43,7 +45,7 @@ function templateOf(app: App): Template {
   let template = templates.get(app)
   if (!template) {
     const names = [...headersOf(app).map(([name]) => name), JWT_HEADER]
-    template = { names, nobody: Object.freeze(Object.fromEntries(names.map((name) => [name, '']))) }
+    template = { names, nobody: Object.freeze(Object.fromEntries([...names.map((name) => [name, '']), NOT_KEPT])) }
     templates.set(app, template)
   }
   return template
@@ -104,7 +106,7 @@ export function createIdentities({
       if (before?.claims === claims && isYoung(before, now)) return before
       const value = valuesOf(person)
       const told = headersOf(app).map(([name, field]) => [name, value[field]])
-      const headers = Object.fromEntries([...told, [JWT_HEADER, await sign(claims, now)]])
+      const headers = Object.fromEntries([...told, [JWT_HEADER, await sign(claims, now)], NOT_KEPT])
       return { headers, claims, signedAt: now }
     },
     isYoung: (identity: Identity) => isYoung(identity, clock.now()),

@@ -50,6 +50,13 @@ test('what the rest rests on: this browser is let in, and a stranger sees what i
   expect((await raw(port(), '/authz/forward', told({ 'X-Forwarded-Uri': '/public/x' }))).status).toBe(200)
 })
 
+test('no answer is kept by anybody between: the next one who asks at this address is somebody else', async () => {
+  for (const more of [{ cookie: cookies() }, { 'X-Forwarded-Uri': '/public/x' }, { 'X-Forwarded-Uri': '/admin' }, {}]) {
+    const { headers } = await raw(port(), '/authz/forward', told(more))
+    expect(headers['cache-control']).toBe('no-store')
+  }
+})
+
 describe('from somebody who is no proxy', () => {
   test.each(['/authz/forward', '/authz/nginx', '/authz/envoy/public/x'])('%s', async (path) => {
     const lies = told({

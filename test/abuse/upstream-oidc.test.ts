@@ -32,7 +32,7 @@ beforeAll(async () => {
         { id: 'local', kind: 'local' },
         one('liar', { userinfo: false }),
         one('twin', { userinfo: false }),
-        one('asks'),
+        one('asks', { domains: ['asks.example'] }),
         one('signed', { userinfo_alg: 'RS256' }),
         one('elsewhere', { issuer: `${provider.issuer}/elsewhere` }),
       ],
@@ -262,6 +262,31 @@ describe('userinfo', () => {
     provider.answers['/userinfo'] = userinfo
     return browser.open(`${back}?code=c&state=${state}`)
   }
+
+  test.each<[string, object, object, boolean]>([
+    ['both in the ID Token', { email: 'a@asks.example', email_verified: true }, {}, true],
+    ['both in userinfo', {}, { email: 'b@asks.example', email_verified: true }, true],
+    ['the same in both', { email: 'c@asks.example' }, { email: 'c@asks.example', email_verified: true }, true],
+    ['another in userinfo', { email: 'd@asks.example' }, { email: 'own@asks.example', email_verified: true }, false],
+    ['none in the ID Token', { email_verified: true }, { email: 'e@asks.example' }, false],
+    [
+      'no longer verified',
+      { email: 'f@asks.example', email_verified: false },
+      { email: 'f@asks.example', email_verified: true },
+      false,
+    ],
+  ])('says that the address beside it is verified, and no other: %s', async (what, idToken, userinfo, verified) => {
+    const sub = what.replaceAll(' ', '-')
+    const { browser, state, nonce, back } = await onTheWay('asks')
+    provider.answers['/token'] = tokens(await provider.sign(claims(nonce, { sub, name: what, ...idToken })))
+    provider.answers['/userinfo'] = { sub, ...userinfo }
+    await browser.open(`${back}?code=c&state=${state}`)
+    const people = await gateway.server.house.people.list({ directory: 'asks' })
+    const { mail } = { ...userinfo, ...idToken } as { mail?: string }
+    const found = people.find(({ name }) => name === what)
+    expect([found !== undefined, mail, found?.mailVerified]).toEqual([true, mail, verified])
+    await gateway.server.house.people.remove(found!.id, 'cli')
+  })
 
   test('of somebody else is refused', async () => {
     expect((await come('asks', { sub: 'another', name: 'X' })).status).toBe(502)

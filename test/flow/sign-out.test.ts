@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { messagesFor } from '#pages'
 import { formOf, type Page } from '../../demo/browser.ts'
+import { signedToken } from '../../src/protocol/oidc/signed-token.ts'
 import { anApp, appAddress, browserAt, cookiesOf, movableClock, PROXIED, post } from '../abuse/people.ts'
 import { type Gateway, PASSWORD, startGateway } from '../support/gateway.ts'
 import { type ListeningApp, startListeningApp } from '../support/listening-app.ts'
@@ -355,12 +356,20 @@ describe('RP-initiated logout', () => {
     await signOut(browser)
     await typePassword(browser, await browser.open(appAddress(gateway, 'told')), `person${people - 1}`)
     const strange = await tokenOf(other.browser, 'strict')
+    // what the app heard when everything of somebody ended: of no session, and the next one is not over by it
+    const now = Math.floor(clock.at / 1000)
+    const everything = await signedToken(
+      gateway.server.house.keys.signing.signers().find(({ alg }) => alg === 'RS256')!,
+      { iss: gateway.issuer, aud: 'told', sub: id, iat: now, exp: now + 120 },
+      'logout+jwt',
+    )
     const requests: Record<string, string>[] = [
       {},
       { client_id: 'told' },
       { client_id: 'told', logout_hint: id },
       { id_token_hint: theirs },
       { id_token_hint: early },
+      { id_token_hint: everything },
       { id_token_hint: strange, post_logout_redirect_uri: BYE },
     ]
     for (const request of requests) {

@@ -27,6 +27,18 @@ const clean = (text: string): string =>
     .slice(0, LONGEST)
     .join('')
 
+/**
+ * What the ID Token says comes first: it is signed.
+ * ATTACK: whether an address is verified is said of the address beside it. Of two documents with two addresses each could lend its
+ * word to the other's.
+ */
+export function together(idToken: Claims, userinfo: Claims): Claims {
+  const { email_verified: _, ...all } = { ...userinfo, ...idToken }
+  const said = [idToken, userinfo].filter(({ email }) => email !== undefined && email === all['email'])
+  const verified = said.map((one) => one['email_verified']).find((one) => one !== undefined)
+  return verified === undefined ? all : { ...all, email_verified: verified }
+}
+
 /** Undefined where the claims have no stable id. `sub` is at most 255 ASCII characters (Core §2). */
 export function personOf(
   claims: Claims,

@@ -10,7 +10,7 @@ import { json } from '#http'
 import type { Asked, Away, Federated, Returned, UpstreamSession, Vouched } from '../federation/federated.ts'
 import { signedInAt } from '../federation/moment.ts'
 import type { DirectoryEnds, DirectoryKind, OpenDirectory, Outside, TestStep } from '../kind.ts'
-import { personOf } from './oidc-claims.ts'
+import { personOf, together } from './oidc-claims.ts'
 import { createOidcClient, type OidcClient, type OidcSettings, type OpenidClient } from './oidc-client.ts'
 import { createLogoutReader } from './oidc-logout.ts'
 
@@ -90,9 +90,8 @@ function federate(settings: OidcSettings, client: OidcClient, outside: Outside, 
         })
         const claims = tokens.claims()!
         const asks = settings.userinfo && config.serverMetadata().userinfo_endpoint !== undefined
-        // what the ID Token says comes first: it is signed
         const all = asks
-          ? { ...(await library.fetchUserInfo(config, tokens.access_token, claims.sub)), ...claims }
+          ? together(claims, await library.fetchUserInfo(config, tokens.access_token, claims.sub))
           : claims
         const person = personOf(all, settings)
         if (!person) throw refused(`the claim \`${settings.claims.id}\` is missing or no stable id`)

@@ -54,13 +54,13 @@ export function rpInitiatedLogout(
  * The ID token is of this person, and of this very session at this app. That it is one of ours for this app the engine has
  * checked, expired or not (§4).
  * ATTACK: without that, any page could send a browser here and sign its person out. An old token of another session says only
- * that the app knew the person once.
+ * that the app knew the person once; a logout token of an end of everything, which names no session, says not even that.
  */
 function isTheirs(ctx: KoaContextWithOIDC, session: Session): boolean {
   const hint = ctx.oidc.entities.IdTokenHint?.payload as { sub?: string; sid?: string } | undefined
   if (hint?.sub !== session.personId) return false
   const opened = session.apps.filter(({ app, via }) => app === ctx.oidc.client?.clientId && via === undefined)
-  return opened.some(({ sid }) => hint.sid === undefined || hint.sid === sid)
+  return opened.some(({ sid }) => hint.sid === sid)
 }
 
 /** What the engine has done to its own session is done to ours, the authority; and the browser goes where it should. */
