@@ -56,6 +56,7 @@ test("an app's own meaning of a header comes before ours, and nobody has every h
     'remote-user': '',
     'X-G': '',
     'X-Portico-Jwt': '',
+    'Cache-Control': 'no-store',
   })
 })
 
