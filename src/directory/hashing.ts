@@ -25,10 +25,10 @@ export interface HashingOptions {
 }
 
 export interface Hashing {
-  /** A PHC string. Throws `overloaded`. */
-  hash(password: string): Promise<string>
+  /** A PHC string. `line`: with whom it waits, as `Queue.run` says. Throws `overloaded`. */
+  hash(password: string, line?: string): Promise<string>
   /** Throws `overloaded`. An unreadable PHC string is compared with nobody's hash and false, at the same cost. */
-  verify(phc: string | undefined, password: string): Promise<boolean>
+  verify(phc: string | undefined, password: string, line?: string): Promise<boolean>
   /** Whether the string was made with another algorithm or another cost than today's. */
   outdated(phc: string): boolean
   readonly places: number
@@ -46,25 +46,25 @@ export async function createHashing(options: HashingOptions): Promise<Hashing> {
     refuse: (reason) => new Refusal('overloaded', `password hashing: ${reason}`, { retryAfter: 2 }),
   })
   let done = 0
-  const counted = <T>(work: () => Promise<T>): Promise<T> =>
+  const counted = <T>(work: () => Promise<T>, line: string | undefined): Promise<T> =>
     queue.run(async () => {
       const result = await work()
       done++
       return result
-    })
+    }, line)
   const hash = (password: string) => argon2(password, { ...COST, algorithm: ARGON2ID, salt: randomBytes(16) })
   /** What unknown people are compared with: nobody knows its password, not even this process. */
   const nobody = await hash(randomId(32))
 
   return Object.freeze({
     places,
-    hash: (password: string) => counted(() => hash(password)),
-    verify: (phc: string | undefined, password: string) =>
+    hash: (password: string, line?: string) => counted(() => hash(password), line),
+    verify: (phc: string | undefined, password: string, line?: string) =>
       counted(async () => {
         const readable = phc !== undefined && costOf(phc) !== undefined
         const equal = await argon2Verify(readable ? phc : nobody, password)
         return readable && equal
-      }),
+      }, line),
     outdated(phc: string) {
       const cost = costOf(phc)
       return (

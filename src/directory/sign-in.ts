@@ -38,7 +38,12 @@ interface Resolved {
 
 /** What one attempt spends its hash on. */
 interface Hash {
-  verify: Hashing['verify']
+  verify(phc: string | undefined, password: string): Promise<boolean>
+  /**
+   * Whoever is kept waiting by a directory waits for the hash in its line: those whom one lets go all at once are not felt by
+   * people of another. Local people, and names that nobody has, wait in the same, so that the wait tells nothing of them.
+   */
+  waitIn(line: string): void
   /** The PHC string of a password that was found right. */
   keep(): Promise<string>
 }
@@ -61,6 +66,8 @@ interface Parts {
   readonly declared: ReadonlyMap<string, Declared>
 }
 
+/** The line of those whose directory cannot be told. No directory has an id with a blank. */
+const OUT_OF_REACH = 'out of reach'
 const UNKNOWN_DEVICE: SeenDevice = Object.freeze({ known: false, enrolled: false })
 
 export function createSignIn(parts: Parts): SignIn {
@@ -101,18 +108,22 @@ export function createSignIn(parts: Parts): SignIn {
   /** INVARIANT: one hash for each password that could be one, whoever it is for and however it ends. */
   async function withEqualWork<T>(password: string, work: (hash: Hash) => Promise<T>): Promise<T> {
     let spent = false
-    const verify: Hashing['verify'] = (phc, text) => {
+    let line: string | undefined
+    const waitIn = (name: string) => {
+      line = name
+    }
+    const verify: Hash['verify'] = (phc, text) => {
       spent = true
-      return hashing.verify(phc, text)
+      return hashing.verify(phc, text, line)
     }
     const keep = () => {
       spent = true
-      return hashing.hash(password)
+      return hashing.hash(password, line)
     }
     try {
-      return await work({ verify, keep })
+      return await work({ verify, keep, waitIn })
     } finally {
-      if (!spent) await hashing.verify(undefined, password)
+      if (!spent) await hashing.verify(undefined, password, line)
     }
   }
 
@@ -121,6 +132,7 @@ export function createSignIn(parts: Parts): SignIn {
       if (down) throw down
       return 'wrong'
     }
+    if (!directory.local) hash.waitIn(directory.id)
     if (!directory.federated && outages.isDown(directory.id)) return remembered(person, directory, typed, hash)
     let verdict: Awaited<ReturnType<OpenDirectory['verify']>>
     try {
@@ -235,6 +247,7 @@ export function createSignIn(parts: Parts): SignIn {
           const resolved = key === undefined ? {} : await resolve(typed.username, key)
           return await verified(resolved, typed, hash)
         } catch (error) {
+          if (isUnavailable(error)) hash.waitIn(OUT_OF_REACH)
           // ATTACK: the same for a name that nobody has, one that was not seen lately and a wrong password; and it counts
           // as a try, or what is kept could be guessed at without end
           if (isUnavailable(error) && outages.takes(device)) return 'unconfirmed'

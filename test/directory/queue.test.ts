@@ -75,3 +75,33 @@ test('work that fails gives its place back', async () => {
   for (let i = 0; i < 5; i++) await expect(queue.run(async () => Promise.reject(new Error('no')))).rejects.toThrow('no')
   expect(await queue.run(async () => 'free')).toBe('free')
 })
+
+test('a crowd in one line is not felt in another: lines take turns, each in its own order', async () => {
+  const { queue } = make({ waiting: 100 })
+  const order: string[] = []
+  const first = held()
+  const all = [queue.run(first.work)]
+  const come = (name: string, line?: string) => all.push(queue.run(async () => void order.push(name), line))
+  for (let i = 1; i <= 5; i++) come(`crowd ${i}`, 'crowd')
+  come('alone 1')
+  come('alone 2')
+  come('third', 'other')
+  expect(queue.waiting).toBe(8)
+  first.end()
+  await Promise.all(all)
+  expect(order).toEqual([
+    ...['crowd 1', 'alone 1', 'third', 'crowd 2', 'alone 2'],
+    ...['crowd 3', 'crowd 4', 'crowd 5'],
+  ])
+  expect(queue.waiting).toBe(0)
+})
+
+test('the most that may wait are counted over all lines', async () => {
+  const { queue } = make({ waiting: 2 })
+  const first = held()
+  const all = [queue.run(first.work), queue.run(async () => {}, 'one'), queue.run(async () => {}, 'two')]
+  await expect(queue.run(async () => {}, 'three')).rejects.toMatchObject({ code: 'overloaded' })
+  first.end()
+  await Promise.all(all)
+  await queue.run(async () => {}, 'three')
+})
