@@ -15,6 +15,12 @@ export function createUpstreamEnding(rooms: Omit<SigninRooms, 'errands' | 'signO
   const { federation } = people
   const signedOut = `${issuer}/signout`
 
+  /** What began while the provider could not be asked began with no session there, and only waited for its word. */
+  async function begunWithout(personId: string | undefined): Promise<string[]> {
+    const all = personId === undefined ? [] : await sessions.ofPerson(personId)
+    return all.filter(({ authenticated }) => authenticated.some((one) => one.duringOutage)).map(({ id }) => id)
+  }
+
   return {
     /**
      * Where the browser goes so that a session ends at the provider that it began with as well; undefined where there is
@@ -41,7 +47,7 @@ export function createUpstreamEnding(rooms: Omit<SigninRooms, 'errands' | 'signO
         if ('backTo' in told) return redirect(told.backTo)
         const mark = `upstream-logout:${directory}:${sha256(told.id)}`
         if ((await storage.state.get(mark)) === undefined)
-          for (const id of await upstreamSessions.find(directory, told))
+          for (const id of [...(await upstreamSessions.find(directory, told)), ...(await begunWithout(told.person))])
             await sessions.end(id, 'upstream-signed-out', 'system')
         // only now: what failed half-way is done again when the provider says it again
         await storage.state.set(mark, '', { ttl: REPLAYED })

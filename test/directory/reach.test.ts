@@ -45,6 +45,19 @@ test('one that was never asked is unknown, one that answers is up, whatever it a
   expect(reach.health()).toEqual({ state: 'up' })
 })
 
+test('one that has never answered is unknown while it is doubted: a process that starts in an outage has not seen it back', async () => {
+  const { reach, way, pass } = await open()
+  way.cut()
+  expect(await reach.look()).toBe(false)
+  expect(reach.health()).toEqual({ state: 'unknown', doubted: true })
+  pass(1000)
+  expect(await reach.look()).toBe(false)
+  expect(reach.health()).toMatchObject({ state: 'down' })
+  way.restore()
+  expect(await reach.look()).toBe(true)
+  expect(reach.health()).toEqual({ state: 'up' })
+})
+
 test('one failure is a doubt, and a look decides; when it is back it is up at the first look', async () => {
   const { reach, way, document, now, pass } = await open()
   expect(await reach.look()).toBe(true)

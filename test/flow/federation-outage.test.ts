@@ -44,6 +44,8 @@ async function open(degraded: object | undefined) {
         { ...anApp('high'), tier: 'critical' },
       ] as never,
     },
+    // it tells nobody that it has signed somebody out: what it tells is in `test/faults/provider-outage.test.ts`
+    registration: { backchannel_logout_uri: undefined },
     directory: { newcomers: 'create', timeout: '1s', ...(degraded ? { degraded } : {}) },
   })
   const { gateway } = world
@@ -325,6 +327,30 @@ test('nobody is let in whom it vouched for too long ago, nor anybody once the ti
   await world.pass(MINUTE)
   expect(await world.doubtfulOf('bob')).toEqual([])
 }, 120_000)
+
+test('with `ask_again: 0s` whatever began meanwhile ends within a second, and a session from before does not', async () => {
+  const world = await open({ ...DEGRADED, ask_again: '0s' })
+  onTestFinished(() => world.close())
+  const [ann, bob] = [await world.signIn('ann'), await world.signIn('bob')]
+  const key = await world.givePasskey('bob')
+  world.way.cut()
+  await world.pass(MINUTE)
+  signOut(bob)
+  expect(atCallback(await world.withPasskey(bob, await world.openApp(bob, 'low'), key))).toBe(true)
+  world.way.restore()
+  // looked at every ten seconds by now; from the answer on it is a second
+  let waited = 0
+  while ((await world.seen()).up === '0') {
+    world.clock.at += 500
+    await world.gateway.server.look()
+    if (++waited > 40) throw new Error('it was not found out that it is back')
+  }
+  world.clock.at += 1000
+  await world.gateway.server.look()
+  expect(await world.doubtfulOf('bob')).toEqual([])
+  expect(atCallback(await world.openApp(bob, 'low'))).toBe(false)
+  expect(atCallback(await world.openApp(ann, 'high'))).toBe(true)
+}, 60_000)
 
 test('without a declaration nothing changes but what people are told: sessions and passkeys go on as before', async () => {
   const world = await open(undefined)

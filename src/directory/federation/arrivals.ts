@@ -222,7 +222,11 @@ export function createFederation(parts: Parts): Federation {
     async loggedOut(id, told) {
       const { federated } = at(id)
       if (!federated.loggedOut) throw new Refusal('not-found', `directory ${id} tells nothing`)
-      return federated.loggedOut(told)
+      const heard = await federated.loggedOut(told)
+      if ('backTo' in heard || heard.subject === undefined || heard.sids.length > 0) return heard
+      const owner = await identities.owner(id, heard.subject)
+      const isAtHome = owner !== undefined && (await store.byId(owner))?.directory === id
+      return isAtHome ? { ...heard, person: owner } : heard
     },
     logoutRefused: (id, told) => at(id).federated.logoutRefused?.(told),
     async metadata(id) {

@@ -73,6 +73,8 @@ export interface UpstreamLogout {
   readonly sids: readonly string[]
   /** Of this very message: it counts once. */
   readonly id: string
+  /** Id of ours: who is at home there and has no session left there, where that is said of all. */
+  readonly person?: string
   /**
    * What the provider waits to hear once that is done; without it, nothing more than that it was heard. `backTo`: where a
    * browser goes that the provider does not want back.

@@ -140,8 +140,9 @@ export function createReach({ directory, outbound, clock, timeout, ask }: Parts)
 
     health() {
       if (failing && missed > 0) return { state: 'down', ...failing }
-      if (failing) return { state: 'up', doubted: true }
-      return { state: answered ? 'up' : 'unknown' }
+      // INVARIANT: one that has never answered this process is not up, or a restart in an outage would end it
+      const state = answered ? 'up' : 'unknown'
+      return failing ? { state, doubted: true } : { state }
     },
   }
 }
