@@ -5,6 +5,7 @@
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { formOf, headingOf, type Page, passkeyOptions } from '../../demo/browser.ts'
 import { movableClock } from '../abuse/people.ts'
+import { refusalOf } from '../directory/house.ts'
 import { createAuthenticator } from '../support/authenticator.ts'
 import {
   anApp,
@@ -15,9 +16,12 @@ import {
   signInThere,
   startFederation,
 } from '../support/federation.ts'
+import { PASSWORD } from '../support/gateway.ts'
 import { POLICIES } from '../support/policies.ts'
 import { atCallback, type Browser, relyingParty } from '../support/relying-party.ts'
 import { portico } from '../support/serve.ts'
+import { startSlapd } from '../support/slapd.ts'
+import { startTcpProxy } from '../support/tcp-proxy.ts'
 
 const MINUTE = 60_000
 const NAMES = ['ann', 'bob', 'cas', 'dee', 'eve', 'flo', 'gus']
@@ -31,7 +35,7 @@ const DEGRADED = {
 
 type Authenticator = ReturnType<typeof createAuthenticator>
 
-async function open(degraded: object | undefined) {
+async function open(degraded: object | undefined, moreDirectories: readonly object[] = []) {
   const clock = movableClock()
   const world = await startFederation({
     clock,
@@ -44,6 +48,7 @@ async function open(degraded: object | undefined) {
         { ...anApp('high'), tier: 'critical' },
       ] as never,
     },
+    moreDirectories,
     // it tells nobody that it has signed somebody out: what it tells is in `test/faults/provider-outage.test.ts`
     registration: { backchannel_logout_uri: undefined },
     directory: { newcomers: 'create', timeout: '1s', ...(degraded ? { degraded } : {}) },
@@ -350,6 +355,45 @@ test('with `ask_again: 0s` whatever began meanwhile ends within a second, and a 
   expect(await world.doubtfulOf('bob')).toEqual([])
   expect(atCallback(await world.openApp(bob, 'low'))).toBe(false)
   expect(atCallback(await world.openApp(ann, 'high'))).toBe(true)
+}, 60_000)
+
+test('beside a directory that is down without a declaration, passwords are as unknown as without the provider', async () => {
+  const slapd = await startSlapd([{ uid: 'sam', name: 'Sam', password: PASSWORD }])
+  const line = await startTcpProxy({ to: slapd.port })
+  const settings = slapd.settings({ url: `ldap://127.0.0.1:${line.port}`, insecure_plain_text: true, timeout: '1s' })
+  const world = await open(DEGRADED, [{ ...settings, ca_file: undefined }])
+  onTestFinished(async () => {
+    await world.close()
+    await line.close()
+    await slapd.end()
+  })
+  const { people } = world.house
+  expect(await people.verifyPassword('sam', PASSWORD)).toMatchObject({ username: 'sam' })
+  await world.signIn('ann')
+  world.way.cut()
+  line.cut()
+  await world.pass(MINUTE)
+  const tries = async () => {
+    for (const device of ['known', 'enrolled'])
+      for (const [name, password] of [
+        ['sam', PASSWORD],
+        ['sam', 'wrong horse'],
+        [`ann@${PARTNER}`, PASSWORD],
+        ['nobody', PASSWORD],
+      ] as const) {
+        const seen = { known: false, enrolled: false, [device]: true }
+        expect(await refusalOf(people.verifyPassword(name, password, seen)), name).toBe('directory-unavailable')
+      }
+  }
+  // whoever finds it out, and whoever comes after
+  await tries()
+  await world.pass(MINUTE)
+  expect(people.states()).toMatchObject([
+    { id: 'local', state: 'up' },
+    { id: settings.id, state: 'down', degraded: false },
+    { id: PARTNER, state: 'down', degraded: true },
+  ])
+  await tries()
 }, 60_000)
 
 test('without a declaration nothing changes but what people are told: sessions and passkeys go on as before', async () => {
