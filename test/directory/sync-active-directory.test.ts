@@ -1,7 +1,9 @@
 /** A real Active Directory domain controller brought over: everybody, and then what changed by `uSNChanged`. */
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
 import type { Person } from '#directory'
+import { onlySoMany } from '../support/ldap-ranges.ts'
 import { AD_BASE, AD_GROUPS, AD_STAFF, type Samba, startSamba } from '../support/samba.ts'
+import { startTcpProxy } from '../support/tcp-proxy.ts'
 import { openHouse, type TestHouse } from './house.ts'
 
 const PASSWORD = 'Correct.Horse.9'
@@ -91,6 +93,58 @@ test.each([
     expect(here.get('fresh')).toMatchObject({ disabled: false })
   },
 )
+
+/** In plain text through a way on which a list comes two values at a time. */
+async function openInParts(changes: Readonly<Record<string, unknown>>, most = 2) {
+  const way = await startTcpProxy({ to: samba.plain })
+  onTestFinished(() => way.close())
+  const url = `ldap://127.0.0.1:${way.port}`
+  const house = await open({ url, ca_file: undefined, insecure_plain_text: true, ...changes })
+  return { house, way, further: onlySoMany(way, most, ['member', 'memberOf', 'otherTelephone']) }
+}
+
+test.each([{}, { groups_from: 'member_of', nested_groups: true }])(
+  'a list that the server gives in parts is read to its end, at a sign-in and by a sync: %j',
+  async (changes) => {
+    const many = Array.from({ length: 5 }, (_, i) => `many${i}`)
+    const { person, group: made } = samba
+    await samba.modify([...many.map((name) => person(name, PASSWORD)), made('Many', many.map(dn))].join(''))
+    await samba.modify(many.map((_, i) => made(`Other ${i}`, [dn('many0')])).join(''))
+    onTestFinished(async () => {
+      const gone = [...many.map(dn), group('Many'), ...many.map((_, i) => group(`Other ${i}`))]
+      await samba.modify(gone.map((one) => `dn: ${one}\nchangetype: delete\n\n`).join(''))
+    })
+    const { house, further } = await openInParts(changes)
+    const told = { many0: ['Many', ...many.map((_, i) => `Other ${i}`)], many4: ['Many'] }
+    for (const [name, groups] of Object.entries(told))
+      expect((await house.people.find(name))?.groups, name).toEqual(groups)
+    expect(further() > 0).toBe('groups_from' in changes)
+    expect(await sync(house)).toMatchObject({ scope: 'all', failed: 0, gone: 0 })
+    for (const [name, groups] of Object.entries(told)) expect(await groupsOf(house, name), name).toEqual(groups)
+    for (const [name, groups] of Object.entries(GROUPS).filter(([name]) => name !== 'robin'))
+      expect(await groupsOf(house, name), name).toEqual(groups)
+    expect(further()).toBeGreaterThan(1)
+  },
+)
+
+test('of a list that is cut and belongs to no group nothing is known: what was known before stays', async () => {
+  const house = await open({ attributes: { other: { phones: 'otherTelephone' } } })
+  await samba.modify(
+    `dn: ${dn('kim')}\nchangetype: modify\nadd: otherTelephone\notherTelephone: 1\notherTelephone: 2\n\n`,
+  )
+  onTestFinished(() => samba.modify(`dn: ${dn('kim')}\nchangetype: modify\ndelete: otherTelephone\n\n`))
+  expect((await house.people.find('kim'))?.attributes).toEqual({ phones: ['1', '2'] })
+  const way = await startTcpProxy({ to: samba.plain })
+  onTestFinished(() => way.close())
+  const url = `ldap://127.0.0.1:${way.port}`
+  const plain = { url, ca_file: undefined, insecure_plain_text: true }
+  const settings = { base_dn: AD_STAFF, group_base_dn: AD_GROUPS, attributes: { other: { phones: 'otherTelephone' } } }
+  const people = await house.reopen([samba.settings({ ...settings, ...plain })])
+  onTestFinished(() => people.close())
+  onlySoMany(way, 1, ['otherTelephone'])
+  const { id } = (await people.find('kim'))!
+  expect(await people.refresh(id)).toMatchObject({ attributes: { phones: ['1', '2'] } })
+})
 
 test('the whole domain, with groups everywhere, is read as well: no computers, and Domain Users for everybody', async () => {
   const house = await open({ base_dn: AD_BASE, group_base_dn: undefined })

@@ -26,6 +26,8 @@ const SERVICE_PASSWORD = 'Service of the test 1'
 export interface Samba {
   readonly address: string
   readonly ldapsUrl: string
+  /** In plain text, for a test that looks at what is said. */
+  readonly plain: { readonly host: string; readonly port: number }
   readonly caFile: string
   readonly folder: string
   /** Complete settings for it, as an operator writes them for it, with `changes` in place. */
@@ -58,6 +60,7 @@ export async function startSamba(): Promise<Samba> {
   const self: Samba = {
     address,
     ldapsUrl,
+    plain: { host: address, port: 389 },
     caFile: join(folder, 'ca.pem'),
     folder,
     settings(changes = {}) {
@@ -170,6 +173,7 @@ winbindd socket directory = ${join(folder, 'run/winbindd')}
 log file = ${join(folder, 'log')}
 interfaces = ${address}/8
 bind interfaces only = yes
+ldap server require strong auth = no
 tls enabled = yes
 tls keyfile = ${join(folder, 'server.key')}
 tls certfile = ${join(folder, 'server.pem')}

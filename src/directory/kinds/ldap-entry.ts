@@ -6,6 +6,7 @@ import { isMail, LANGUAGES, usernameKey } from '../person.ts'
 import type { UpstreamPerson } from '../upstream-person.ts'
 import { accountOf } from './ldap-account.ts'
 import { type FilterTemplate, fillText } from './ldap-filter.ts'
+import { isCut } from './ldap-ranges.ts'
 import { bytesOf, texts } from './ldap-values.ts'
 
 export type LdapSettings = Extract<Directory, { kind: 'ldap' }>
@@ -67,7 +68,9 @@ const MOST_VALUES = 100
 /** What the settings map, sorted, for servers tell values in any order. Undefined where one has too many to be kept. */
 function attributesOf(entry: Entry, other: Readonly<Record<string, string>>): UpstreamPerson['attributes'] {
   const all = Object.entries(other).map(([ours, theirs]) => [ours, texts(entry, theirs).map(clean).sort()] as const)
+  // of a list that was cut nothing is known: what is kept from before stays
   if (all.some(([, values]) => values.length > MOST_VALUES)) return undefined
+  if (Object.values(other).some((theirs) => isCut(entry, theirs))) return undefined
   return Object.fromEntries(all.filter(([, values]) => values.length > 0))
 }
 

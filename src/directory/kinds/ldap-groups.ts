@@ -11,6 +11,7 @@ import type { Connected } from './ldap-connection.ts'
 import { isBelow, keyOfDn, nameIn } from './ldap-dn.ts'
 import type { LdapSettings } from './ldap-entry.ts'
 import type { FilterTemplate } from './ldap-filter.ts'
+import { type AskRange, everyValue, rangeSearch } from './ldap-ranges.ts'
 import { bytesOf, texts } from './ldap-values.ts'
 
 export interface Group {
@@ -130,14 +131,25 @@ export function createGroupSearch(
       for (const one of entries) groups.add(one.dn, named(one))
       return entries
     }
-    let first = fresh(memberOf(entry))
+    const further: AskRange = async (dn, attribute) =>
+      (await connected.client.search(dn, { ...options, ...rangeSearch(attribute) })).searchEntries[0]
+    const holding = async (one: Entry): Promise<string[]> => {
+      const all: string[] = []
+      for await (const values of everyValue(one, 'memberOf', further)) all.push(...fresh(values))
+      return all
+    }
+    let first = await holding(entry)
     const sid = isActiveDirectory ? primarySid(entry) : undefined
     if (sid) {
       const [primary] = await read([equals(SID, sid)])
       if (primary && groups.isNew(primary.dn)) first = [...first, primary.dn]
     }
     if (settings.nested_groups)
-      await walk(first, async (dns) => fresh((await read(dns.map((dn) => equals(at, dn)))).flatMap(memberOf)))
+      await walk(first, async (dns) => {
+        const above: string[] = []
+        for (const one of await read(dns.map((dn) => equals(at, dn)))) above.push(...(await holding(one)))
+        return above
+      })
     else {
       const unnamed = first.filter((dn) => nameIn(dn, nameAttribute) === undefined)
       for (const dn of first) groups.add(dn, nameIn(dn, nameAttribute))
@@ -156,12 +168,6 @@ const limit = (): Error => Object.assign(new Error('more groups than the setting
 const equals = (attribute: string, value: string | Buffer) => new EqualityFilter({ attribute, value })
 const anyOf = (filters: readonly Filter[]): Filter =>
   filters.length === 1 ? filters[0]! : new OrFilter({ filters: [...filters] })
-
-/** [MS-ADTS] 3.1.1.3.1.3.3: of more than 1,500 values a server tells the first, under another name. */
-function memberOf(entry: Entry): string[] {
-  if (Object.keys(entry).some((name) => /^memberof;range=/i.test(name))) throw limit()
-  return texts(entry, 'memberOf')
-}
 
 /** The person's SID with its last part, 32 bits little-endian, replaced by that of the primary group ([MS-DTYP] 2.4.2.2). */
 export function primarySid(entry: Entry): Buffer | undefined {

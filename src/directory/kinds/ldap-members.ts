@@ -8,8 +8,9 @@ import { keyOfDn } from './ldap-dn.ts'
 import { createGroupNames } from './ldap-group-names.ts'
 import { type Group, primarySid } from './ldap-groups.ts'
 import { paged } from './ldap-pages.ts'
+import { type AskRange, everyValue, rangeSearch } from './ldap-ranges.ts'
 import type { Ldap } from './ldap-use.ts'
-import { bytesOf, raw, texts } from './ldap-values.ts'
+import { bytesOf, texts } from './ldap-values.ts'
 
 /** LDAP_MATCHING_RULE_IN_CHAIN of Active Directory: groups in groups count ([MS-ADTS] 3.1.1.3.4.4.3). */
 const IN_CHAIN = '1.2.840.113556.1.4.1941'
@@ -121,6 +122,9 @@ export async function readMembers(
     return number
   }
 
+  const further: AskRange = (dn, attribute) =>
+    within(server.timeout, async () => (await connected.client.search(dn, rangeSearch(attribute))).searchEntries[0])
+
   async function take(entry: Entry, as: GroupSearch['as']): Promise<void> {
     const key = byDn(entry.dn)
     if (!told.has(key)) seen(entry)
@@ -133,12 +137,13 @@ export async function readMembers(
     if (as === 'primary') return
     known.add(key)
     for (const { attribute, template } of compared)
-      for (const value of await everyValue(connected, server, entry, attribute)) {
-        const member = template === '{dn}' ? byDn(value) : byName(value)
-        const already = memberships.get(member)
-        if (!already) memberships.set(member, [number])
-        else if (already.at(-1) !== number) already.push(number)
-      }
+      for await (const values of everyValue(entry, attribute, further))
+        for (const value of values) {
+          const member = template === '{dn}' ? byDn(value) : byName(value)
+          const already = memberships.get(member)
+          if (!already) memberships.set(member, [number])
+          else if (already.at(-1) !== number) already.push(number)
+        }
   }
 
   let counted = 0
@@ -174,40 +179,4 @@ export async function readMembers(
       return namesOf([...found].map((number) => groups[number]!).filter(({ name }) => name !== ''))
     },
   }
-}
-
-/**
- * All values, also where the server gives only so many at once (`member;range=0-1499`, [MS-ADTS] 3.1.1.3.1.3.3).
- * Throws where it does not come to the end: half a group would be taken for the whole.
- */
-async function everyValue(connected: Connected, server: Server, entry: Entry, attribute: string): Promise<string[]> {
-  const all = texts(entry, attribute)
-  let part = rangeOf(entry, attribute)
-  while (part) {
-    all.push(...part.values)
-    if (part.next === undefined) break
-    const wanted = `${attribute};range=${part.next}-*`
-    const { searchEntries: found } = await within(server.timeout, () =>
-      connected.client.search(entry.dn, {
-        scope: 'base',
-        filter: new PresenceFilter({ attribute: 'objectClass' }),
-        attributes: [wanted],
-      }),
-    )
-    const further = found[0] && rangeOf(found[0], attribute)
-    if (!further) throw new Error('a range of members is missing')
-    part = further
-  }
-  return all
-}
-
-function rangeOf(entry: Entry, attribute: string): { values: string[]; next: number | undefined } | undefined {
-  const start = `${attribute.toLowerCase()};range=`
-  for (const key of Object.keys(entry)) {
-    if (!key.toLowerCase().startsWith(start)) continue
-    const match = /^\d+-(\d+|\*)$/.exec(key.slice(start.length))
-    if (match && raw(entry, key).length > 0)
-      return { values: texts(entry, key), next: match[1] === '*' ? undefined : Number(match[1]) + 1 }
-  }
-  return undefined
 }
