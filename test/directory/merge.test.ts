@@ -356,25 +356,25 @@ describe('a run', () => {
     ['after the tables', 'state', 2],
     ['at the very end', 'records', 2],
   ] as const)('that dies %s is gone on with, and nobody is half', async (_title, where, nth) => {
-    const house = await world(pairs(45))
+    const house = await world(pairs(120))
     const calls = { state: 0, records: 0 }
     let dying = true
     const listen = (name: 'state' | 'records') => async () => {
       calls[name]++
-      // each is called for twenty people, then once more for the same ones: this is the third of the second twenty
-      if (dying && name === where && calls[name] === 40 + (nth === 2 ? 20 : 0) + 3) throw new Error('killed')
+      // each is called for fifty people, then once more for the same ones: this is the third of the second fifty
+      if (dying && name === where && calls[name] === 100 + (nth === 2 ? 50 : 0) + 3) throw new Error('killed')
     }
     house.people.merging.onMerged({ state: listen('state'), records: listen('records') })
     await expect(merged(house)).rejects.toThrow('killed')
-    const between = await house.people.list()
-    expect(between.length).toBe(90 - (nth === 2 ? 40 : 20))
+    const between = await house.people.list({ limit: 1000 })
+    expect(between.length).toBe(240 - (nth === 2 ? 100 : 50))
     dying = false
     const rows = await merged(house)
-    expect(rows.filter(({ result }) => result === 'merged')).toHaveLength(25)
-    expect(rows.filter(({ result }) => result === 'merged-before')).toHaveLength(20)
-    const left = await house.people.list()
-    expect(left.map(({ username }) => username).sort()).toEqual(Array.from({ length: 45 }, (_, i) => `s${i}`).sort())
-    expect(await house.audit.search({ event: 'person-merged', limit: 1000 })).toHaveLength(45)
+    expect(rows.filter(({ result }) => result === 'merged')).toHaveLength(70)
+    expect(rows.filter(({ result }) => result === 'merged-before')).toHaveLength(50)
+    const left = await house.people.list({ limit: 1000 })
+    expect(left.map(({ username }) => username).sort()).toEqual(Array.from({ length: 120 }, (_, i) => `s${i}`).sort())
+    expect(await house.audit.search({ event: 'person-merged', limit: 1000 })).toHaveLength(120)
     expect((await planned(house.people, NUMBERS)).rows.every(({ result }) => result === 'merged-before')).toBe(true)
   })
 

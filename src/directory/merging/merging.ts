@@ -26,7 +26,7 @@ export interface MergingParts extends Omit<MergeParts, 'listeners'> {
 }
 
 /** So many pairs wait for the disk together; whoever else writes waits for them, so not for longer than a blink. */
-const AT_ONCE = 20
+const AT_ONCE = 50
 
 const goneOf = (row: MergeRow): MergeRow => ({ ...row, result: 'conflict', reason: 'gone' })
 
@@ -38,36 +38,37 @@ export function createMerging(parts: MergingParts): Merging {
   const begun = (id: string): Promise<MergesTable | undefined> =>
     store.db.selectFrom('merges').selectAll().where('absorbed_id', '=', id).executeTakeFirst()
 
-  /** What has come between the two since they were planned. */
-  async function changed(
-    row: MergeRow,
-    rules: MergeRules,
-    breakGlass: readonly string[],
-  ): Promise<Conflict[] | 'gone'> {
-    const only = async (directory: string, id: string) => {
-      const found = await candidatesOf(directory, { store, domainsOf, breakGlass, id })
-      return found[0]
+  /** What has come between the two of each pair since they were planned, by the id of `from`. */
+  async function changed(rows: readonly MergeRow[], rules: MergeRules, breakGlass: readonly string[]) {
+    const look = async (side: 'from' | 'into') => {
+      const ids = rows.map((row) => row[side]!.id)
+      const found = await candidatesOf(rules[side], { store, domainsOf, breakGlass, ids })
+      return new Map(found.map((one) => [one.id, one]))
     }
-    const [from, into] = [await only(rules.from, row.from!.id), await only(rules.into, row.into!.id)]
-    if (!from || !into) return 'gone'
+    const [from, into] = [await look('from'), await look('into')]
     const used = await store.db
       .selectFrom('merges')
-      .select('absorbed_id')
-      .where('survivor_id', '=', into.id)
+      .select(['survivor_id', 'absorbed_id'])
+      .where('survivor_id', 'in', [...into.keys()])
       .where('from_directory', '=', rules.from)
-      .where('absorbed_id', '!=', from.id)
-      .executeTakeFirst()
-    return [...(used ? (['merged-before'] as const) : []), ...conflictsOf(from, into, rules)]
+      .execute()
+    return new Map(
+      rows.map((row): [string, Conflict[] | 'gone'] => {
+        const [one, other] = [from.get(row.from!.id), into.get(row.into!.id)]
+        if (!one || !other) return [row.from!.id, 'gone']
+        const before = used.some((mark) => mark.survivor_id === other.id && mark.absorbed_id !== one.id)
+        return [one.id, [...(before ? (['merged-before'] as const) : []), ...conflictsOf(one, other, rules)]]
+      }),
+    )
   }
 
   /** The row as it is to be reported, and the mark of a pair that is to be made one. */
-  async function begin(row: MergeRow, plan: MergePlan, breakGlass: readonly string[], by: string) {
+  async function begin(row: MergeRow, conflicts: Conflict[] | 'gone' | undefined, rules: MergeRules, by: string) {
     if (row.result !== 'match' && row.result !== 'begun') return { row }
     if (row.result === 'match') {
-      const conflicts = await changed(row, plan.rules, breakGlass)
-      if (conflicts === 'gone') return { row: goneOf(row) }
+      if (conflicts === undefined || conflicts === 'gone') return { row: goneOf(row) }
       if (conflicts.length > 0) return { row: { ...row, result: 'conflict', reason: conflicts.join(' ') } as const }
-      await carryOut.begin(row.from!.id, row.into!.id, plan.rules, by)
+      await carryOut.begin(row.from!.id, row.into!.id, rules, by)
     }
     const mark = await begun(row.from!.id)
     return mark ? { row: { ...row, result: 'merged' } as const, mark } : { row: goneOf(row) }
@@ -76,7 +77,9 @@ export function createMerging(parts: MergingParts): Merging {
   /** INVARIANT: of each pair its mark is written first, and the disk gets everything in the order of writing. */
   async function some(rows: readonly MergeRow[], plan: MergePlan, breakGlass: readonly string[], by: string) {
     const all: { row: MergeRow; mark?: MergesTable }[] = []
-    for (const row of rows) all.push(await begin(row, plan, breakGlass, by))
+    const matches = rows.filter(({ result }) => result === 'match')
+    const conflicts = matches.length > 0 ? await changed(matches, plan.rules, breakGlass) : undefined
+    for (const row of rows) all.push(await begin(row, conflicts?.get(row.from?.id ?? ''), plan.rules, by))
     const marks = all.flatMap(({ mark }) => mark ?? [])
     const gone = await carryOut.finish(marks, by)
     return all.map(({ row }) => (row.from && gone.has(row.from.id) ? goneOf(row) : row))
