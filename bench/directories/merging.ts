@@ -1,4 +1,4 @@
-/** Two directories become one: the dry run and the merge, of so many people and of a quarter of them. */
+/** Two directories become one: the dry run and the merge, of so many people and of an eighth of them. */
 import { join } from 'node:path'
 import { inFresh } from '../policy/fresh.ts'
 import type { Options } from '../policy/options.ts'
@@ -27,11 +27,11 @@ export async function merging({ folder, quick, say }: Options): Promise<Measured
     await inFresh([...args, 'fill'])
     return JSON.parse((await inFresh(args)).out) as Once
   }
-  const [few, many] = [await once(large / 4), await once(large)]
+  const [few, many] = [await once(large / 8), await once(large)]
   const people = (2 * large).toLocaleString('en')
   const growth = (of: 'planned' | 'took') => many[of] / many.count / (few[of] / few.count)
   const linear = (what: string, ratio: number) => ({
-    what: `${what} one pair costs more among ${people} people than among a quarter`,
+    what: `${what} one pair costs more among ${people} people than among an eighth`,
     is: `${ratio.toFixed(2)} ×`,
     wanted: `≤ ${MOST_GROWTH} ×`,
     met: ratio <= MOST_GROWTH,

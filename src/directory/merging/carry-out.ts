@@ -12,7 +12,7 @@ import type { Records } from '#storage'
 import type { OpenDirectory } from '../kind.ts'
 import { rewriteGroups } from '../memberships.ts'
 import type { Database, Store } from '../store.ts'
-import { KEPT_BESIDE, type PeopleTable } from '../tables.ts'
+import { KEPT_BESIDE, type MembershipsTable, type PasswordsTable, type PeopleTable } from '../tables.ts'
 import type { MergeRules } from './rules.ts'
 import type { MergesTable } from './tables.ts'
 
@@ -68,9 +68,15 @@ export function createCarryOut({ store, directories, clock, audit, listeners, te
   /** Several at once, because each transaction waits for the disk. Answers who is gone, by the id that was to be absorbed. */
   async function finish(begun: readonly MergesTable[], by: string): Promise<ReadonlySet<string>> {
     const gone = new Set<string>()
+    if (begun.length === 0) return gone
     for (const { absorbed_id: from, survivor_id: into } of begun) await moveState(from, into, by)
     await db.transaction().execute(async (trx) => {
-      for (const mark of begun) if ((await inOne(trx, mark, by)) === 'gone') gone.add(mark.absorbed_id)
+      const known = await readFor(trx, begun)
+      for (const { absorbed_id: from } of begun) if ((await inOne(trx, from, known, by)) === 'gone') gone.add(from)
+      const left = begun.map(({ absorbed_id: from }) => from).filter((from) => !gone.has(from))
+      if (left.length === 0) return
+      for (const table of ['passwords', 'memberships', ...KEPT_BESIDE] as const)
+        await trx.deleteFrom(table).where('person_id', 'in', left).execute()
     })
     const merged = begun.filter(({ absorbed_id: from }) => !gone.has(from))
     for (const { absorbed_id: from, survivor_id: into } of merged) {
@@ -88,28 +94,24 @@ export function createCarryOut({ store, directories, clock, audit, listeners, te
     return gone
   }
 
-  const markOf = (on: Database, from: string): Promise<MergesTable | undefined> =>
-    on.selectFrom('merges').selectAll().where('absorbed_id', '=', from).executeTakeFirst()
-
-  async function inOne(trx: Database, { absorbed_id: from }: MergesTable, by: string): Promise<Merged> {
-    const mark = await markOf(trx, from)
+  async function inOne(trx: Database, from: string, known: Known, by: string): Promise<Merged> {
+    const mark = known.marks.get(from)
     if (!mark) return 'gone'
     if (mark.merged_at !== null) return 'merged'
     const into = mark.survivor_id
-    const rowOf = (id: string) => trx.selectFrom('people').selectAll().where('id', '=', id).executeTakeFirst()
-    const [absorbed, survivor] = [await rowOf(from), await rowOf(into)]
+    const [absorbed, survivor] = [known.people.get(from), known.people.get(into)]
     if (!absorbed || !survivor) {
       await trx.deleteFrom('merges').where('absorbed_id', '=', from).execute()
       return 'gone'
     }
     const [home, other] = mark.home === 'from' ? [absorbed, survivor] : [survivor, absorbed]
-    await movePassword(trx, home, other, into)
-    await moveMemberships(trx, from, into)
+    await movePassword(trx, home, other, into, known)
+    await moveMemberships(trx, into, known.memberships.get(from) ?? [])
     await moveIdentities(trx, absorbed, home, into)
     for (const { records } of listeners) await records(from, into, by, trx)
-    for (const table of KEPT_BESIDE) await trx.deleteFrom(table).where('person_id', '=', from).execute()
-    await trx.deleteFrom('people').where('id', '=', from).execute()
     const now = clock.now()
+    // the name of the home is free for the survivor only now
+    await trx.deleteFrom('people').where('id', '=', from).execute()
     await trx
       .updateTable('people')
       .set(columnsOf(home, other, now))
@@ -135,13 +137,12 @@ export function createCarryOut({ store, directories, clock, audit, listeners, te
   }
 
   /** The password of the home counts; where that has none, one that was set here for the other is better than none. */
-  async function movePassword(trx: Database, home: PeopleTable, other: PeopleTable, into: string): Promise<void> {
-    const rows = await trx.selectFrom('passwords').selectAll().where('person_id', 'in', [home.id, other.id]).execute()
-    const of = (row: PeopleTable) =>
-      isLocal(row.directory) ? rows.find(({ person_id }) => person_id === row.id) : undefined
+  async function movePassword(trx: Database, home: PeopleTable, other: PeopleTable, into: string, known: Known) {
+    const of = ({ id, directory }: PeopleTable) => (isLocal(directory) ? known.passwords.get(id) : undefined)
     // whose home is elsewhere has the password of that place, and none of ours
     const kept = isLocal(home.directory) ? (of(home) ?? of(other)) : undefined
-    await trx.deleteFrom('passwords').where('person_id', 'in', [home.id, other.id]).execute()
+    if (kept?.person_id === into) return
+    if (known.passwords.has(into)) await trx.deleteFrom('passwords').where('person_id', '=', into).execute()
     if (kept)
       await trx
         .insertInto('passwords')
@@ -152,16 +153,38 @@ export function createCarryOut({ store, directories, clock, audit, listeners, te
   return Object.freeze({ begin, finish })
 }
 
+/** What the transaction found of all that it makes one, in a few questions instead of some for each pair. */
+interface Known {
+  readonly marks: ReadonlyMap<string, MergesTable>
+  readonly people: ReadonlyMap<string, PeopleTable>
+  readonly passwords: ReadonlyMap<string, PasswordsTable>
+  /** Of those who are absorbed. */
+  readonly memberships: ReadonlyMap<string, readonly MembershipsTable[]>
+}
+
+async function readFor(trx: Database, begun: readonly MergesTable[]): Promise<Known> {
+  const from = begun.map((mark) => mark.absorbed_id)
+  const marks = await trx.selectFrom('merges').selectAll().where('absorbed_id', 'in', from).execute()
+  const both = [...from, ...marks.map((mark) => mark.survivor_id)]
+  const people = await trx.selectFrom('people').selectAll().where('id', 'in', both).execute()
+  const passwords = await trx.selectFrom('passwords').selectAll().where('person_id', 'in', both).execute()
+  const memberships = await trx.selectFrom('memberships').selectAll().where('person_id', 'in', from).execute()
+  return {
+    marks: new Map(marks.map((row) => [row.absorbed_id, row])),
+    people: new Map(people.map((row) => [row.id, row])),
+    passwords: new Map(passwords.map((row) => [row.person_id, row])),
+    memberships: Map.groupBy(memberships, (row) => row.person_id),
+  }
+}
+
 /** INVARIANT: what each source says stays what that source says: nobody is in a group by another source than before. */
-async function moveMemberships(trx: Database, from: string, into: string): Promise<void> {
-  const rows = await trx.selectFrom('memberships').selectAll().where('person_id', '=', from).execute()
-  if (rows.length > 0)
-    await trx
-      .insertInto('memberships')
-      .values(rows.map((row) => ({ ...row, person_id: into })))
-      .onConflict((conflict) => conflict.doNothing())
-      .execute()
-  await trx.deleteFrom('memberships').where('person_id', '=', from).execute()
+async function moveMemberships(trx: Database, into: string, rows: readonly MembershipsTable[]): Promise<void> {
+  if (rows.length === 0) return
+  await trx
+    .insertInto('memberships')
+    .values(rows.map((row) => ({ ...row, person_id: into })))
+    .onConflict((conflict) => conflict.doNothing())
+    .execute()
 }
 
 /** One account of each directory: where somebody linked a second one in this very moment, the survivor's stays. */
