@@ -355,7 +355,7 @@ test('with `ask_again: 0s` whatever began meanwhile ends within a second, and a 
   expect(await world.doubtfulOf('bob')).toEqual([])
   expect(atCallback(await world.openApp(bob, 'low'))).toBe(false)
   expect(atCallback(await world.openApp(ann, 'high'))).toBe(true)
-}, 60_000)
+}, 120_000)
 
 test('beside a directory that is down without a declaration, passwords are as unknown as without the provider', async () => {
   const slapd = await startSlapd([{ uid: 'sam', name: 'Sam', password: PASSWORD }])
@@ -394,7 +394,7 @@ test('beside a directory that is down without a declaration, passwords are as un
     { id: PARTNER, state: 'down', degraded: true },
   ])
   await tries()
-}, 60_000)
+}, 120_000)
 
 test('without a declaration nothing changes but what people are told: sessions and passkeys go on as before', async () => {
   const world = await open(undefined)
