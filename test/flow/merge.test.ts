@@ -317,7 +317,10 @@ describe('two directories of 1,000 people', () => {
     expect(await opened(browser, { prompt: 'none', claims })).toBeUndefined()
   })
 
-  test('the earlier id leads to the person, on the command line and on the page of a receipt', async () => {
+  // cold starts of the command
+  test('the earlier id leads to the person, on the command line and on the page of a receipt', {
+    timeout: 120_000,
+  }, async () => {
     const [one, other] = [workers.north[4]!, workers.south[4]!]
     const shown = await portico('people', 'show', one.id, '--json')
     expect(JSON.parse(shown.out)).toMatchObject({ id: other.id, username: other.username, earlier_ids: [one.id] })
