@@ -150,9 +150,16 @@ test('a nearer end leaves the others out, a farther one brings them', async () =
 
 test('two secrets of an app end with the overlap; a change of the SAML certificate is told with its apps', async () => {
   const { catalog, samlKeys } = gateway.server.house
+  await samlKeys.published()
+  const ours = async () => (await rows('10000d')).rows.filter(({ what }) => what === 'saml-certificate').length
+  expect(await ours()).toBe(1)
+  await catalog.apps.rotateSecret('loner', 'cli', 1)
   await catalog.apps.rotateSecret('stock', 'cli', 7 * DAY)
   await samlKeys.rotate(14 * DAY, 'cli')
+  // from then on another one signs
+  expect(await ours()).toBe(0)
   const { rows: found } = await rows('30d')
+  expect(found.filter(({ what }) => what === 'app-secret')).toHaveLength(1)
   expect(found.find(({ what }) => what === 'app-secret')).toMatchObject({
     of: 'stock',
     fix: expect.stringContaining('--finish'),
