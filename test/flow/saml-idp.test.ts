@@ -66,7 +66,7 @@ beforeAll(async () => {
         familyName: 'de Vries',
         mail: 'sam@kestrel.example',
         groups: ['staff', 'store', 'care'],
-        attributes: { quota: ['5 GB'], cost_centre: ['a', 'b<&>"'] },
+        attributes: { quota: ['5 GB'], anchor: ['bG9uZyBzdGFuZGluZw=='], cost_centre: ['a', 'b<&>"'] },
       },
       { username: 'guest', name: 'Guest', groups: [] },
     ],
@@ -93,6 +93,7 @@ beforeAll(async () => {
       ),
       app('mail', {}, { name_id_format: 'emailAddress', sign: ['assertion'] }),
       app('names', {}, { name_id_format: 'unspecified', sign: ['response'] }),
+      app('anchored', {}, { name_id: 'attributes.anchor' }),
       app('hidden', {}, { encrypt: true, encryption_certificate: keys.certificate }),
       app('sealed', {}, { signing_certificates: [keys.certificate], requests_signed: true }),
       app('strict', { policy: 'strict' }),
@@ -357,6 +358,15 @@ describe('names (Core §8.3)', () => {
   test('unspecified is the user name unless the registration says otherwise', async () => {
     const { id, page } = await open(createBrowser(), 'names', 'sam')
     expect((await read(page, id, 'names')).facts.nameId).toMatchObject({ value: 'sam', format: FORMATS.unspecified })
+  })
+
+  test('a persistent name is a field of the person where the registration names one', async () => {
+    const { id, page } = await open(createBrowser(), 'anchored', 'sam')
+    // the app matches it with what its own directory says, so nothing of ours stands beside it
+    expect((await read(page, id, 'anchored')).facts.nameId).toEqual({
+      value: 'bG9uZyBzdGFuZGluZw==',
+      format: FORMATS.persistent,
+    })
   })
 
   test('a transient name lives as long as the session', async () => {

@@ -33,7 +33,7 @@ const samlFields = {
   ),
   name_id_format: z.enum(NAME_ID_FORMATS),
   name_id: line.describe(
-    'The field of the person that becomes the NameID; `persistent` and `transient` make their own',
+    'The field of the person that becomes the NameID; without it `persistent` makes its own, and `transient` always does',
   ),
   attributes: z.array(attribute).max(100),
   groups: z

@@ -1,7 +1,7 @@
 /**
  * What an app calls somebody (SAML 2.0 Core §8.3), and its session with them.
  *
- * A persistent name is a keyed hash of the app's entity id and the person: another one at each app, opaque, and the same for as
+ * A persistent name, unless the registration names a field for it, is a keyed hash of the app's entity id and the person: another one at each app, opaque, and the same for as
  * long as the person is. The key is stored, not derived from the master key: changing that one must not rename everybody.
  */
 import { createHmac } from 'node:crypto'
@@ -34,6 +34,12 @@ export interface Names {
 
 const SECRET = 'names'
 const RECORD_ID = 'saml-secret:names'
+
+/** By what a field of the person says. */
+function named(person: Person, { groups }: AppSaml, field: string, format: NameFormat): NameId | undefined {
+  const [value] = valuesOf(person, field, groups)
+  return value === undefined ? undefined : { value, format: NAME_ID_FORMATS[format] }
+}
 
 export function createNames({
   storage,
@@ -86,6 +92,8 @@ export function createNames({
   return Object.freeze({
     async of({ app, person, sessionId, format }: Named) {
       const { entityId: theirs } = app
+      // DEVIATION: Core §8.3.7 wants a name that only these two know; apps like Microsoft 365 want that of the directory
+      if (format === 'persistent' && app.nameId !== undefined) return named(person, app, app.nameId, format)
       switch (format) {
         case 'persistent':
           return {
@@ -103,9 +111,8 @@ export function createNames({
             spNameQualifier: theirs,
           }
         default: {
-          const field = format === 'emailAddress' ? (app.nameId ?? 'email') : (app.nameId ?? 'username')
-          const [value] = valuesOf(person, field, app.groups)
-          return value === undefined ? undefined : { value, format: NAME_ID_FORMATS[format] }
+          const field = app.nameId ?? (format === 'emailAddress' ? 'email' : 'username')
+          return named(person, app, field, format)
         }
       }
     },
