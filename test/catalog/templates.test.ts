@@ -4,6 +4,7 @@ import { expect, test } from 'vitest'
 import { openTemplates } from '#catalog'
 import { formatProblem } from '#config'
 import { addressProblem } from '../../src/catalog/addresses.ts'
+import { namesOf } from '../../src/catalog/app.ts'
 import { resolve } from '../../src/catalog/manifest.ts'
 import { exampleInputs, isRequired } from '../../src/catalog/template.ts'
 import { folder, SHIPPED } from './house.ts'
@@ -275,6 +276,8 @@ test('what is shipped says its age, its risk, and nothing that nobody has tried'
 })
 
 test('every template becomes a valid app of each of its protocols, with its examples and with the least that it asks for', async () => {
+  /** By entity id and host: all of them can be registered side by side. */
+  const taken = new Map<string, string>()
   for (const template of await shipped) {
     const examples = exampleInputs(template)
     const least = Object.fromEntries(
@@ -288,6 +291,10 @@ test('every template becomes a valid app of each of its protocols, with its exam
         const { definition, issues } = resolve({ id: template.slug, inputs, audience, [protocol]: {} }, template)
         expect(issues, `${template.slug} ${protocol}`).toEqual([])
         expect(JSON.stringify(definition), template.slug).not.toMatch(/\{[a-z_]+\}/)
+        for (const { kind, name } of namesOf(definition!)) {
+          expect(taken.get(`${kind} ${name}`) ?? template.slug, name).toBe(template.slug)
+          taken.set(`${kind} ${name}`, template.slug)
+        }
         const uris = definition!.oidc?.redirect_uris ?? []
         if (protocol === 'oidc') expect(uris.length > 0, template.slug).toBe(audience.length > 0)
         for (const uri of uris) expect(addressProblem(uri, 'redirect'), uri).toBeUndefined()

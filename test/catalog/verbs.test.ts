@@ -223,12 +223,29 @@ test('an app is told the settings of the protocol that it speaks', async () => {
     `id: cloud\ntemplate: nextcloud\ninputs: { base_url: https://cloud.example.com }\naudience: [staff]\n${parts}`
   writeFileSync(join(root, 'cloud.yaml'), manifest('saml: {}\n'))
   expect((await portico('apps', 'apply', join(root, 'cloud.yaml'))).code).toBe(0)
-  const saml = (await portico('apps', 'snippet', 'cloud')).out
-  expect(saml).not.toContain('user_oidc')
-  expect(saml).toContain("SAML_IDP_SSO_URL='https://sso.kestrel.example/saml/sso'")
+  const told = async () => {
+    const { out } = await portico('apps', 'snippet', 'cloud')
+    return [
+      out.includes('user_oidc'),
+      out.includes("--idp-singleSignOnService.url='https://sso.kestrel.example/saml/sso'"),
+    ]
+  }
+  expect(await told()).toEqual([false, true])
   writeFileSync(join(root, 'cloud.yaml'), manifest('saml: {}\noidc: {}\n'))
   expect((await portico('apps', 'apply', join(root, 'cloud.yaml'))).code).toBe(0)
-  expect((await portico('apps', 'snippet', 'cloud')).out).toContain('user_oidc')
+  expect(await told()).toEqual([true, true])
+  writeFileSync(join(root, 'cloud.yaml'), manifest('oidc: {}\n'))
+  expect((await portico('apps', 'apply', join(root, 'cloud.yaml'))).code).toBe(0)
+  expect(await told()).toEqual([true, false])
+})
+
+test('where a template knows nothing of the side of the app, our addresses are told by the names of SAML', async () => {
+  await portico('apps', 'add', 'absorb-lms', '--set', 'subdomain=kestrel', '--audience', 'staff')
+  expect((await portico('apps', 'snippet', 'absorb-lms')).out).toBe(`# the app's side (env)
+SAML_IDP_ENTITY_ID='https://sso.kestrel.example/saml/metadata'
+SAML_IDP_METADATA_URL='https://sso.kestrel.example/saml/metadata'
+SAML_IDP_SSO_URL='https://sso.kestrel.example/saml/sso'
+SAML_IDP_SLO_URL='https://sso.kestrel.example/saml/slo'`)
 })
 
 test('a template whose facts are old says so wherever it is met', async () => {
