@@ -14,13 +14,15 @@ export interface Report {
   readonly policy: Readonly<Record<string, Measured>>
   /** By the names of `directories/directories.ts`. */
   readonly directories: Readonly<Record<string, Measured>>
+  /** By the names of `apps/apps.ts`. */
+  readonly apps: Readonly<Record<string, Measured>>
   readonly day: StoreDay
 }
 
 const LONGEST_START = 1500
 const MOST_IDLE = 200
 
-export function verdicts({ compared, started, policy, directories, day }: Report): Verdict[] {
+export function verdicts({ compared, started, policy, directories, apps, day }: Report): Verdict[] {
   const flows = compared.flatMap(({ title, yardstick, ratio, target, portico, bare }) => {
     const errors = portico.errors + bare.errors
     if (target === undefined && errors === 0) return []
@@ -39,7 +41,7 @@ export function verdicts({ compared, started, policy, directories, day }: Report
     start('start to ready, first start', started.first),
     start('start to ready, second start', started.second),
     { what: 'idle memory', is: `${started.idleMb} MB`, wanted: `≤ ${MOST_IDLE} MB`, met: started.idleMb <= MOST_IDLE },
-    ...Object.values({ ...policy, ...directories }).flatMap((one) => one.verdicts),
+    ...Object.values({ ...policy, ...directories, ...apps }).flatMap((one) => one.verdicts),
     {
       what: 'prompts in a store day',
       is: `${day.signIns} sign-in, ${day.stepUps} step-up for ${day.openings} openings`,

@@ -6,6 +6,7 @@
  *     --scenarios sso,login   only these flows
  *     --scenarios saml        nothing but SAML sign-ons, beside what their key alone would take
  *     --scenarios directories nothing but the directories: sign-in, sync, import
+ *     --scenarios apps        nothing but the apps: apply, search, what a thousand of them cost
  *     --alg RS256             what signs id tokens on both servers; ES256 unless given, which is harder on us
  *     --json                  one JSON object instead of tables
  */
@@ -13,6 +14,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { appsAlone, appsLayer } from './apps/apps.ts'
 import { directoriesAlone, directoryLayer } from './directories/directories.ts'
 import { SCENARIOS } from './load/scenarios.ts'
 import { policyLayer } from './policy/policy.ts'
@@ -34,11 +36,12 @@ const { values } = parseArgs({
 if (values.scenarios === 'saml') process.exit(await samlAlone(values.quick, values.json))
 // alone, for they take a minute and nothing of the others
 if (values.scenarios === 'directories') process.exit(await directoriesAlone(values.quick, values.json))
+if (values.scenarios === 'apps') process.exit(await appsAlone(values.quick, values.json))
 const scenarios = values.scenarios.split(',').filter(Boolean)
 const unknown = scenarios.filter((name) => !Object.hasOwn(SCENARIOS, name))
 if (unknown.length > 0 || !['ES256', 'RS256', 'EdDSA'].includes(values.alg)) {
   console.error(
-    `scenarios: ${Object.keys(SCENARIOS).join(', ')}, or saml or directories alone; alg: ES256, RS256, EdDSA`,
+    `scenarios: ${Object.keys(SCENARIOS).join(', ')}, or saml, directories or apps alone; alg: ES256, RS256, EdDSA`,
   )
   process.exit(2)
 }
@@ -54,6 +57,7 @@ try {
   const silentSignOns = compared.find(({ scenario }) => scenario === 'sso')?.portico.perCpuSecond
   const policy = await policyLayer({ folder, quick: values.quick, silentSignOns, say })
   const directories = await directoryLayer({ folder, quick: values.quick, say })
+  const apps = await appsLayer({ folder, quick: values.quick, say })
   say('start and memory')
   const started = await startUp(folder)
   report = {
@@ -63,6 +67,7 @@ try {
     started,
     policy,
     directories,
+    apps,
     day,
   }
 } finally {

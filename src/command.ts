@@ -1,20 +1,21 @@
-/** The command line on the rooms of this house; importing this file runs the command that was typed. */
-import { createLog } from '#audit'
-import { runCommand, VERBS } from '#cli'
-import { missingFile, openHouse } from './house.ts'
-import { serveVerbs } from './serve.ts'
+/**
+ * The command line on the rooms of this house; importing this file runs the command that was typed. Nothing is imported that the command does
+ * not need.
+ */
+import { runCommand, verbsFor } from '#cli'
+import { missingFile } from './missing.ts'
 
+const words = process.argv.slice(2)
 process.exitCode = await runCommand({
-  words: process.argv.slice(2),
-  verbs: [...serveVerbs, ...VERBS],
+  words,
+  verbs: await verbsFor(words, [{ word: 'serve', verbs: async () => (await import('./serve.ts')).serveVerbs }]),
   missing: missingFile,
   terminal: process.stderr.isTTY ? process.stderr : undefined,
-  // what programs read goes to standard output, what operators read to standard error
-  openHouse: ({ settings, folder, clock }) =>
-    openHouse({
-      settings,
-      folder,
-      clock,
-      log: createLog({ level: settings.log.level === 'info' ? 'warn' : settings.log.level, stream: process.stderr }),
-    }),
+  keyboard: process.stdin.isTTY && process.stderr.isTTY ? { input: process.stdin, output: process.stderr } : undefined,
+  async openHouse({ settings, folder, clock }) {
+    const [{ openHouse }, { createLog }] = await Promise.all([import('./house.ts'), import('#audit')])
+    const level = settings.log.level === 'info' ? 'warn' : settings.log.level
+    // what programs read goes to standard output, what operators read to standard error
+    return openHouse({ settings, folder, clock, log: createLog({ level, stream: process.stderr }) })
+  },
 })

@@ -1,6 +1,5 @@
 /** Opens the rooms on the configured storage, in the order of their floors. The server and the command line share it. */
-import { existsSync } from 'node:fs'
-import { isAbsolute, resolve } from 'node:path'
+import { resolve } from 'node:path'
 import { accessMigrations, createReceipts, openVersions, RECEIPT_KEY } from '#access'
 import { auditMigrations, createAudit } from '#audit'
 import { catalogMigrations, openCatalog } from '#catalog'
@@ -19,6 +18,7 @@ import { attachEndings, consentMigrations, createConsents } from '#protocol/oidc
 import { attachSamlEndings, createSamlKeys, samlMigrations } from '#protocol/saml'
 import { createSignOuts, DIRECTORY_BACK, openDevices, openOutbox, openSessions, sessionsMigrations } from '#sessions'
 import { type Migration, openStorage } from '#storage'
+import { inFolder } from './missing.ts'
 
 export const MIGRATIONS: readonly Migration[] = [
   ...auditMigrations,
@@ -162,21 +162,5 @@ export async function openHouse({
   }
 }
 
-/** What `openHouse` would make anew, and what to do about it; undefined where it finds everything. */
-export function missingFile({ settings, folder }: Pick<HouseOptions, 'settings' | 'folder'>): string | undefined {
-  const database = inFolder(settings.storage.url, folder).replace(/^sqlite:/, '')
-  if (database !== ':memory:' && !existsSync(database))
-    return `database at \`${database}\`; start the gateway with \`portico serve\`, or name another settings file with --config`
-  const key = resolve(folder, settings.secrets.key_file)
-  return settings.secrets.key === undefined && !existsSync(key)
-    ? `master key at \`${key}\`, without which the database does not open: put it back from where you keep it`
-    : undefined
-}
-
 const geoFile = ({ geo }: Settings, folder: string): string | undefined =>
   geo.file === undefined ? undefined : resolve(folder, geo.file)
-
-function inFolder(url: string, folder: string): string {
-  const path = url.replace(/^sqlite:/, '')
-  return path === ':memory:' || isAbsolute(path) ? url : `sqlite:${resolve(folder, path)}`
-}

@@ -17,8 +17,9 @@ import { openSignin } from '#signin'
 import { together } from '#storage'
 import { type Made, openClaim } from './claim.ts'
 import { createClockwork } from './clockwork.ts'
-import { missingFile, openHouse } from './house.ts'
+import { openHouse } from './house.ts'
 import { openManagement } from './management.ts'
+import { missingFile } from './missing.ts'
 import { renderRefusal } from './refused.ts'
 
 export interface ServerOptions {

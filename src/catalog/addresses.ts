@@ -2,6 +2,7 @@
  * Which addresses an app may register. They are stored and compared exactly as given (RFC 6749 §3.1.2, RFC 9700 §4.1),
  * so every spelling that two programs could read differently is refused here, once, before it is stored.
  */
+import { lookAlikeProblem } from './look-alikes.ts'
 
 export const LONGEST_ADDRESS = 2000
 
@@ -30,7 +31,7 @@ const RESPONSE_PARAMETERS = new Set(
 export function isHost(host: string): boolean {
   if (host.length > 253 || !(host.startsWith('[') || HOST_NAME.test(host))) return false
   // ATTACK: `0x7f.1`, `2130706433` and `010.0.0.1` are addresses in disguise; the URL parser rewrites them
-  return URL.parse(`https://${host}/`)?.hostname === host
+  return URL.parse(`https://${host}/`)?.hostname === host && lookAlikeProblem(host) === undefined
 }
 
 /** RFC 6761 §6.3: browsers ask nobody where `localhost` and what is below it are. Only there a page may be plain http. */
@@ -53,6 +54,8 @@ export function addressProblem(text: string, use: AddressUse): string | undefine
   const [, scheme, authority, path = '', query = ''] = web
   if (authority!.includes('@')) return 'holds a user name or several `@`'
   const [, host, port] = AUTHORITY.exec(authority!) ?? []
+  const alike = host === undefined ? undefined : lookAlikeProblem(host)
+  if (alike) return alike
   if (host === undefined || !isHost(host)) return 'has no host in plain lower-case spelling'
   if (port !== undefined && Number(port) > 65_535) return 'has a port above 65535'
   if (scheme === 'http' && !LOOPBACK.has(host)) return 'is not `https` (`http` is only for a loopback address)'

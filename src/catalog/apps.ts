@@ -3,7 +3,7 @@
 import { stringify } from 'yaml'
 import type { Clock, Instant, Millis } from '#core/clock'
 import { Refusal } from '#core/refusal'
-import type { App, Definition } from './app.ts'
+import { type App, type Definition, toApp } from './app.ts'
 import { type Applied, type ApplyOptions, applyManifests } from './apply.ts'
 import { differences, type Manifest, manifestSchema, resolve } from './manifest.ts'
 import type { ManifestSource } from './manifest-files.ts'
@@ -33,6 +33,8 @@ export interface Apps {
   list(): Promise<App[]>
   /** What `register` would refuse. */
   check(manifest: Manifest): Promise<readonly Issue[]>
+  /** What `register` would make; absent where it would refuse. */
+  preview(manifest: Manifest): Promise<App | undefined>
   /** Throws Refusal `app-exists`, `app-name-taken`, `app-invalid`, `template-unknown`, `template-invalid`. `by`: a person's id or `cli`. */
   register(manifest: Manifest, by: string): Promise<Registered>
   /** Throws Refusal `app-unknown`. */
@@ -76,7 +78,7 @@ export function createApps({ registry, templates, clock, policyNames }: AppsOpti
           message: `\`${path.join('.')}\` is not valid: ${message}`,
         }),
       )
-      return { issues }
+      return { issues, definition: undefined }
     }
     const template = read.data.template === undefined ? undefined : await templates.show(read.data.template)
     return resolve(read.data, template, options())
@@ -89,6 +91,10 @@ export function createApps({ registry, templates, clock, policyNames }: AppsOpti
     list: registry.list,
     async check(manifest: Manifest) {
       return (await examine(manifest)).issues
+    },
+    async preview(manifest: Manifest) {
+      const { definition } = await examine(manifest)
+      return definition && toApp(definition, { createdAt: 0, changedAt: 0 })
     },
     async register(manifest: Manifest, by: string) {
       const { definition, issues } = await examine(manifest)

@@ -4,7 +4,8 @@
  * when it is valid. It does not decide who gets in (`policy/`), and speaks no protocol.
  *
  * - `app.ts`        what other rooms see                      - `rules.ts`      when an app is valid
- * - `addresses.ts`  which addresses are safe to compare exactly - `words.ts`      shapes that these files share
+ * - `addresses.ts`  which addresses are safe to compare exactly, `look-alikes.ts` which hosts pretend
+ * - `words.ts`      shapes that these files share
  * - `template.ts`   the schema, `template-check.ts` the rest  - `templates.ts`  the folder: search, show, check
  * - `inputs.ts`     what a template may ask: one row a kind   - `placeholders.ts`  `{name}` in addresses and settings
  * - `manifest.ts`   template + values → app, and back         - `plan.ts`       what applying manifests would change
@@ -22,6 +23,7 @@ export { isLoopback } from './addresses.ts'
 export type { App } from './app.ts'
 export type { Applied, AppliedChange, ApplyOptions, Plan } from './apply.ts'
 export type { Apps, Registered } from './apps.ts'
+export { readInput } from './inputs.ts'
 export type { Manifest } from './manifest.ts'
 export { type ManifestFiles, type ManifestSource, readManifestFiles } from './manifest-files.ts'
 export { type Catalog, type CatalogOptions, openCatalog } from './open.ts'

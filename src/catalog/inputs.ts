@@ -55,6 +55,16 @@ export const INPUT_KINDS = Object.freeze({
 export type InputKindName = keyof typeof INPUT_KINDS
 export const INPUT_KIND_NAMES = Object.keys(INPUT_KINDS) as [InputKindName, ...InputKindName[]]
 
+/** A value in its stored spelling, or what was expected. */
+export function readInput(
+  { kind }: { readonly kind: InputKindName },
+  text: string,
+): { readonly value: string } | { readonly expected: string } {
+  const { read, expects } = INPUT_KINDS[kind]
+  const value = read(text)
+  return value === undefined ? { expected: expects } : { value }
+}
+
 /** Whether a placeholder of this kind may stand between these two parts of an address. */
 export function mayStand(place: InputKind['place'], before: string, after: string): boolean {
   const inPath = /^(?:\{[a-z][a-z0-9_]*\}|[a-z][a-z0-9+.-]*:\/\/[^/]+)[/?]/.test(before)

@@ -1,5 +1,4 @@
 import { type Apps, createApps } from './apps.ts'
-import { createRegistry } from './registry.ts'
 import type { RegistryOptions } from './registry-writing.ts'
 import { openTemplates, type Templates } from './templates.ts'
 
@@ -18,6 +17,8 @@ export interface Catalog {
 /** Reads nothing yet: apps are looked up when somebody asks, templates are read when somebody looks for one. */
 export async function openCatalog({ templates: folder, policyNames, ...options }: CatalogOptions): Promise<Catalog> {
   const templates = openTemplates(folder)
+  // with all that a database takes: whoever only looks through the templates does not load it
+  const { createRegistry } = await import('./registry.ts')
   const apps = createApps({ ...options, registry: createRegistry(options), templates, policyNames })
   return Object.freeze({ apps, templates })
 }

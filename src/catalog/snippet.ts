@@ -46,6 +46,8 @@ export function renderSettings(
   })
   if (filled.length > 0) return filled
   if (!app.oidc && app.saml) return [bareSaml(values)]
+  // behind a proxy the app knows nothing of us: what there is to set is the proxy's
+  if (!app.oidc) return []
   const bare = [
     'issuer',
     'discovery_url',

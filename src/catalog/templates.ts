@@ -1,4 +1,5 @@
 /** The folder of templates. The folder is the list: nothing is read before somebody asks. */
+import { readFileSync } from 'node:fs'
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parse } from 'yaml'
@@ -75,9 +76,8 @@ export function openTemplates(folder: string, shown: string = folder): Templates
     },
     async search(word: string) {
       const wanted = word.trim().toLowerCase()
-      const heads = await Promise.all(
-        (await slugs()).map(async (slug) => headOf(slug, await readFile(join(folder, slug + SUFFIX), 'utf8'))),
-      )
+      // hundreds of small files, one after the other: asked for all at once they take four times as long
+      const heads = (await slugs()).map((slug) => headOf(slug, readFileSync(join(folder, slug + SUFFIX), 'utf8')))
       return heads
         .map((found) => ({ found, rank: rankOf(found, wanted) }))
         .filter(({ rank }) => rank < NO_MATCH)

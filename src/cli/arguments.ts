@@ -1,4 +1,5 @@
 /** From words to a verb and its arguments. */
+import { parseDuration } from '#core/duration'
 import { nearest } from '#core/nearest'
 import type { Arguments, Verb } from './verb.ts'
 
@@ -26,12 +27,17 @@ export function parseArguments(words: readonly string[], verbs: readonly Verb[])
     }
     const [name, given] = split(word.slice(2))
     if (switches.includes(name)) values.set(name, [])
-    else if (options.includes(name)) {
+    else if (verb.durations?.includes(name)) {
+      const next = given ?? (parseDuration(rest[i + 1] ?? '') === undefined ? undefined : rest[++i])
+      if (next !== undefined && parseDuration(next) === undefined)
+        return { wrong: `\`--${name}\` takes a length of time like 10m, not \`${next}\`\nusage: portico ${verb.usage}` }
+      values.set(name, next === undefined ? [] : [next])
+    } else if (options.includes(name)) {
       const value = given ?? rest[++i]
       if (value === undefined) return { wrong: `\`--${name}\` needs a value\nusage: portico ${verb.usage}` }
       values.set(name, [...(values.get(name) ?? []), value])
     } else {
-      const near = nearest(name, [...options, ...switches])
+      const near = nearest(name, [...options, ...switches, ...(verb.durations ?? [])])
       return {
         wrong: `unknown flag \`--${name}\`${near ? `; did you mean \`--${near}\`?` : ''}\nusage: portico ${verb.usage}`,
       }

@@ -3,9 +3,10 @@
  *
  * - `verb.ts`       what a verb is          - `verbs/list.ts` every verb there is
  * - `run.ts`        reading arguments, exit codes
+ * - `questions.ts`  asking whoever sits at a terminal
  * A new verb: one row in its group's file under `verbs/`.
  */
 
 export { type RunOptions, runCommand } from './run.ts'
 export type { Arguments, Context, House, Verb } from './verb.ts'
-export { VERBS } from './verbs/list.ts'
+export { allVerbs, type VerbGroup, verbsFor } from './verbs/list.ts'

@@ -4,6 +4,7 @@ import { type Clock, systemClock } from '#core/clock'
 import { Refusal } from '#core/refusal'
 import { parseArguments } from './arguments.ts'
 import { createProgress } from './progress.ts'
+import { openQuestions, type Terminal } from './questions.ts'
 import type { Context, House, Verb } from './verb.ts'
 
 /** The context before anything is opened. */
@@ -21,6 +22,8 @@ export interface RunOptions {
   readonly clock?: Clock
   /** Where progress is shown. */
   readonly terminal?: { write(text: string): unknown } | undefined
+  /** Where somebody can be asked. */
+  readonly keyboard?: Terminal | undefined
 }
 
 export async function runCommand(options: RunOptions): Promise<number> {
@@ -57,6 +60,7 @@ export async function runCommand(options: RunOptions): Promise<number> {
     out,
     err,
     progress: progress.show,
+    questions: options.keyboard && !json ? () => openQuestions(options.keyboard!) : undefined,
     print(value: unknown, human: () => string | readonly string[]) {
       progress.clear()
       if (json) out(JSON.stringify(value))

@@ -13,6 +13,7 @@ import type { Endings } from '#protocol/oidc'
 import type { SamlKeys } from '#protocol/saml'
 import type { Devices, Outbox, Sessions, SignOuts } from '#sessions'
 import type { Storage } from '#storage'
+import type { Questions } from './questions.ts'
 
 export interface Arguments {
   readonly positional: readonly string[]
@@ -62,6 +63,8 @@ export interface Context {
   print(value: unknown, human: () => string | readonly string[]): void
   /** How much of the work is done, 0 to 1, or in words; shown on a terminal when it takes long. */
   progress(done: number | string): void
+  /** Where somebody sits at a terminal and can be asked; undefined anywhere else, and with `--json`. */
+  questions?: (() => Questions) | undefined
   open(): Promise<House>
   /** The same where there is a database already; undefined where opening would make one. */
   openExisting(): Promise<House | undefined>
@@ -77,6 +80,8 @@ export interface Verb {
   readonly options?: readonly string[]
   /** Flags without a value. */
   readonly switches?: readonly string[]
+  /** Flags that take a length of time like `10m`, or nothing. */
+  readonly durations?: readonly string[]
   /** May be the first to open the storage: makes the database and the master key where there are none. */
   readonly creates?: true
   /** 0 done, 1 the answer is no, 2 wrong use or cannot run. Refusals thrown become exit code 2 with their sentence. */

@@ -5,10 +5,12 @@ import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
 import { createReplay, type Verdict } from '#access'
-import { runCommand, VERBS } from '#cli'
+import { allVerbs, runCommand } from '#cli'
 import { type Decision, decide } from '#policy'
 import { createNumbering } from '../../src/access/numbering.ts'
 import { clock, type Gate, openGate, question } from './gate-house.ts'
+
+const VERBS = await allVerbs()
 
 const CASES = 10_000
 let gate: Gate

@@ -5,16 +5,19 @@
 import { join } from 'node:path'
 import type { BrowserContext, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
-import { runCommand, VERBS } from '#cli'
+import { allVerbs, runCommand } from '#cli'
 import { systemClock } from '#core/clock'
 import { silentLog } from '#core/log'
 import { messagesFor } from '#pages'
 import { OUTSIDE_ADDRESS } from '../../demo/outside.ts'
-import { missingFile, openHouse } from '../../src/house.ts'
+import { openHouse } from '../../src/house.ts'
+import { missingFile } from '../../src/missing.ts'
 import { giveTotp } from '../abuse/people.ts'
 import { addAuthenticator, type Chromium, startChromium } from '../support/chromium.ts'
 import { greeting, type Hired, type Kestrel, signIn, startKestrel } from '../support/kestrel.ts'
 import { totpCode } from '../support/totp.ts'
+
+const VERBS = await allVerbs()
 
 const nl = messagesFor('nl')
 const IN_STORE = { 'x-forwarded-for': '192.0.2.17' }

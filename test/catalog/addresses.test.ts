@@ -45,6 +45,11 @@ const REFUSED: [what: string, address: string][] = [
   ['one dot', 'https://app.example.com/./cb'],
   ['a Unicode host', 'https://аpp.example.com/cb'],
   ['a Unicode path', 'https://app.example.com/ü'],
+  ['a host that mixes scripts (аpple)', 'https://xn--pple-43d.com/cb'],
+  ['a host that mixes scripts further down (grаfana)', 'https://xn--grfana-4nf.example.com/cb'],
+  ['a host of one script that reads like another (аррӏе)', 'https://xn--80ak6aa92e.com/cb'],
+  ['a host of three letters that reads like another (сосо)', 'https://xn--n1aahb.example/cb'],
+  ['broken punycode', 'https://xn--99999999.example/cb'],
   ['a full-width dot', 'https://app。example.com/cb'],
   ['a host in capitals', 'https://App.Example.com/cb'],
   ['a host with a final dot', 'https://app.example.com./cb'],
@@ -83,6 +88,9 @@ test.each([
   'https://app.example.com:443/i/oidc/',
   'https://app.example.com/cb?provider=oidc&callback=true',
   'https://xn--bcher-kva.example/cb',
+  'https://xn--80a1acny.com/cb', // почта
+  'https://xn--wgv71a119e.example/cb', // 日本語
+  'https://xn--80aa2cbv.xn--p1ai/cb', // сахар.рф
   'https://192.0.2.1/cb',
   'https://[2001:db8::1]/cb',
   'https://app.example.com/a%20b/@me',

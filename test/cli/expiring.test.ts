@@ -6,11 +6,13 @@ import { join } from 'node:path'
 import { createServer, type Server } from 'node:tls'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { runCommand, VERBS } from '#cli'
+import { allVerbs, runCommand } from '#cli'
 import { makeServerCertificate } from '../support/certificates.ts'
 import { type Gateway, startGateway } from '../support/gateway.ts'
 import { city, writeMmdb } from '../support/mmdb.ts'
 import { metadataOf, PROVIDER } from '../support/saml-provider.ts'
+
+const VERBS = await allVerbs()
 
 const DAY = 86_400_000
 const run = promisify(execFile)

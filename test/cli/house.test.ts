@@ -6,8 +6,11 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { loadSettings } from '#config'
 import { silentLog } from '#core/log'
 import { runCommand } from '../../src/cli/run.ts'
-import { VERBS } from '../../src/cli/verbs/list.ts'
-import { missingFile, openHouse } from '../../src/house.ts'
+import { allVerbs } from '../../src/cli/verbs/list.ts'
+import { openHouse } from '../../src/house.ts'
+import { missingFile } from '../../src/missing.ts'
+
+const VERBS = await allVerbs()
 
 const clock = { now: () => Date.UTC(2026, 10, 22, 12) }
 let folder: string

@@ -3,10 +3,12 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { VERBS } from '#cli'
+import { allVerbs } from '#cli'
 import { loadSettings } from '#config'
 import { parseArguments } from '../../src/cli/arguments.ts'
 import { serveVerbs } from '../../src/serve.ts'
+
+const VERBS = await allVerbs()
 
 const root = join(import.meta.dirname, '../..')
 const pages = ['README.md', 'SECURITY.md', ...readdirSync(join(root, 'docs')).map((name) => `docs/${name}`)].filter(

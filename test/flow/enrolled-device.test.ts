@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { runCommand, VERBS } from '#cli'
+import { allVerbs, runCommand } from '#cli'
 import { hours } from '#core/clock'
 import { decide, loadPolicies } from '#policy'
 import { createBrowser, formOf, headingOf, type Page } from '../../demo/browser.ts'
@@ -10,6 +10,8 @@ import { anApp, appAddress, type Browser, giveTotp, movableClock, PROXIED, stepO
 import { type Gateway, PASSWORD, startGateway } from '../support/gateway.ts'
 import { atCallback, CALLBACK, typePassword } from '../support/relying-party.ts'
 import { totpCode } from '../support/totp.ts'
+
+const VERBS = await allVerbs()
 
 const STORE = '192.0.2.17'
 const HOME = '203.0.113.9'

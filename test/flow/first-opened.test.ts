@@ -1,10 +1,12 @@
 /** When an app was opened for the first time: once, by somebody who got in, and told by `report apps`. */
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { runCommand, VERBS } from '#cli'
+import { allVerbs, runCommand } from '#cli'
 import { type Travel, travelTo } from '../../bench/fake-date.ts'
 import { createBrowser } from '../../demo/browser.ts'
 import { type Gateway, PASSWORD, startGateway } from '../support/gateway.ts'
 import { atCallback, CALLBACK, typePassword } from '../support/relying-party.ts'
+
+const VERBS = await allVerbs()
 
 const HOUR = 3_600_000
 let clock: Travel

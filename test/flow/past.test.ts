@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createReceipts, RECEIPT_KEY } from '#access'
-import { runCommand, VERBS } from '#cli'
+import { allVerbs, runCommand } from '#cli'
 import type { Counter } from '#context'
 import { days, hours, minutes } from '#core/clock'
 import type { Decision, Facts } from '#policy'
@@ -15,6 +15,8 @@ import { type Gateway, PASSWORD, startGateway } from '../support/gateway.ts'
 import { city, writeMmdb } from '../support/mmdb.ts'
 import { atCallback, typePassword } from '../support/relying-party.ts'
 import { totpCode } from '../support/totp.ts'
+
+const VERBS = await allVerbs()
 
 const ACCOUNT = 'policy: account\nrules:\n  - { name: whoever has signed in, allow: {} }\n'
 const PLAIN = 'policy: plain\nrules:\n  - { name: everybody, allow: {} }\n'

@@ -3,11 +3,14 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { runCommand, VERBS } from '#cli'
+import { allVerbs, runCommand } from '#cli'
 import { loadSettings, type Settings } from '#config'
 import { silentLog } from '#core/log'
 import { decide, type Facts, type Gathered, loadPolicies } from '#policy'
-import { missingFile, openHouse } from '../../src/house.ts'
+import { openHouse } from '../../src/house.ts'
+import { missingFile } from '../../src/missing.ts'
+
+const VERBS = await allVerbs()
 
 const NINE = Date.parse('2026-11-23T09:00:00Z')
 const clock = { now: () => NINE }

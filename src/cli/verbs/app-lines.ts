@@ -109,6 +109,10 @@ export const rows = (values: object): string[] =>
 export const snippetLines = (snippets: readonly Snippet[]): string[] =>
   snippets.flatMap(({ format, text }) => ['', `# the app's side (${format})`, text])
 
+/** Nobody signs in to what is registered from it. */
+export const isForMachines = ({ oidc, saml, forward_auth }: Template): boolean =>
+  (saml ?? forward_auth) === undefined && (oidc?.grant_types ?? []).join() === 'client_credentials'
+
 /** The one id that a verb takes. */
 export function idOf(verb: Verb, args: Arguments, context: Context): string | undefined {
   const [id, ...more] = args.positional

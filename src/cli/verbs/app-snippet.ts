@@ -1,9 +1,11 @@
 /** `apps snippet`: the other side's settings, with real values: the app's own, or those of the proxy in front of it. */
 import { type App, renderSettings, type Template } from '#catalog'
 import { Refusal } from '#core/refusal'
-import { SNIPPETS, snippetValues } from '#forward-auth'
-import type { Context, Verb } from '../verb.ts'
-import { appOf, endpointsFor, idOf, snippetLines, templatesOf } from './app-lines.ts'
+import { type ProxyFile, SNIPPETS, snippetValues } from '#forward-auth'
+import type { Arguments, Context } from '../verb.ts'
+import { appOf, endpointsFor, snippetLines, templatesOf } from './app-lines.ts'
+
+export const PROXY_NAMES: readonly string[] = SNIPPETS.map(({ name }) => name)
 
 /** `env` is "how the app is configured", whatever the app's own format is; a format narrows it down. */
 async function settingsOf(app: App, wanted: string, context: Context) {
@@ -16,39 +18,36 @@ async function settingsOf(app: App, wanted: string, context: Context) {
   return { snippets, known: ['env', ...all.map(({ format }) => format)] }
 }
 
-export const snippetOfApp: Verb = {
-  words: ['apps', 'snippet'],
-  usage: 'apps snippet ID [--for nginx|traefik|caddy|envoy|haproxy|env]',
-  summary: "the app's side of the settings, or those of the proxy in front of it, with real values",
-  options: ['for'],
-  async run(args, context) {
-    const id = idOf(snippetOfApp, args, context)
-    if (id === undefined) return 2
-    const app = await appOf(id, context)
-    const wanted = args.flag('for') ?? 'env'
-    const proxy = SNIPPETS.find(({ name }) => name === wanted)
-    if (proxy && app.forwardAuth) {
-      const files = proxy.files(snippetValues(app, context.settings.listen))
-      context.print(files, () =>
-        files.flatMap(({ file, text }, i) => [...(i > 0 ? [''] : []), `# ${file}`, text.trimEnd()]),
-      )
-      if (context.settings.proxies.length === 0)
-        context.err(
-          'warning: `proxies` is empty in the settings, so no proxy is answered: name the address of this one',
-        )
-      return 0
-    }
-    const { snippets, known } = await settingsOf(app, wanted, context)
-    if (snippets.length === 0) {
-      const proxies = app.forwardAuth ? SNIPPETS.map(({ name }) => name) : []
-      context.err(
-        `there is no snippet of \`${id}\` for \`${wanted}\`; known: ${[...new Set([...known, ...proxies])].join(', ')}`,
-      )
-      return 2
-    }
-    context.print(snippets, () => snippetLines(snippets).slice(1))
+/** The configuration of a proxy in front of the app; undefined where there is no such proxy, or none is needed. */
+export function proxyFiles(app: App, name: string, context: Context): readonly ProxyFile[] | undefined {
+  const proxy = SNIPPETS.find((one) => one.name === name)
+  if (!proxy || !app.forwardAuth) return undefined
+  if (context.settings.proxies.length === 0)
+    context.err('warning: `proxies` is empty in the settings, so no proxy is answered: name the address of this one')
+  return proxy.files(snippetValues(app, context.settings.listen))
+}
+
+export const fileLines = (files: readonly ProxyFile[]): string[] =>
+  files.flatMap(({ file, text }, i) => [...(i > 0 ? [''] : []), `# ${file}`, text.trimEnd()])
+
+export async function printSnippet(id: string, args: Arguments, context: Context): Promise<number> {
+  const app = await appOf(id, context)
+  const wanted = args.flag('for') ?? 'env'
+  const files = proxyFiles(app, wanted, context)
+  if (files) {
+    context.print(files, () => fileLines(files))
     return 0
-  },
+  }
+  const { snippets, known } = await settingsOf(app, wanted, context)
+  if (snippets.length === 0) {
+    const proxies = app.forwardAuth ? PROXY_NAMES : []
+    context.err(
+      `there is no snippet of \`${id}\` for \`${wanted}\`; known: ${[...new Set([...known, ...proxies])].join(', ')}`,
+    )
+    return 2
+  }
+  context.print(snippets, () => snippetLines(snippets).slice(1))
+  return 0
 }
 
 function ignoreUnknown(error: unknown): { template?: Template } {

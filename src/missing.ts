@@ -1,0 +1,27 @@
+/** What has to be there already; looked up before any room is loaded, let alone opened. */
+import { existsSync } from 'node:fs'
+import { isAbsolute, resolve } from 'node:path'
+import type { Settings } from '#config'
+
+/** What `openHouse` would make anew, and what to do about it; undefined where it finds everything. */
+export function missingFile({
+  settings,
+  folder,
+}: {
+  readonly settings: Settings
+  readonly folder: string
+}): string | undefined {
+  const database = inFolder(settings.storage.url, folder).replace(/^sqlite:/, '')
+  if (database !== ':memory:' && !existsSync(database))
+    return `database at \`${database}\`; start the gateway with \`portico serve\`, or name another settings file with --config`
+  const key = resolve(folder, settings.secrets.key_file)
+  return settings.secrets.key === undefined && !existsSync(key)
+    ? `master key at \`${key}\`, without which the database does not open: put it back from where you keep it`
+    : undefined
+}
+
+/** The address of the storage with a file name that starts in the folder of the settings. */
+export function inFolder(url: string, folder: string): string {
+  const path = url.replace(/^sqlite:/, '')
+  return path === ':memory:' || isAbsolute(path) ? url : `sqlite:${resolve(folder, path)}`
+}
