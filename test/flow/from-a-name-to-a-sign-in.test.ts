@@ -147,7 +147,7 @@ describe('from a name to a sign-in, one command', () => {
     expect(await terminal.exited).toBe(0)
     expect(terminal.screen(), 'nobody is named').not.toContain('sam')
     expect(await printed('policy', 'explain', '--receipt', reference!)).toContain('grafana')
-  }, 180_000)
+  }, 400_000)
 
   test('SAML: searched for by a word, one field', async () => {
     const terminal = add()
@@ -182,7 +182,7 @@ describe('from a name to a sign-in, one command', () => {
     })
     expect(read.acs).toBe('https://kestrel.travel.example/acs')
     expect(read.facts.nameId?.value).toBe('sam@kestrel.example')
-  }, 180_000)
+  }, 400_000)
 
   test('behind a proxy: one field, and nginx with exactly what was printed', async () => {
     const terminal = add('wiki')
@@ -203,7 +203,7 @@ describe('from a name to a sign-in, one command', () => {
     const page = await typePassword(browser, await browser.open(`http://127.0.0.1:${proxyPort}/`), 'sam')
     expect(page.status).toBe(200)
     expect(JSON.parse(page.text).rawHeaders.join('\n')).toMatch(/Remote-User\nsam/i)
-  }, 180_000)
+  }, 400_000)
 })
 
 describe('at the terminal', () => {
@@ -230,7 +230,7 @@ describe('at the terminal', () => {
       expect(terminal.screen()).toContain('nothing was changed')
     }
     expect(await list()).toEqual(before)
-  }, 240_000)
+  }, 600_000)
 
   test('with everything given nobody is asked; without a terminal never', async () => {
     const given = ['grafana', '--id', 'plain', '--name', 'Plain', '--set', `base_url=${APP}`, '--audience', 'staff']
@@ -242,7 +242,7 @@ describe('at the terminal', () => {
       expect(await running.exited).toBe(2)
       expect(running.err()).toMatch(words.length > 0 ? /input-missing: Grafana URL: --set base_url=/ : /^usage: /)
     }
-  }, 180_000)
+  }, 400_000)
 
   test('`--wait` ends with 1 when nobody came in time, and the app stays', async () => {
     const running = portico([
@@ -255,5 +255,5 @@ describe('at the terminal', () => {
     const wrong = portico(['apps', 'add', 'grafana', '--wait=soon', '--config', place.config])
     expect(await wrong.exited).toBe(2)
     expect(wrong.err()).toContain('`--wait` takes a length of time like 10m')
-  }, 180_000)
+  }, 400_000)
 })
