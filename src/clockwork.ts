@@ -35,7 +35,7 @@ const PURGE_STEP = 500
 const PURGE_STEPS = 20
 
 export function createClockwork({ house, keep, deliverLogouts, keysChanged, refreshApps }: Work): Clockwork {
-  const { clock, keys, log, people, receipts, samlKeys, sessions } = house
+  const { clock, diagnosis, keys, log, people, receipts, samlKeys, sessions } = house
   const ending = new AbortController()
   const timers: NodeJS.Timeout[] = []
   let syncing: Promise<void> | undefined
@@ -52,6 +52,7 @@ export function createClockwork({ house, keep, deliverLogouts, keysChanged, refr
     await refreshApps()
     await deliverLogouts()
     await removeOldReceipts()
+    await diagnosis.tidy()
   }
 
   /** Step by step, with other writes between them, and no more than so many at once. */

@@ -9,6 +9,7 @@ import { openHistory, openPlaces } from '#context'
 import type { Clock } from '#core/clock'
 import { parseDuration } from '#core/duration'
 import type { Log } from '#core/log'
+import { diagnosisMigrations, openDiagnosis } from '#diagnosis'
 import { directoryMigrations, openDirectory } from '#directory'
 import { factorsMigrations, openFactors } from '#factors'
 import { signOutWay } from '#forward-auth'
@@ -30,6 +31,7 @@ export const MIGRATIONS: readonly Migration[] = [
   ...accessMigrations,
   ...consentMigrations,
   ...samlMigrations,
+  ...diagnosisMigrations,
 ]
 
 export interface HouseOptions {
@@ -92,6 +94,7 @@ export async function openHouse({
       ...(policyNames ? { policyNames } : {}),
     })
 
+    const diagnosis = openDiagnosis({ issuer, storage, clock, log, catalog })
     const samlKeys = createSamlKeys({ storage, clock, audit, keys, name: new URL(settings.issuer).hostname })
     const receipts = createReceipts(storage, clock, keys.derive(RECEIPT_KEY))
     const outbox = openOutbox({ storage, clock, log, audit })
@@ -147,6 +150,7 @@ export async function openHouse({
       places,
       history,
       catalog,
+      diagnosis,
       receipts,
       versions: openVersions(storage, clock),
       clock,

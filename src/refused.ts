@@ -18,7 +18,7 @@ export function renderRefusal(refusal: Refusal, request: PageRequest, presenter:
       title: refusal.say,
       status: refusal.status,
       code: refusal.code,
-      ref: request.id,
+      ref: refusal.reference ?? request.id,
     }
     return {
       ...json(problem, refusal.status),
@@ -28,7 +28,7 @@ export function renderRefusal(refusal: Refusal, request: PageRequest, presenter:
   const data = {
     code: refusal.code,
     // under which the log says more; of what is refused every day it says nothing
-    ...(refusal.status >= 500 ? { reference: request.id } : {}),
+    ...(refusal.reference !== undefined || refusal.status >= 500 ? { reference: refusal.reference ?? request.id } : {}),
     home: '/',
     ...(retryAfter === undefined ? {} : { retryAfter }),
   }

@@ -70,6 +70,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     signOuts,
     endings,
     catalog,
+    diagnosis,
     versions,
     places,
     history,
@@ -117,6 +118,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     sessions,
     devices,
     catalog,
+    diagnosis,
     presenter,
     revoke: endings.revoke,
     support: settings.support,
@@ -134,6 +136,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     devices,
     endings,
     catalog,
+    diagnosis,
     access,
     signin,
     presenter,
@@ -151,6 +154,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     devices,
     signOuts,
     catalog,
+    diagnosis,
     access,
     signin,
     presenter,
@@ -183,6 +187,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     sessions,
     devices,
     catalog,
+    diagnosis,
     access,
     signin,
     presenter,
@@ -259,6 +264,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       policies.close()
       await http?.close()
       await management?.close()
+      await diagnosis.tidy()
       await audit.record('server-stopped', { actor: 'system' })
       await storage.close()
       log.info('server-stopped')

@@ -9,7 +9,7 @@ const FLOORS = [
   ['config', 'storage', 'http'],
   ['audit', 'keys', 'pages', 'saml'],
   ['directory', 'factors', 'sessions', 'context', 'catalog', 'policy', 'organisations'],
-  ['access'],
+  ['access', 'diagnosis'],
   ['signin'],
   ['protocol/oidc', 'protocol/saml', 'forward-auth', 'api-access', 'provisioning', 'admin', 'console', 'account'],
   ['cli'],

@@ -6,6 +6,7 @@ import type { LoadedSettings, Settings } from '#config'
 import type { History, Places } from '#context'
 import type { Clock } from '#core/clock'
 import type { Log } from '#core/log'
+import type { Diagnosis } from '#diagnosis'
 import type { People } from '#directory'
 import type { Factors } from '#factors'
 import type { Keys } from '#keys'
@@ -43,6 +44,7 @@ export interface House {
   readonly places: Places
   readonly history: History
   readonly catalog: Catalog
+  readonly diagnosis: Diagnosis
   readonly receipts: Receipts
   /** Published policies. */
   readonly versions: Versions

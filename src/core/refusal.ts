@@ -10,12 +10,19 @@ export class Refusal extends Error {
   readonly detail: string | undefined
   /** Seconds until trying again can succeed, for `Retry-After`. */
   readonly retryAfter: number | undefined
+  /** Under which an administrator finds more: for the page, instead of the request's id. */
+  readonly reference: string | undefined
 
-  constructor(code: RefusalCode, detail?: string, options: { cause?: unknown; retryAfter?: number } = {}) {
+  constructor(
+    code: RefusalCode,
+    detail?: string,
+    options: { cause?: unknown; retryAfter?: number; reference?: string | undefined } = {},
+  ) {
     super(detail ? `${code}: ${detail}` : code, options.cause === undefined ? {} : { cause: options.cause })
     this.code = code
     this.detail = detail
     this.retryAfter = options.retryAfter
+    this.reference = options.reference
   }
 
   get status(): number {

@@ -116,7 +116,8 @@ export function openForwardAuth(options: ForwardAuthOptions): ForwardAuthDoor {
       // a host that nobody registered has no page of ours
       const on = error.code === 'app-unknown' ? undefined : target
       const status = error.status === 404 ? 403 : error.status
-      return replies.refused(error.code, { status, target: on, request: pageRequestOf(request, issuer) })
+      const { reference } = error
+      return replies.refused(error.code, { status, target: on, request: pageRequestOf(request, issuer), reference })
     }
   }
 

@@ -4,6 +4,7 @@ import type { Audit } from '#audit'
 import type { Catalog } from '#catalog'
 import type { Clock } from '#core/clock'
 import type { Log } from '#core/log'
+import type { Diagnosis } from '#diagnosis'
 import type { People } from '#directory'
 import type { Keys } from '#keys'
 import type { Presenter } from '#pages'
@@ -24,6 +25,7 @@ export interface ForwardAuthOptions {
   readonly sessions: Sessions
   readonly devices: Devices
   readonly catalog: Catalog
+  readonly diagnosis: Diagnosis
   readonly access: Access
   readonly signin: Signin
   readonly presenter: Presenter

@@ -29,13 +29,18 @@ export function isOwn({ uri, path }: Pick<Target, 'uri'> & { path: string }): bo
 export function createOwnPaths(
   rooms: ForwardAuthOptions & { readonly keysToApps: AppKeys; readonly replies: Replies },
 ) {
-  const { issuer, sessions, audit, keysToApps, replies } = rooms
+  const { issuer, sessions, audit, diagnosis, keysToApps, replies } = rooms
 
   /**
    * ATTACK: whoever has seen the address (a log, a history, a referrer) brings the code into another browser; or sends their own to
    * somebody else, who would then work in their account. Only the browser in which it was begun has the nonce.
    */
-  async function callback(app: App, target: Target, cookies: ReadonlyMap<string, string>): Promise<Reply> {
+  async function callback(
+    app: App,
+    target: Target,
+    cookies: ReadonlyMap<string, string>,
+    request: string,
+  ): Promise<Reply> {
     const code = new URLSearchParams(target.query).get('code') ?? ''
     const given = await keysToApps.spend(code)
     const name = given && openingCookie(given.nonce)
@@ -55,8 +60,15 @@ export function createOwnPaths(
           app: given.app,
           session: given.session,
         })
-      throw new Refusal('conversation-expired', given ? 'code of another browser, host or session' : 'no such code')
+      const seen = { error: 'cookie-missing', cookie: 'opening' } as const
+      // whoever was let in a moment ago, and comes without the cookie that was set before that
+      const lost = given?.app === app.id && nonce === undefined
+      const reference = lost ? await diagnosis.failed({ app, request, stage: 'opening', seen }) : undefined
+      const detail = given ? 'code of another browser, host or session' : 'no such code'
+      throw new Refusal('conversation-expired', detail, { reference })
     }
+    diagnosis.redeemed(app.id, given!.session)
+    await diagnosis.worked(app.id, 'opening')
     // what this browser had before opens nothing any more
     await keysToApps.forget(cookies.get(appCookie(target.host)))
     const cookie = await keysToApps.make(given!, session!)
@@ -73,7 +85,7 @@ export function createOwnPaths(
     request: PageRequest,
   ): Promise<Reply> => {
     const path = target.method === 'GET' ? target.path : undefined
-    if (path === CALLBACK) return callback(app, target, cookies)
+    if (path === CALLBACK) return callback(app, target, cookies, request.id)
     // there the person is asked, and the end of the session ends this app as well
     if (path === SIGN_OUT) return replies.redirect(`${issuer}/signout`, target.secure)
     return replies.refused('not-found', { target, request })

@@ -40,6 +40,8 @@ interface About {
   readonly request: PageRequest
   readonly headers?: Reply['headers']
   readonly more?: Readonly<Record<string, unknown>>
+  /** Where an administrator finds more. */
+  readonly reference?: string | undefined
 }
 
 export function createReplies({ issuer, presenter, support }: ReplyOptions) {
@@ -51,9 +53,10 @@ export function createReplies({ issuer, presenter, support }: ReplyOptions) {
 
   /** A problem document for programs (RFC 9457), a page for people. */
   function refused(code: RefusalCode, about: About): Reply {
-    const { status = REFUSALS[code].status, target, request, headers = {}, more = {} } = about
+    const { status = REFUSALS[code].status, target, request, headers = {}, more = {}, reference } = about
+    const found = reference === undefined ? {} : { reference }
     if (target && isNavigation(target, request.headers))
-      return page((messages) => errorView({ code, home: '/' }, messages), status, target, request)
+      return page((messages) => errorView({ code, home: '/', ...found }, messages), status, target, request)
     const problem = { type: 'about:blank', title: REFUSALS[code].say, status, code, ...more }
     const type = { 'content-type': 'application/problem+json', ...NOT_KEPT }
     return { status, headers: { ...type, ...headers }, body: JSON.stringify(problem) }

@@ -22,7 +22,7 @@ const NOT_TOLD = { 'referrer-policy': 'no-referrer' } as const
 export function createStart(
   rooms: ForwardAuthOptions & { readonly openings: Openings; readonly keysToApps: AppKeys },
 ): Route['handle'] {
-  const { clock, catalog, access, people, sessions, devices, signin, openings, keysToApps } = rooms
+  const { clock, catalog, diagnosis, access, people, sessions, devices, signin, openings, keysToApps } = rooms
 
   /** The errand that this request comes back from, where it was done in this very session. */
   async function errandBehind(request: PageRequest, app: string, session: Session | undefined) {
@@ -64,6 +64,7 @@ export function createStart(
     }
     const verdict = await access.ask(question)
     if (verdict.outcome === 'allow' && verdict.person && session) {
+      await diagnosis.opened({ app, session: session.id, request: request.id, via: 'forward-auth' })
       await sessions.addApp(session, { app: app.id, sid: sidOf(session, app), via: 'forward-auth' })
       const key = { session: session.id, person: verdict.person.id, app: app.id, origin: opening.origin, since }
       const code = await keysToApps.handOver(key, opening)

@@ -249,6 +249,8 @@ export interface ExpiredData {
   /** Where the sign-in starts again, to its own app. */
   readonly again: string
   readonly app?: string
+  /** Where an administrator finds more. */
+  readonly reference?: string
 }
 export interface ErrorData {
   readonly code: RefusalCode

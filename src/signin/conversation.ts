@@ -26,7 +26,9 @@ const REMEMBERED = 180 * 86_400
 export type Conversation = ReturnType<typeof createConversation>
 
 export function createConversation(rooms: SigninRooms) {
-  const { access, catalog, people, presenter, errands, sessions, signOut } = rooms
+  const { access, catalog, diagnosis, people, presenter, errands, sessions, signOut } = rooms
+  /** The references of those who came without the cookie that they had been given. */
+  const lost = new WeakMap<PageRequest, string>()
   const places = createPlaces(rooms)
   const { placeOf, sceneOf, knowsDevice, isEnrolled, providerFor } = places
   const { leave, carryOut } = createOutcomes(rooms, places)
@@ -119,22 +121,39 @@ export function createConversation(rooms: SigninRooms) {
     if (!found) return undefined
     const errand = withoutOld(found)
     const cookie = request.cookies.get(BROWSER_COOKIE)
-    if (errand.browser !== undefined)
-      return cookie !== undefined && browserHash(cookie) === errand.browser ? { errand, cookies: [] } : undefined
+    if (errand.browser !== undefined) {
+      if (cookie !== undefined && browserHash(cookie) === errand.browser) return { errand, cookies: [] }
+      if (cookie === undefined) await noteLostCookie(request, errand)
+      return undefined
+    }
     const value = cookie ?? randomId(32)
     const cookies = cookie ? [] : [{ name: BROWSER_COOKIE, value }]
     if (request.method !== 'POST') return { errand, cookies }
     return { errand: await errands.change(errand, { browser: browserHash(value) }), cookies }
   }
 
+  /** The browser that answers has just been given one: it keeps none, or somebody else has the address. */
+  async function noteLostCookie(request: PageRequest, { app: id }: Errand): Promise<void> {
+    const app = id === undefined ? undefined : await catalog.apps.find(id)
+    if (!app) return
+    const seen = { error: 'cookie-missing', cookie: 'sign-in' } as const
+    lost.set(request, await diagnosis.failed({ app, request: request.id, stage: 'sign-in', seen }))
+  }
+
   /** An errand that is gone starts again at its own app where the address still says which one that was. */
   async function expired(request: PageRequest): Promise<Answer> {
     const id = request.query.get('app')
     const app = id ? await catalog.apps.find(id) : undefined
-    if (app?.launchUrl) return redirect(app.launchUrl)
+    const reference = lost.get(request)
+    // without its cookie the browser would only go in circles
+    if (app?.launchUrl && reference === undefined) return redirect(app.launchUrl)
     return presenter.page(
       request,
-      (messages) => expiredView({ again: '/', ...(app ? { app: app.name } : {}) }, messages),
+      (messages) =>
+        expiredView(
+          { again: '/', ...(app ? { app: app.name } : {}), ...(reference === undefined ? {} : { reference }) },
+          messages,
+        ),
       { status: 400 },
     )
   }

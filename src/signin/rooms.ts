@@ -2,6 +2,7 @@
 import type { Access } from '#access'
 import type { Catalog } from '#catalog'
 import type { Settings } from '#config'
+import type { Diagnosis } from '#diagnosis'
 import type { People } from '#directory'
 import type { Factors } from '#factors'
 import type { Devices } from '#sessions'
@@ -19,6 +20,7 @@ export interface SigninOptions extends SignOutRooms {
   readonly factors: Factors
   readonly devices: Devices
   readonly catalog: Catalog
+  readonly diagnosis: Diagnosis
   /** Takes back what apps hold for a person. */
   readonly revoke?: (personId: string) => Promise<void>
   /** The operator's sentence about where to get help. */

@@ -11,6 +11,7 @@ import { openHistory, openPlaces } from '#context'
 import { hours } from '#core/clock'
 import { silentLog } from '#core/log'
 import { randomBytes } from '#core/random'
+import { diagnosisMigrations, openDiagnosis } from '#diagnosis'
 import { directoryMigrations, openDirectory } from '#directory'
 import { factorsMigrations, openFactors, type Proof } from '#factors'
 import { createHttpServer } from '#http'
@@ -61,6 +62,7 @@ export async function openHouse(policies: Partial<typeof POLICIES> = {}, also: r
     ...sessionsMigrations,
     ...catalogMigrations,
     ...accessMigrations,
+    ...diagnosisMigrations,
   ]
   const storage = await openStorage({ url: 'sqlite::memory:', clock, log, migrations })
   const audit = createAudit({ storage, clock, log })
@@ -104,7 +106,21 @@ export async function openHouse(policies: Partial<typeof POLICIES> = {}, also: r
     outbox: openOutbox({ storage, clock, log, audit }),
     state: storage.state,
   })
-  const rooms = { storage, clock, log, audit, access, people, factors, sessions, devices, catalog, presenter }
+  const diagnosis = openDiagnosis({ issuer: ISSUER, storage, clock, log, catalog })
+  const rooms = {
+    storage,
+    clock,
+    log,
+    audit,
+    access,
+    people,
+    factors,
+    sessions,
+    devices,
+    catalog,
+    diagnosis,
+    presenter,
+  }
   const signin = openSignin({
     ...rooms,
     signOuts,

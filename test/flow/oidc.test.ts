@@ -488,7 +488,8 @@ describe('machines and tools', () => {
     expect(page).toContain('Call the helpdesk: 4711')
     expect(await (await fetch(`${gateway.issuer}/nowhere`)).text()).toContain('Call the helpdesk: 4711')
     const lines = gateway.log().trim().split('\n')
-    const line = lines.map((one) => JSON.parse(one)).find(({ request }) => request === reference)
+    const said = lines.map((one) => JSON.parse(one)).filter(({ request }) => request === reference)
+    const line = said.find(({ event }) => event === 'oidc-error-page')
     expect(line).toMatchObject({ kind: 'InvalidRedirectUri', client: 'web' })
     expect(JSON.stringify(line)).not.toContain('wrong.example')
 

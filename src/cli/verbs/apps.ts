@@ -1,6 +1,7 @@
 /** `apps …`: from the catalog to a registered app, and what there is. Adding one is in `app-add.ts`, manifests are in `manifests.ts`. */
 import type { Verb } from '../verb.ts'
 import { addApp } from './app-add.ts'
+import { failureLines, shownFailure } from './app-failures.ts'
 import { appOf, catalogOf, idOf, rows, shown, written } from './app-lines.ts'
 import { rotateSecret } from './app-secret.ts'
 import { manifestVerbs } from './manifests.ts'
@@ -44,12 +45,17 @@ const listApps: Verb = {
 const showApp: Verb = {
   words: ['apps', 'show'],
   usage: 'apps show ID',
-  summary: 'everything about a registered app but its secret',
+  summary: 'everything about a registered app but its secret, and why it failed last',
   async run(args, context) {
     const id = idOf(showApp, args, context)
     if (id === undefined) return 2
-    const app = shown(await appOf(id, context))
-    context.print(app, () => rows(app))
+    const app = await appOf(id, context)
+    const failures = await (await context.open()).diagnosis.ofApp(app)
+    context.print({ ...shown(app), last_failures: failures.map(shownFailure) }, () => [
+      ...rows(shown(app)),
+      ...(failures.length > 0 ? ['', 'last failures, of each cause the last'] : []),
+      ...failures.flatMap((failure) => failureLines(failure)),
+    ])
     return 0
   },
 }

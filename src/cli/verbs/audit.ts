@@ -3,6 +3,7 @@ import type { Receipt, Receipts } from '#access'
 import { type AuditEntry, type AuditEvent, EVENTS } from '#audit'
 import type { Instant } from '#core/clock'
 import { nearest } from '#core/nearest'
+import type { Diagnosed } from '#diagnosis'
 import type { People, Person } from '#directory'
 import { moment, WRONG_MOMENT } from '../moment.ts'
 import type { Arguments, Context, Verb } from '../verb.ts'
@@ -29,6 +30,13 @@ const decisionOf = ({ at, reference, person, app, outcome, policy, rule, policie
       ([, value]) => value !== undefined,
     ),
   ),
+})
+
+/** The last failure of an app, which `policy explain --receipt` and `apps show` tell in full. */
+const failureOf = ({ lastAt, app, cause, reference, count }: Diagnosed) => ({
+  at: lastAt,
+  event: 'app-failing' as const,
+  ...{ app, receipt: reference, cause, count },
 })
 
 /** 1 to 1000, or undefined after saying what is wrong. */
@@ -93,7 +101,7 @@ const search: Verb = {
       context.err('--decisions: say whose, by --subject')
       return 2
     }
-    const { audit, people, receipts } = await context.open()
+    const { audit, diagnosis, people, receipts } = await context.open()
     const person = named === undefined ? undefined : await personNamed(named, people)
     // whoever was removed is in the trail under an id that is nobody's any more
     const subjects =
@@ -118,7 +126,8 @@ const search: Verb = {
       ...moments,
       limit,
     })
-    const found = [...decided.map(decisionOf), ...events]
+    const failure = reference === undefined ? undefined : await diagnosis.byReference(reference)
+    const found = [...(failure ? [failureOf(failure)] : []), ...decided.map(decisionOf), ...events]
     if (found.length === 0 && typeof person !== 'object' && named !== undefined)
       if ((await audit.search({ subject: named, limit: 1 })).length === 0) {
         context.err(person === 'not-asked' ? NOT_ASKED(named) : await nobodyLine(named, people))

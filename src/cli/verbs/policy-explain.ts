@@ -8,13 +8,14 @@ import { silentLog } from '#core/log'
 import { decide, type Facts, type Policies, readFacts, suggest } from '#policy'
 import type { EnrolledDevice } from '#sessions'
 import type { Arguments, Context, House, Verb } from '../verb.ts'
+import { failureLines, shownFailure } from './app-failures.ts'
 import { factorsOf } from './person-factors.ts'
 import { policiesInForce } from './policy-folder.ts'
 import { decisionLines, type Explained } from './policy-lines.ts'
 import { type Deciding, decidedLine, decidingFor, type FindReceipt, helpNow, storedLines } from './stored-decision.ts'
 
 const LOGGED =
-  'a reference that begins with E- is of an error page and has no receipt: look for it in the log, as `request`'
+  'a reference that begins with E- is of an error page and has no receipt, and no app has failed under this one: look for it in the log, as `request`'
 const PLACES = ['user', 'app', 'ip', 'device', 'at'] as const
 const NOTHING_LEFT =
   'what decided it is not stored, and the policies in force cannot be read: there is nothing to decide it by'
@@ -38,6 +39,11 @@ export function explainVerb(
       const reference = args.flag('receipt')
       const receipt = reference === undefined ? undefined : await findReceipt(await context.open(), reference)
       if (reference !== undefined && !receipt) {
+        const failure = await (await context.open()).diagnosis.byReference(reference)
+        if (failure) {
+          context.print({ failure: shownFailure(failure) }, () => failureLines(failure, failure.app))
+          return 0
+        }
         context.err(/^e-/i.test(reference) ? LOGGED : 'there is no receipt with this reference')
         return 2
       }

@@ -23,7 +23,7 @@ ${first && mainLink(first)}${others.length > 0 && html`<ul class="links">${other
 
 export function expiredView(data: ExpiredData, messages: Messages): View {
   const { title, lead, leadApp, again } = messages.expired
-  const body = html`<h1>${title}</h1><p>${data.app === undefined ? lead : phrase(leadApp, { app: name(data.app) })}</p>${mainLink({ href: data.again, name: again })}`
+  const body = html`<h1>${title}</h1><p>${data.app === undefined ? lead : phrase(leadApp, { app: name(data.app) })}</p>${reference(data.reference, messages)}${mainLink({ href: data.again, name: again })}`
   return { title, body }
 }
 

@@ -10,6 +10,7 @@ import { type AdapterOptions, createAdapterFactory } from './adapter.ts'
 import { answer } from './answer.ts'
 import { useCatalogClients } from './clients.ts'
 import { deviceFlow } from './device.ts'
+import type { Diagnosing } from './diagnosing.ts'
 import { type Consents, grantFor } from './grants.ts'
 import { LIFETIMES } from './lifetimes.ts'
 import { type LogoutOptions, rpInitiatedLogout } from './logout.ts'
@@ -35,6 +36,7 @@ export interface EngineOptions extends QuestionRooms, AdapterOptions, LogoutOpti
   /** Where the browser goes when somebody has to be asked. */
   interactionPath(ctx: KoaContextWithOIDC, interaction: InstanceType<Provider['Interaction']>): Promise<string>
   readonly judge: TokenJudge
+  readonly diagnosing: Diagnosing
 }
 
 /** 9999-12-31T23:59:59Z */
@@ -85,7 +87,7 @@ export function createEngine(options: EngineOptions): Provider {
       devInteractions: { enabled: false },
       clientCredentials: { enabled: true },
       claimsParameter: { enabled: true },
-      introspection: { enabled: true, allowedPolicy: mayIntrospect(catalog) },
+      introspection: { enabled: true, allowedPolicy: mayIntrospect(options) },
       revocation: { enabled: true, allowedPolicy: async (_ctx, client, token) => token.clientId === client.clientId },
       pushedAuthorizationRequests: { enabled: true },
       resourceIndicators: { enabled: false },
@@ -150,8 +152,9 @@ export function createEngine(options: EngineOptions): Provider {
       (client.redirectUris ?? []).some((uri) => URL.parse(uri)?.origin === origin),
     async renderError(ctx, out, error) {
       const { id } = requestContext(ctx.req)
+      const reference = (error && ctx.oidc && (await options.diagnosing.referenceFor(ctx, error))) ?? id
       // a client that was found; what the request said besides is anybody's text
-      const about = { request: id, code: out.error, kind: error?.name, client: ctx.oidc?.client?.clientId }
+      const about = { request: id, reference, code: out.error, kind: error?.name, client: ctx.oidc?.client?.clientId }
       if (error && !('statusCode' in error && Number(error.statusCode) < 500))
         options.log.error('oidc-error', about, error)
       else options.log.warn('oidc-error-page', about)
@@ -166,7 +169,7 @@ export function createEngine(options: EngineOptions): Provider {
         ctx,
         options.presenter.page(
           pageRequestOf(ctx.req, issuer),
-          (messages) => errorView({ code, reference: id, home: '/' }, messages),
+          (messages) => errorView({ code, reference, home: '/' }, messages),
           { status },
         ),
       )
@@ -190,6 +193,7 @@ export function createEngine(options: EngineOptions): Provider {
   engine.proxy = true
   useCatalogClients(engine, catalog, options.clock)
   beforeEachToken(engine, options.judge.judge)
+  options.diagnosing.listen(engine)
   // without a listener koa writes the error, with whatever is in its message, to standard error
   engine.on('error' as never, (cause: unknown) => options.log.error('oidc-engine-error', {}, cause))
   engine.on('server_error', (_ctx, cause) => options.log.error('oidc-server-error', {}, cause))
@@ -197,10 +201,11 @@ export function createEngine(options: EngineOptions): Provider {
 }
 
 /** RFC 7662 §4: a client sees its own tokens; others' only when it is registered as a resource server. */
-function mayIntrospect(catalog: QuestionRooms['catalog']) {
-  return async (_ctx: unknown, client: { clientId: string }, token: { clientId?: string | undefined }) => {
-    if (token.clientId === client.clientId) return true
-    const app = await catalog.apps.find(client.clientId)
-    return app?.tags.includes('resource-server') ?? false
+function mayIntrospect({ catalog, diagnosing }: Pick<EngineOptions, 'catalog' | 'diagnosing'>) {
+  return async (ctx: KoaContextWithOIDC, client: { clientId: string }, token: { clientId?: string | undefined }) => {
+    const own = token.clientId === client.clientId
+    const may = own || ((await catalog.apps.find(client.clientId))?.tags.includes('resource-server') ?? false)
+    diagnosing.introspected(ctx, may, token.clientId)
+    return may
   }
 }

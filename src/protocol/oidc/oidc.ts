@@ -13,6 +13,7 @@
  * - `clients.ts`   registered apps as the engine's clients    - `grants.ts`  consent, per person and app
  * - `account.ts`   claims about people                        - `logout.ts`  an app asks for a sign-out
  * - `sign-out-way.ts` how an app hears of one; `back-channel.ts` sends it
+ * - `diagnosing.ts` what apps do wrong here, told to `#diagnosis`; `seen.ts` by what it is known
  * - `device.ts`    the pages of the device flow              - `endings.ts` what ends with a session or a person
  *
  * A new grant type or client authentication method: `engine.ts`. A new claim: `account.ts`.

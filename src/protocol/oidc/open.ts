@@ -7,6 +7,7 @@ import type { Catalog } from '#catalog'
 import type { Clock } from '#core/clock'
 import type { Log } from '#core/log'
 import { Refusal } from '#core/refusal'
+import type { Diagnosis } from '#diagnosis'
 import type { People } from '#directory'
 import { isCrossOrigin, type Outbound, pageRequestOf, type RawHandler, requestContext } from '#http'
 import type { Keys } from '#keys'
@@ -17,6 +18,7 @@ import { type Storage, settled } from '#storage'
 import { addressOf } from './addresses.ts'
 import { createBackChannel } from './back-channel.ts'
 import { createBridge, type Visitor } from './bridge.ts'
+import { createDiagnosing } from './diagnosing.ts'
 import type { Endings } from './endings.ts'
 import { createEngine, ENGINE_COOKIES } from './engine.ts'
 import { type Consents, createConsents } from './grants.ts'
@@ -38,6 +40,7 @@ export interface OidcOptions {
   readonly devices: Devices
   readonly endings: Endings
   readonly catalog: Catalog
+  readonly diagnosis: Diagnosis
   readonly access: Access
   readonly signin: Signin
   readonly presenter: Presenter
@@ -90,6 +93,7 @@ export function openOidc(options: OidcOptions): OidcDoor {
   const questioning = createQuestioning({ access, catalog, clock, bridge, people })
   const consents = createConsents(storage, clock)
   const judge = createTokenJudge(options)
+  const diagnosing = createDiagnosing({ ...options, bridge, resumeCookie })
 
   function build(): {
     engine: Provider
@@ -135,6 +139,7 @@ export function openOidc(options: OidcOptions): OidcDoor {
         })
       },
       judge,
+      diagnosing,
     })
     engine.use(async (ctx, next) => {
       const visitor = bridge.visitorOf(ctx.req)
@@ -145,6 +150,7 @@ export function openOidc(options: OidcOptions): OidcDoor {
       }
       await next()
       if (visitor) await afterwards(ctx as KoaContextWithOIDC, visitor)
+      await diagnosing.after(ctx as KoaContextWithOIDC)
       await durable(ctx)
     })
     return { engine, handle: engine.callback(), shortWays: createShortWays({ ...options, engine, judge }) }

@@ -63,6 +63,19 @@ export async function receive(
 const sourceOf = (carried: Exclude<Carried, { binding: 'redirect' }>): string =>
   carried.binding === 'post' ? postedXml(carried.message) : soapMessage(carried.body)
 
+/** What came, before anything of it was checked; `text` is what a signature would stand in. Throws `SamlProblem`. */
+export function unreadOf(
+  carried: Carried,
+  name: 'SAMLRequest' | 'SAMLResponse',
+): { readonly element: XmlElement; readonly text: string } {
+  if (carried.binding === 'redirect') {
+    const { xml, signature } = readRedirect(carried.query, name)
+    return { element: readMessage(xml), text: signature?.algorithm ?? '' }
+  }
+  const text = sourceOf(carried)
+  return { element: readMessage(text), text }
+}
+
 async function senderOf(element: XmlElement, apps: Pick<Catalog['apps'], 'findNamed'>): Promise<SamlApp> {
   const issuer = issuerOf(element)
   const app = issuer === undefined ? undefined : await apps.findNamed({ kind: 'entity-id', name: issuer })

@@ -3,7 +3,8 @@ import { Refusal } from '#core/refusal'
 import type { Answer, PageRequest, Route } from '#http'
 import { SamlProblem, SOAP_HEADERS, soapFault } from '#saml'
 import type { Delivery, LogoutRow } from '#sessions'
-import { receive, type SamlApp } from './incoming.ts'
+import { createDiagnosing } from './diagnosing.ts'
+import { type Carried, receive, type SamlApp } from './incoming.ts'
 import { createKeptRequests } from './kept.ts'
 import { entityIdOf, METADATA_HEADERS, ourMetadata, PATHS } from './metadata.ts'
 import { createNames } from './names.ts'
@@ -36,6 +37,7 @@ export function openSaml(options: SamlOptions): SamlDoor {
   }
   const signOn = createSignOn(rooms)
   const logout = createSingleLogout(rooms)
+  const diagnosing = createDiagnosing(options)
 
   const noteProblem = (request: PageRequest, { fault, message }: SamlProblem) =>
     log.warn('saml-message-refused', { request: request.id, path: request.path, fault, detail: message })
@@ -49,23 +51,31 @@ export function openSaml(options: SamlOptions): SamlDoor {
       } catch (error) {
         if (!(error instanceof SamlProblem)) throw error
         noteProblem(request, error)
-        throw new Refusal('request-refused', `saml: ${error.fault}`, { cause: error })
+        const reference = await diagnosing.referenceFor(request, error)
+        throw new Refusal('request-refused', `saml: ${error.fault}`, { cause: error, reference })
       }
     }
 
   const asking = () => ({ issuer, now: clock.now(), strengths: access.policies.current().strengths })
 
+  async function wishedBy(request: PageRequest, carried: Carried): Promise<Wish> {
+    const received = await receive(carried, 'SAMLRequest', catalog.apps)
+    const wish = wishOf(received, asking())
+    if (wish.status?.[1] === 'InvalidNameIDPolicy') await diagnosing.wrongFormat(request, received)
+    return wish
+  }
+
   async function byRedirect(request: PageRequest): Promise<Answer> {
-    const received = await receive({ binding: 'redirect', query: request.rawQuery }, 'SAMLRequest', catalog.apps)
-    return signOn.answer(request, wishOf(received, asking()))
+    const carried = diagnosing.came(request, { binding: 'redirect', query: request.rawQuery })
+    return signOn.answer(request, await wishedBy(request, carried))
   }
 
   async function byForm(request: PageRequest): Promise<Answer> {
     const form = await request.form()
     const message = form.get('SAMLRequest')
     if (message === undefined) throw new SamlProblem('form', 'the form has no `SAMLRequest`')
-    const carried = { binding: 'post', message, relayState: form.get('RelayState') } as const
-    return signOn.comeOn(wishOf(await receive(carried, 'SAMLRequest', catalog.apps), asking()))
+    const carried = diagnosing.came(request, { binding: 'post', message, relayState: form.get('RelayState') })
+    return signOn.comeOn(await wishedBy(request, carried))
   }
 
   /**
@@ -88,7 +98,7 @@ export function openSaml(options: SamlOptions): SamlDoor {
 
   const logoutByRedirect = (request: PageRequest): Promise<Answer> => {
     const name = request.query.has('SAMLResponse') ? 'SAMLResponse' : 'SAMLRequest'
-    return logout(request, { binding: 'redirect', query: request.rawQuery }, name)
+    return logout(request, diagnosing.came(request, { binding: 'redirect', query: request.rawQuery }), name)
   }
 
   async function logoutByPost(request: PageRequest): Promise<Answer> {
@@ -98,15 +108,18 @@ export function openSaml(options: SamlOptions): SamlDoor {
     const name = form.has('SAMLResponse') ? 'SAMLResponse' : 'SAMLRequest'
     const message = form.get(name)
     if (message === undefined) throw new SamlProblem('form', 'the form has no message')
-    return logout(request, { binding: 'post', message, relayState: form.get('RelayState') }, name)
+    const carried = diagnosing.came(request, { binding: 'post', message, relayState: form.get('RelayState') })
+    return logout(request, carried, name)
   }
 
   async function logoutBySoap(request: PageRequest): Promise<Answer> {
     try {
-      return await logout(request, { binding: 'soap', body: await request.xml() }, 'SAMLRequest')
+      const carried = diagnosing.came(request, { binding: 'soap', body: await request.xml() })
+      return await logout(request, carried, 'SAMLRequest')
     } catch (error) {
       if (!(error instanceof SamlProblem)) throw error
       noteProblem(request, error)
+      await diagnosing.referenceFor(request, error)
       return { status: 500, headers: SOAP_HEADERS, body: soapFault('Client') }
     }
   }

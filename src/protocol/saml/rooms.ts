@@ -4,6 +4,7 @@ import type { Audit } from '#audit'
 import type { Catalog } from '#catalog'
 import type { Clock } from '#core/clock'
 import type { Log } from '#core/log'
+import type { Diagnosis } from '#diagnosis'
 import type { Outbound } from '#http'
 import type { Keys } from '#keys'
 import type { Presenter } from '#pages'
@@ -28,6 +29,7 @@ export interface SamlOptions {
   readonly devices: Devices
   readonly signOuts: SignOuts
   readonly catalog: Catalog
+  readonly diagnosis: Diagnosis
   readonly access: Access
   readonly signin: Signin
   readonly presenter: Presenter

@@ -10,7 +10,7 @@
  * - `metadata.ts` what we say about ourselves            - `keys.ts`      our keys, and their overlap at rotation
  * - `slo.ts`      apps that sign somebody out           - `telling.ts`   apps that hear of it
  * - `app-metadata.ts` what apps say about themselves  - `refresh.ts`   read again now and then
- * - `tables.ts`   keys and one secret
+ * - `tables.ts`   keys and one secret                - `diagnosing.ts` what apps do wrong here, told to `#diagnosis`
  *
  * INVARIANT: nothing is ever sent to an address that is not in the app's registration.
  */

@@ -31,7 +31,7 @@ const ENDS = Object.freeze({
 } as const satisfies Record<string, Status>)
 
 export function createSignOn(rooms: SamlRooms) {
-  const { issuer, access, catalog, clock, kept, names, opened, presenter, responses, signin } = rooms
+  const { issuer, access, catalog, clock, diagnosis, kept, names, opened, presenter, responses, signin } = rooms
   const pathOf = (id: string) => `${PATHS.signOn}/${id}`
 
   /** INVARIANT: registered now as well, not only when the request came. */
@@ -89,6 +89,8 @@ export function createSignOn(rooms: SamlRooms) {
       const nameId = await names.of(about)
       if (!nameId) {
         rooms.log.warn('saml-name-missing', { app: app.id, format: wish.format })
+        const nameId = { asked: wish.format, registered: app.saml.nameIdFormat, missing: true } as const
+        await diagnosis.failed({ app, request: request.id, stage: 'sign-on', seen: { error: 'name-missing', nameId } })
         return refuse(request, app, wish, ['Responder', 'InvalidNameIDPolicy'])
       }
       if (isAbout(wish, nameId, person)) {
@@ -96,6 +98,8 @@ export function createSignOn(rooms: SamlRooms) {
         if (id !== undefined && !(await kept.take(id))) return gone(request)
         const sessionIndex = await names.sessionIndex(about)
         await opened.note({ session, app, nameId, sessionIndex })
+        await diagnosis.opened({ app, session: session.id, request: request.id, via: 'saml' })
+        await diagnosis.worked(app.id, 'sign-on')
         return post(request, app, wish, await assertion({ app, wish, session, verdict, person, nameId, sessionIndex }))
       }
       // Core §3.4.1.4: the app has somebody else in mind; whoever was asked and is still not them gets no answer

@@ -118,7 +118,9 @@ export function createSingleLogout(rooms: SamlRooms) {
     name: 'SAMLRequest' | 'SAMLResponse',
   ): Promise<Answer> {
     const received = await receive(carried, name, catalog.apps)
-    return name === 'SAMLRequest' ? asked(request, received) : heard(received)
+    const answered = await (name === 'SAMLRequest' ? asked(request, received) : heard(received))
+    await rooms.diagnosis.worked(received.app.id, 'sign-out')
+    return answered
   }
 }
 

@@ -14,7 +14,7 @@ type Grant = InstanceType<Rooms['engine']['Grant']>
 export const code: Way = {
   fields: ['code', 'redirect_uri', 'code_verifier'],
 
-  open({ engine, issuer, clock, keys, people, judge }) {
+  open({ engine, issuer, clock, keys, people, judge, diagnosis }) {
     const signers = keys.signing.signers()
 
     /** The code and its grant where both hold; a code that was used before is the engine's, which ends what it gave. */
@@ -40,6 +40,7 @@ export const code: Way = {
       if (!person || person.disabled) return undefined
       // the engine finds a code that somebody else has just spent, and says what there is to say
       if (!(await spend(code))) return undefined
+      if (code.sessionUid) diagnosis.redeemed(app.id, code.sessionUid)
 
       const { accountId, expiresWithSession, grantId, sessionUid, sid } = code
       const token = new engine.AccessToken({

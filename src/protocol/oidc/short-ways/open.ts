@@ -46,7 +46,9 @@ export function createShortWays(rooms: Rooms & { readonly catalog: Pick<Catalog,
     const app = await authenticated(sent.credentials)
     if (!app?.oidc?.grantTypes.some((allowed) => allowed === grant)) return undefined
     const client = await engine.Client.find(app.id)
-    return client && way.take({ request, app, client, fields: sent.fields })
+    const answer = client && (await way.take({ request, app, client, fields: sent.fields }))
+    if (answer) await rooms.diagnosis.worked(app.id, 'token')
+    return answer
   }
 
   return async (request, response) => {

@@ -3,6 +3,7 @@ import type { IncomingMessage } from 'node:http'
 import type { Provider } from 'oidc-provider'
 import type { App } from '#catalog'
 import type { Clock } from '#core/clock'
+import type { Diagnosis } from '#diagnosis'
 import type { People } from '#directory'
 import type { Keys } from '#keys'
 import type { TokenJudge } from '../token-judge.ts'
@@ -14,6 +15,7 @@ export interface Rooms {
   readonly keys: Pick<Keys, 'signing'>
   readonly people: Pick<People, 'byId'>
   readonly judge: TokenJudge
+  readonly diagnosis: Pick<Diagnosis, 'redeemed' | 'worked'>
 }
 
 export type Client = InstanceType<Provider['Client']>

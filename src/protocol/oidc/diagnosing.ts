@@ -1,0 +1,157 @@
+/**
+ * What apps do wrong at this door, and what they do right after it, told to `#diagnosis`. The engine says by events what went
+ * how, and waits for nobody who listens: so what it said is kept for the length of the request, and told at its end.
+ */
+import type { KoaContextWithOIDC, Provider } from 'oidc-provider'
+import type { App, Catalog } from '#catalog'
+import type { Clock } from '#core/clock'
+import type { Diagnosis, Stage } from '#diagnosis'
+import { requestContext } from '#http'
+import type { Signin } from '#signin'
+import type { Bridge } from './bridge.ts'
+import { asksGroups, clientIdOf, type EngineError, scopesOf, seenOf } from './seen.ts'
+
+export interface DiagnosingRooms {
+  readonly issuer: string
+  readonly clock: Clock
+  readonly catalog: Pick<Catalog, 'apps'>
+  readonly diagnosis: Diagnosis
+  readonly signin: Pick<Signin, 'find'>
+  readonly bridge: Pick<Bridge, 'visitorOf'>
+  /** The name of the cookie by which the engine knows a browser that comes back from a conversation. */
+  readonly resumeCookie: string
+}
+
+const ERRORS = [
+  'authorization.error',
+  'pushed_authorization_request.error',
+  'device_authorization.error',
+  'grant.error',
+  'introspection.error',
+  'revocation.error',
+  'end_session.error',
+] as const
+const STAGES: Readonly<Record<string, Stage>> = {
+  introspection: 'introspection',
+  token: 'token',
+  revocation: 'token',
+  device_authorization: 'token',
+  end_session: 'sign-out',
+  end_session_confirm: 'sign-out',
+}
+const stageOf = ({ oidc }: KoaContextWithOIDC): Stage => STAGES[oidc.route] ?? 'authorization'
+
+export function createDiagnosing(rooms: DiagnosingRooms) {
+  const { issuer, clock, catalog, diagnosis, signin, bridge, resumeCookie } = rooms
+  const errors = new WeakMap<object, EngineError>()
+  const successes = new WeakMap<object, Stage>()
+  /** Whose token somebody asked about who may not. */
+  const foreign = new WeakMap<object, string>()
+  const told = new WeakMap<object, Promise<string | undefined>>()
+
+  async function appOf(ctx: KoaContextWithOIDC): Promise<App | undefined> {
+    const id = clientIdOf(ctx)
+    if (id === undefined) return undefined
+    const app = id.length <= 64 ? await catalog.apps.find(id) : undefined
+    if (!app) await diagnosis.unknown('client-id', id)
+    return app
+  }
+
+  /** The engine knows no app here: what began is known by the errand that it became. */
+  async function lostCookie(ctx: KoaContextWithOIDC): Promise<string | undefined> {
+    const resumes = /^\/oauth2\/auth\/([\w-]{10,64})$/.exec(ctx.path)?.[1]
+    if (resumes === undefined || ctx.cookies.get(resumeCookie, { signed: false }) !== undefined) return undefined
+    const errand = await signin.find(resumes)
+    const app = errand?.app === undefined ? undefined : await catalog.apps.find(errand.app)
+    const { id: request } = requestContext(ctx.req)
+    return (
+      app && diagnosis.failed({ app, request, stage: 'sign-in', seen: { error: 'cookie-missing', cookie: 'resume' } })
+    )
+  }
+
+  async function tell(ctx: KoaContextWithOIDC, error: EngineError): Promise<string | undefined> {
+    if (error.name === 'SessionNotFound') return lostCookie(ctx)
+    const app = await appOf(ctx)
+    const seen = app && seenOf(ctx, error, app, { issuer, now: clock.now() })
+    return seen && diagnosis.failed({ app, request: requestContext(ctx.req).id, stage: stageOf(ctx), seen })
+  }
+
+  /** The reference for whoever is stopped by the error; undefined where nothing is wrong with the app. */
+  function referenceFor(ctx: KoaContextWithOIDC, error: EngineError): Promise<string | undefined> {
+    const known = told.get(ctx) ?? tell(ctx, error)
+    told.set(ctx, known)
+    return known
+  }
+
+  async function letIn(ctx: KoaContextWithOIDC): Promise<void> {
+    const app = await catalog.apps.find(ctx.oidc.client!.clientId)
+    if (!app?.oidc) return
+    const { id: request } = requestContext(ctx.req)
+    const asked = scopesOf(ctx)
+    const session = bridge.visitorOf(ctx.req)?.session?.id
+    // what stays without a session is redeemed without one; frames that look after a session come again all the time
+    if (session !== undefined && !asked.includes('offline_access') && !ctx.oidc.prompts.has('none'))
+      await diagnosis.opened({ app, session, request, via: 'oidc' })
+    const { scopes: registered, claims } = app.oidc
+    if (claims.groups === 'none' || !registered.includes('groups')) return
+    if (asksGroups(ctx)) return diagnosis.worked(app.id, 'groups')
+    await diagnosis.failed({ app, request, stage: 'groups', seen: { error: 'groups', scopes: { asked, registered } } })
+  }
+
+  return {
+    listen(engine: Provider): void {
+      for (const event of ERRORS)
+        engine.on(event as 'grant.error', (ctx, error) => void errors.set(ctx, error as EngineError))
+      engine.on('authorization.success', (ctx) => void successes.set(ctx, 'authorization'))
+      engine.on('grant.success', (ctx) => void successes.set(ctx, 'token'))
+    },
+
+    referenceFor,
+
+    introspected(ctx: KoaContextWithOIDC, may: boolean, owner: string | undefined): void {
+      if (may) successes.set(ctx, 'introspection')
+      else foreign.set(ctx, owner ?? '')
+    },
+
+    /** At the end of the request, while its answer can still be changed. */
+    async after(ctx: KoaContextWithOIDC): Promise<void> {
+      const error = errors.get(ctx)
+      if (error) {
+        const reference = await referenceFor(ctx, error)
+        if (reference !== undefined) writeInto(ctx, reference)
+        return
+      }
+      const owner = foreign.get(ctx)
+      const { client, entities } = ctx.oidc ?? {}
+      const app = client && (owner !== undefined ? await catalog.apps.find(client.clientId) : undefined)
+      if (app && owner !== undefined) {
+        const audience = { of: 'introspection', named: [owner], expected: app.id } as const
+        const { id: request } = requestContext(ctx.req)
+        await diagnosis.failed({ app, request, stage: 'introspection', seen: { error: 'foreign-token', audience } })
+      }
+      // a sign-out that is asked for rightly is on its way, whatever the person answers
+      const stage = successes.get(ctx) ?? (ctx.oidc?.route === 'end_session' ? 'sign-out' : undefined)
+      if (!stage || !client) return
+      if (stage === 'authorization') await letIn(ctx)
+      if (entities?.AuthorizationCode?.sessionUid)
+        diagnosis.redeemed(client.clientId, entities.AuthorizationCode.sessionUid)
+      await diagnosis.worked(client.clientId, stage)
+    },
+  }
+}
+
+/** Apps show and log what is said to them: whoever looks there finds the rest here (RFC 6749 §4.1.2.1, §5.2). */
+function writeInto(ctx: KoaContextWithOIDC, reference: string): void {
+  const add = (text: unknown) => `${typeof text === 'string' ? `${text}, ` : ''}reference ${reference}`
+  const body = ctx.body as { error?: unknown; error_description?: unknown } | undefined
+  if (typeof body?.error === 'string') {
+    ctx.body = { ...body, error_description: add(body.error_description) }
+    return
+  }
+  const location = URL.parse(ctx.response.get('location'))
+  if (!location?.searchParams.has('error')) return
+  location.searchParams.set('error_description', add(location.searchParams.get('error_description')))
+  ctx.set('location', location.href)
+}
+
+export type Diagnosing = ReturnType<typeof createDiagnosing>
