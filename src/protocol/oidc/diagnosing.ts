@@ -133,8 +133,8 @@ export function createDiagnosing(rooms: DiagnosingRooms) {
       const stage = successes.get(ctx) ?? (ctx.oidc?.route === 'end_session' ? 'sign-out' : undefined)
       if (!stage || !client) return
       if (stage === 'authorization') await letIn(ctx)
-      if (entities?.AuthorizationCode?.sessionUid)
-        diagnosis.redeemed(client.clientId, entities.AuthorizationCode.sessionUid)
+      const session = stage === 'token' ? entities.AuthorizationCode?.sessionUid : undefined
+      if (session !== undefined) diagnosis.redeemed(client.clientId, session)
       await diagnosis.worked(client.clientId, stage)
     },
   }
@@ -149,8 +149,13 @@ function writeInto(ctx: KoaContextWithOIDC, reference: string): void {
     return
   }
   const location = URL.parse(ctx.response.get('location'))
-  if (!location?.searchParams.has('error')) return
-  location.searchParams.set('error_description', add(location.searchParams.get('error_description')))
+  if (!location) return
+  // `response_mode=fragment`, and what would have been one
+  const inFragment = /^#(?:.*&)?error=/.test(location.hash)
+  const fields = inFragment ? new URLSearchParams(location.hash.slice(1)) : location.searchParams
+  if (!fields.has('error')) return
+  fields.set('error_description', add(fields.get('error_description')))
+  if (inFragment) location.hash = fields.toString()
   ctx.set('location', location.href)
 }
 
