@@ -116,7 +116,8 @@ export function createNotes({ records, clock, log }: NotesOptions) {
       Object.assign(note, { failure, found, lastAt: now })
       // a first one is always written: a reference that a page shows must be found
       const first = note.writtenAt === -Infinity
-      if (first || (due(note, now) && note.may.take(now) && all.take(now))) await write(note)
+      const may = note.may.take(now)
+      if (first || (due(note, now) && may && all.take(now))) await write(note)
       return note.reference
     },
 

@@ -9,9 +9,9 @@ const STRANGE = /[^\x20-\x5f\x61-\x7e]/gu
  * erase lines, letters that run from right to left show an address as another one, and a long text hides what stands behind it.
  */
 export function plain(value: string): string {
-  const short = value.slice(0, LONGEST)
-  const seen = short.replace(STRANGE, (sign) => `\\u{${sign.codePointAt(0)!.toString(16)}}`)
-  return value.length > LONGEST ? `${seen}…` : seen
+  // each sign becomes ten at most, and what is cut anyway need not be made
+  const seen = value.slice(0, LONGEST).replace(STRANGE, (sign) => `\\u{${sign.codePointAt(0)!.toString(16)}}`)
+  return seen.length > LONGEST || value.length > LONGEST ? `${seen.slice(0, LONGEST)}...` : seen
 }
 
 /** INVARIANT: every value passes `plain`. */
@@ -21,4 +21,4 @@ export const say = (texts: TemplateStringsArray, ...values: readonly (string | n
 /** The same for what is joined by blanks: scopes, addresses. */
 const MOST = 8
 export const several = (values: readonly string[]): string =>
-  [...values.slice(0, MOST), ...(values.length > MOST ? ['…'] : [])].join(' ')
+  [...values.slice(0, MOST), ...(values.length > MOST ? ['...'] : [])].join(' ')

@@ -99,7 +99,12 @@ function assertionOf(ctx: KoaContextWithOIDC, detail: string, oidc: AppOidc, roo
 
 const NO_PKCE = 'Authorization Server policy requires PKCE to be used for this request'
 const NOT_S256 = ['not supported value of code_challenge_method', 'code_challenge_method must be provided']
-const TWO_WAYS = 'client authentication must only be provided using one mechanism'
+/** Of how the app shows who it is, though the engine calls it another error. */
+const AUTHENTICATION: ReadonlySet<string> = new Set([
+  'client authentication must only be provided using one mechanism',
+  'client_id and client_secret in the authorization header are not properly encoded',
+  'client_secret must be provided in the Authorization header',
+])
 const NOT_REGISTERED = /^requested grant type is not allowed for this client$|grant-type:\S+ is not allowed/
 const EXCHANGES: Readonly<Record<string, NonNullable<Seen['exchange']>>> = {
   'authorization code redirect_uri mismatch': 'redirect-uri-changed',
@@ -155,7 +160,7 @@ export function seenOf(ctx: KoaContextWithOIDC, thrown: EngineError, app: App, a
   if (NOT_S256.includes(said)) return { error, pkce: 'not-s256' }
   if (NOT_REGISTERED.test(said)) return { error, exchange: 'grant-not-registered' }
   if (error === 'invalid_scope') return { error, scopes: { asked: wordsOf(params['scope']), registered: oidc.scopes } }
-  if (error !== 'invalid_client' && said !== TWO_WAYS) return { error }
+  if (error !== 'invalid_client' && !AUTHENTICATION.has(said)) return { error }
   const authentication = authenticationOf(ctx, oidc)
   const byAssertion =
     authentication.sent.join() === 'client_assertion' && oidc.tokenEndpointAuthMethod === 'private_key_jwt'
