@@ -7,6 +7,7 @@ import { auditMigrations, createAudit } from '#audit'
 import { type Catalog, catalogMigrations, openCatalog } from '#catalog'
 import { systemClock } from '#core/clock'
 import { silentLog } from '#core/log'
+import { type Diagnosis, diagnosisMigrations, openDiagnosis } from '#diagnosis'
 import { createHashing, directoryMigrations, openDirectory, type People } from '#directory'
 import { keysMigrations, openKeys } from '#keys'
 import { createSamlKeys, type SamlKeys, samlMigrations } from '#protocol/saml'
@@ -43,6 +44,7 @@ export function folder(files: Record<string, string> = {}): string {
 
 export interface TestHouse {
   readonly catalog: Catalog
+  readonly diagnosis: Diagnosis
   readonly people: People
   readonly samlKeys: SamlKeys
   readonly storage: Storage
@@ -72,6 +74,7 @@ export async function openHouse(
       ...directoryMigrations,
       ...catalogMigrations,
       ...samlMigrations,
+      ...diagnosisMigrations,
     ],
   })
   const audit = createAudit({ storage, clock, log })
@@ -89,5 +92,6 @@ export async function openHouse(
   const hashing = await hashes
   const people = await openDirectory({ storage, clock, log, audit, directories, folder: tmpdir(), hashing })
   const samlKeys = createSamlKeys({ storage, clock, audit, keys, name: 'sso.kestrel.example' })
-  return { catalog, people, samlKeys, storage, audit, clock, close: () => storage.close() }
+  const diagnosis = openDiagnosis({ issuer: 'https://sso.kestrel.example', storage, clock, log, catalog })
+  return { catalog, diagnosis, people, samlKeys, storage, audit, clock, close: () => storage.close() }
 }

@@ -307,7 +307,12 @@ describe('policy explain', () => {
           verbs,
           out: (line) => out.push(line),
           err: (line) => err.push(line),
-          openHouse: async () => ({ close: async () => {}, people: { byId: async () => undefined } }) as never,
+          openHouse: async () =>
+            ({
+              close: async () => {},
+              people: { byId: async () => undefined },
+              diagnosis: { byReference: async () => undefined },
+            }) as never,
         })
         return { code, out, err }
       })
