@@ -1,7 +1,6 @@
 /** What can be seen of a request that the engine has refused, next to what its app is registered with. */
 import type { KoaContextWithOIDC } from 'oidc-provider'
-import type { App, AppOidc } from '#catalog'
-import { constantTimeEqual } from '#core/digest'
+import { type App, type AppOidc, isSecretOf } from '#catalog'
 import type { Seen, SentBy } from '#diagnosis'
 
 /** As the engine throws them. `error_detail` says more, to us only. */
@@ -55,7 +54,11 @@ export function clientIdOf(ctx: KoaContextWithOIDC): string | undefined {
   )
 }
 
-function authenticationOf(ctx: KoaContextWithOIDC, oidc: AppOidc): NonNullable<Seen['authentication']> {
+function authenticationOf(
+  ctx: KoaContextWithOIDC,
+  oidc: AppOidc,
+  { now }: Around,
+): NonNullable<Seen['authentication']> {
   const params = paramsOf(ctx)
   const basic = basicOf(ctx.get('authorization'))
   const posted = textOf(params['client_secret'])
@@ -65,13 +68,13 @@ function authenticationOf(ctx: KoaContextWithOIDC, oidc: AppOidc): NonNullable<S
     ...(params['client_assertion'] ? ['client_assertion' as const] : []),
   ]
   const shown = basic?.secret ?? posted
-  const own = oidc.clientSecret
+  const is = (text: string) => isSecretOf(oidc, text, { now: () => now })
   const secret =
-    own === undefined || shown === undefined
+    oidc.clientSecret === undefined || shown === undefined
       ? undefined
-      : constantTimeEqual(own, shown)
+      : is(shown)
         ? 'right'
-        : constantTimeEqual(own, shown.trim())
+        : is(shown.trim())
           ? 'blanks'
           : 'wrong'
   return { sent, registered: oidc.tokenEndpointAuthMethod, ...(secret ? { secret } : {}) }
@@ -161,7 +164,7 @@ export function seenOf(ctx: KoaContextWithOIDC, thrown: EngineError, app: App, a
   if (NOT_REGISTERED.test(said)) return { error, exchange: 'grant-not-registered' }
   if (error === 'invalid_scope') return { error, scopes: { asked: wordsOf(params['scope']), registered: oidc.scopes } }
   if (error !== 'invalid_client' && !AUTHENTICATION.has(said)) return { error }
-  const authentication = authenticationOf(ctx, oidc)
+  const authentication = authenticationOf(ctx, oidc, around)
   const byAssertion =
     authentication.sent.join() === 'client_assertion' && oidc.tokenEndpointAuthMethod === 'private_key_jwt'
   return { error, ...(byAssertion ? assertionOf(ctx, detail, oidc, around) : { authentication }) }
