@@ -1,6 +1,6 @@
 /** What an administrator finds out about an app that does not get in: on the command line, and in the log. */
 import { join } from 'node:path'
-import { runCommand, VERBS } from '#cli'
+import { allVerbs, runCommand } from '#cli'
 import type { Gateway } from './gateway.ts'
 
 export interface ShownFailure {
@@ -22,7 +22,7 @@ export function failuresOf(gateway: () => Gateway, clock: { now(): number }) {
     const { folder, server } = gateway()
     const code = await runCommand({
       words: [...words, '--config', join(folder, 'portico.yaml')],
-      verbs: VERBS,
+      verbs: await allVerbs(),
       openHouse: async () => ({ ...server.house, close: async () => undefined }),
       out: (line) => lines.out.push(line),
       err: (line) => lines.err.push(line),
