@@ -1,52 +1,22 @@
 /** For operators and their probes, on an address of its own: /healthz, /readyz, /metrics. */
-import { collectDefaultMetrics, Gauge, Registry } from 'prom-client'
+import type { Registry } from 'prom-client'
 import type { Log } from '#core/log'
 import type { DirectoryState } from '#directory'
 import { createHttpServer, type HttpServer, json, text } from '#http'
 import type { Storage } from '#storage'
+import type { Measured } from './metrics.ts'
 
-export interface ManagementOptions {
+export interface ManagementOptions extends Measured {
   readonly listen: string
   readonly log: Log
   readonly storage: Storage
   ready(): boolean
-  /** Of the password queue. */
-  load(): { done: number; running: number; waiting: number }
-  directories(): readonly DirectoryState[]
-}
-
-/** What a probe or a graph shows of a directory. */
-const UP: Readonly<Record<DirectoryState['state'], number | undefined>> = {
-  up: 1,
-  returning: 1,
-  down: 0,
-  unknown: undefined,
 }
 
 export async function openManagement(options: ManagementOptions): Promise<HttpServer> {
-  const { listen, log, storage, ready, load, directories } = options
-  const register = new Registry()
-  collectDefaultMetrics({ register, prefix: 'portico_' })
-  new Gauge({
-    name: 'portico_password_queue',
-    help: 'Password checks running and waiting',
-    labelNames: ['state'],
-    registers: [register],
-    collect() {
-      const { running, waiting } = load()
-      this.set({ state: 'running' }, running)
-      this.set({ state: 'waiting' }, waiting)
-    },
-  })
-  new Gauge({
-    name: 'portico_directory_up',
-    help: 'Whether a directory answers; absent before it was asked',
-    labelNames: ['directory'],
-    registers: [register],
-    collect() {
-      for (const { id, state } of directories()) if (UP[state] !== undefined) this.set({ directory: id }, UP[state])
-    },
-  })
+  const { listen, log, storage, ready, directories } = options
+  // loaded by who measures: a start does not wait for it
+  let register: Promise<Registry> | undefined
 
   async function failing(): Promise<string[]> {
     const reasons = ready() ? [] : ['starting']
@@ -84,7 +54,11 @@ export async function openManagement(options: ManagementOptions): Promise<HttpSe
       {
         method: 'GET',
         path: '/metrics',
-        handle: async () => ({ ...text(await register.metrics()), headers: { 'content-type': register.contentType } }),
+        handle: async () => {
+          register ??= import('./metrics.ts').then(({ registerOf }) => registerOf(options))
+          const known = await register
+          return { ...text(await known.metrics()), headers: { 'content-type': known.contentType } }
+        },
       },
     ],
     renderRefusal: (refusal) => json({ code: refusal.code }, refusal.status),

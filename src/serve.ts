@@ -31,6 +31,7 @@ async function serve({ settings, folder, out, err }: Context): Promise<number> {
         'nobody is here yet, and the link for the first administrator was made before; without it: portico people add USERNAME --name NAME --group administrators --group staff --password-stdin',
       )
     out(`ready ${settings.issuer}`)
+    await server.house.factors.warm().catch((cause: unknown) => log.error('warm-up-failed', {}, cause))
     await told
     await server.close()
     return 0

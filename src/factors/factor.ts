@@ -160,6 +160,8 @@ export interface FactorParts {
 export interface FactorRow {
   readonly create: (parts: FactorParts) => Factor
   readonly migrations: readonly Migration[]
+  /** Loads what its first use would wait for. */
+  readonly warm?: () => Promise<void>
 }
 
 export const LONGEST_LABEL = 64

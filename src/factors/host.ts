@@ -54,6 +54,8 @@ export interface Factors {
   remove(personId: string, id: string, by: string): Promise<void>
   /** For a person who goes, or is to begin anew. Answers how many. */
   removeAll(personId: string, by: string): Promise<number>
+  /** Loads what the first sign-in would wait for: for when the house is open and nobody is at the door. */
+  warm(): Promise<void>
   /**
    * One person becomes another: what `from` signs in with is `into`'s. An authenticator app and recovery codes only where
    * that has none. INVARIANT: awaits nothing but queries of `on`, which may be a transaction; called again it changes nothing.
@@ -209,6 +211,9 @@ export function openFactors(options: FactorsOptions): Factors {
       }
     },
 
+    async warm() {
+      for (const { warm } of FACTORS) await warm?.()
+    },
     async removeAll(personId: string, by: string) {
       await state.deleteGroup(pendingOf(personId))
       await challenges.voidAll(personId)

@@ -1,6 +1,6 @@
 /** A file in the MaxMind DB format, laid out like GeoIP2 City, GeoLite2 City or DB-IP City. */
 import { readFileSync } from 'node:fs'
-import { Reader } from 'mmdb-lib'
+import { createRequire } from 'node:module'
 import type { Instant } from '#core/clock'
 import { type DatabaseKind, placeOf } from '../database.ts'
 
@@ -14,6 +14,8 @@ export const mmdb: DatabaseKind = Object.freeze({
   name: 'mmdb',
   file: true,
   open(file: string) {
+    // required by name, not imported above: most houses have no such file
+    const { Reader } = createRequire(import.meta.url)('mmdb-lib') as typeof import('mmdb-lib')
     const reader = new Reader(readFileSync(file))
     return {
       madeAt: epochOf(reader.metadata.buildEpoch),

@@ -1,17 +1,12 @@
 /** Passkeys: WebAuthn Level 3, discoverable, always with user verification. */
 import { createHash } from 'node:crypto'
-import {
-  generateAuthenticationOptions,
-  generateRegistrationOptions,
-  verifyAuthenticationResponse,
-  verifyRegistrationResponse,
-} from '@simplewebauthn/server'
 import { randomBytes, randomId } from '#core/random'
 import { Refusal } from '#core/refusal'
 import { type Factor, type FactorParts, type FactorRow, labelOf, type Right, type Wrong } from '../factor.ts'
 import { CHALLENGE_LIFE, ENROLMENT_LIFE, MOST_PASSKEYS } from '../limits.ts'
 import { isPlainAttestation, readAuthentication, readClientData, readRegistration } from './passkey-response.ts'
 import { createPasskeyStore, type PasskeyRow, passkeyMigrations } from './passkey-store.ts'
+import { webauthn } from './webauthn.ts'
 
 /** COSE: ES256, EdDSA, RS256, in the order of our liking. */
 const ALGORITHMS = [-7, -8, -257]
@@ -55,6 +50,7 @@ function create({ storage, clock, issuer, organisation }: FactorParts): Factor {
     const owner = Buffer.from(userHandle(row.made_for ?? row.person_id)).toString('base64url')
     if (handle === undefined ? personId === undefined : handle !== owner) return { wrong: 'user-handle' }
 
+    const { verifyAuthenticationResponse } = await webauthn()
     const checked = await verifyAuthenticationResponse({
       response,
       expectedChallenge: nonce,
@@ -106,6 +102,7 @@ function create({ storage, clock, issuer, organisation }: FactorParts): Factor {
     challenge: {
       async make(personId, nonce) {
         const allowed = personId === undefined ? {} : { allowCredentials: descriptors(await store.ofPerson(personId)) }
+        const { generateAuthenticationOptions } = await webauthn()
         return generateAuthenticationOptions({
           rpID,
           challenge: nonce,
@@ -126,6 +123,7 @@ function create({ storage, clock, issuer, organisation }: FactorParts): Factor {
       async begin({ personId, username, name }) {
         const known = await store.ofPerson(personId)
         if (known.length >= MOST_PASSKEYS) throw new Refusal('factors-full', 'passkey')
+        const { generateRegistrationOptions } = await webauthn()
         const options = await generateRegistrationOptions({
           rpName: organisation,
           rpID,
@@ -147,7 +145,9 @@ function create({ storage, clock, issuer, organisation }: FactorParts): Factor {
         if (!response) return { wrong: 'input-invalid' }
         const problem = problemOf(response.response.clientDataJSON)
         if (problem) return { wrong: problem }
-        if (!isPlainAttestation(response.response.attestationObject)) return { wrong: 'attestation-unasked' }
+        const { decodeAttestationObject, verifyRegistrationResponse } = await webauthn()
+        if (!isPlainAttestation(response.response.attestationObject, decodeAttestationObject))
+          return { wrong: 'attestation-unasked' }
         const checked = await verifyRegistrationResponse({
           response,
           expectedChallenge: pending,
@@ -187,4 +187,8 @@ function create({ storage, clock, issuer, organisation }: FactorParts): Factor {
   } satisfies Factor)
 }
 
-export const passkey: FactorRow = Object.freeze({ create, migrations: passkeyMigrations })
+export const passkey: FactorRow = Object.freeze({
+  create,
+  migrations: passkeyMigrations,
+  warm: async () => void (await webauthn()),
+})
