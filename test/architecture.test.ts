@@ -11,7 +11,17 @@ const FLOORS = [
   ['directory', 'factors', 'sessions', 'context', 'catalog', 'policy', 'organisations'],
   ['access', 'diagnosis'],
   ['signin'],
-  ['protocol/oidc', 'protocol/saml', 'forward-auth', 'api-access', 'provisioning', 'admin', 'console', 'account'],
+  [
+    'protocol/oidc',
+    'protocol/saml',
+    'forward-auth',
+    'api-access',
+    'provisioning',
+    'admin',
+    'console',
+    'account',
+    'probe',
+  ],
   ['cli'],
   ['.'], // main.ts, server.ts, settings.ts
 ]

@@ -20,6 +20,8 @@ export interface OutboundRequest {
 export interface OutboundAnswer {
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
+  /** The lines of `Set-Cookie`, which cannot be one text (RFC 6265 §3). */
+  readonly setCookies: readonly string[]
   readonly body: string
 }
 
@@ -89,7 +91,9 @@ export function createOutbound(allow: readonly string[]): Outbound {
             const headers = Object.fromEntries(
               Object.entries(response.headers).map(([name, value]) => [name, String(value)]),
             )
-            resolve({ status: response.statusCode ?? 0, headers, body: Buffer.concat(chunks).toString('utf8') })
+            const setCookies = response.headers['set-cookie'] ?? []
+            const body = Buffer.concat(chunks).toString('utf8')
+            resolve({ status: response.statusCode ?? 0, headers, setCookies, body })
           })
         },
       )

@@ -93,7 +93,7 @@ describe('our request', () => {
     let up = true
     const outbound = async () => {
       if (!up) throw new Error('down')
-      return { status: 200, headers: {}, body: metadataOf([keys.certificate]) }
+      return { status: 200, headers: {}, setCookies: [], body: metadataOf([keys.certificate]) }
     }
     const other = await open({ outbound, settings: { metadata_url: 'https://idp.partner.example/metadata' } })
     const session = await sessionOf(other)

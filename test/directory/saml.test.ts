@@ -257,7 +257,7 @@ describe('what is known of the provider', () => {
       asks++
       expect(url).toBe('https://idp.partner.example/metadata')
       if (!up) throw new Error('down')
-      return { status: 200, headers: {}, body: metadataOf([keys.certificate]) }
+      return { status: 200, headers: {}, setCookies: [], body: metadataOf([keys.certificate]) }
     }
     const other = await open({ outbound, settings: { metadata_url: 'https://idp.partner.example/metadata' } })
     await Promise.all(Array.from({ length: 10 }, () => other.begin()))
@@ -282,6 +282,7 @@ describe('what is known of the provider', () => {
     const outbound = async (): Promise<OutboundAnswer> => ({
       status: up ? 200 : 502,
       headers: {},
+      setCookies: [],
       body: metadataOf([keys.certificate]),
     })
     const { directory } = await open({ outbound, settings: { metadata_url: 'https://idp.partner.example/metadata' } })
