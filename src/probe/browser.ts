@@ -14,7 +14,7 @@ export type Stop =
   | { readonly end: 'failed'; readonly url: URL; readonly why: string }
 
 export interface Browser {
-  open(url: URL, headers?: Readonly<Record<string, string>>): Promise<Stop>
+  open(url: URL): Promise<Stop>
   post(url: URL, fields: Readonly<Record<string, string>>): Promise<Stop>
   /** Another one with the same cookies. */
   copy(): Browser
@@ -26,6 +26,8 @@ export interface BrowserOptions {
   readonly target: URL
   /** Origin of the probe. */
   readonly ours: string
+  /** Sent with every request. */
+  readonly headers?: Readonly<Record<string, string>>
 }
 
 interface Cookie {
@@ -42,12 +44,7 @@ const LIMIT = 1024 * 1024
 export const createBrowser = (options: BrowserOptions, jar: Jar = new Map()): Browser => {
   const { outbound, target, ours } = options
 
-  async function send(
-    url: URL,
-    method: 'GET' | 'POST',
-    body?: string,
-    more: Readonly<Record<string, string>> = {},
-  ): Promise<OutboundAnswer> {
+  async function send(url: URL, method: 'GET' | 'POST', body?: string): Promise<OutboundAnswer> {
     const cookie = [...jar]
       .filter(([, { path }]) => covers(path, url.pathname))
       .map(([name, { value }]) => `${name}=${value}`)
@@ -61,7 +58,7 @@ export const createBrowser = (options: BrowserOptions, jar: Jar = new Map()): Br
         'sec-fetch-dest': 'document',
         ...(cookie ? { cookie } : {}),
         ...(body === undefined ? {} : { 'content-type': 'application/x-www-form-urlencoded' }),
-        ...more,
+        ...options.headers,
       },
       ...(body === undefined ? {} : { body }),
       timeout: PATIENCE,
@@ -71,7 +68,7 @@ export const createBrowser = (options: BrowserOptions, jar: Jar = new Map()): Br
     return answer
   }
 
-  async function go(first: URL, fields?: URLSearchParams, headers?: Readonly<Record<string, string>>): Promise<Stop> {
+  async function go(first: URL, fields?: URLSearchParams): Promise<Stop> {
     let url = first
     let body = fields
     for (let hops = 0; hops < MOST_HOPS; hops++) {
@@ -79,7 +76,7 @@ export const createBrowser = (options: BrowserOptions, jar: Jar = new Map()): Br
       if (url.origin !== target.origin) return { end: 'elsewhere', url }
       let answer: OutboundAnswer
       try {
-        answer = await send(url, body ? 'POST' : 'GET', body?.toString(), headers)
+        answer = await send(url, body ? 'POST' : 'GET', body?.toString())
       } catch (error) {
         if (!(error instanceof Refusal)) throw error
         const cause = error.cause instanceof Error ? `: ${(error.cause as NodeJS.ErrnoException).code ?? ''}` : ''
@@ -102,7 +99,7 @@ export const createBrowser = (options: BrowserOptions, jar: Jar = new Map()): Br
   }
 
   return {
-    open: (url, headers) => go(url, undefined, headers),
+    open: (url) => go(url),
     post: (url, fields) => go(url, new URLSearchParams(fields)),
     copy: () => createBrowser(options, new Map(jar)),
   }

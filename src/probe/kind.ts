@@ -27,10 +27,10 @@ export interface Desk {
   readonly ours: string
   readonly clock: Clock
   readonly material: Material
-  /** Without cookies; it leaves the target for nobody. */
-  browser(): Browser
+  /** Without cookies; it leaves the target for nobody. `headers` are sent with every request. */
+  browser(headers?: Readonly<Record<string, string>>): Browser
   /** The same towards `through`. */
-  browserThrough(): Browser
+  browserThrough(headers?: Readonly<Record<string, string>>): Browser
 }
 
 export interface Bench {
@@ -89,5 +89,21 @@ export function stuckAt(stop: Stop, wanted: string): Stuck {
         'start-no-sign-in',
         `${stop.url.href} (${stop.status}) does not lead to the probe: give the address where the sign-in begins, and see that the test copy has the values`,
       )
+  }
+}
+
+/** Runs the case; where it cannot come so far, that is the result. */
+export async function caseReport<B>(one: ProbeCase<B>, bench: B, see: Seeing): Promise<CaseReport> {
+  const { code, section, severity } = one
+  const { result, note } = await settled(() => one.run(bench, see))
+  return { code, section, severity, result, ...(note === undefined ? {} : { note }) }
+}
+
+export async function settled(run: () => Promise<Trial>): Promise<Trial> {
+  try {
+    return await run()
+  } catch (error) {
+    if (!(error instanceof Stuck)) throw error
+    return { result: 'inconclusive', note: `${error.code}: ${error.message}` }
   }
 }

@@ -9,7 +9,7 @@ import type { Keys } from '#keys'
 import type { Storage } from '#storage'
 import { type Browser, createBrowser, type Stop } from './browser.ts'
 import { type Check, learn, whoIsIn } from './judge.ts'
-import { type Bench, type Desk, type Kind, type Seeing, Stuck, type Trial } from './kind.ts'
+import { type Bench, caseReport, type Desk, type Kind, type Seeing, Stuck, settled } from './kind.ts'
 import { KINDS } from './kinds/list.ts'
 import { listen } from './listener.ts'
 import { openMaterial } from './material.ts'
@@ -55,8 +55,8 @@ export async function openProbe(options: ProbeOptions): Promise<Probe> {
     ours,
     clock,
     material,
-    browser: () => createBrowser({ outbound, target, ours }),
-    browserThrough: () => createBrowser({ outbound, target: through ?? target, ours }),
+    browser: (headers = {}) => createBrowser({ outbound, target, ours, headers }),
+    browserThrough: (headers = {}) => createBrowser({ outbound, target: through ?? target, ours, headers }),
   }
   const kind = KINDS[options.protocol]
   try {
@@ -92,15 +92,13 @@ async function runOn(
   if (!check) {
     const said = cause ?? new Stuck('not-distinguishable', NOT_TOLD)
     const cases = (await kind.withoutSignIn?.(bench, said)) ?? []
-    const grade = cases.length > 0 ? gradeOf(cases) : 'inconclusive'
-    return { ...about, grade, cause: { code: said.code, say: said.message }, cases }
+    return { ...about, grade: gradeOf(cases), cause: { code: said.code, say: said.message }, cases }
   }
   const see: Seeing = (browser: Browser) => whoIsIn(browser, check)
   const cases: CaseReport[] = []
-  for (const [index, { code, section, severity, run }] of kind.cases.entries()) {
+  for (const [index, one] of kind.cases.entries()) {
     done((index + 1) / (kind.cases.length + 1))
-    const { result, note } = await settled(() => run(bench, see))
-    cases.push({ code, section, severity, result, ...(note === undefined ? {} : { note }) })
+    cases.push(await caseReport(one, bench, see))
   }
   const told = await settled(async () => {
     const { browser } = await kind.signIn(bench)
@@ -126,15 +124,6 @@ function addressesAfter(landed: Stop, { target }: Desk): URL[] {
   const ended = landed.end === 'page' ? [new URL(landed.url.pathname, target)] : []
   const all = [...ended, new URL('/', target), target]
   return all.filter((one, i) => all.findIndex(({ href }) => href === one.href) === i)
-}
-
-async function settled(run: () => Promise<Trial>): Promise<Trial> {
-  try {
-    return await run()
-  } catch (error) {
-    if (!(error instanceof Stuck)) throw error
-    return { result: 'inconclusive', note: `${error.code}: ${error.message}` }
-  }
 }
 
 /** Whoever lets nobody in any more has refused nothing. */

@@ -99,7 +99,12 @@ class App(BaseHTTPRequestHandler):
         try:
             if self.path == "/acs":
                 fields = {name: values[0] for name, values in parse_qs(body).items()}
-                response = client.parse_authn_request_response(fields["SAMLResponse"], BINDING_HTTP_POST, outstanding)
+                # without conv_info pysaml2 leaves the Recipient unlooked at
+                response = client.parse_authn_request_response(
+                    fields["SAMLResponse"], BINDING_HTTP_POST, outstanding, conv_info={"entity_id": config.entityid}
+                )
+                # once: pysaml2 leaves it to the app to forget what was answered
+                outstanding.pop(response.in_response_to, None)
                 name = response.name_id
                 key = name.text[:20]
                 said = {"name": name.text, "format": name.format, "attributes": response.ava}
