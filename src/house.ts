@@ -15,6 +15,7 @@ import { factorsMigrations, openFactors } from '#factors'
 import { signOutWay } from '#forward-auth'
 import { createOutbound } from '#http'
 import { isSealed, keysMigrations, openKeys, readMasterKey } from '#keys'
+import { probeMigrations } from '#probe'
 import { attachEndings, consentMigrations, createConsents } from '#protocol/oidc'
 import { attachSamlEndings, createSamlKeys, samlMigrations } from '#protocol/saml'
 import { createSignOuts, DIRECTORY_BACK, openDevices, openOutbox, openSessions, sessionsMigrations } from '#sessions'
@@ -32,6 +33,7 @@ export const MIGRATIONS: readonly Migration[] = [
   ...consentMigrations,
   ...samlMigrations,
   ...diagnosisMigrations,
+  ...probeMigrations,
 ]
 
 export interface HouseOptions {

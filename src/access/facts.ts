@@ -82,6 +82,7 @@ export function factsOf(
             tags: app.tags,
             tier: app.tier,
             audience: app.audience,
+            probed: app.greenSince ?? null,
           },
         }
       : question.policy

@@ -2,6 +2,8 @@
 export const EVENTS = Object.freeze({
   'administrator-claimed': 'Somebody used the claim link and became the first administrator.',
   'app-changed': 'The registration of an app was changed.',
+  'app-probed':
+    'A test copy of an app was tried out by a hostile provider; the reason tells the protocol and the grade.',
   'app-registered': 'An app was registered.',
   'app-removed': 'An app was removed.',
   'app-secret-rotated': 'An app received a new secret.',

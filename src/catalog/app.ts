@@ -28,6 +28,8 @@ export interface App {
   readonly saml?: AppSaml
   readonly forwardAuth?: AppForwardAuth
   readonly inputs: Readonly<Record<string, string>>
+  /** Since when it counts as tried: a green probe for each of its protocols. Undefined: it does not. */
+  readonly greenSince?: Instant
   readonly createdAt: Instant
   readonly changedAt: Instant
   /** When anybody was let in to it for the first time, as far as this object knows. */
@@ -78,7 +80,7 @@ const frozen = <T extends object>(value: T): T => {
 /** The stored form as other rooms see it, frozen all the way down. */
 export function toApp(
   definition: Definition,
-  times: Pick<App, 'createdAt' | 'changedAt' | 'firstOpenedAt' | 'previousSecretUntil'>,
+  times: Pick<App, 'createdAt' | 'changedAt' | 'firstOpenedAt' | 'previousSecretUntil' | 'greenSince'>,
   secrets?: ClientSecrets,
 ): App {
   const { id, oidc, saml, forward_auth } = definition

@@ -7,6 +7,7 @@ import { type App, type Definition, toApp } from './app.ts'
 import { type Applied, type ApplyOptions, applyManifests } from './apply.ts'
 import { differences, type Manifest, manifestSchema, resolve } from './manifest.ts'
 import type { ManifestSource } from './manifest-files.ts'
+import type { KeptProbe } from './probes.ts'
 import type { AppName } from './protocols/protocol.ts'
 import type { Registry } from './registry.ts'
 import type { CheckOptions, Issue } from './rules.ts'
@@ -48,6 +49,10 @@ export interface Apps {
   rotateSecret(id: string, by: string, overlap?: Millis): Promise<{ clientSecret: string; previousUntil?: Instant }>
   /** Only the newest secret is taken from now on. Throws Refusal `app-unknown`, `app-without-secret`. */
   endPreviousSecret(id: string, by: string): Promise<void>
+  /** Keeps what a probe found, in the place of the last one for that protocol. Throws Refusal `app-unknown`. */
+  keepProbe(id: string, probe: KeptProbe, by: string): Promise<void>
+  /** The last probe for each protocol. */
+  probes(id: string): Promise<KeptProbe[]>
   /** Every app as a manifest, in the order of the ids. */
   exportAll(): Promise<{ id: string; manifest: string }[]>
   /**
@@ -145,6 +150,14 @@ export function createApps({ registry, templates, clock, policyNames }: AppsOpti
         await writer.record('app-secret-rotated', { actor: by, app: id })
       })
     },
+    keepProbe: (id: string, probe: KeptProbe, by: string) =>
+      registry.write(async (writer) => {
+        if (!(await writer.stored(id))) throw new Refusal('app-unknown', 'catalog: no such app')
+        await writer.keepProbe(id, probe)
+        const reason = `${probe.protocol}-${probe.grade}`.replace('_', '-')
+        await writer.record('app-probed', { actor: by, app: id, reason })
+      }),
+    probes: registry.probes,
     apply: (sources: readonly ManifestSource[], how: ApplyOptions) =>
       applyManifests({ registry, templates, check: options() }, sources, how),
     secretsShown: registry.secretsShown,

@@ -6,6 +6,7 @@ import { Refusal } from '#core/refusal'
 import type { Keys } from '#keys'
 import type { Storage } from '#storage'
 import { type Definition, hasSecret, namesOf } from './app.ts'
+import { type KeptProbe, writeProbe } from './probes.ts'
 import { makeSecret } from './secrets.ts'
 import type { AppRow, Tables } from './tables.ts'
 
@@ -41,6 +42,8 @@ export interface RegistryWriter {
   record(event: AuditEvent, fields: AuditFields): Promise<void>
   /** False when there was nothing to remove. */
   remove(id: string): Promise<boolean>
+  /** In the place of the one before, for the same protocol. */
+  keepProbe(id: string, probe: KeptProbe): Promise<void>
   /** The old one is taken until `until`. Throws Refusal `app-unknown`, or `app-without-secret`. */
   newSecret(id: string, until: Instant | undefined): Promise<string>
   /** Only the newest is taken from now on. Throws Refusal `app-unknown`, or `app-without-secret`. */
@@ -142,7 +145,9 @@ export function writerOn(
       await writeNames(definition)
       return made?.plain
     },
+    keepProbe: (id, probe) => writeProbe(transaction, id, probe),
     async remove(id) {
+      await transaction.deleteFrom('app_probes').where('app', '=', id).execute()
       await forgetNames(id)
       return (
         (await transaction.deleteFrom('apps').where('id', '=', id).returning('id').executeTakeFirst()) !== undefined

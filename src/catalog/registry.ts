@@ -3,6 +3,7 @@
 import { type Kysely, sql, type Transaction } from 'kysely'
 import { type App, toApp } from './app.ts'
 import { createCache } from './cache.ts'
+import { allProbes, greenSince, type KeptProbe, probesOf } from './probes.ts'
 import type { AppName } from './protocols/protocol.ts'
 import {
   chunks,
@@ -21,6 +22,7 @@ export interface Registry {
   list(): Promise<App[]>
   stored(id: string): Promise<StoredApp | undefined>
   all(): Promise<Map<string, StoredApp>>
+  probes(id: string): Promise<KeptProbe[]>
   /** Somebody was let in. Only the first time is noted, and costs anything. */
   opened(app: App): Promise<void>
   /** The secrets of these apps that nobody has seen yet. */
@@ -43,7 +45,8 @@ export function createRegistry({ storage, clock, keys, audit }: RegistryOptions)
       const row = await records.selectFrom('apps').selectAll().where('id', '=', id).executeTakeFirst()
       if (!row) return undefined
       const { definition, secretUnseen: _unseen, ...times } = readRow(row)
-      return toApp(definition, times, readSecrets(row, keys))
+      const tried = greenSince(definition, await probesOf(records, id))
+      return toApp(definition, { ...times, ...tried }, readSecrets(row, keys))
     })
 
   const all = async (from: Kysely<Tables> | Transaction<Tables>) => {
@@ -61,8 +64,9 @@ export function createRegistry({ storage, clock, keys, audit }: RegistryOptions)
         return row && find(row.app)
       }),
     async list() {
+      const probes = await allProbes(records)
       return [...(await all(records)).values()].map(({ definition, secretUnseen: _unseen, ...times }) =>
-        toApp(definition, times),
+        toApp(definition, { ...times, ...greenSince(definition, probes.get(definition.id) ?? []) }),
       )
     },
     async stored(id: string) {
@@ -70,6 +74,7 @@ export function createRegistry({ storage, clock, keys, audit }: RegistryOptions)
       return row && readRow(row)
     },
     all: () => all(records),
+    probes: (id: string) => probesOf(records, id),
     async opened(app: App) {
       if (app.firstOpenedAt !== undefined || noted.has(app)) return
       await records

@@ -24,8 +24,18 @@ export type AppNameRow = {
   app: string
 }
 
+/** The last probe of an app, for one of its protocols. */
+export type AppProbeRow = {
+  app: string
+  protocol: string
+  grade: string
+  at: Instant
+  report: string
+}
+
 export type Tables = {
   apps: AppRow
+  app_probes: AppProbeRow
   app_names: AppNameRow
   /** One row. It changes in the same transaction as any app, so no process can miss that. */
   apps_version: { id: number; version: number }
@@ -84,6 +94,20 @@ export const catalogMigrations: readonly Migration[] = [
     name: 'catalog-005-first-opened',
     async up(records) {
       await records.schema.alterTable('apps').addColumn('first_opened_at', 'bigint').execute()
+    },
+  },
+  {
+    name: 'catalog-006-probes',
+    async up(records) {
+      await records.schema
+        .createTable('app_probes')
+        .addColumn('app', 'text', (column) => column.notNull())
+        .addColumn('protocol', 'text', (column) => column.notNull())
+        .addColumn('grade', 'text', (column) => column.notNull())
+        .addColumn('at', 'bigint', (column) => column.notNull())
+        .addColumn('report', 'text', (column) => column.notNull())
+        .addPrimaryKeyConstraint('app_probes_key', ['app', 'protocol'])
+        .execute()
     },
   },
 ]

@@ -77,6 +77,8 @@ export interface Facts {
         /** Groups that may open the app at all, `*` for everybody; from its registration. */
         readonly audience?: readonly string[] | undefined
         readonly tier?: string | null | undefined
+        /** Since when its probes are green, the oldest of them; `null`: they are not. */
+        readonly probed?: Time | null | undefined
       }
     | undefined
   /** The place as a database knows it: where the address is in a site whose file says more, that counts instead. */
@@ -159,6 +161,7 @@ export const factsSchema: z.ZodType<Facts> = z.strictObject({
       policy: text.optional(),
       tags: texts.optional(),
       tier: text.nullable().optional(),
+      probed: time.nullable().optional(),
     })
     .optional(),
   network: z

@@ -62,6 +62,7 @@ const NAMED_BY: Readonly<Record<string, readonly string[]>> = {
   'user.attributes': ['user.attribute'],
   'app.tags': ['app.tags'],
   'app.tier': ['app.tier'],
+  'app.probed': ['app.probed'],
   'network.ip': ['network', 'time'],
   'network.country': ['network', 'country', 'travel.'],
   'network.latitude': ['travel.'],

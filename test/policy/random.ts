@@ -22,6 +22,7 @@ const leaf = fc.constantFrom<object>(
   { 'user.attribute.grade': ['7'] },
   { 'app.tags': ['high-risk'] },
   { 'app.tier': ['critical'] },
+  { 'app.probed': { within: '90d' } },
   { network: ['stores'] },
   { network: { outside: ['stores', 'office'] } },
   { 'device.known': true },
@@ -140,6 +141,7 @@ export const facts: fc.Arbitrary<Facts> = fc.record({
     fc.record({
       tags: maybe(fc.subarray(['high-risk', 'store'])),
       tier: maybe(fc.constantFrom('critical', 'standard')),
+      probed: maybe(fc.oneof(ago, fc.constant(null))),
     }),
   ),
   network: maybe(

@@ -1,5 +1,5 @@
 /** The lab behind proxies: each broken app or proxy is named with its fault and nothing else, no correct one is blamed. */
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import type { App } from '#catalog'
 import type { ProbeReport } from '#probe'
 import {
@@ -10,6 +10,9 @@ import {
 } from '../support/lab/forward-auth-app.ts'
 import { type Lab, openLab, taken } from '../support/lab/lab.ts'
 import { freePort } from '../support/ports.ts'
+
+// hundreds of requests, on a machine that has more to do
+vi.setConfig({ testTimeout: 240_000, hookTimeout: 240_000 })
 
 let lab: Lab
 let app: App

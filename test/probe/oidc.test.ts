@@ -1,10 +1,13 @@
 /** The lab on OpenID Connect: each broken app is named with its fault and nothing else, no correct one is blamed. */
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import type { App } from '#catalog'
 import type { ProbeReport } from '#probe'
 import { type Lab, openLab, taken } from '../support/lab/lab.ts'
 import { type OidcFault, startOidcApp } from '../support/lab/oidc-app.ts'
 import { startOpenidClientApp } from '../support/lab/openid-client-app.ts'
+
+// hundreds of requests, on a machine that has more to do
+vi.setConfig({ testTimeout: 240_000, hookTimeout: 240_000 })
 
 let lab: Lab
 let app: App

@@ -5,6 +5,8 @@ import { failureLines, shownFailure } from './app-failures.ts'
 import { appOf, catalogOf, idOf, rows, shown, written } from './app-lines.ts'
 import { rotateSecret } from './app-secret.ts'
 import { manifestVerbs } from './manifests.ts'
+import { probeApp } from './probe.ts'
+import { lastProbe } from './probe-lines.ts'
 
 const BY = 'cli'
 
@@ -50,9 +52,11 @@ const showApp: Verb = {
     const id = idOf(showApp, args, context)
     if (id === undefined) return 2
     const app = await appOf(id, context)
-    const failures = await (await context.open()).diagnosis.ofApp(app)
-    context.print({ ...shown(app), last_failures: failures.map(shownFailure) }, () => [
-      ...rows(shown(app)),
+    const { catalog, diagnosis } = await context.open()
+    const told = { ...shown(app), last_probe: lastProbe(await catalog.apps.probes(id)) }
+    const failures = await diagnosis.ofApp(app)
+    context.print({ ...told, last_failures: failures.map(shownFailure) }, () => [
+      ...rows(told),
       ...(failures.length > 0 ? ['', 'last failures, of each cause the last'] : []),
       ...failures.flatMap((failure) => failureLines(failure)),
     ])
@@ -92,5 +96,6 @@ export const appsVerbs: readonly Verb[] = [
   removeApp,
   rotateSecret,
   snippetOfApp,
+  probeApp,
   ...manifestVerbs,
 ]

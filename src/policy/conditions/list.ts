@@ -2,6 +2,7 @@
 import { nearest } from '#core/nearest'
 import type { Condition } from '../condition.ts'
 import { appId } from './app-id.ts'
+import { appProbed } from './app-probed.ts'
 import { appTags } from './app-tags.ts'
 import { appTier } from './app-tier.ts'
 import { clientAuthentication } from './client-authentication.ts'
@@ -41,6 +42,7 @@ export const CONDITIONS: readonly Condition[] = Object.freeze([
   appId,
   appTags,
   appTier,
+  appProbed,
   network,
   country,
   deviceKnown,

@@ -57,6 +57,16 @@ export interface OidcAppOptions {
   readonly secret: () => string
   readonly fault?: OidcFault
   readonly userinfo?: boolean
+  /** What the front page tells: who is in, that somebody is in, or the same to everybody. */
+  readonly front?: 'who' | 'that' | 'same'
+  /** After a refusal the front page says once who was refused. */
+  readonly complains?: boolean
+  /** After so many refusals it lets nobody in any more. */
+  readonly locksAfter?: number
+  /** Other than its own. */
+  readonly redirectUri?: string
+  /** Where somebody is sent who was let in; its front page unless given. */
+  readonly leadsTo?: string
 }
 
 interface Begun {
@@ -78,13 +88,9 @@ const insist = (holds: boolean, what: string) => {
 }
 const get = async (url: string, headers: Record<string, string> = {}) => (await fetch(url, { headers })).json()
 
-export async function startOidcApp({
-  issuer,
-  clientId,
-  secret,
-  fault,
-  userinfo = true,
-}: OidcAppOptions): Promise<LabApp> {
+export async function startOidcApp(options: OidcAppOptions): Promise<LabApp> {
+  const { issuer, clientId, secret, fault, userinfo = true, front = 'who' } = options
+  let refused = 0
   const begun = new Map<string, Begun>()
   const sessions = new Map<string, Session>()
   const has = (...faults: OidcFault[]) => fault !== undefined && faults.includes(fault)
@@ -148,7 +154,7 @@ export async function startOidcApp({
       client_id: clientId,
       response_type: 'code',
       scope: 'openid profile email',
-      redirect_uri: `${origin}/callback`,
+      redirect_uri: options.redirectUri ?? `${origin}/callback`,
       state: one.state,
       ...(one.nonce === undefined ? {} : { nonce: one.nonce }),
       ...(one.verifier === undefined
@@ -201,8 +207,30 @@ export async function startOidcApp({
     const key = newId()
     sessions.set(key, session)
     return {
-      location: '/',
+      location: options.leadsTo ?? '/',
       cookies: [`sid=${key}; Path=/; HttpOnly`, ...(has('keeps-state') ? [] : ['tx=; Path=/; Max-Age=0'])],
+    }
+  }
+
+  function frontPage({ cookie }: Heard): Said {
+    const name = sessions.get(cookie('sid') ?? '')?.name
+    const complaint = cookie('complaint')
+    if (complaint)
+      return { body: `<p>Sorry, ${decodeURIComponent(complaint)}</p>`, cookies: ['complaint=; Max-Age=0; Path=/'] }
+    if (front === 'same') return { body: '<h1>Sample</h1>' }
+    return front === 'that' && name !== undefined ? { body: '<h1>Welcome</h1>' } : home(name)
+  }
+
+  /** Refusals are counted, or told to whoever was refused. */
+  async function warily(heard: Heard, origin: string): Promise<Said> {
+    if (options.locksAfter !== undefined && refused >= options.locksAfter) return { status: 429 }
+    try {
+      return await callback(heard, origin)
+    } catch (error) {
+      refused++
+      if (!options.complains) throw error
+      const complaint = encodeURIComponent('Alma Probewell could not be signed in')
+      return { location: '/', cookies: [`complaint=${complaint}; Path=/`] }
     }
   }
 
@@ -230,11 +258,11 @@ export async function startOidcApp({
   return startLabServer(async (heard, origin) => {
     switch (heard.url.pathname) {
       case '/':
-        return home(sessions.get(heard.cookie('sid') ?? '')?.name)
+        return frontPage(heard)
       case '/login':
         return login(origin)
       case '/callback':
-        return callback(heard, origin)
+        return options.locksAfter === undefined && !options.complains ? callback(heard, origin) : warily(heard, origin)
       case '/backchannel':
         return logout(heard)
       default:
