@@ -230,7 +230,8 @@ export async function startOidcApp(options: OidcAppOptions): Promise<LabApp> {
       refused++
       if (!options.complains) throw error
       const complaint = encodeURIComponent('Alma Probewell could not be signed in')
-      return { location: '/', cookies: [`complaint=${complaint}; Path=/`] }
+      // shown on the page that is opened next, whichever that is
+      return { status: 400, cookies: [`complaint=${complaint}; Path=/`] }
     }
   }
 
