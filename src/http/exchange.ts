@@ -105,6 +105,12 @@ export function readXml(request: IncomingMessage): Promise<string> {
   return readBody(request, later ? 'application/soap+xml' : 'text/xml', LARGEST_XML)
 }
 
+/** Where a browser is sent: to an address or, with `fields`, with a form that it posts there. */
+export interface Sending {
+  readonly url: string
+  readonly fields?: Readonly<Record<string, string>>
+}
+
 export const redirect = (location: string, cookies: readonly SetCookie[] = []): Answer => ({
   status: 303,
   headers: { location, 'cache-control': 'no-store' },

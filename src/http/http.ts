@@ -12,7 +12,7 @@
  */
 export { sourceOf, UNKNOWN_ADDRESS } from './address.ts'
 export { cookieHeader, parseCookies, type SetCookie } from './cookies.ts'
-export { type Answer, json, type PageRequest, redirect, text } from './exchange.ts'
+export { type Answer, json, type PageRequest, redirect, type Sending, text } from './exchange.ts'
 export { createNetworks, isSpecialUse, type Networks, normaliseAddress } from './networks.ts'
 export { isCrossOrigin } from './origin.ts'
 export { createOutbound, type Outbound, type OutboundAnswer, type OutboundRequest } from './outbound.ts'

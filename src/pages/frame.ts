@@ -1,10 +1,11 @@
 /** The porch around every page: one HTML document with everything in it. */
-import type { Answer } from '#http'
+import type { Answer, Sending } from '#http'
 import { scripts, stylesheet } from './assets.ts'
 import { pageHeaders } from './headers.ts'
 import type { Messages } from './languages/en.ts'
 import { LANGUAGE_NAMES, LANGUAGES, type Language } from './languages/language.ts'
 import { html, type Markup, safeHref, trusted } from './markup.ts'
+import { buttonForm, hiddenFields } from './parts.ts'
 import type { View } from './views.ts'
 import { fill } from './words.ts'
 
@@ -84,14 +85,24 @@ function pagesNav(nav: Nav, messages: Messages): Markup {
  * ATTACK: what an app shows there must not open windows, take the page away or ask for anything. Scripts, forms and its own
  * cookies it needs to sign somebody out. It never has our origin (`signin/sign-out.ts`).
  */
-const outOfSight = (address: string): Markup =>
-  html`<iframe hidden aria-hidden="true" tabindex="-1" title="" sandbox="allow-scripts allow-same-origin allow-forms" referrerpolicy="no-referrer" allow="" src="${safeHref(address)}"></iframe>`
+const outOfSight = ({ url, fields }: Sending, index: number): Markup => {
+  const name = `told-${index}`
+  const frame = (where: Markup) =>
+    html`<iframe hidden aria-hidden="true" tabindex="-1" title="" sandbox="allow-scripts allow-same-origin allow-forms" referrerpolicy="no-referrer" allow="" ${where}></iframe>`
+  if (!fields) return frame(html`src="${safeHref(url)}"`)
+  return html`${frame(html`name="${name}"`)}<div hidden data-post><form method="post" action="${safeHref(url)}" target="${name}">${hiddenFields(fields)}</form></div>`
+}
+
+/** From here on with a form: by itself where there are scripts. */
+const goingOn = ({ url, fields, after }: NonNullable<View['postOn']>, messages: Messages): Markup =>
+  html`<div data-post="${after}">${buttonForm(url, fields, messages.common.continue, 'plain')}</div>`
 
 /** The page as an answer. Pure: the same options give the same bytes. */
 export function document(options: DocumentOptions): Answer {
   const { lang, nonce, organisation, messages, nav, layout = 'narrow' } = options
   const title = options.problem ? fill(messages.frame.problem, { title: options.title }) : options.title
-  const script = [scripts.page, options.script && scripts[options.script]]
+  const posts = options.postOn !== undefined || options.frames?.some(({ fields }) => fields !== undefined)
+  const script = [scripts.page, options.script && scripts[options.script], posts && scripts.post]
     .filter(Boolean)
     .map((text) => `{${text}\n}`)
     .join('\n')
@@ -101,13 +112,13 @@ export function document(options: DocumentOptions): Answer {
 ${options.goOn !== undefined && html`<meta http-equiv="refresh" content="0;url=${safeHref(options.goOn)}">`}<style nonce="${nonce}">${trusted(stylesheet)}</style></head>
 <body class="${layout}"><a class="skip" href="#main">${messages.frame.skip}</a>
 <div class="porch">${layout === 'narrow' && PEDIMENT}<header>${layout === 'wide' && SMALL_MARK}<p class="inscription"><bdi>${organisation}</bdi></p>${nav && pagesNav(nav, messages)}</header>${TEETH}
-<div class="room">${COLUMN}<main id="main" tabindex="-1">${options.body}</main>${COLUMN}</div></div>
+<div class="room">${COLUMN}<main id="main" tabindex="-1">${options.body}${options.postOn && goingOn(options.postOn, messages)}</main>${COLUMN}</div></div>
 <footer>${languageSwitch(options)}</footer>
 ${options.frames?.map(outOfSight)}<script nonce="${nonce}" type="module">${trusted(script)}</script></body></html>`
   return {
     status: options.status ?? 200,
     headers: {
-      ...pageHeaders(nonce, lang, options.formTargets, options.isolated ?? false, options),
+      ...pageHeaders(nonce, lang, options.formTargets ?? [], options.isolated ?? false, options),
       ...(options.retryAfter === undefined
         ? {}
         : { 'retry-after': String(Math.max(1, Math.ceil(options.retryAfter))) }),

@@ -1,4 +1,5 @@
 /** The headers of every page: what the browser may do with it. */
+import type { Sending } from '#http'
 import { safeHref } from './markup.ts'
 import type { View } from './views.ts'
 
@@ -15,26 +16,28 @@ function sourceOf(target: string): string | undefined {
 }
 
 /**
- * Content-Security-Policy, level 3. `frames` are addresses of apps that this page loads out of sight; what they answer may
+ * Content-Security-Policy, level 3. `frames` is what this page loads from apps out of sight; what they answer may
  * lead back to us (SAML), where nothing shows in a frame. `formTargets` are addresses to which a form of this page may lead: Chrome holds
  * `form-action` against the redirects after a POST too, so the app's redirect URI must be among them.
  */
 export function contentSecurityPolicy(
   nonce: string,
   formTargets: readonly string[] = [],
-  frames: readonly string[] = [],
+  frames: readonly Sending[] = [],
 ): string {
   // ATTACK: a nonce with a quote or a blank would open the policy; ours is base64
   if (!/^[\w+/=-]{16,}$/.test(nonce)) throw new Error('nonce is too short or not base64')
   const sources = (addresses: readonly string[]) => new Set(addresses.map(sourceOf).filter((one) => one !== undefined))
+  const posted = frames.filter(({ fields }) => fields !== undefined)
+  const urls = (some: readonly Sending[]) => some.map(({ url }) => url)
   return [
     "default-src 'none'",
     `style-src 'nonce-${nonce}'`,
     `script-src 'nonce-${nonce}'`,
     "img-src 'self' data:",
     "connect-src 'self'",
-    ["form-action 'self'", ...sources(formTargets)].join(' '),
-    ...(frames.length > 0 ? [["frame-src 'self'", ...sources(frames)].join(' ')] : []),
+    ["form-action 'self'", ...sources([...formTargets, ...urls(posted)])].join(' '),
+    ...(frames.length > 0 ? [["frame-src 'self'", ...sources(urls(frames))].join(' ')] : []),
     "base-uri 'none'",
     "frame-ancestors 'none'",
     "require-trusted-types-for 'script'",
@@ -46,13 +49,13 @@ export function contentSecurityPolicy(
 export const pageHeaders = (
   nonce: string,
   language: string,
-  formTargets: readonly string[] | undefined,
+  formTargets: readonly string[],
   isolated: boolean,
-  { frames, later }: Pick<View, 'frames' | 'later'> = {},
+  { frames, later, postOn }: Pick<View, 'frames' | 'later' | 'postOn'> = {},
 ): Readonly<Record<string, string>> => ({
   'content-type': 'text/html; charset=utf-8',
   'content-language': language,
-  'content-security-policy': contentSecurityPolicy(nonce, formTargets, frames),
+  'content-security-policy': contentSecurityPolicy(nonce, postOn ? [...formTargets, postOn.url] : formTargets, frames),
   // same-origin and not no-referrer: with that one, browsers send `Origin: null` with our own forms
   'referrer-policy': 'same-origin',
   'x-content-type-options': 'nosniff',

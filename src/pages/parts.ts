@@ -7,7 +7,7 @@ import { fill, inSeconds, lengthOfTime, phrase, refusalSentence } from './words.
 /** Where the problem box stands, so that a field can point at it (`aria-describedby`). */
 const PROBLEM = 'problem'
 
-const hiddenFields = (fields: Readonly<Record<string, string>> = {}): Markup =>
+export const hiddenFields = (fields: Readonly<Record<string, string>> = {}): Markup =>
   html`${Object.entries(fields).map(([name, value]) => html`<input type="hidden" name="${name}" value="${value}">`)}`
 
 /** A POST form with its `step` field. `attributes` is markup of ours. */

@@ -7,6 +7,7 @@
  */
 import type { Instant } from '#core/clock'
 import type { RefusalCode } from '#core/refusals'
+import type { Sending } from '#http'
 import type { Markup } from './markup.ts'
 
 /** What `document()` wraps. Spread it: `document({ ...identifierView(data, messages), lang, … })`. */
@@ -18,8 +19,10 @@ export interface View {
   readonly goOn?: string
   /** Where the browser goes by itself after so many seconds, without a script. */
   readonly later?: { readonly seconds: number; readonly to: string }
-  /** Addresses of apps that the browser loads out of sight, so that they hear of a sign-out. */
-  readonly frames?: readonly string[]
+  /** A form that the browser posts by itself after so many seconds; without scripts there is a button. */
+  readonly postOn?: Required<Sending> & { readonly after: number }
+  /** What the browser loads from apps, or posts to them, out of sight, so that they hear of a sign-out. */
+  readonly frames?: readonly Sending[]
   /** `narrow` is the porch with its one door (the default); `wide` is for the launcher and the account. */
   readonly layout?: 'narrow' | 'wide'
   /** The page reports a problem: the title says so first, for screen readers and tabs. */

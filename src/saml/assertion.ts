@@ -37,6 +37,8 @@ export interface Expected {
 export interface AssertionFacts {
   readonly id: string
   readonly nameId: NameId | undefined
+  /** It was encrypted by itself: whoever looks at messages on their way is not to read it. */
+  readonly nameIdEncrypted: boolean
   readonly attributes: ReadonlyMap<string, readonly string[]>
   readonly context: string | undefined
   readonly authnInstant: Instant
@@ -163,18 +165,20 @@ function authentication(
 function inside(
   assertion: XmlElement,
   decryptionKey: KeyObject | undefined,
-): Pick<AssertionFacts, 'nameId' | 'attributes'> {
+): Pick<AssertionFacts, 'nameId' | 'nameIdEncrypted' | 'attributes'> {
   const statements = the(assertion, 'AttributeStatement')
   const encrypted = statements.flatMap((statement) => the(statement, 'EncryptedAttribute'))
   // each costs as much as a signature
   if (encrypted.length > MOST_ENCRYPTED) throw problem('encryption', 'there are too many encrypted attributes')
   try {
-    const [nameId] = nameIdsOf(the(assertion, 'Subject')[0]!, decryptionKey)
+    const subject = the(assertion, 'Subject')[0]!
+    const [nameId] = nameIdsOf(subject, decryptionKey)
     const attributes = [
       ...statements.flatMap((statement) => the(statement, 'Attribute')),
       ...encrypted.map((one) => opened(one, 'Attribute', decryptionKey)),
     ]
-    return { nameId, attributes: attributesOf(attributes) }
+    const nameIdEncrypted = the(subject, 'EncryptedID').length > 0
+    return { nameId, nameIdEncrypted, attributes: attributesOf(attributes) }
   } catch (error) {
     if (error instanceof ShapeProblem) throw problem('encryption', error.message)
     throw error

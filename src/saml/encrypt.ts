@@ -5,7 +5,7 @@
 import { constants, createCipheriv, publicEncrypt, X509Certificate } from 'node:crypto'
 import { randomBytes } from '#core/random'
 import { DSIG, XENC, XENC11 } from './names.ts'
-import { canonical, type Xml, xml } from './write.ts'
+import { canonical, type QualifiedName, type Xml, xml } from './write.ts'
 
 const KEY = 32
 const NONCE = 12
@@ -14,15 +14,21 @@ const cipherData = (bytes: Buffer): Xml =>
   xml('xenc:CipherData', {}, xml('xenc:CipherValue', {}, bytes.toString('base64')))
 
 /** The Assertion, signed or not, for the key of that certificate (PEM). */
-export function encryptedAssertion(assertion: Xml, certificate: string): Xml {
+export const encryptedAssertion = (assertion: Xml, certificate: string): Xml =>
+  encrypted('saml:EncryptedAssertion', assertion, certificate)
+
+/** The same with a NameID (Core §2.2.4). */
+export const encryptedId = (nameId: Xml, certificate: string): Xml => encrypted('saml:EncryptedID', nameId, certificate)
+
+function encrypted(holder: QualifiedName, element: Xml, certificate: string): Xml {
   const key = randomBytes(KEY)
   const nonce = randomBytes(NONCE)
   const cipher = createCipheriv('aes-256-gcm', key, nonce)
-  const hidden = Buffer.concat([nonce, cipher.update(canonical(assertion)), cipher.final(), cipher.getAuthTag()])
+  const hidden = Buffer.concat([nonce, cipher.update(canonical(element)), cipher.final(), cipher.getAuthTag()])
   const { publicKey } = new X509Certificate(certificate)
   const wrapped = publicEncrypt({ key: publicKey, padding: constants.RSA_PKCS1_OAEP_PADDING, oaepHash: 'sha1' }, key)
   return xml(
-    'saml:EncryptedAssertion',
+    holder,
     {},
     xml(
       'xenc:EncryptedData',

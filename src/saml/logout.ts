@@ -2,6 +2,7 @@
 import type { KeyObject } from 'node:crypto'
 import type { Instant } from '#core/clock'
 import { instantOf, SKEW } from './assertion.ts'
+import { encryptedId } from './encrypt.ts'
 import { type ExpectedHead, type Head, headOf, message, type ReadHead } from './message.ts'
 import { type NameId, nameIdsOf, nameIdXml } from './name-id.ts'
 import { PROTOCOL } from './names.ts'
@@ -39,13 +40,19 @@ const MOST_SESSIONS = 500
 
 const problem = (fault: LogoutFault, say: string) => new SamlProblem<LogoutFault>(fault, say)
 
-/** To be signed by whoever sends it: `redirectUrl`, or `signed` for the others. */
-export const logoutRequest = (head: Head, { nameId, sessionIndexes, notOnOrAfter, reason }: LogoutRequest): Xml =>
+/**
+ * To be signed by whoever sends it: `redirectUrl`, or `signed` for the others. `encryptFor`: a certificate (PEM) for whose key
+ * the name is encrypted (Core §3.7.1).
+ */
+export const logoutRequest = (
+  head: Head,
+  { nameId, sessionIndexes, notOnOrAfter, reason, encryptFor }: LogoutRequest & { readonly encryptFor?: string },
+): Xml =>
   message(
     'samlp:LogoutRequest',
     head,
     { NotOnOrAfter: notOnOrAfter === undefined ? undefined : new Date(notOnOrAfter).toISOString(), Reason: reason },
-    nameIdXml(nameId),
+    encryptFor === undefined ? nameIdXml(nameId) : encryptedId(nameIdXml(nameId), encryptFor),
     ...sessionIndexes.map((index) => xml('samlp:SessionIndex', {}, index)),
   )
 

@@ -43,7 +43,7 @@ export {
 } from './names.ts'
 export { type Incoming, isSignedBy, readRedirect, redirectMessage, redirectUrl } from './redirect.ts'
 export { childrenOf } from './shape.ts'
-export { keyInfo, type SigningPair, signed } from './sign.ts'
+export { keyInfo, postFields, type SigningPair, signed } from './sign.ts'
 export { SOAP_HEADERS, soapEnvelope, soapFault, soapMessage } from './soap.ts'
 export {
   type Message,

@@ -50,6 +50,17 @@ export async function signed(element: Xml, { key, certificate }: SigningPair): P
   return withSecond(element, signature)
 }
 
+/** The fields of a form that carries the message, signed inside (SAML 2.0 Bindings §3.5). */
+export async function postFields(
+  name: 'SAMLRequest' | 'SAMLResponse',
+  message: Xml,
+  pair: SigningPair,
+  relayState?: string | undefined,
+): Promise<Readonly<Record<string, string>>> {
+  const text = Buffer.from(canonical(await signed(message, pair))).toString('base64')
+  return { [name]: text, ...(relayState === undefined ? {} : { RelayState: relayState }) }
+}
+
 /** Of metadata as well (XML Signature 1.1 §4.5.4). */
 export const keyInfo = (certificate: string): Xml =>
   xml('ds:KeyInfo', {}, xml('ds:X509Data', {}, xml('ds:X509Certificate', {}, base64Of(certificate))))

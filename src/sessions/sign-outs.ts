@@ -1,4 +1,5 @@
 /** Who hears of a session's end, and how: what the protocols say about each app, and what has come of it. */
+import type { Sending } from '#http'
 import type { State } from '#storage'
 import type { EndedSession } from './ending.ts'
 import type { LogoutRow, Outbox } from './outbox.ts'
@@ -21,10 +22,10 @@ export interface SignOutWay {
   readonly via: NonNullable<SessionApp['via']>
   tell(ended: EndedSession, app: SessionApp): Promise<Telling>
   /**
-   * The address of the app that a browser loads, out of sight, to tell it; made for this moment. To be given where `tell`
-   * may answer `browser`; undefined where there is none any more.
+   * What a browser loads from the app, or posts to it, out of sight, to tell it; made for this moment. To be given where
+   * `tell` may answer `browser`; undefined where there is none any more.
    */
-  frame?(ended: EndedSession, app: SessionApp): Promise<string | undefined>
+  frame?(ended: EndedSession, app: SessionApp): Promise<Sending | undefined>
 }
 
 /** Of one app: `waiting` was not sent yet, `trying` could not be reached so far, `refused` will never take it. */
@@ -43,7 +44,7 @@ export interface SignOuts {
    */
   progress(ended: EndedSession): Promise<{ readonly app: string; readonly state: SignOutState }[]>
   /** What the browser in which it was has to load, so that the apps hear which only a browser can tell. */
-  frames(ended: EndedSession): Promise<string[]>
+  frames(ended: EndedSession): Promise<Sending[]>
   /** An app has said, through the browser or in an answer, that it has signed the person out. */
   confirm(sessionId: string, app: string): Promise<void>
 }
@@ -97,7 +98,7 @@ export function createSignOuts({
           return how === 'browser' ? ways.get(entry.via ?? 'oidc')?.frame?.(ended, entry) : undefined
         }),
       )
-      return found.filter((address) => address !== undefined)
+      return found.filter((one) => one !== undefined)
     },
 
     confirm: (sessionId: string, app: string) => noteOutcome(state, sessionId, app, 'confirmed'),

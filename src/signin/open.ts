@@ -16,7 +16,7 @@ export interface Signin {
   /** Forgets the errand: its answer has been taken. */
   end(id: string): Promise<void>
   /** Signing out, for every door at which somebody can ask for it. */
-  readonly signOut: Pick<SignOut, 'end' | 'endAll' | 'over' | 'back'>
+  readonly signOut: Pick<SignOut, 'end' | 'endAll' | 'over' | 'back' | 'between'>
 }
 
 export function openSignin(options: SigninOptions): Signin {
@@ -25,7 +25,7 @@ export function openSignin(options: SigninOptions): Signin {
   const ending = createUpstreamEnding({ ...options, upstreamSessions })
   const signOut = createSignOut({
     ...options,
-    logoutUrl: ending.logoutUrl,
+    signOutThere: ending.signOutThere,
     signOutReturn: createSignOutReturn(options.storage.state),
   })
   const conversation = createConversation({ ...options, errands, upstreamSessions, signOut })

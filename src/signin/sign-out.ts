@@ -10,7 +10,7 @@ import type { Catalog } from '#catalog'
 import { type Clock, type Millis, minutes, seconds } from '#core/clock'
 import { sha256 } from '#core/digest'
 import type { Log } from '#core/log'
-import { type Answer, type PageRequest, redirect, type SetCookie } from '#http'
+import { type Answer, type PageRequest, redirect, type Sending, type SetCookie } from '#http'
 import {
   type HandOverData,
   handOverView,
@@ -53,10 +53,15 @@ export interface SignOut {
    * provider's, and its policy does not name the app.
    */
   back(request: PageRequest): Promise<Answer | undefined>
+  /**
+   * The page in between where the session of this very browser has just ended and there are apps that only it can tell; then it
+   * goes on to `to`, a path of ours. Undefined where there is nothing to tell.
+   */
+  between(request: PageRequest, to: string): Promise<Answer | undefined>
   /** How far it has come. */
   show(request: PageRequest): Promise<Answer>
   /** What this browser has to load because its session ended without it. */
-  frames(request: PageRequest): Promise<string[]>
+  frames(request: PageRequest): Promise<Sending[]>
   /** The page in between where somebody else has taken over this browser, whose apps only the browser can tell. */
   handOver(request: PageRequest, before: Session | undefined, answer: Answer): Promise<Answer>
   /** Of a browser in which somebody signs in: what the page showed is over. */
@@ -79,7 +84,7 @@ export interface SignOutRooms {
 
 interface Elsewhere {
   /** Where the browser goes so that the session ends at the provider as well that it began with. */
-  logoutUrl(sessionId: string): Promise<string | undefined>
+  signOutThere(sessionId: string): Promise<Sending | undefined>
   readonly signOutReturn: SignOutReturn
 }
 
@@ -87,12 +92,12 @@ export function createSignOut(rooms: SignOutRooms & Elsewhere): SignOut {
   const { audit, catalog, clock, issuer, presenter, sessions, signOuts, log, signOutReturn } = rooms
   const ours = new URL(issuer).origin
 
-  async function framesOf(left: Parameters<typeof signOuts.frames>[0]): Promise<string[]> {
+  async function framesOf(left: Parameters<typeof signOuts.frames>[0]): Promise<Sending[]> {
     // ATTACK: with our own origin the frame could take off its sandbox
-    return (await signOuts.frames(left)).filter((address) => URL.parse(address)?.origin !== ours)
+    return (await signOuts.frames(left)).filter(({ url }) => URL.parse(url)?.origin !== ours)
   }
 
-  async function framesFor(request: PageRequest): Promise<string[]> {
+  async function framesFor(request: PageRequest): Promise<Sending[]> {
     const left = await sessions.left(request.cookies.get(sessions.cookieName))
     return left ? framesOf(left) : []
   }
@@ -137,27 +142,35 @@ export function createSignOut(rooms: SignOutRooms & Elsewhere): SignOut {
   }
 
   const later = (to: string) => ({ later: { seconds: FRAMES, to } })
+  const onBy = ({ url, fields }: Sending, frames: number) =>
+    fields ? { postOn: { url, fields, after: frames > 0 ? FRAMES : 0 } } : frames > 0 ? later(url) : { goOn: url }
 
   /**
    * From a page that goes on by itself: browsers hold the policy of the form before against every redirect after it, and ours
    * names no providers.
    */
-  const goOn = (request: PageRequest, to: string, frames: readonly string[], cookies: readonly SetCookie[]): Answer =>
+  const goOn = (request: PageRequest, to: Sending, frames: readonly Sending[], cookies: readonly SetCookie[]): Answer =>
     page(
       request,
       (m) => ({
         ...signedOutView({ signIn: '/signin' }, m),
-        ...(frames.length > 0 ? { frames, ...later(to) } : { goOn: to }),
+        ...(frames.length > 0 ? { frames } : {}),
+        ...onBy(to, frames.length),
       }),
       cookies,
     )
 
   /** Goes on to the app, with a page in between where there is something to load. */
-  function onTo(request: PageRequest, to: string, frames: readonly string[], cookies: readonly SetCookie[]): Answer {
+  function onTo(request: PageRequest, to: string, frames: readonly Sending[], cookies: readonly SetCookie[]): Answer {
     // an app's own scheme is no link that a page of ours goes on to by itself
     if (frames.length === 0 || !/^https?:/.test(to)) return redirect(to, cookies)
-    return goOn(request, to, frames, cookies)
+    return goOn(request, { url: to }, frames, cookies)
   }
+
+  const leftCookies = (cookie: string): SetCookie[] => [
+    { name: sessions.cookieName, value: '' },
+    { name: COOKIE, value: cookie, maxAge: SHOWN / 1000 },
+  ]
 
   async function leave(request: PageRequest, session: Session, ended: boolean, to?: string): Promise<Answer> {
     if (ended) {
@@ -166,11 +179,10 @@ export function createSignOut(rooms: SignOutRooms & Elsewhere): SignOut {
       await tellNow(session)
     }
     // only now: what has ended here does not wait for a provider
-    const there = await rooms.logoutUrl(session.id)
+    const there = await rooms.signOutThere(session.id)
     const cookie = request.cookies.get(sessions.cookieName) ?? ''
     const cookies: SetCookie[] = [
-      { name: sessions.cookieName, value: '' },
-      { name: COOKIE, value: cookie, maxAge: SHOWN / 1000 },
+      ...leftCookies(cookie),
       // what another app wanted before is over
       there !== undefined && to !== undefined ? await signOutReturn.keep(to) : signOutReturn.gone,
     ]
@@ -209,7 +221,14 @@ export function createSignOut(rooms: SignOutRooms & Elsewhere): SignOut {
         return address === undefined ? undefined : redirect(address, [signOutReturn.gone])
       }
       if ((await signOutReturn.find(request)) === undefined) return undefined
-      return goOn(request, `${request.path}?on`, [], [{ name: sessions.cookieName, value: '' }])
+      return goOn(request, { url: `${request.path}?on` }, [], [{ name: sessions.cookieName, value: '' }])
+    },
+
+    async between(request, to) {
+      const frames = await framesFor(request)
+      if (frames.length === 0) return undefined
+      const answer = goOn(request, { url: to }, frames, leftCookies(request.cookies.get(sessions.cookieName) ?? ''))
+      return { ...answer, headers: { ...answer.headers, ...CLEAR } }
     },
 
     async show(request) {

@@ -3,7 +3,8 @@ import { minutes } from '#core/clock'
 import { sha256 } from '#core/digest'
 import { Refusal } from '#core/refusal'
 import type { Told } from '#directory'
-import { type Answer, type PageRequest, redirect } from '#http'
+import { type Answer, type PageRequest, redirect, type Sending } from '#http'
+import { openingView } from '#pages'
 import { noteSeldom } from './away.ts'
 import type { SigninRooms } from './rooms.ts'
 
@@ -11,7 +12,7 @@ import type { SigninRooms } from './rooms.ts'
 const REPLAYED = minutes(15)
 
 export function createUpstreamEnding(rooms: Omit<SigninRooms, 'errands' | 'signOut'>) {
-  const { people, sessions, upstreamSessions, storage, log, issuer } = rooms
+  const { people, presenter, sessions, upstreamSessions, storage, log, issuer } = rooms
   const { federation } = people
   const signedOut = `${issuer}/signout`
 
@@ -21,16 +22,23 @@ export function createUpstreamEnding(rooms: Omit<SigninRooms, 'errands' | 'signO
     return all.filter(({ authenticated }) => authenticated.some((one) => one.duringOutage)).map(({ id }) => id)
   }
 
+  /** A page that takes our answer there. */
+  function byForm(request: PageRequest, directory: string, { url, fields = {} }: Sending): Answer {
+    const app = federation.choices().find(({ id }) => id === directory)?.title ?? directory
+    const view = { app, action: url, fields }
+    return presenter.page(request, (messages) => openingView(view, messages), { formTargets: [url] })
+  }
+
   return {
     /**
      * Where the browser goes so that a session ends at the provider that it began with as well; undefined where there is
      * none, or it cannot be asked. To be called before the session ends.
      */
-    async logoutUrl(sessionId: string): Promise<string | undefined> {
+    async signOutThere(sessionId: string): Promise<Sending | undefined> {
       const held = await upstreamSessions.of(sessionId)
       if (!held) return undefined
       try {
-        return await federation.logoutUrl(held.directory, held.upstream, signedOut)
+        return await federation.signOutThere(held.directory, held.upstream, signedOut)
       } catch (cause) {
         // signing out here must not wait for a provider that is down
         log.warn('upstream-logout-failed', { directory: held.directory }, cause)
@@ -51,7 +59,9 @@ export function createUpstreamEnding(rooms: Omit<SigninRooms, 'errands' | 'signO
             await sessions.end(id, 'upstream-signed-out', 'system')
         // only now: what failed half-way is done again when the provider says it again
         await storage.state.set(mark, '', { ttl: REPLAYED })
-        return (await told.answer?.(signedOut)) ?? { status: 200, headers: { 'cache-control': 'no-store' } }
+        const answer = await told.answer?.(signedOut)
+        if (answer && 'url' in answer) return byForm(request, directory, answer)
+        return answer ?? { status: 200, headers: { 'cache-control': 'no-store' } }
       } catch (error) {
         if (!(error instanceof Refusal) || error.code !== 'upstream-refused') throw error
         await noteSeldom(rooms, error, directory, request.id)

@@ -148,8 +148,8 @@ export async function openSaml(keys: Keys, options: SamlHouseOptions = {}): Prom
       }
     },
     async leave(session) {
-      const url = await federated.logoutUrl!(session, SIGNED_OUT)
-      return url === undefined ? undefined : new URL(url)
+      const there = await federated.signOutThere!(session, SIGNED_OUT)
+      return there && new URL(there.url)
     },
     told: (message) => federated.loggedOut!({ query: '', form: new Map(), ...message }).catch(causeOf),
     federated,

@@ -445,7 +445,7 @@ describe('an app that only the browser can tell', () => {
     await sessions.end(session.id, 'signed-out', 'test')
     const frames = await signOuts.frames({ session, reason: 'signed-out' })
     const incoming =
-      frames[0] === undefined ? undefined : readRedirect(new URL(frames[0]).search.slice(1), 'SAMLRequest')
+      frames[0] === undefined ? undefined : readRedirect(new URL(frames[0].url).search.slice(1), 'SAMLRequest')
     return { told, session, frames, incoming }
   }
 
@@ -454,7 +454,7 @@ describe('an app that only the browser can tell', () => {
 
   test('gets an address with a signed request, and its signed answer is the confirmation, once', async () => {
     const { told, session, frames, incoming } = await left('front')
-    expect(frames[0]!.startsWith(`${at('front', 'slo?tenant=1')}&SAMLRequest=`)).toBe(true)
+    expect(frames[0]!.url.startsWith(`${at('front', 'slo?tenant=1')}&SAMLRequest=`)).toBe(true)
     expect(isSignedBy(incoming!, await ourCertificates())).toBe(true)
     expect(incoming!.xml).toContain(`>${told.nameId}</saml:NameID>`)
     expect(incoming!.xml).toContain(`<samlp:SessionIndex>${told.index}<`)

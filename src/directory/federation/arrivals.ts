@@ -7,7 +7,7 @@
  */
 import type { Clock, Instant } from '#core/clock'
 import { Refusal } from '#core/refusal'
-import type { Answer } from '#http'
+import type { Answer, Sending } from '#http'
 import type { Identities } from '../identities.ts'
 import { isUnavailable, type OpenDirectory } from '../kind.ts'
 import type { Mirror } from '../mirror.ts'
@@ -80,7 +80,7 @@ export interface Federation {
   create(arrived: Arrived): Promise<Person>
   /** The newcomer has proved to be this person. Throws `identity-taken`, `local-sign-in-only`. */
   connect(arrived: Arrived, personId: string): Promise<Person>
-  logoutUrl(directory: string, session: UpstreamSession, backTo: string): Promise<string | undefined>
+  signOutThere(directory: string, session: UpstreamSession, backTo: string): Promise<Sending | undefined>
   /** Throws `directory-unknown`, `not-found`, `upstream-refused`, `directory-unavailable`. */
   loggedOut(directory: string, told: Told): Promise<UpstreamLogout | UpstreamHeard>
   logoutRefused(directory: string, told: Told): Answer | undefined
@@ -216,8 +216,8 @@ export function createFederation(parts: Parts): Federation {
       return welcome(arrived)
     },
 
-    async logoutUrl(id, session, backTo) {
-      return at(id).federated.logoutUrl?.(session, backTo)
+    async signOutThere(id, session, backTo) {
+      return at(id).federated.signOutThere?.(session, backTo)
     },
     async loggedOut(id, told) {
       const { federated } = at(id)

@@ -4,7 +4,7 @@
  * here, and what its word is worth is decided by the host (`arrivals.ts`).
  */
 import type { Instant } from '#core/clock'
-import type { Answer } from '#http'
+import type { Answer, Sending } from '#http'
 import type { UpstreamPerson } from '../upstream-person.ts'
 
 /** What a provider can vouch for: the strengths that policies have built in. */
@@ -79,12 +79,12 @@ export interface UpstreamLogout {
    * What the provider waits to hear once that is done; without it, nothing more than that it was heard. `backTo`: where a
    * browser goes that the provider does not want back.
    */
-  answer?(backTo: string): Promise<Answer>
+  answer?(backTo: string): Promise<Answer | Sending>
 }
 
 /** The provider has heard of a sign-out here, and the browser is back. */
 export interface UpstreamHeard {
-  /** As it was given to `logoutUrl`. */
+  /** As it was given to `signOutThere`. */
   readonly backTo: string
 }
 
@@ -98,7 +98,7 @@ export interface Federated {
   /** Throws `upstream-refused` with the cause in `detail`, and `directory-unavailable`. */
   finish(returned: Returned, remembered: Away['remembered']): Promise<Vouched>
   /** Where the browser goes to end the session there as well; undefined where the provider has no such page. */
-  logoutUrl?(session: UpstreamSession, backTo: string): Promise<string | undefined>
+  signOutThere?(session: UpstreamSession, backTo: string): Promise<Sending | undefined>
   /** Checks a message that somebody has signed out, there or here. Throws `upstream-refused`, `directory-unavailable`. */
   loggedOut?(told: Told): Promise<UpstreamLogout | UpstreamHeard>
   /** How a server is told that its message is not accepted; undefined is for a page to the person who came with it. */

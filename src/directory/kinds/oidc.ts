@@ -112,16 +112,17 @@ function federate(settings: OidcSettings, client: OidcClient, outside: Outside, 
       }
     },
 
-    async logoutUrl(session: UpstreamSession, back: string) {
+    async signOutThere(session: UpstreamSession, back: string) {
       if (!settings.sign_out) return undefined
       const { library, config } = await client.configured()
       if (!isPage(config.serverMetadata().end_session_endpoint, settings)) return undefined
       // a browser that is sent to a provider that is down does not come back
       await client.reach.answers()
-      return library.buildEndSessionUrl(config, {
+      const { href } = library.buildEndSessionUrl(config, {
         post_logout_redirect_uri: back,
         ...(session.hint === undefined ? {} : { id_token_hint: session.hint }),
-      }).href
+      })
+      return { url: href }
     },
 
     loggedOut: readLogout,

@@ -6,7 +6,7 @@ import { type Clock, minutes } from '#core/clock'
 import { sha256 } from '#core/digest'
 import type { Log } from '#core/log'
 import { randomId } from '#core/random'
-import { type Answer, redirect } from '#http'
+import { type Answer, redirect, type Sending } from '#http'
 import {
   type AssertionFacts,
   canonical,
@@ -16,6 +16,7 @@ import {
   logoutResponse,
   NAME_ID_FORMATS,
   type NameId,
+  postFields,
   readLogoutRequest,
   readLogoutResponse,
   redirectUrl,
@@ -40,6 +41,8 @@ const GOOD_FOR = minutes(5)
 /** What is kept of a sign-in to end it by, as `UpstreamSession.hint`. */
 interface Hint {
   readonly nameId: NameId
+  /** Nobody but the two of us was to read the name. */
+  readonly encrypted?: true
   readonly sessionIndex?: string
 }
 
@@ -59,12 +62,16 @@ function keysOf({ value, format, nameQualifier, spNameQualifier }: NameId, their
 
 /** What the session here keeps of the one there. `otherwise`: who it is where the provider gives no name. */
 export function sessionOf(
-  { nameId, sessionIndex }: AssertionFacts,
+  { nameId, nameIdEncrypted, sessionIndex }: AssertionFacts,
   { entityId, provider, otherwise }: { entityId: string; provider: string; otherwise: string },
 ): UpstreamSession {
   if (!nameId) return { subject: otherwise }
   const { subject, sid } = keysOf(nameId, provider, entityId)
-  const hint: Hint = { nameId, ...(sessionIndex === undefined ? {} : { sessionIndex }) }
+  const hint: Hint = {
+    nameId,
+    ...(nameIdEncrypted ? { encrypted: true } : {}),
+    ...(sessionIndex === undefined ? {} : { sessionIndex }),
+  }
   return {
     subject,
     ...(sessionIndex === undefined ? {} : { sid: sid(sessionIndex) }),
@@ -73,7 +80,7 @@ export function sessionOf(
 }
 
 export interface SamlLogout {
-  logoutUrl(session: UpstreamSession, backTo: string): Promise<string | undefined>
+  signOutThere(session: UpstreamSession, backTo: string): Promise<Sending | undefined>
   loggedOut(told: Told): Promise<UpstreamLogout | UpstreamHeard>
   logoutRefused(told: Told): Answer | undefined
 }
@@ -114,6 +121,8 @@ export function createSamlLogout({ settings, metadata, ourselves, clock, state, 
     // nowhere to answer to: the person is told instead
     if (!signOut) return redirect(backTo)
     const response = logoutResponse({ ...head, destination: signOut.answers }, said)
+    if (signOut.binding === 'post')
+      return { url: signOut.answers, fields: await postFields('SAMLResponse', response, us, relayState) }
     return redirect(
       await redirectUrl({ to: signOut.answers, name: 'SAMLResponse', xml: canonical(response), relayState }, us.key),
     )
@@ -130,13 +139,13 @@ export function createSamlLogout({ settings, metadata, ourselves, clock, state, 
   }
 
   return {
-    async logoutUrl({ hint }, backTo) {
+    async signOutThere({ hint }, backTo) {
       if (!settings.sign_out || hint === undefined) return undefined
-      const { signOut } = await metadata.current()
+      const { signOut, encryptionCertificate } = await metadata.current()
       if (!signOut) return undefined
       // a browser that is sent to a provider that is down does not come back
       await metadata.reach?.answers()
-      const { nameId, sessionIndex } = JSON.parse(hint) as Hint
+      const { nameId, encrypted, sessionIndex } = JSON.parse(hint) as Hint
       const us = await ourselves()
       const at = clock.now()
       const id = `_${randomId()}`
@@ -147,10 +156,14 @@ export function createSamlLogout({ settings, metadata, ourselves, clock, state, 
           sessionIndexes: sessionIndex === undefined ? [] : [sessionIndex],
           notOnOrAfter: at + GOOD_FOR,
           reason: LOGOUT_REASONS.user,
+          ...(encrypted && encryptionCertificate ? { encryptFor: encryptionCertificate } : {}),
         },
       )
       await state.set(waiting(id), backTo, { ttl: LONGEST_AWAY })
-      return redirectUrl({ to: signOut.requests, name: 'SAMLRequest', xml: canonical(request) }, us.key)
+      if (signOut.binding === 'post')
+        return { url: signOut.requests, fields: await postFields('SAMLRequest', request, us) }
+      const xml = canonical(request)
+      return { url: await redirectUrl({ to: signOut.requests, name: 'SAMLRequest', xml }, us.key) }
     },
 
     async loggedOut(message) {

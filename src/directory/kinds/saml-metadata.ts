@@ -31,10 +31,14 @@ export interface Provider {
   readonly entityId: string
   /** Where a request is sent to by redirect. */
   readonly signInUrl: string
-  /** Where sign-outs are told to by redirect, and where our answers to its own go; undefined where it has no such address. */
-  readonly signOut: { readonly requests: string; readonly answers: string } | undefined
+  /** Where sign-outs are told to by the browser, and where our answers to its own go; undefined where it has no such address. */
+  readonly signOut:
+    | { readonly binding: 'redirect' | 'post'; readonly requests: string; readonly answers: string }
+    | undefined
   /** PEM. */
   readonly certificates: readonly string[]
+  /** PEM; what is meant for its eyes only is encrypted for this one. */
+  readonly encryptionCertificate: string | undefined
   readonly validUntil: Instant | undefined
 }
 
@@ -168,19 +172,25 @@ export function providerOf(xml: string, entityId: string, now: Instant): Provide
   const ends = [root, entity, idp].flatMap(({ attributes }) => attributes.get('validUntil') ?? []).map(instantOf)
   const validUntil = ends.length === 0 ? undefined : Math.min(...ends.map((end) => end ?? 0))
   if (validUntil !== undefined && validUntil <= now) throw new Error('it was valid until some time ago')
-  const signInUrl = address(redirectedTo(idp, 'SingleSignOnService')?.attributes.get('Location'))
+  const signInUrl = address(serviceOf(idp, 'SingleSignOnService', 'redirect')?.attributes.get('Location'))
   if (!signInUrl) throw new Error('it has no address to redirect to')
-  const leaving = redirectedTo(idp, 'SingleLogoutService')
-  const requests = address(leaving?.attributes.get('Location'))
-  const answers = address(leaving?.attributes.get('ResponseLocation') ?? requests)
-  const signOut = requests && answers ? { requests, answers } : undefined
+  // a redirect needs no script
+  const signOut = signOutBy(idp, 'redirect') ?? signOutBy(idp, 'post')
+  const [encryptionCertificate] = certificatesOf(idp, 'encryption')
   const certificates = certificatesOf(idp, 'signing')
   if (certificates.length === 0) throw new Error('it has no certificate with an RSA key of at least 2048 bits')
-  return { entityId, signInUrl, signOut, certificates, validUntil }
+  return { entityId, signInUrl, signOut, certificates, encryptionCertificate, validUntil }
 }
 
-const redirectedTo = (idp: XmlElement, name: string): XmlElement | undefined =>
-  childrenOf(idp, METADATA, name).find(({ attributes }) => attributes.get('Binding') === BINDINGS.redirect)
+const serviceOf = (idp: XmlElement, name: string, binding: 'redirect' | 'post'): XmlElement | undefined =>
+  childrenOf(idp, METADATA, name).find(({ attributes }) => attributes.get('Binding') === BINDINGS[binding])
+
+function signOutBy(idp: XmlElement, binding: 'redirect' | 'post'): Provider['signOut'] {
+  const service = serviceOf(idp, 'SingleLogoutService', binding)
+  const requests = address(service?.attributes.get('Location'))
+  const answers = address(service?.attributes.get('ResponseLocation') ?? requests)
+  return requests && answers ? { binding, requests, answers } : undefined
+}
 
 /** ATTACK: browsers are sent there, and must not be sent into a script. */
 const address = (text: string | undefined): string | undefined =>

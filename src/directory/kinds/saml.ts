@@ -137,7 +137,7 @@ function federate(
       }
     },
 
-    logoutUrl: logout.logoutUrl,
+    signOutThere: logout.signOutThere,
     async loggedOut(told) {
       try {
         return await logout.loggedOut(told)

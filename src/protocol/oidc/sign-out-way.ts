@@ -28,7 +28,7 @@ export function signOutWay({ issuer, catalog }: { issuer: string; catalog: Pick<
       const url = new URL(address)
       url.searchParams.append('iss', issuer)
       url.searchParams.append('sid', sid)
-      return url.href
+      return { url: url.href }
     },
   }
 }

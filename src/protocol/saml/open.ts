@@ -98,7 +98,7 @@ export function openSaml(options: SamlOptions): SamlDoor {
 
   const logoutByRedirect = (request: PageRequest): Promise<Answer> => {
     const name = request.query.has('SAMLResponse') ? 'SAMLResponse' : 'SAMLRequest'
-    return logout(request, diagnosing.came(request, { binding: 'redirect', query: request.rawQuery }), name)
+    return logout.heard(request, diagnosing.came(request, { binding: 'redirect', query: request.rawQuery }), name)
   }
 
   async function logoutByPost(request: PageRequest): Promise<Answer> {
@@ -109,13 +109,13 @@ export function openSaml(options: SamlOptions): SamlDoor {
     const message = form.get(name)
     if (message === undefined) throw new SamlProblem('form', 'the form has no message')
     const carried = diagnosing.came(request, { binding: 'post', message, relayState: form.get('RelayState') })
-    return logout(request, carried, name)
+    return logout.heard(request, carried, name)
   }
 
   async function logoutBySoap(request: PageRequest): Promise<Answer> {
     try {
       const carried = diagnosing.came(request, { binding: 'soap', body: await request.xml() })
-      return await logout(request, carried, 'SAMLRequest')
+      return await logout.heard(request, carried, 'SAMLRequest')
     } catch (error) {
       if (!(error instanceof SamlProblem)) throw error
       noteProblem(request, error)
@@ -140,6 +140,7 @@ export function openSaml(options: SamlOptions): SamlDoor {
     { method: 'GET', path: '/saml/init/:app', handle: begun },
     { method: 'GET', path: PATHS.logout, handle: told(logoutByRedirect) },
     { method: 'POST', path: PATHS.logout, fromOtherSites: true, handle: told(logoutByPost) },
+    { method: 'GET', path: `${PATHS.logout}/:id`, handle: logout.goOn },
   ]
   const shared = { ...options, state: storage.state }
   return Object.freeze({ routes, sendLogout: createLogoutSender(shared), refreshApps: createRefresh(shared) })

@@ -8,7 +8,8 @@
  * - `response.ts` what is answered                       - `names.ts`, `attributes.ts`, `contexts.ts` what stands in it
  * - `opened.ts`   which sessions an app knows            - `visitor.ts`   who stands behind a request
  * - `metadata.ts` what we say about ourselves            - `keys.ts`      our keys, and their overlap at rotation
- * - `slo.ts`      apps that sign somebody out           - `telling.ts`   apps that hear of it
+ * - `slo.ts`      apps that sign somebody out           - `answering.ts` what they hear of that
+ * - `telling.ts`  apps that hear of an end
  * - `app-metadata.ts` what apps say about themselves  - `refresh.ts`   read again now and then
  * - `tables.ts`   keys and one secret                - `diagnosing.ts` what apps do wrong here, told to `#diagnosis`
  *

@@ -6,34 +6,21 @@
  * An app that has given no keys proves nothing, so its request only leads to the page that asks whoever is there.
  */
 import { sha256 } from '#core/digest'
-import { randomId } from '#core/random'
 import { type Answer, type PageRequest, redirect } from '#http'
-import { openingView } from '#pages'
-import {
-  canonical,
-  type ExpectedHead,
-  logoutResponse,
-  readLogoutRequest,
-  readLogoutResponse,
-  redirectUrl,
-  SamlProblem,
-  SOAP_HEADERS,
-  signed,
-  soapEnvelope,
-} from '#saml'
-import { type Carried, type Received, receive, type SamlApp } from './incoming.ts'
-import { entityIdOf, PATHS } from './metadata.ts'
+import { type ExpectedHead, readLogoutRequest, readLogoutResponse, SamlProblem } from '#saml'
+import type { EndedSession } from '#sessions'
+import { createAnswering, SIGN_OUT } from './answering.ts'
+import { type Carried, type Received, receive } from './incoming.ts'
+import { PATHS } from './metadata.ts'
 import type { SamlRooms } from './rooms.ts'
 import { noteAsker, takeAsked } from './telling.ts'
 
-type Said = readonly ['Success', ...string[]]
-
-const SIGN_OUT = '/signout'
 const ENDED_BY_APP = 'app-signed-out'
 
 export function createSingleLogout(rooms: SamlRooms) {
-  const { issuer, catalog, clock, opened, presenter, samlKeys, sessions, signOuts, storage } = rooms
+  const { issuer, catalog, clock, opened, sessions, signOuts, storage } = rooms
   const { state } = storage
+  const answering = createAnswering(rooms)
 
   const expected = ({ app, binding }: Received): ExpectedHead => ({
     issuer: app.saml.entityId,
@@ -42,66 +29,37 @@ export function createSingleLogout(rooms: SamlRooms) {
     now: clock.now(),
   })
 
-  /** Ends what the app names; answers what it is told. */
-  async function end(received: Received): Promise<{ id: string; said: Said }> {
+  /** Ends what the app names; whoever has left already is signed out all the same. */
+  async function end(received: Received): Promise<{ id: string; ended: EndedSession[] }> {
     const { app } = received
     const { id, nameId, sessionIndexes, goodUntil } = readLogoutRequest(received.element, expected(received))
     // ATTACK: a name lives on, so a request that comes a second time would end a session that began since
     const mark = `saml-logout-heard:${app.id}:${sha256(id)}`
     if (!(await state.add(mark, '', { ttl: Math.max(goodUntil - clock.now(), 1000) })))
       throw new SamlProblem('replayed', 'the request has come before')
-    let untold = false
+    const ended: EndedSession[] = []
     for (const sessionId of await opened.sessionsOf(app, nameId, sessionIndexes)) {
       const session = await sessions.byId(sessionId)
       if (!session) continue
       await noteAsker(state, sessionId, app.id)
       if (!(await sessions.end(sessionId, ENDED_BY_APP, 'system'))) continue
-      const { id: ended, personId } = session
-      await rooms.audit.record('person-signed-out', { actor: personId, subject: personId, session: ended, app: app.id })
-      const states = await signOuts.progress({ session, reason: ENDED_BY_APP })
-      untold ||= states.some((one) => one.app !== app.id && !['confirmed', 'at-once', 'waiting'].includes(one.state))
+      const { personId } = session
+      const about = { actor: personId, subject: personId, session: sessionId, app: app.id }
+      await rooms.audit.record('person-signed-out', about)
+      ended.push({ session: { ...session, authenticated: [] }, reason: ENDED_BY_APP })
     }
-    // whoever has left already is signed out all the same; Core §3.7.3.2 tells where others were not reached
-    return { id, said: untold ? ['Success', 'PartialLogout'] : ['Success'] }
-  }
-
-  async function answer(request: PageRequest, received: Received, id: string, said: Said): Promise<Answer> {
-    const { app, binding, relayState } = received
-    const pair = await samlKeys.signing()
-    const head = { id: `_${randomId()}`, issuer: entityIdOf(issuer), at: clock.now() }
-    const about = { inResponseTo: id, status: said }
-    if (binding === 'soap')
-      return {
-        status: 200,
-        headers: SOAP_HEADERS,
-        body: soapEnvelope(await signed(logoutResponse(head, about), pair)),
-      }
-    const there = answersOf(app, binding)
-    // nowhere to answer to: the person is told instead
-    if (!there) return redirect(SIGN_OUT)
-    const response = logoutResponse({ ...head, destination: there.url }, about)
-    if (there.binding === 'redirect')
-      return redirect(
-        await redirectUrl({ to: there.url, name: 'SAMLResponse', xml: canonical(response), relayState }, pair.key),
-      )
-    const fields = {
-      SAMLResponse: Buffer.from(canonical(await signed(response, pair))).toString('base64'),
-      ...(relayState === undefined ? {} : { RelayState: relayState }),
-    }
-    const view = { app: app.name, action: there.url, fields }
-    return presenter.page(request, (messages) => openingView(view, messages), { formTargets: [there.url] })
+    return { id, ended }
   }
 
   async function asked(request: PageRequest, received: Received): Promise<Answer> {
     const { app, binding, signed: proved } = received
     if (app.saml.signingCertificates.length === 0 && binding !== 'soap') return redirect(SIGN_OUT)
     if (!proved) throw new SamlProblem('signature-missing', 'an unsigned request ends nothing')
-    const { id, said } = await end(received)
-    return answer(request, received, id, said)
+    return answering.give(request, received, await end(received))
   }
 
   /** ATTACK: without keys of the app only the id, which its browser got from us, says that this is its answer. */
-  async function heard(received: Received): Promise<Answer> {
+  async function answered(received: Received): Promise<Answer> {
     const { app, element, signed: proved } = received
     if (!proved && app.saml.signingCertificates.length > 0)
       throw new SamlProblem('signature-missing', 'the app signs its answers, and this one is not')
@@ -112,21 +70,13 @@ export function createSingleLogout(rooms: SamlRooms) {
     return redirect(SIGN_OUT)
   }
 
-  return async function logout(
-    request: PageRequest,
-    carried: Carried,
-    name: 'SAMLRequest' | 'SAMLResponse',
-  ): Promise<Answer> {
-    const received = await receive(carried, name, catalog.apps)
-    const answered = await (name === 'SAMLRequest' ? asked(request, received) : heard(received))
-    await rooms.diagnosis.worked(received.app.id, 'sign-out')
-    return answered
+  return {
+    async heard(request: PageRequest, carried: Carried, name: 'SAMLRequest' | 'SAMLResponse'): Promise<Answer> {
+      const received = await receive(carried, name, catalog.apps)
+      const answer = await (name === 'SAMLRequest' ? asked(request, received) : answered(received))
+      await rooms.diagnosis.worked(received.app.id, 'sign-out')
+      return answer
+    },
+    goOn: answering.goOn,
   }
-}
-
-/** The way it came by, or the other one that a browser can go. */
-function answersOf({ saml }: SamlApp, binding: 'redirect' | 'post') {
-  const ways = saml.slo.filter((one) => one.binding !== 'soap')
-  const found = ways.find((one) => one.binding === binding) ?? ways[0]
-  return found && { binding: found.binding, url: found.responseUrl ?? found.url }
 }

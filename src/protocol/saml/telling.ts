@@ -13,6 +13,7 @@ import {
   LOGOUT_REASONS,
   logoutRequest,
   type NameId,
+  postFields,
   readLogoutResponse,
   redirectUrl,
   SamlProblem,
@@ -44,7 +45,9 @@ const REMEMBERED = minutes(60)
 
 const askedKey = (app: string, id: string): string => `saml-logout-asked:${app}:${sha256(id)}`
 const askerKey = (sessionId: string, app: string): string => `saml-logout-by:${sessionId}:${app}`
-const endpoint = ({ slo }: AppSaml, binding: 'soap' | 'redirect') => slo.find((one) => one.binding === binding)
+const endpoint = ({ slo }: AppSaml, binding: 'soap' | 'redirect' | 'post') => slo.find((one) => one.binding === binding)
+/** By address rather than by form, which needs scripts. */
+const browserEndpoint = (saml: AppSaml) => endpoint(saml, 'redirect') ?? endpoint(saml, 'post')
 
 /** An app that has asked for the end itself is not told of it. To be called before the end. */
 export const noteAsker = (state: State, sessionId: string, app: string): Promise<void> =>
@@ -86,16 +89,17 @@ export function attachSamlEndings(options: TellingOptions & { readonly signOuts:
         const about = { app, subject: session.personId, session: session.id, sid, known }
         return { how: 'message', row: { ...about, event: 'saml-logout' } }
       }
-      return { how: endpoint(saml, 'redirect') ? 'browser' : 'never' }
+      return { how: browserEndpoint(saml) ? 'browser' : 'never' }
     },
     async frame({ session }, { app, sid, known }) {
       const saml = await samlOf(app)
-      const there = saml && endpoint(saml, 'redirect')
+      const there = saml && browserEndpoint(saml)
       if (!there || known === undefined) return undefined
       const { id, request } = await requestTo(there.url, { known, sid }, options)
       await state.set(askedKey(app, id), session.id, { ttl: ANSWERED_IN })
-      const { key } = await samlKeys.signing()
-      return redirectUrl({ to: there.url, name: 'SAMLRequest', xml: canonical(request) }, key)
+      const pair = await samlKeys.signing()
+      if (there.binding === 'post') return { url: there.url, fields: await postFields('SAMLRequest', request, pair) }
+      return { url: await redirectUrl({ to: there.url, name: 'SAMLRequest', xml: canonical(request) }, pair.key) }
     },
   }
   options.signOuts.add(way)
