@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { type Audit, auditMigrations, createAudit } from '#audit'
+import { type Catalog, catalogMigrations, openCatalog } from '#catalog'
 import { loadSettings } from '#config'
 import { silentLog } from '#core/log'
 import { directoryMigrations, openDirectory, type People } from '#directory'
@@ -13,22 +14,34 @@ import { openStorage, type Storage } from '#storage'
 import type { Arguments, Context } from '../../src/cli/verb.ts'
 import { auditVerbs } from '../../src/cli/verbs/audit.ts'
 import { keysVerbs } from '../../src/cli/verbs/keys.ts'
+import { SHIPPED } from '../catalog/house.ts'
 import { freePort } from '../support/ports.ts'
 
-const clock = { now: () => Date.UTC(2026, 10, 22, 12) }
+const NOON = Date.UTC(2026, 10, 22, 12)
+let now = NOON
+const clock = { now: () => now }
 const LOCAL = { id: 'local', kind: 'local' } as const
 let storage: Storage
 let audit: Audit
 let keys: Keys
 let people: People
 let samlKeys: SamlKeys
+let catalog: Catalog
 beforeEach(async () => {
-  const migrations = [...auditMigrations, ...keysMigrations, ...directoryMigrations, ...samlMigrations]
+  now = NOON
+  const migrations = [
+    ...auditMigrations,
+    ...keysMigrations,
+    ...directoryMigrations,
+    ...samlMigrations,
+    ...catalogMigrations,
+  ]
   storage = await openStorage({ url: 'sqlite::memory:', clock, log: silentLog, migrations })
   audit = createAudit({ storage, clock, log: silentLog })
   keys = await openKeys({ storage, clock, log: silentLog, audit, masterKey: randomBytes(32) })
   samlKeys = createSamlKeys({ storage, clock, audit, keys, name: 'id.kestrel.example' })
   people = await openDirectory({ storage, clock, log: silentLog, audit, directories: [LOCAL], folder: '.' })
+  catalog = await openCatalog({ storage, clock, audit, keys, templates: SHIPPED })
 })
 afterEach(() => storage.close())
 
@@ -51,7 +64,8 @@ async function run(words: string, flags: Record<string, string> = {}) {
       values.push(value)
       said.push(...[human()].flat())
     },
-    open: async () => ({ storage, audit, keys, samlKeys, people, clock, log: silentLog }),
+    settings: { issuer: 'https://id.kestrel.example' },
+    open: async () => ({ storage, audit, keys, samlKeys, people, catalog, clock, log: silentLog }),
   } as unknown as Context
   const verb = [...keysVerbs, ...auditVerbs].find((one) => one.words.join(' ') === words)!
   for (const name of Object.keys(flags)) expect([...(verb.options ?? []), ...(verb.switches ?? [])]).toContain(name)
@@ -88,6 +102,72 @@ test('the key for SAML apps is there once it is needed, and its successor signs 
     expect((await run('keys rotate', flags as Record<string, string>)).code).toBe(2)
   expect((await audit.search({ event: 'key-rotated' })).map(({ reason }) => reason)).toEqual(['saml-rsa-sha256'])
 })
+
+test('a key for SAML apps that somebody else may have signs nothing any more, and the apps to be told are named', async () => {
+  const app = (id: string, saml: object) => ({ id, name: `App ${id}`, policy: 'default', audience: ['*'], ...saml })
+  const about = { entity_id: 'https://crm.example', acs_urls: ['https://crm.example/acs'] }
+  await catalog.apps.register(app('crm', { saml: about }) as never, 'test')
+  await catalog.apps.register(app('wiki', { oidc: { redirect_uris: ['https://wiki.example/'] } }) as never, 'test')
+  const stolen = await samlKeys.signing()
+  const [first] = await samlKeys.list()
+  const other = createSamlKeys({ storage, clock, audit, keys, name: 'id.kestrel.example' })
+  expect((await other.signing()).certificate).toBe(stolen.certificate)
+  const { code, said, value } = await run('keys rotate', { saml: '', now: '' })
+  expect(code).toBe(0)
+  expect(said).toEqual([
+    expect.stringMatching(/^saml {3}signing {3}[0-9a-f]{64} {2}since 2026-11-22T12:00:00Z$/),
+    `saml   gone      ${first!.id}`,
+    expect.stringMatching(/^crm {2}App crm {2}.*https:\/\/id\.kestrel\.example\/saml\/metadata/),
+  ])
+  const { key, gone, apps } = value as { key: { kid: string }; gone: string[]; apps: object[] }
+  expect([gone, apps]).toEqual([[first!.id], [{ id: 'crm', name: 'App crm' }]])
+  // a second later also where another process has it in hand
+  now += 1000
+  for (const one of [samlKeys, other]) {
+    expect((await one.published()).map(({ id, state }) => [id, state])).toEqual([[key.kid, 'signing']])
+    expect((await one.signing()).certificate).not.toBe(stolen.certificate)
+  }
+  const rows = await storage.records
+    .selectFrom('saml_keys' as never)
+    .selectAll()
+    .execute()
+  expect(rows.map((row) => (row as { private_sealed: unknown }).private_sealed === null)).toEqual([true, false])
+  expect((await audit.search({ event: 'key-retired' })).map((one) => one.key)).toEqual([first!.id])
+})
+
+test('the successor that waits already, which apps may know, takes over at once; done again, a new one does', async () => {
+  await samlKeys.signing()
+  const waiting = await samlKeys.rotate(14 * 86_400_000, 'cli')
+  const { successor, gone } = await samlKeys.replace('cli')
+  expect([successor.id, successor.state, gone.length]).toEqual([waiting.id, 'signing', 1])
+  const again = await samlKeys.replace('cli')
+  expect(again.gone).toEqual([waiting.id])
+  expect(await samlKeys.list()).toEqual([expect.objectContaining({ id: again.successor.id, state: 'signing' })])
+  // also those that were on their way out
+  await samlKeys.rotate(0, 'cli')
+  expect(await samlKeys.list()).toHaveLength(2)
+  expect((await samlKeys.replace('cli')).gone).toHaveLength(2)
+  expect(await samlKeys.list()).toHaveLength(1)
+})
+
+test('of two administrators who replace it at once neither leaves the old key', async () => {
+  const first = await samlKeys.signing()
+  const other = createSamlKeys({ storage, clock, audit, keys, name: 'id.kestrel.example' })
+  await Promise.all([samlKeys.replace('cli'), other.replace('cli')])
+  const left = await samlKeys.list()
+  expect(left.filter(({ state }) => state === 'signing')).toHaveLength(1)
+  expect(left.map(({ certificate }) => certificate)).not.toContain(first.certificate)
+})
+
+test.each([{ now: '' }, { saml: '', now: '', after: '3d' }, { saml: '', now: '', alg: 'ES256' }])(
+  'keys rotate does not take %o',
+  async (flags) => {
+    await samlKeys.signing()
+    const before = await samlKeys.list()
+    expect((await run('keys rotate', flags as unknown as Record<string, string>)).code).toBe(2)
+    expect(await samlKeys.list()).toEqual(before)
+  },
+)
 
 test('audit tail ends with the newest, audit search begins with it', async () => {
   await audit.record('person-added', { actor: 'cli', subject: 'p1' })

@@ -1,6 +1,8 @@
 /** Signing out with a SAML provider: what we ask it, what it asks us, and what of that is believed. */
-import { createVerify, X509Certificate } from 'node:crypto'
+import { createPrivateKey, createVerify, X509Certificate } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import type { Sending } from '#http'
+import { BINDINGS, postedXml, readLogoutRequest, readXml, verifyMessage } from '#saml'
 import type { Told, UpstreamLogout, UpstreamSession } from '../../src/directory/federation/federated.ts'
 import {
   type HowSent,
@@ -14,6 +16,7 @@ import {
   signedQuery,
 } from '../support/saml-logout.ts'
 import {
+  derOf,
   encryptedData,
   type Keys,
   LEAVE,
@@ -229,6 +232,90 @@ test('a provider that cannot be answered is not: the person is told instead', as
   const xml = logoutXml({ id: '_r', now: other.clock.now(), destination: SLO })
   const told = (await other.told({ query: signedQuery(xml, keys) })) as { answer(to: string): Promise<object> }
   expect(await told.answer(SIGNED_OUT)).toMatchObject({ status: 303, headers: { location: SIGNED_OUT } })
+})
+
+describe('a provider that takes sign-outs by a form only', () => {
+  const formsOnly = () =>
+    metadataOf([keys.certificate]).replace(
+      /(<md:SingleLogoutService Binding=")[^"]*/,
+      (_, begin: string) => begin + BINDINGS.post,
+    )
+  const read = async (fields: Readonly<Record<string, string>> | undefined, name: string, at: SamlHouse) => {
+    const { element, signed: proved } = await verifyMessage(postedXml(fields![name]!), [await at.certificate()])
+    expect(proved).toBe(true)
+    return element
+  }
+
+  test('gets a form with a signed request, and its answer is taken', async () => {
+    const other = await open({ metadata: formsOnly() })
+    const { url, fields } = (await other.federated.signOutThere!(ann, SIGNED_OUT))!
+    expect(url).toBe(LEAVE)
+    const element = await read(fields, 'SAMLRequest', other)
+    expect([element.name, element.attributes.get('Destination')]).toEqual(['LogoutRequest', LEAVE])
+    const inResponseTo = element.attributes.get('ID')!
+    const answer = logoutAnswerXml({ now: other.clock.now(), destination: SLO, inResponseTo })
+    const form = inForm(signedMessage(answer, keys), { name: 'SAMLResponse' })
+    expect(await other.told({ form })).toEqual({ backTo: SIGNED_OUT })
+  })
+
+  test('is answered with a form', async () => {
+    const other = await open({ metadata: formsOnly() })
+    const told = (await other.told(
+      WAYS['in a form']!(logoutXml({ id: '_forms', now: other.clock.now(), destination: SLO }), keys, {
+        relayState: 'r',
+      }),
+    )) as UpstreamLogout
+    const { url, fields } = (await told.answer!(SIGNED_OUT)) as Sending
+    expect([url, fields!['RelayState']]).toEqual([LEFT, 'r'])
+    const element = await read(fields, 'SAMLResponse', other)
+    expect([element.name, element.attributes.get('InResponseTo')]).toEqual(['LogoutResponse', '_forms'])
+  })
+
+  test('is asked by an address all the same where it takes that too', async () => {
+    const both = formsOnly().replace(
+      '<md:SingleLogoutService',
+      (one) => `${one} Binding="${BINDINGS.redirect}" Location="${LEFT}"/>${one}`,
+    )
+    const other = await open({ metadata: both })
+    expect((await other.leave(ann))!.href.startsWith(`${LEFT}?SAMLRequest=`)).toBe(true)
+  })
+})
+
+describe('a name that came encrypted', () => {
+  const withKey = (certificate: string) => {
+    const descriptor = `<md:KeyDescriptor use="encryption"><ds:KeyInfo xmlns:ds="http://www.w3.org/2000/09/xmldsig#"><ds:X509Data><ds:X509Certificate>${derOf(certificate)}</ds:X509Certificate></ds:X509Data></ds:KeyInfo></md:KeyDescriptor>`
+    return metadataOf([keys.certificate]).replace('<md:SingleLogoutService', (one) => descriptor + one)
+  }
+  const sealedName = async (at: SamlHouse) => {
+    const ours = new X509Certificate(await at.certificate()).publicKey
+    return (xml: string) =>
+      xml.replace(
+        /<saml:NameID[^>]*>[^<]*<\/saml:NameID>/,
+        (name) => `<saml:EncryptedID>${encryptedData(name, ours)}</saml:EncryptedID>`,
+      )
+  }
+  const sent = async (at: SamlHouse, session: UpstreamSession) => messageIn((await at.leave(session))!, 'SAMLRequest')
+
+  test('goes back so that only the provider can read it, and is the very same name', async () => {
+    const sealing = await makeKeys()
+    const other = await open({ metadata: withKey(sealing.certificate) })
+    const session = await sessionOf(other, await sealedName(other))
+    expect(session.subject).toBe(ann.subject)
+    const xml = await sent(other, session)
+    expect(xml).not.toContain('ann-for-ever')
+    expect(xml).not.toContain('<saml:NameID')
+    const expected = { issuer: ENTITY, destination: LEAVE, now: other.clock.now() }
+    const element = readXml(xml, { size: 1e6, comments: 'refused' })
+    const { nameId, sessionIndexes } = readLogoutRequest(element, expected, createPrivateKey(sealing.key))
+    expect([nameId.value, nameId.format, sessionIndexes]).toEqual(['ann-for-ever', PERSISTENT, ['s1']])
+  })
+
+  test('goes in clear where the provider has no key for it, or did not encrypt it itself', async () => {
+    const plain = await sessionOf(house, await sealedName(house))
+    expect(await sent(house, plain)).toContain('>ann-for-ever</saml:NameID>')
+    const other = await open({ metadata: withKey((await makeKeys()).certificate) })
+    expect(await sent(other, await sessionOf(other))).toContain('>ann-for-ever</saml:NameID>')
+  })
 })
 
 describe.each(ways)('a request %s is refused', (_way, send) => {

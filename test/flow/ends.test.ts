@@ -267,6 +267,20 @@ test.each(ENDS)('%s', async (_how, end, { sid, offline, prepare }) => {
 
 const ownSid = async ({ session }: AtWork) => session.apps.find(({ app }) => app === 'strict')?.sid
 
+test('all ended by an administrator: so are tokens of whoever has no session any more', async () => {
+  const at = await atWork()
+  await rooms().sessions.end(at.session.id, 'signed-out', 'test')
+  const refresh = () => token('strict', { grant_type: 'refresh_token', refresh_token: at.offline })
+  expect(await rooms().sessions.ofPerson(at.id)).toEqual([])
+  const { status, json } = await refresh()
+  expect(status).toBe(200)
+  await cli('sessions', 'end', '--all')
+  for (const refresh_token of [at.offline, json['refresh_token'] ?? at.offline])
+    expect((await token('strict', { grant_type: 'refresh_token', refresh_token })).status).toBe(400)
+  const [revoked] = await rooms().audit.search({ event: 'tokens-revoked', subject: at.id })
+  expect(revoked).toMatchObject({ actor: 'system', count: 2 })
+})
+
 test('without an end both tokens work, so the table can fail', async () => {
   const at = await atWork()
   for (const [app, refresh_token] of [

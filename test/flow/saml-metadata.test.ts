@@ -1,4 +1,5 @@
 /** Apps that are registered by their SAML metadata, from a file, an address or standard input, and what is read again later. */
+import { spawn } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -12,6 +13,7 @@ import { openHouse, SHIPPED } from '../catalog/house.ts'
 import { type Gateway, startGateway } from '../support/gateway.ts'
 import { POLICIES } from '../support/policies.ts'
 import { derOf, type Keys, makeKeys } from '../support/saml-provider.ts'
+import { MAIN } from '../support/serve.ts'
 
 const MD = 'urn:oasis:names:tc:SAML:2.0:metadata'
 const BINDING = 'urn:oasis:names:tc:SAML:2.0:bindings:'
@@ -115,6 +117,39 @@ async function portico(...words: string[]) {
 
 const add = (id: string, source: string, ...more: string[]) =>
   portico('apps', 'add', '--id', id, '--policy', 'plain', '--audience', 'staff', '--saml-metadata', source, ...more)
+
+test('apps add reads the metadata that come on its standard input', async () => {
+  const add = (id: string, metadata: string) =>
+    new Promise<{ code: number | null; out: string; err: string }>((resolve) => {
+      const words = ['--id', id, '--policy', 'plain', '--audience', 'staff', '--saml-metadata', '-']
+      const more = ['--json', '--config', join(gateway.folder, 'portico.yaml')]
+      const child = spawn(process.execPath, [MAIN, 'apps', 'add', ...words, ...more])
+      const said = { out: '', err: '' }
+      for (const [name, stream] of [
+        ['out', child.stdout],
+        ['err', child.stderr],
+      ] as const)
+        stream.setEncoding('utf8').on('data', (text: string) => {
+          said[name] += text
+        })
+      child.on('close', (code) => resolve({ code, ...said }))
+      // in two pieces, as a slow pipe brings it
+      child.stdin.write(metadata.slice(0, 100))
+      child.stdin.end(metadata.slice(100))
+    })
+  const added = await add('piped', about({ entityId: 'https://piped.kestrel.example/metadata' }))
+  expect([added.code, added.err]).toEqual([0, expect.not.stringContaining('error')])
+  expect(JSON.parse(added.out)).toMatchObject({ id: 'piped', entity_id: 'https://piped.kestrel.example/metadata' })
+  const { saml } = (await gateway.server.house.catalog.apps.find('piped'))!
+  expect(saml).toMatchObject({
+    acsUrls: [`${origin()}/acs`, `${origin()}/acs/old`],
+    signingCertificates: [keys.certificate],
+  })
+  // nobody reads it again
+  expect(saml!.metadataUrl).toBeUndefined()
+  expect(await add('nothing', '')).toMatchObject({ code: 2, err: expect.stringContaining('metadata-unreadable') })
+  expect(await gateway.server.house.catalog.apps.find('nothing')).toBeUndefined()
+})
 
 test('apps add reads the metadata of a file, or from its address, which is kept', async () => {
   const file = join(folder, 'app.xml')

@@ -1,4 +1,6 @@
 /** One sign-in, two ends: single logout with LemonLDAP::NG, which is not ours, in both directions. */
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Form, formsOf, headingOf, type Page } from '../../demo/browser.ts'
 import { movableClock } from '../abuse/people.ts'
@@ -13,8 +15,9 @@ import type { Browser } from '../support/relying-party.ts'
 
 const person = (uid: string): LemonldapPerson => ({ uid, password: `a kite of ${uid}`, name: uid, groups: [] })
 /** One for each test, so that none sees what another has left. */
-const PEOPLE = ['ann', 'bob', 'cas', 'dee', 'eve', 'fay', 'gus', 'hal'].map(person)
-const [ANN, BOB, CAS, DEE, EVE, FAY, GUS, HAL] = PEOPLE as [
+const PEOPLE = ['ann', 'bob', 'cas', 'dee', 'eve', 'fay', 'gus', 'hal', 'ida'].map(person)
+const [ANN, BOB, CAS, DEE, EVE, FAY, GUS, HAL, IDA] = PEOPLE as [
+  LemonldapPerson,
   LemonldapPerson,
   LemonldapPerson,
   LemonldapPerson,
@@ -29,7 +32,7 @@ let gateway: Gateway
 let provider: Lemonldap
 
 /** Of our metadata a provider takes the first address for sign-outs: so each of these speaks another binding with us. */
-const DIRECTORIES = { redirecting: 'HTTP-Redirect', posting: 'HTTP-POST', calling: 'SOAP' } as const
+const DIRECTORIES = { redirecting: 'HTTP-Redirect', posting: 'HTTP-POST', calling: 'SOAP', forms: 'HTTP-POST' } as const
 type Id = keyof typeof DIRECTORIES
 const IDS = Object.keys(DIRECTORIES) as Id[]
 
@@ -45,7 +48,9 @@ beforeAll(async () => {
           id,
           kind: 'saml',
           entity_id: `http://localhost:${port}/saml/metadata`,
-          metadata_url: `http://localhost:${port}/saml/metadata`,
+          ...(id === 'forms'
+            ? { metadata_file: 'forms.xml' }
+            : { metadata_url: `http://localhost:${port}/saml/metadata` }),
           newcomers: 'create',
           attributes: { name: 'cn' },
         })),
@@ -61,6 +66,10 @@ beforeAll(async () => {
     }),
   )
   provider = await startLemonldap({ people: PEOPLE, port, serviceProviders })
+  const metadata = await (await fetch(`${provider.issuer}/saml/metadata`)).text()
+  const byAddress = /<SingleLogoutService\s[^>]*HTTP-Redirect[^>]*>/
+  expect(metadata).toMatch(byAddress)
+  writeFileSync(join(gateway.folder, 'forms.xml'), metadata.replace(byAddress, ''))
 })
 afterAll(async () => {
   await gateway?.close()
@@ -107,6 +116,21 @@ describe('whoever signs out here', () => {
     expect(await askedThere(browser)).toBe(true)
     expect(causes()).toEqual([])
     expect(gateway.log()).not.toContain('upstream-logout-incomplete')
+  })
+
+  test('is signed out there too where the provider takes forms only', async () => {
+    const browser = await signedIn(IDA, 'forms')
+    expect(await askedThere(browser)).toBe(false)
+    const page = await signOutHere(browser)
+    const form = formsOf(page).find(({ fields }) => fields.has('SAMLRequest'))!
+    expect([page.url.origin, form.action.origin]).toEqual([gateway.issuer, provider.issuer])
+    expect(await sessionsOf(IDA, 'forms')).toBe(0)
+    let back = await browser.submit(form)
+    const answer = formsOf(back).find(({ fields }) => fields.has('SAMLResponse'))
+    if (answer) back = await browser.submit(answer)
+    expect([back.url.origin, headingOf(back)]).toEqual([gateway.issuer, 'You are signed out'])
+    expect(await askedThere(browser)).toBe(true)
+    expect(causes()).toEqual([])
   })
 
   test('is signed out in this browser only, there as here', async () => {

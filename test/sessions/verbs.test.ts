@@ -49,6 +49,43 @@ async function run(line: string) {
   return { code: await parsed.verb.run(parsed.args, context), out, err, printed }
 }
 
+test('sessions end names the apps that are not told from here', async () => {
+  const app = (id: string, binding?: string) => ({
+    id,
+    name: id,
+    policy: 'default',
+    audience: ['*'],
+    saml: {
+      entity_id: `https://${id}.example`,
+      acs_urls: [`https://${id}.example/acs`],
+      ...(binding ? { slo: [{ url: `https://${id}.example/slo`, binding }] } : {}),
+    },
+  })
+  for (const [id, binding] of [['postal', 'post'], ['front', 'redirect'], ['soap', 'soap'], ['deaf']] as const)
+    await house.catalog.apps.register(app(id, binding) as never, 'test')
+  const opened = async (...apps: string[]) => {
+    let { session } = await house.sessions.start(about(sam))
+    for (const id of apps)
+      session = await house.sessions.addApp(session, { app: id, sid: '_1', via: 'saml', known: '{"value":"x"}' })
+    return session.id
+  }
+  const id = await opened('postal', 'soap')
+  expect(await run(`sessions end ${id}`)).toMatchObject({
+    printed: { ended: 1, untold: [{ app: 'postal', because: 'browser', count: 1 }] },
+    out: ['1 ended', expect.stringMatching(/^postal is not told \(1 session\): only the browser can tell it/)],
+  })
+  await opened('postal', 'deaf')
+  await opened('postal', 'front')
+  expect((await run('sessions end --user sam')).printed).toEqual({
+    ended: 2,
+    untold: expect.arrayContaining([
+      { app: 'postal', because: 'browser', count: 2 },
+      { app: 'front', because: 'browser', count: 1 },
+      { app: 'deaf', because: 'never', count: 1 },
+    ]),
+  })
+})
+
 test('sessions list shows the sessions of everybody, or of one person', async () => {
   expect((await run('sessions list')).out).toEqual(['no sessions'])
   const { session } = await house.sessions.start(about(sam))
@@ -68,7 +105,11 @@ test('sessions end ends by id, by person, or all; exactly one of them', async ()
   for (const id of [sam, sam, 'p-other', 'p-other']) await start(id)
   expect(await run('sessions end --user sam')).toMatchObject({ code: 0, printed: { ended: 2 } })
   expect(await run('sessions end --all')).toMatchObject({ code: 0, printed: { ended: 2 } })
-  expect(await run('sessions end --all')).toMatchObject({ code: 0, printed: { ended: 0 } })
+  expect(await run('sessions end --all')).toMatchObject({
+    code: 0,
+    printed: { ended: 0, revoked: 0, untold: [] },
+    out: ['0 ended, tokens of 0 people revoked'],
+  })
   expect((await run('sessions end')).code).toBe(2)
   expect((await run('sessions end --all --user sam')).code).toBe(2)
 })

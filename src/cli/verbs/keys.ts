@@ -42,16 +42,18 @@ const list: Verb = {
 
 const rotate: Verb = {
   words: ['keys', 'rotate'],
-  usage: 'keys rotate [--alg ALG | --saml [--after DURATION]]',
+  usage: 'keys rotate [--alg ALG | --saml [--after DURATION | --now]]',
   summary:
-    'give the signing keys successors: published now, signing once every app has seen them; that for SAML apps only with --saml, after 14d unless told otherwise',
+    'give the signing keys successors: published now, signing once every app has seen them; that for SAML apps only with --saml, after 14d unless told otherwise; --now where somebody else may have it',
   options: ['alg', 'after'],
-  switches: ['saml'],
+  switches: ['saml', 'now'],
   async run(args, context) {
     const alg = args.flag('alg')
     if (args.has('saml')) return rotateSaml(args, context)
-    if (args.flag('after') !== undefined) {
-      context.err('keys rotate --after: only with --saml; apps of OpenID Connect read the new keys by themselves')
+    if (args.flag('after') !== undefined || args.has('now')) {
+      context.err(
+        'keys rotate --after, --now: only with --saml; apps of OpenID Connect read the new keys by themselves',
+      )
       return 2
     }
     if (alg !== undefined && !isAlg(alg)) {
@@ -73,9 +75,31 @@ async function rotateSaml(args: Arguments, context: Context): Promise<number> {
     context.err('keys rotate --saml: expected no --alg, and --after a duration like `14d`')
     return 2
   }
+  if (args.has('now')) {
+    if (text === undefined) return replaceSaml(context)
+    context.err('keys rotate --saml: either --after or --now')
+    return 2
+  }
   const { samlKeys } = await context.open()
   const successor = listed(await samlKeys.rotate(after, 'cli'))
   context.print([successor], () => line(successor))
+  return 0
+}
+
+/** A key that somebody else may have signs nothing any more, whoever has to be told. */
+async function replaceSaml(context: Context): Promise<number> {
+  const { samlKeys, catalog } = await context.open()
+  const { successor, gone } = await samlKeys.replace('cli')
+  const key = listed(successor)
+  const apps = (await catalog.apps.list()).flatMap(({ id, name, saml }) => (saml ? [{ id, name }] : []))
+  context.print({ key, gone, apps }, () => [
+    line(key),
+    ...gone.map((kid) => `saml   gone      ${kid}`),
+    ...apps.map(
+      ({ id, name }) =>
+        `${id}  ${name}  takes no answer of ours until it has ${context.settings.issuer}/saml/metadata again; give it to the app unless it reads that address by itself`,
+    ),
+  ])
   return 0
 }
 

@@ -1,6 +1,6 @@
 /** `sessions list | end`. */
 import type { Session } from '#sessions'
-import type { Verb } from '../verb.ts'
+import type { House, Verb } from '../verb.ts'
 import { BY, time, userIn } from './person-lines.ts'
 
 const line = (session: Session): string =>
@@ -44,24 +44,63 @@ const endSessions: Verb = {
     }
     const house = await context.open()
     const { sessions, endings } = house
+    const untold = createUntold(house)
     let ended = 0
-    /** With what apps were given to go on without a session: whoever ends everything means that as well. */
+    let revoked: number | undefined
     const endAll = async (personId: string) => {
-      ended += await sessions.endAll(personId, 'ended-by-administrator', BY)
-      await endings.revoke(personId)
+      const before = await sessions.ofPerson(personId)
+      ended += await sessions.endAll(personId, REASON, BY)
+      for (const session of before) await untold.note(session)
     }
     const personId = await userIn(args, house)
-    if (personId !== undefined) await endAll(personId)
-    else if (args.has('all')) {
+    if (personId !== undefined) {
+      await endAll(personId)
+      await endings.revoke(personId)
+    } else if (args.has('all')) {
       const people = new Set<string>()
       for await (const session of sessions.all()) people.add(session.personId)
       for (const id of people) await endAll(id)
+      revoked = await endings.revokeAll()
     } else {
-      for (const id of args.positional) if (await sessions.end(id, 'ended-by-administrator', BY)) ended++
+      for (const id of args.positional) {
+        const session = await sessions.byId(id)
+        if (!(await sessions.end(id, REASON, BY))) continue
+        ended++
+        if (session) await untold.note(session)
+      }
     }
-    context.print({ ended }, () => `${ended} ended`)
+    const apps = untold.list()
+    context.print({ ended, ...(revoked === undefined ? {} : { revoked }), untold: apps }, () => [
+      revoked === undefined ? `${ended} ended` : `${ended} ended, tokens of ${revoked} people revoked`,
+      ...apps.map(
+        ({ app, count, because }) =>
+          `${app} is not told (${count} ${count === 1 ? 'session' : 'sessions'}): ${SAY[because]}`,
+      ),
+    ])
     return ended === 0 && args.positional.length > 0 ? 1 : 0
   },
+}
+
+const REASON = 'ended-by-administrator'
+/** Why an app does not hear of an end that no browser has seen. */
+const SAY = {
+  browser: 'only the browser can tell it, when it comes back to us within a day',
+  never: 'it takes no sign-outs',
+} as const
+
+/** The apps of sessions that have ended which nothing is sent to from here. */
+function createUntold({ signOuts }: Pick<House, 'signOuts'>) {
+  const found = new Map<string, { app: string; because: keyof typeof SAY; count: number }>()
+  return {
+    async note(session: Session): Promise<void> {
+      for (const { app, state } of await signOuts.progress({ session, reason: REASON })) {
+        if (state !== 'browser' && state !== 'never') continue
+        const count = (found.get(app)?.count ?? 0) + 1
+        found.set(app, { app, because: state, count })
+      }
+    },
+    list: () => [...found.values()],
+  }
 }
 
 export const sessionsVerbs: Verb[] = [listSessions, endSessions]

@@ -13,6 +13,8 @@ import { signOutWay } from './sign-out-way.ts'
 export interface Endings {
   /** Ends every grant and token of a person or, with `app`, of this person at one app. */
   revoke(personId: string, app?: string): Promise<void>
+  /** Ends every grant and token of everybody, also of those who are not signed in; answers how many people had any. */
+  revokeAll(): Promise<number>
   /** Ends one grant and all its tokens. */
   revokeGrant(grantId: string): Promise<void>
   /**
@@ -32,6 +34,9 @@ export interface EndingsOptions {
   readonly signOuts: SignOuts
   readonly catalog: Pick<Catalog, 'apps'>
 }
+
+/** People. */
+const AT_ONCE = 1000
 
 export function attachEndings(options: EndingsOptions): Endings {
   const { issuer, state, audit, sessions, devices, people, signOuts, catalog } = options
@@ -55,6 +60,22 @@ export function attachEndings(options: EndingsOptions): Endings {
   async function revoke(personId: string, app?: string): Promise<void> {
     await revokeGrants(personId, app)
     await audit.record('tokens-revoked', { actor: 'system', subject: personId, ...(app ? { app } : {}) })
+  }
+
+  async function revokeAll(): Promise<number> {
+    let holders = 0
+    let after: string | undefined
+    do {
+      const some = await people.list({ limit: AT_ONCE, ...(after === undefined ? {} : { after }) })
+      for (const { id } of some) {
+        const count = await revokeGrants(id)
+        if (count === 0) continue
+        holders++
+        await audit.record('tokens-revoked', { actor: 'system', subject: id, count })
+      }
+      after = some.length < AT_ONCE ? undefined : some.at(-1)?.id
+    } while (after !== undefined)
+    return holders
   }
 
   /** Whatever was given to apps in this session, also what would outlive it (`offline_access`). */
@@ -90,5 +111,5 @@ export function attachEndings(options: EndingsOptions): Endings {
     if (count > 0)
       await audit.record('tokens-revoked', { actor: 'system', subject: from, reason: 'person-merged', count })
   }
-  return { revoke, revokeGrant, become }
+  return { revoke, revokeAll, revokeGrant, become }
 }

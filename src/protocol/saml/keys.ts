@@ -7,7 +7,7 @@ import { createPrivateKey, generateKeyPair, type KeyObject, X509Certificate } fr
 import { promisify } from 'node:util'
 import type { Kysely, Selectable } from 'kysely'
 import type { Audit } from '#audit'
-import { type Clock, days, type Instant, type Millis } from '#core/clock'
+import { type Clock, days, type Instant, type Millis, seconds } from '#core/clock'
 import type { Keys } from '#keys'
 import { type SigningPair, selfSigned } from '#saml'
 import type { Storage } from '#storage'
@@ -39,6 +39,11 @@ export interface SamlKeys {
    * Answers the successor. `by`: a person's id, `cli` or `system`.
    */
   rotate(after: Millis, by: string): Promise<SamlKey>
+  /**
+   * Where somebody else may have the key: a successor signs from now on, and every key before it leaves the metadata and is
+   * erased. One that was waiting is taken, for apps may know it already. Answers the successor, and the ids of those gone.
+   */
+  replace(by: string): Promise<{ readonly successor: SamlKey; readonly gone: readonly string[] }>
   /** Reads what other processes did, and erases what has retired: to be called every minute or so. */
   refresh(): Promise<void>
 }
@@ -58,6 +63,8 @@ const BITS = 2048
 export const PUBLISHED_BEFORE: Millis = days(14)
 /** After it signed last: apps that read metadata seldom must not miss the one that the last answer was signed with. */
 const PUBLISHED_AFTER: Millis = days(7)
+/** So soon every process follows what another one did: a key that somebody else has must not sign on. */
+const READ_AGAIN: Millis = seconds(1)
 const ALGORITHM = 'saml-rsa-sha256'
 
 // in a thread of its own, so that nobody waits for the prime numbers
@@ -73,6 +80,7 @@ interface Held extends Omit<SamlKey, 'state'> {
 export function createSamlKeys({ storage, clock, audit, keys, name }: SamlKeysOptions): SamlKeys {
   const db: Kysely<SamlTables> = storage.records
   let held: readonly Held[] | undefined
+  let heldSince = 0
   let loading: Promise<readonly Held[]> | undefined
 
   const hold = (row: Row): Held => ({
@@ -97,6 +105,7 @@ export function createSamlKeys({ storage, clock, audit, keys, name }: SamlKeysOp
       .orderBy('generation')
       .execute()
     held = rows.map(hold)
+    heldSince = clock.now()
     return held
   }
 
@@ -106,8 +115,18 @@ export function createSamlKeys({ storage, clock, audit, keys, name }: SamlKeysOp
   const signingOf = (all: readonly Held[]): Held | undefined =>
     living(all).findLast(({ signsFrom }) => signsFrom <= clock.now()) ?? living(all)[0]
 
+  /** Everything before that generation that would stay longer. */
+  const retire = (on: Kysely<SamlTables>, generation: number, at: Instant) =>
+    on
+      .updateTable('saml_keys')
+      .set({ retires_at: at })
+      .where('generation', '<', generation)
+      .where('private_sealed', 'is not', null)
+      .where((e) => e.or([e('retires_at', 'is', null), e('retires_at', '>', at)]))
+      .execute()
+
   /** INVARIANT: of two processes that make the same generation one wins, and both take what is there then. */
-  async function add(generation: number, signsFrom: Instant, predecessor?: string): Promise<boolean> {
+  async function add(generation: number, signsFrom: Instant, retiresAt?: Instant): Promise<boolean> {
     const { privateKey } = await generate('rsa', { modulusLength: BITS })
     const at = clock.now()
     const certificate = selfSigned(privateKey, name, at)
@@ -127,12 +146,7 @@ export function createSamlKeys({ storage, clock, audit, keys, name }: SamlKeysOp
         .onConflict((conflict) => conflict.column('generation').doNothing())
         .returning('id')
         .executeTakeFirst()
-      if (made && predecessor !== undefined)
-        await transaction
-          .updateTable('saml_keys')
-          .set({ retires_at: signsFrom + PUBLISHED_AFTER })
-          .where('id', '=', predecessor)
-          .execute()
+      if (made && retiresAt !== undefined) await retire(transaction, generation, retiresAt)
       return made !== undefined
     })
     if (done) await audit.record('key-made', { actor: 'system', key: id, reason: ALGORITHM })
@@ -142,7 +156,7 @@ export function createSamlKeys({ storage, clock, audit, keys, name }: SamlKeysOp
   /** With the first key, once, whoever asks. */
   function ready(): Promise<readonly Held[]> {
     loading ??= (async () => {
-      const there = held ?? (await load())
+      const there = await load()
       if (there.length > 0) return there
       await add(1, clock.now())
       return load()
@@ -151,6 +165,9 @@ export function createSamlKeys({ storage, clock, audit, keys, name }: SamlKeysOp
     })
     return loading
   }
+
+  const current = async (): Promise<readonly Held[]> =>
+    held && held.length > 0 && Math.abs(clock.now() - heldSince) < READ_AGAIN ? held : ready()
 
   function described(all: readonly Held[]): SamlKey[] {
     const signing = signingOf(all)
@@ -164,6 +181,9 @@ export function createSamlKeys({ storage, clock, audit, keys, name }: SamlKeysOp
       .sort((a, b) => Number(b.state === 'signing') - Number(a.state === 'signing'))
   }
 
+  const waitingOf = (all: readonly Held[]): SamlKey | undefined =>
+    described(all).find(({ state }) => state === 'upcoming')
+
   async function erase(): Promise<void> {
     const gone = await db
       .updateTable('saml_keys')
@@ -175,24 +195,44 @@ export function createSamlKeys({ storage, clock, audit, keys, name }: SamlKeysOp
     for (const { id } of gone) await audit.record('key-retired', { actor: 'system', key: id, reason: ALGORITHM })
   }
 
+  const replace: SamlKeys['replace'] = async (by) => {
+    const before = await ready()
+    const now = clock.now()
+    const waiting = before.find(({ id }) => id === waitingOf(before)?.id)
+    if (waiting)
+      await db.transaction().execute(async (transaction) => {
+        await transaction.updateTable('saml_keys').set({ signs_from: now }).where('id', '=', waiting.id).execute()
+        await retire(transaction, waiting.generation, now)
+      })
+    // where another process was first, its key is the successor
+    else if (!(await add(before.at(-1)!.generation + 1, now, now))) return replace(by)
+    await erase()
+    const all = described(await load())
+    const [successor] = all
+    await audit.record('key-rotated', { actor: by, key: successor!.id, reason: ALGORITHM })
+    const gone = before.map(({ id }) => id).filter((id) => all.every((one) => one.id !== id))
+    return { successor: successor!, gone }
+  }
+
   return Object.freeze({
     list: async () => described(await load()),
-    signing: async () => signingOf(held && held.length > 0 ? held : await ready())!.pair,
-    published: async () => described(held && held.length > 0 ? held : await ready()),
+    signing: async () => signingOf(await current())!.pair,
+    published: async () => described(await current()),
 
     async rotate(after: Millis, by: string) {
       await ready()
-      const waiting = (all: readonly Held[]) => described(all).find(({ state }) => state === 'upcoming')
       const before = await load()
-      const found = waiting(before)
+      const found = waitingOf(before)
       if (found) return found
-      const newest = before.at(-1)!
-      const made = await add(newest.generation + 1, clock.now() + after, newest.id)
+      const signsFrom = clock.now() + after
+      const made = await add(before.at(-1)!.generation + 1, signsFrom, signsFrom + PUBLISHED_AFTER)
       const all = await load()
       const successor = all.at(-1)!
       if (made) await audit.record('key-rotated', { actor: by, key: successor.id, reason: ALGORITHM })
       return described(all).find(({ id }) => id === successor.id)!
     },
+
+    replace,
 
     async refresh() {
       await erase()
