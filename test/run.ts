@@ -14,6 +14,8 @@ const PACKAGES: readonly [name: string, proof: string][] = [
   ['libapache2-mod-auth-mellon', '/usr/lib/apache2/modules/mod_auth_mellon.so'],
   ['xmlsec1', '/usr/bin/xmlsec1'],
   ['python3-pysaml2', '/usr/lib/python3/dist-packages/saml2/__init__.py'],
+  ['python3-authlib', '/usr/lib/python3/dist-packages/authlib/__init__.py'],
+  ['python3-requests', '/usr/lib/python3/dist-packages/requests/__init__.py'],
   // what SimpleSAMLphp and its store need of PHP
   ['simplesamlphp', '/usr/share/simplesamlphp/www/module.php'],
   ['php-cli', '/usr/bin/php'],

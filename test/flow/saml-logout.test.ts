@@ -7,6 +7,7 @@ import {
   childrenOf,
   isSignedBy,
   METADATA,
+  postedXml,
   readLogoutRequest,
   readLogoutResponse,
   readRedirect,
@@ -97,6 +98,7 @@ beforeAll(async () => {
       }),
       app('soap', { slo: [{ url: `http://127.0.0.1:${port}/slo`, binding: 'soap' }] }),
       app('front', { slo: [{ url: at('front', 'slo?tenant=1'), binding: 'redirect' }] }),
+      app('postal', { slo: [{ url: at('postal', 'slo'), binding: 'post' }] }),
       app('deaf', {}),
       app('keyless', { signing_certificates: [], slo: [{ url: at('keyless', 'slo'), binding: 'redirect' }] }),
     ] as never,
@@ -481,8 +483,106 @@ describe('an app that only the browser can tell', () => {
     expect(await stateOf(session)).toBe('browser')
   })
 
+  test('gets a form where it takes nothing else', async () => {
+    const { told, session, frames } = await left('postal')
+    const [{ url, fields }] = frames as [{ url: string; fields: Record<string, string> }]
+    expect([url, Object.keys(fields), await stateOf(session)]).toEqual([
+      at('postal', 'slo'),
+      ['SAMLRequest'],
+      'browser',
+    ])
+    const { element, signed } = await verifyMessage(postedXml(fields['SAMLRequest']!), await ourCertificates())
+    const expected = { issuer: `${gateway.issuer}/saml/metadata`, destination: url, now: clock.now() }
+    const { id, nameId, sessionIndexes } = readLogoutRequest(element, expected)
+    expect([signed, nameId.value, sessionIndexes]).toEqual([true, told.nameId, [told.index]])
+    const answer = signedMessage(answerOf('postal', id), 'LogoutResponse', keys)
+    const body = new URLSearchParams({ SAMLResponse: Buffer.from(answer).toString('base64') })
+    const response = await fetch(slo(), { method: 'POST', body, redirect: 'manual' })
+    expect([response.status, await stateOf(session)]).toEqual([303, 'confirmed'])
+  })
+
   test('an app that takes none gets none', async () => {
     const { session, frames } = await left('deaf')
     expect([frames, await stateOf(session)]).toEqual([[], 'never'])
+  })
+})
+
+describe('an app signs somebody out, and others can be told by the browser only', () => {
+  /** Asks by redirect with the browser's cookies; answers the path on which it comes on. */
+  async function leaving() {
+    const browser = createBrowser()
+    const { nameId, index } = await signOn(browser, 'asks')
+    await signOn(browser, 'front')
+    await signOn(browser, 'postal')
+    const [id] = await sessionsOf('sam')
+    const session = (await gateway.server.house.sessions.byId(id!))!
+    const { status, location } = await askByRedirect(asked({ nameId, indexes: [index] }), { keys, relayState: 'r' })
+    expect([status, location]).toEqual([303, expect.stringMatching(/^\/saml\/slo\/[\w-]{32}$/)])
+    expect(await sessionsOf('sam')).toEqual([])
+    return { browser, session, path: location }
+  }
+  const look = async (path: string, from?: Browser) => {
+    const headers: Record<string, string> = from ? { cookie: cookiesOf(from) } : {}
+    const response = await fetch(gateway.issuer + path, { redirect: 'manual', headers })
+    return { headers: response.headers, location: response.headers.get('location') ?? '', text: await response.text() }
+  }
+  const framesIn = (text: string) => (text.match(/<iframe /g) ?? []).length
+
+  test('it is answered once that browser has told them, by what they have confirmed', async () => {
+    const { browser, session, path } = await leaving()
+    const between = await look(path, browser)
+    expect([framesIn(between.text), between.headers.get('refresh')]).toEqual([2, `2;url=${path}?on`])
+    expect(between.headers.get('clear-site-data')).toBe('"cache", "storage"')
+    expect(between.headers.getSetCookie().some((one) => /^portico-session=;/.test(one))).toBe(true)
+    // where they may be loaded from, and where the form may go; nowhere else
+    const policy = between.headers.get('content-security-policy')!
+    expect(/frame-src ([^;]*)/.exec(policy)![1]!.split(' ').sort()).toEqual(
+      ["'self'", ...['front', 'postal'].map((id) => `https://${id}.kestrel.example`)].sort(),
+    )
+    expect(/form-action ([^;]*)/.exec(policy)![1]).toBe("'self' https://postal.kestrel.example")
+    for (const app of ['front', 'postal']) await gateway.server.house.signOuts.confirm(session.id, app)
+    const on = await look(`${path}?on`, browser)
+    expect(on.location.split('?')[0]).toBe(at('asks', 'slo/answers'))
+    expect(await answerIn(on.location)).toMatchObject({ status: [SUCCESS], relayState: 'r' })
+    // once
+    for (const again of [path, `${path}?on`]) expect((await look(again, browser)).location).toBe('/signout')
+  })
+
+  test('it hears where one of them has not confirmed', async () => {
+    const { browser, session, path } = await leaving()
+    await look(path, browser)
+    await gateway.server.house.signOuts.confirm(session.id, 'front')
+    expect((await answerIn((await look(`${path}?on`, browser)).location)).status).toEqual([SUCCESS, 'PartialLogout'])
+  })
+
+  test('whoever else brings the request learns nothing of the other apps, and it is answered all the same', async () => {
+    const { path } = await leaving()
+    const stranger = await look(path)
+    expect(stranger.text).not.toContain('<iframe')
+    expect((await answerIn(stranger.location)).status).toEqual([SUCCESS, 'PartialLogout'])
+    const other = createBrowser()
+    await signOn(other, 'front', 'eva')
+    const { path: second } = await leaving()
+    const living = await look(second, other)
+    expect(living.text).not.toContain('<iframe')
+    expect((await answerIn(living.location)).status).toEqual([SUCCESS, 'PartialLogout'])
+    expect(await sessionsOf('eva')).toHaveLength(1)
+    await gateway.server.house.sessions.endAll(gateway.ids.get('eva')!, 'test', 'test')
+  })
+
+  test('from server to server there is no browser: it is answered at once', async () => {
+    const browser = createBrowser()
+    const { nameId } = await signOn(browser, 'asks')
+    await signOn(browser, 'postal')
+    const body = inEnvelope(signedMessage(asked({ nameId, destination: undefined }), 'LogoutRequest', keys))
+    const response = await fetch(slo(), { method: 'POST', headers: { 'content-type': 'text/xml' }, body })
+    expect(await response.text()).toContain('PartialLogout')
+  })
+
+  test('an address that nobody was sent to, or too late, leads to the page of sign-outs', async () => {
+    expect((await look(`/saml/slo/${'A'.repeat(32)}`)).location).toBe('/signout')
+    const { browser, path } = await leaving()
+    clock.at += 121_000
+    expect((await look(path, browser)).location).toBe('/signout')
   })
 })
