@@ -149,7 +149,7 @@ test('apps add reads the metadata that come on its standard input', async () => 
   expect(saml!.metadataUrl).toBeUndefined()
   expect(await add('nothing', '')).toMatchObject({ code: 2, err: expect.stringContaining('metadata-unreadable') })
   expect(await gateway.server.house.catalog.apps.find('nothing')).toBeUndefined()
-})
+}, 120_000)
 
 test('apps add reads the metadata of a file, or from its address, which is kept', async () => {
   const file = join(folder, 'app.xml')

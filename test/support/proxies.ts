@@ -80,12 +80,24 @@ export async function printedSnippet(gateway: Gateway, id: string, proxy: string
   return JSON.parse(lines.join('\n'))
 }
 
+/** Files of a server's certificate: where the printed text has others. */
+export interface Tls {
+  readonly certificate: string
+  readonly key: string
+  /** Both in one, as HAProxy wants it. */
+  readonly together: string
+}
+
 /** Only what stands around the printed text, and where files are, is the test's. */
 const RUN: Readonly<
-  Record<ProxyName, (folder: string, files: readonly PrintedFile[]) => { command: string; args: string[] }>
+  Record<ProxyName, (folder: string, files: readonly PrintedFile[], tls?: Tls) => { command: string; args: string[] }>
 > = {
-  nginx(folder, [site]) {
-    writeFileSync(join(folder, 'site.conf'), site!.text)
+  nginx(folder, [site], tls) {
+    const at = (text: string) =>
+      tls
+        ? text.replace(/\/etc\/nginx\/tls\/\S+\.crt/, tls.certificate).replace(/\/etc\/nginx\/tls\/\S+\.key/, tls.key)
+        : text
+    writeFileSync(join(folder, 'site.conf'), at(site!.text))
     const paths = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
       .map((name) => `  ${name}_temp_path ${folder}/${name};`)
       .join('\n')
@@ -96,17 +108,20 @@ const RUN: Readonly<
     )
     return { command: '/usr/sbin/nginx', args: ['-e', `${folder}/log`, '-c', `${folder}/nginx.conf`] }
   },
-  caddy(folder, [site]) {
-    writeFileSync(join(folder, 'Caddyfile'), `{\n  admin off\n  auto_https off\n}\n${site!.text}`)
+  caddy(folder, [site], tls) {
+    // it would get a certificate by itself
+    const text = tls ? site!.text.replace(' {\n', ` {\n  tls ${tls.certificate} ${tls.key}\n`) : site!.text
+    writeFileSync(join(folder, 'Caddyfile'), `{\n  admin off\n  auto_https off\n}\n${text}`)
     return { command: '/usr/bin/caddy', args: ['run', '--config', `${folder}/Caddyfile`, '--adapter', 'caddyfile'] }
   },
-  haproxy(folder, files) {
+  haproxy(folder, files, tls) {
     const [config, lua] = [
       files.find(({ format }) => format === 'haproxy')!,
       files.find(({ format }) => format === 'lua')!,
     ]
     writeFileSync(join(folder, 'portico.lua'), lua.text)
-    writeFileSync(join(folder, 'haproxy.cfg'), config.text.replace(lua.file, `${folder}/portico.lua`))
+    const text = config.text.replace(lua.file, `${folder}/portico.lua`)
+    writeFileSync(join(folder, 'haproxy.cfg'), tls ? text.replace(/\/etc\/haproxy\/tls\/\S+\.pem/, tls.together) : text)
     return { command: '/usr/sbin/haproxy', args: ['-db', '-f', `${folder}/haproxy.cfg`] }
   },
 }
@@ -116,11 +131,16 @@ export interface RunningProxy {
   close(): Promise<void>
 }
 
-export async function startProxy(name: ProxyName, port: number, files: readonly PrintedFile[]): Promise<RunningProxy> {
+export async function startProxy(
+  name: ProxyName,
+  port: number,
+  files: readonly PrintedFile[],
+  tls?: Tls,
+): Promise<RunningProxy> {
   const folder = mkdtempSync(join(tmpdir(), `portico-${name}-`))
   chmodSync(folder, 0o755)
   mkdirSync(join(folder, 'home'))
-  const { command, args } = RUN[name](folder, files)
+  const { command, args } = RUN[name](folder, files, tls)
   const said: string[] = []
   const env = { PATH: process.env['PATH'], HOME: join(folder, 'home'), XDG_DATA_HOME: join(folder, 'home') }
   const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], env })
