@@ -98,7 +98,12 @@ beforeAll(async () => {
       app('sealed', {}, { signing_certificates: [keys.certificate], requests_signed: true }),
       app('strict', { policy: 'strict' }),
       app('closed', { policy: 'closed' }),
-      app('staff', { audience: ['staff'] }),
+      app('staff', { audience: ['staff'] }, { attributes: [{ name: 'groups', value: 'groups' }] }),
+      app(
+        'passing',
+        {},
+        { name_id_format: 'transient', groups: 'none', attributes: [{ name: 'groups', value: 'groups' }] },
+      ),
     ] as never,
   })
 })
@@ -382,6 +387,30 @@ describe('names (Core §8.3)', () => {
     expect(await transient(createBrowser())).not.toBe(one)
   })
 
+  test('two apps cannot tell by transient names that the same person is in both', async () => {
+    const browser = createBrowser()
+    const names: string[] = []
+    for (const appId of ['crm', 'staff']) {
+      const { id, page } = await open(browser, appId, 'sam', policy(FORMATS.transient))
+      names.push((await read(page, id, appId)).facts.nameId!.value)
+    }
+    expect(names[0]).not.toBe(names[1])
+    // also where it is the registered format, and nothing was asked for
+    const { id, page } = await open(browser, 'passing', 'sam')
+    const { nameId } = (await read(page, id, 'passing')).facts
+    expect(nameId!.format).toBe(FORMATS.transient)
+    expect(names).not.toContain(nameId!.value)
+  })
+
+  test.each([
+    ['passing', undefined],
+    ['staff', ['staff', 'store', 'care']],
+  ])('the groups of %s are those of its registration', async (appId, groups) => {
+    const { id, page } = await open(createBrowser(), appId, 'sam')
+    const told = (await read(page, id, appId)).facts.attributes.get('groups')
+    expect(told && [...told].sort()).toEqual(groups && [...groups].sort())
+  })
+
   test.each([
     ['another format than the registered one', policy(FORMATS.emailAddress)],
     ['a format that does not exist', policy('urn:oasis:names:tc:SAML:2.0:nameid-format:entity')],
@@ -442,8 +471,11 @@ describe('what a request can ask for', () => {
   test('IsPassive shows no page: the app hears that one would be needed', async () => {
     const browser = createBrowser()
     const passive = { IsPassive: 'true' }
-    const nobody = await open(browser, 'crm', 'sam', '', passive)
-    expect(statusOf(xmlOf(nobody.page))).toEqual(['Responder', 'NoPassive'])
+    // xs:boolean has two spellings
+    for (const IsPassive of ['true', '1']) {
+      const nobody = await open(browser, 'crm', 'sam', '', { IsPassive })
+      expect(statusOf(xmlOf(nobody.page)), IsPassive).toEqual(['Responder', 'NoPassive'])
+    }
     await open(browser, 'crm', 'sam')
     const { id, page } = await open(browser, 'crm', 'sam', '', passive)
     expect((await read(page, id)).facts.nameId).toBeDefined()
@@ -508,7 +540,9 @@ describe('what a request can ask for', () => {
     const stranger = await browser.open(redirectTo(sso(), asked({ inside: subject('sam') })))
     expect(formOf(stranger, 'identifier').fields.get('username')).toBe('sam')
     await typePassword(browser, stranger, 'sam')
-    for (const own of ['sam', 'SAM@kestrel.example'])
+    const { id, page } = await open(browser, 'crm', 'sam')
+    const called = (await read(page, id)).facts.nameId!.value
+    for (const own of ['sam', 'SAM@kestrel.example', called])
       expect(carryingForm((await open(browser, 'crm', 'sam', subject(own))).page), own).toBeDefined()
     const other = await browser.open(redirectTo(sso(), asked({ inside: subject('eva') })))
     expect(stepOf(other)).toBe('identifier')

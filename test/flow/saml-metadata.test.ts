@@ -20,6 +20,11 @@ const BINDING = 'urn:oasis:names:tc:SAML:2.0:bindings:'
 const HOURS = 3_600_000
 const ISSUER = 'https://sso.kestrel.example'
 
+const PAST = ' validUntil="2020-01-01T00:00:00Z"'
+/** As a federation publishes it. */
+const listOf = (metadata: string, attributes = ''): string =>
+  `<md:EntitiesDescriptor xmlns:md="${MD}"${attributes}>${metadata.replace(/^<\?xml[^>]*>\s*/, '')}</md:EntitiesDescriptor>`
+
 interface About {
   readonly entityId: string
   readonly origin: string
@@ -118,39 +123,6 @@ async function portico(...words: string[]) {
 const add = (id: string, source: string, ...more: string[]) =>
   portico('apps', 'add', '--id', id, '--policy', 'plain', '--audience', 'staff', '--saml-metadata', source, ...more)
 
-test('apps add reads the metadata that come on its standard input', async () => {
-  const add = (id: string, metadata: string) =>
-    new Promise<{ code: number | null; out: string; err: string }>((resolve) => {
-      const words = ['--id', id, '--policy', 'plain', '--audience', 'staff', '--saml-metadata', '-']
-      const more = ['--json', '--config', join(gateway.folder, 'portico.yaml')]
-      const child = spawn(process.execPath, [MAIN, 'apps', 'add', ...words, ...more])
-      const said = { out: '', err: '' }
-      for (const [name, stream] of [
-        ['out', child.stdout],
-        ['err', child.stderr],
-      ] as const)
-        stream.setEncoding('utf8').on('data', (text: string) => {
-          said[name] += text
-        })
-      child.on('close', (code) => resolve({ code, ...said }))
-      // in two pieces, as a slow pipe brings it
-      child.stdin.write(metadata.slice(0, 100))
-      child.stdin.end(metadata.slice(100))
-    })
-  const added = await add('piped', about({ entityId: 'https://piped.kestrel.example/metadata' }))
-  expect([added.code, added.err]).toEqual([0, expect.not.stringContaining('error')])
-  expect(JSON.parse(added.out)).toMatchObject({ id: 'piped', entity_id: 'https://piped.kestrel.example/metadata' })
-  const { saml } = (await gateway.server.house.catalog.apps.find('piped'))!
-  expect(saml).toMatchObject({
-    acsUrls: [`${origin()}/acs`, `${origin()}/acs/old`],
-    signingCertificates: [keys.certificate],
-  })
-  // nobody reads it again
-  expect(saml!.metadataUrl).toBeUndefined()
-  expect(await add('nothing', '')).toMatchObject({ code: 2, err: expect.stringContaining('metadata-unreadable') })
-  expect(await gateway.server.house.catalog.apps.find('nothing')).toBeUndefined()
-}, 120_000)
-
 test('apps add reads the metadata of a file, or from its address, which is kept', async () => {
   const file = join(folder, 'app.xml')
   writeFileSync(file, about({ entityId: 'https://file.kestrel.example/metadata' }))
@@ -187,6 +159,10 @@ test('apps add says what is wrong with a document, and registers nothing', async
     ],
     [about({ attributes: ' validUntil="2020-01-01T00:00:00Z"' }), 'metadata-expired'],
     [about({ attributes: ' validUntil="soon"' }), 'metadata-expired'],
+    // the end may stand at the role, at the entity, or at the list around it (SAML 2.0 Metadata §2.3.1, §2.3.2, §2.4.1)
+    [about().replace('<md:SPSSODescriptor', (one) => `${one}${PAST}`), 'metadata-expired'],
+    [listOf(about({ attributes: PAST })), 'metadata-expired'],
+    [listOf(about(), PAST), 'metadata-expired'],
     [about({ origin: 'http://app.kestrel.example' }), 'address-unsafe'],
   ] as const) {
     served = { status: 200, body }
@@ -242,6 +218,25 @@ test('what does not fit the registration changes nothing', async () => {
         }),
       },
     ],
+    [
+      'metadata-origin',
+      {
+        status: 200,
+        body: about({
+          more: `<md:SingleLogoutService Binding="${BINDING}HTTP-POST" Location="https://evil.example/slo"/>`,
+        }),
+      },
+    ],
+    [
+      'metadata-origin',
+      {
+        status: 200,
+        body: about({
+          more: `<md:SingleLogoutService Binding="${BINDING}HTTP-POST" Location="${origin()}/slo" ResponseLocation="https://evil.example/slo"/>`,
+        }),
+      },
+    ],
+    ['metadata-expired', { status: 200, body: listOf(about(), PAST) }],
     ['metadata-no-key', { status: 200, body: about({ signing: [] }) }],
     ['metadata-no-key', { status: 200, body: about({ signing: [weak.certificate] }) }],
     ['metadata-unreadable', { status: 200, body: 'x'.repeat(100) }],
@@ -249,9 +244,17 @@ test('what does not fit the registration changes nothing', async () => {
     ['metadata-unreachable', { status: 500, body: '' }],
     ['metadata-unreachable', { status: 200, body: 'x'.repeat(2_000_000) }],
   ]
-  for (const [fault, answer] of wrong) {
+  // what comes in a list is taken like any other
+  served = { status: 200, body: listOf(about()) }
+  await tickLater(6)
+  expect(await crm()).toEqual(before)
+  const refusals = () => gateway.log().split('saml-metadata-refused').length
+  const refused = refusals()
+  for (const [i, [fault, answer]] of wrong.entries()) {
     served = answer
     await tickLater(6)
+    // the server's own clock may have begun to read it
+    await expect.poll(refusals, { message: fault }).toBe(refused + i + 1)
     expect(await crm(), fault).toEqual(before)
     expect(
       gateway
@@ -266,3 +269,36 @@ test('what does not fit the registration changes nothing', async () => {
   await tickLater(6)
   expect((await crm()).requestsSigned).toBe(true)
 })
+
+test('apps add reads the metadata that come on its standard input', async () => {
+  const add = (id: string, metadata: string) =>
+    new Promise<{ code: number | null; out: string; err: string }>((resolve) => {
+      const words = ['--id', id, '--policy', 'plain', '--audience', 'staff', '--saml-metadata', '-']
+      const more = ['--json', '--config', join(gateway.folder, 'portico.yaml')]
+      const child = spawn(process.execPath, [MAIN, 'apps', 'add', ...words, ...more])
+      const said = { out: '', err: '' }
+      for (const [name, stream] of [
+        ['out', child.stdout],
+        ['err', child.stderr],
+      ] as const)
+        stream.setEncoding('utf8').on('data', (text: string) => {
+          said[name] += text
+        })
+      child.on('close', (code) => resolve({ code, ...said }))
+      // in two pieces, as a slow pipe brings it
+      child.stdin.write(metadata.slice(0, 100))
+      child.stdin.end(metadata.slice(100))
+    })
+  const added = await add('piped', about({ entityId: 'https://piped.kestrel.example/metadata' }))
+  expect([added.code, added.err]).toEqual([0, expect.not.stringContaining('error')])
+  expect(JSON.parse(added.out)).toMatchObject({ id: 'piped', entity_id: 'https://piped.kestrel.example/metadata' })
+  const { saml } = (await gateway.server.house.catalog.apps.find('piped'))!
+  expect(saml).toMatchObject({
+    acsUrls: [`${origin()}/acs`, `${origin()}/acs/old`],
+    signingCertificates: [keys.certificate],
+  })
+  // nobody reads it again
+  expect(saml!.metadataUrl).toBeUndefined()
+  expect(await add('nothing', '')).toMatchObject({ code: 2, err: expect.stringContaining('metadata-unreadable') })
+  expect(await gateway.server.house.catalog.apps.find('nothing')).toBeUndefined()
+}, 120_000)

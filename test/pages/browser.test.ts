@@ -1,7 +1,8 @@
 /** What the browser's scripts do, in a real browser under the real Content-Security-Policy. */
 import type { Browser, BrowserContext, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
-import { messagesFor } from '#pages'
+import { messagesFor, type View } from '#pages'
+import { html } from '../../src/pages/markup.ts'
 import { openBrowser, openSite, type Site } from './browser.ts'
 import { CREATION_OPTIONS, page, samples } from './samples.ts'
 
@@ -13,7 +14,7 @@ let context: BrowserContext | undefined
 
 beforeAll(async () => {
   site = await openSite((path) => {
-    const view = views[path.slice(1)]
+    const view = path === '/leaving' ? leaving() : views[path.slice(1)]
     return view && page(view, 'en')
   })
   browser = await openBrowser()
@@ -25,6 +26,18 @@ afterEach(async () => {
 afterAll(async () => {
   await browser?.close()
   await site?.close()
+})
+
+/** Two apps are told out of sight, one by an address; then the browser goes on, all by forms. */
+const leaving = (): View => ({
+  title: 'Leaving',
+  body: html`<h1>Leaving</h1>`,
+  frames: [
+    { url: `${site.origin}/first`, fields: { message: 'one', state: '"<&' } },
+    { url: `${site.origin}/password` },
+    { url: `${site.origin}/second`, fields: { message: 'two' } },
+  ],
+  postOn: { url: `${site.origin}/on`, fields: { message: 'three' }, after: 2 },
 })
 
 async function open(
@@ -91,6 +104,26 @@ test('a form is sent once, however often the button is pressed, and again after 
   await tab.fill('[name=code]', '654321')
   await tab.click('button.main')
   await expect.poll(() => site.posted.map(({ fields }) => fields.get('code'))).toEqual(['123456', '654321'])
+})
+
+test('messages for apps go by themselves: out of sight, and then with the page', async () => {
+  const tab = await open('leaving')
+  await tab.waitForURL(`${site.origin}/on`)
+  const sent = site.posted.map(({ path, fields }) => [path, Object.fromEntries(fields)])
+  expect(sent.slice(0, 2)).toEqual(
+    expect.arrayContaining([
+      ['/first', { message: 'one', state: '"<&' }],
+      ['/second', { message: 'two' }],
+    ]),
+  )
+  expect(sent.slice(2)).toEqual([['/on', { message: 'three' }]])
+})
+
+test('without scripts nothing goes by itself, and a button leads on', async () => {
+  const tab = await open('leaving', { javaScriptEnabled: false })
+  await tab.getByRole('button', { name: en.common.continue }).click()
+  await tab.waitForURL(`${site.origin}/on`)
+  expect(site.posted.map(({ path }) => path)).toEqual(['/on'])
 })
 
 test('the button that was pressed is part of what is sent', async () => {
