@@ -1,7 +1,7 @@
 /** Single logout (SAML 2.0 Profiles §4.4), both ways: apps that sign somebody out, and apps that hear of it. */
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import {
   certificatesOf,
   childrenOf,
@@ -509,6 +509,8 @@ describe('an app that only the browser can tell', () => {
 })
 
 describe('an app signs somebody out, and others can be told by the browser only', () => {
+  beforeEach(() => gateway.server.house.sessions.endAll(gateway.ids.get('sam')!, 'test', 'test'))
+
   /** Asks by redirect with the browser's cookies; answers the path on which it comes on. */
   async function leaving() {
     const browser = createBrowser()
