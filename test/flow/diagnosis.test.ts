@@ -504,6 +504,18 @@ describe('afterwards', () => {
     expect(await last(id, 'client-secret-wrong')).toMatchObject({ count: 1, mended_at: null, reference })
   })
 
+  test('a success by the short way to tokens counts as well', async () => {
+    const id = 'quick'
+    const { clientSecret } = await gateway.server.house.catalog.apps.register(app(id) as never, 'test')
+    await exchange({ grant_type: 'authorization_code', code: 'x' }, basic(id, 'wrong'))
+    expect((await last(id, 'client-secret-wrong')).mended_at).toBeNull()
+    clock.at += 20_000
+    const plain = { 'content-type': 'application/x-www-form-urlencoded' }
+    const answer = await exchange(await codeFor(id), { ...basic(id, clientSecret), ...plain })
+    expect(answer.status).toBe(200)
+    expect((await last(id, 'client-secret-wrong')).mended_at).toBe(new Date(clock.at).toISOString())
+  })
+
   test('what happens every day is no failure of the app', async () => {
     const id = 'other-day'
     await gateway.server.house.catalog.apps.register(app(id) as never, 'test')
