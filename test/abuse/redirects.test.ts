@@ -9,6 +9,7 @@ import { relyingParty, signIn } from '../support/relying-party.ts'
 const GOOD = 'https://app.example.com/callback'
 const LOOPBACK = 'http://localhost:9/callback'
 const NATIVE = 'com.example.app:/callback'
+const ITS_PAGE = 'https://native.example/callback'
 const CHALLENGE = { code_challenge: 'a'.repeat(43), code_challenge_method: 'S256' }
 
 /** Each is `GOOD` with one thing different, or something else altogether. */
@@ -146,7 +147,7 @@ beforeAll(async () => {
         id: 'native',
         policy: 'plain',
         audience: ['staff'],
-        oidc: { redirect_uris: [NATIVE], scopes: ['openid'], token_endpoint_auth_method: 'none' },
+        oidc: { redirect_uris: [NATIVE, ITS_PAGE], scopes: ['openid'], token_endpoint_auth_method: 'none' },
       },
     ],
   })
@@ -202,6 +203,12 @@ describe('redirect_uri', () => {
     const asked = await browser.open(`${gateway.issuer}/oauth2/auth?${request('native', NATIVE)}`)
     const page = await browser.submit(formOf(asked, 'consent'), { answer: 'allow' })
     expect(page.url.href.startsWith(`${NATIVE}?code=`)).toBe(true)
+  })
+
+  test('an app that has a scheme of its own is not asked about at its web address', async () => {
+    const { status, headers } = await authorize('native', ITS_PAGE)
+    expect(status).toBe(303)
+    expect(headers['location']!.startsWith(`${ITS_PAGE}?code=`)).toBe(true)
   })
 
   test.each(CORPUS)('%j is refused on our own page', async (uri) => {

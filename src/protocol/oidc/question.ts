@@ -114,11 +114,21 @@ export function createQuestioning({ access, catalog, clock, bridge, people }: Qu
         ({ question, verdict }) => verdict.outcome === 'challenge' && !!question.session,
       ),
     )
+    // the engine's own asks an app that has a scheme of its own at its web addresses too
+    const { checks } = prompts.get('consent')!
+    checks.remove('native_client_prompt')
+    checks.add(
+      new Check('own_scheme', 'any program can take the scheme of the app', 'interaction_required', toOwnScheme),
+    )
     return prompts
   }
 
   return { ask, policy }
 }
+
+/** ATTACK: another program on the device has taken the scheme, and asks unseen (RFC 8252 §8.6). */
+const toOwnScheme = ({ oidc }: KoaContextWithOIDC): boolean =>
+  /^(?!https?:)/.test(String(oidc.params?.['redirect_uri'] ?? 'https:')) && oidc.result?.['consent'] === undefined
 
 /**
  * True when the request names another person than the one signed in (OIDC Core §3.1.2.1 id_token_hint, §5.5.1 sub).
