@@ -50,6 +50,9 @@ const DATED_SOURCES: Readonly<Record<string, string>> = {
   'https://github.com/rekha-balan/azure-docs-test2-pr.nl-NL/blob/2cf49c66e0/': '2018-09',
 }
 
+/** The scopes of a sign-in. Others are of an API, and no template knows which of them there is. */
+const SIGN_IN_SCOPES = ['openid', 'profile', 'email', 'groups', 'offline_access']
+
 export interface Read {
   readonly template?: Template
   readonly problems: Problem[]
@@ -100,6 +103,14 @@ function* checkTemplate(template: Template, document: YamlDocument<Template>, ex
         ['saml', 'attributes', index, 'value'],
         'attribute-unknown',
         `\`saml.attributes.${index}.value\` is no field of a person and no name of an attribute: \`${value}\``,
+      )
+  const scopes = template.oidc?.scopes ?? []
+  for (const [index, scope] of scopes.entries())
+    if (scopes.includes('openid') && !SIGN_IN_SCOPES.includes(scope))
+      yield problem(
+        ['oidc', 'scopes', index],
+        'scope-unknown',
+        `\`oidc.scopes.${index}\` is no scope of a sign-in: \`${scope}\`${hint(scope, SIGN_IN_SCOPES, String)}`,
       )
   const required = [...inputs].filter(([, one]) => isRequired(one))
   if (required.length > 2)
@@ -186,7 +197,7 @@ function* checkTemplate(template: Template, document: YamlDocument<Template>, ex
   }
 }
 
-function hint(name: string, known: Iterable<string>): string {
+function hint(name: string, known: Iterable<string>, written = (near: string) => `{${near}}`): string {
   const near = nearest(name, known)
-  return near ? `; did you mean \`{${near}}\`?` : ''
+  return near ? `; did you mean \`${written(near)}\`?` : ''
 }

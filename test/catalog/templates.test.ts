@@ -119,6 +119,12 @@ test.each([
   ],
   ['a grant that does not exist', /$/, '  grant_types: [implicit]\n', /:10:\d+ invalid `oidc.grant_types/],
   ['offline access without the refresh grant', /$/, '  scopes: [openid, offline_access]\n', /scope-offline/],
+  [
+    'a scope that no sign-in has',
+    /$/,
+    '  scopes: [openid, profil, groups]\n',
+    /:10:20 scope-unknown .*`profil`; did you mean `profile`\?/,
+  ],
   ['a date of a test that is no date', /$/, 'tested: yesterday\n', /:10:9 invalid `tested`/],
   ['an age that is no month', /$/, 'as_of: 2018\n', /:10:8 invalid `as_of`/],
   [

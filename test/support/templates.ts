@@ -26,8 +26,8 @@ export interface SamlPattern {
   readonly entityId: string
   readonly acsUrls: readonly string[]
   readonly nameIdFormat: 'persistent' | 'emailAddress' | 'transient' | 'unspecified'
-  /** The field that the NameID is made of; `persistent` and `transient` make their own. */
-  readonly nameId: string
+  /** The field that the NameID is made of; absent where the gateway makes one. */
+  readonly nameId: string | undefined
   readonly attributes: readonly { readonly name: string; readonly value: string }[]
   readonly sign: readonly ('assertion' | 'response')[]
 }
@@ -48,6 +48,9 @@ interface File {
     readonly acs_urls: readonly string[]
   }
 }
+
+/** Without `name_id`; `persistent` and `transient` have none. */
+const FIELD_OF: Readonly<Record<string, string>> = { emailAddress: 'email', unspecified: 'username' }
 
 function patternOf({ slug, inputs: asked = {}, oidc, saml }: File): Pattern {
   const inputs = Object.fromEntries(Object.entries(asked).map(([name, { example }]) => [name, example]))
@@ -75,7 +78,9 @@ function patternOf({ slug, inputs: asked = {}, oidc, saml }: File): Pattern {
         acsUrls: saml.acs_urls.map(filled),
         nameIdFormat: (saml['name_id_format'] as SamlPattern['nameIdFormat'] | undefined) ?? 'persistent',
         nameId:
-          (saml['name_id'] as string | undefined) ?? (saml['name_id_format'] === 'unspecified' ? 'username' : 'email'),
+          saml['name_id_format'] === 'transient'
+            ? undefined
+            : ((saml['name_id'] as string | undefined) ?? FIELD_OF[saml['name_id_format'] as string]),
         attributes: (saml['attributes'] as SamlPattern['attributes'] | undefined) ?? [],
         sign: (saml['sign'] as SamlPattern['sign'] | undefined) ?? ['assertion', 'response'],
       },
