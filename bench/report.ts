@@ -2,8 +2,8 @@
 import type { StartUp } from './start-up.ts'
 import type { StoreDay } from './store-day.ts'
 import { table, targets } from './table.ts'
-import type { Comparison } from './throughput.ts'
-import type { Measured, Verdict } from './verdict.ts'
+import { AT_HALF, AT_LEAST, type Comparison } from './throughput.ts'
+import { atMost, type Measured, type Verdict } from './verdict.ts'
 
 export interface Report {
   readonly machine: { readonly cores: number; readonly pinned: boolean; readonly node: string }
@@ -22,14 +22,39 @@ export interface Report {
 const LONGEST_START = 1500
 const MOST_IDLE = 200
 
-export function verdicts({ compared, started, policy, directories, apps, day }: Report): Verdict[] {
-  const flows = compared.flatMap(({ title, yardstick, ratio, target, portico, bare }) => {
-    const errors = portico.errors + bare.errors
-    if (target === undefined && errors === 0) return []
-    const is = `${ratio.toFixed(2)} × ${yardstick}${errors > 0 ? `, ${errors} errors: ${portico.lastError ?? bare.lastError}` : ''}`
-    const wanted = target === undefined ? 'no errors' : `≥ ${target.toFixed(1)}`
-    return [{ what: title, is, wanted, met: errors === 0 && ratio >= (target ?? 0) }]
+export const flowVerdicts = (compared: readonly Comparison[]): Verdict[] =>
+  compared.flatMap((one) => {
+    const { scenario, title, yardstick, ratio, target, portico, bare, half } = one
+    const [least, longest] = [AT_LEAST[scenario], AT_HALF[scenario]]
+    const errors = portico.errors + bare.errors + (half?.errors ?? 0)
+    const found: Verdict[] = []
+    if (target !== undefined || errors > 0) {
+      const is = `${ratio.toFixed(2)} × ${yardstick}${errors > 0 ? `, ${errors} errors: ${portico.lastError ?? bare.lastError ?? half?.lastError}` : ''}`
+      const wanted = target === undefined ? 'no errors' : `≥ ${target.toFixed(1)}`
+      found.push({ what: title, is, wanted, met: errors === 0 && ratio >= (target ?? 0) })
+    }
+    if (least !== undefined)
+      found.push({
+        what: `${title}, per second of CPU`,
+        is: portico.perCpuSecond.toFixed(0),
+        wanted: `≥ ${least}`,
+        met: portico.perCpuSecond >= least,
+      })
+    if (half && longest !== undefined)
+      found.push(
+        atMost(
+          `${title}, p99 at ${half.perSecond.toFixed(0)} a second, half of what it can`,
+          half.p99,
+          longest,
+          'ms',
+          1,
+        ),
+      )
+    return found
   })
+
+export function verdicts({ compared, started, policy, directories, apps, day }: Report): Verdict[] {
+  const flows = flowVerdicts(compared)
   const start = (what: string, ms: number): Verdict => ({
     what,
     is: `${ms} ms`,
@@ -53,12 +78,18 @@ export function verdicts({ compared, started, policy, directories, apps, day }: 
 
 const HEAD = ['flow', 'against', 'ops/s', 'ops/CPU-s', 'p50 ms', 'p99 ms', 'ratio', 'middle half of the turns']
 
+export const flowRows = (compared: readonly Comparison[]): string[] =>
+  table(
+    HEAD,
+    compared.flatMap(({ title, yardstick, bare, portico, ratio, spread, half }) => [
+      [title, yardstick, ...figures(bare), '', ''],
+      ['', 'Portico', ...figures(portico), ratio.toFixed(2), `${spread[0].toFixed(2)} to ${spread[1].toFixed(2)}`],
+      ...(half ? [['', 'Portico, half loaded', ...figures(half), '', '']] : []),
+    ]),
+  )
+
 export function rows(report: Report, found: readonly Verdict[]): string[] {
   const { machine, alg, compared, day } = report
-  const flows = compared.flatMap(({ title, yardstick, bare, portico, ratio, spread }) => [
-    [title, yardstick, ...figures(bare), '', ''],
-    ['', 'Portico', ...figures(portico), ratio.toFixed(2), `${spread[0].toFixed(2)} to ${spread[1].toFixed(2)}`],
-  ])
   const prompts = day.prompts.map(({ at, app, kind, asked, policy, rule, required }) => [
     at,
     kind,
@@ -71,7 +102,7 @@ export function rows(report: Report, found: readonly Verdict[]): string[] {
     '',
     `Node ${machine.node}, ${machine.cores} cores${machine.pinned ? ', server and load generator on a core each' : ''}; id tokens signed with ${alg}; SQLite, synchronous=FULL, group commit on both sides`,
     '',
-    ...table(HEAD, flows),
+    ...flowRows(compared),
     '',
     `A store day: ${day.openings} openings of ${day.apps} apps by one person in ${day.hours} hours`,
     '',

@@ -5,6 +5,7 @@
  *     --quick                 shorter turns: for a look, not for a claim
  *     --scenarios sso,login   only these flows
  *     --scenarios saml        nothing but SAML sign-ons, beside what their key alone would take
+ *     --scenarios forward_auth  nothing but the questions of proxies
  *     --scenarios directories nothing but the directories: sign-in, sync, import
  *     --scenarios apps        nothing but the apps: apply, search, what a thousand of them cost
  *     --alg RS256             what signs id tokens on both servers; ES256 unless given, which is harder on us
@@ -16,6 +17,7 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { appsAlone, appsLayer } from './apps/apps.ts'
 import { directoriesAlone, directoryLayer } from './directories/directories.ts'
+import { forwardAuthAlone } from './forward-auth.ts'
 import { SCENARIOS } from './load/scenarios.ts'
 import { policyLayer } from './policy/policy.ts'
 import { isPinned } from './processes.ts'
@@ -33,6 +35,7 @@ const { values } = parseArgs({
     alg: { type: 'string', default: 'ES256' },
   },
 })
+if (values.scenarios === 'forward_auth') process.exit(await forwardAuthAlone(values.quick, values.json))
 if (values.scenarios === 'saml') process.exit(await samlAlone(values.quick, values.json))
 // alone, for they take a minute and nothing of the others
 if (values.scenarios === 'directories') process.exit(await directoriesAlone(values.quick, values.json))

@@ -5,10 +5,12 @@
  *
  *     node bench/load/load.ts --scenario sso --target FILE --pid 123 [--target FILE --pid 456 …]
  *         [--users 16] [--warmup 2] [--seconds 5]      seconds for each server
+ *         [--rate 4000]                                so many a second and not as many as it can, of the first server only
  */
 import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { type Flows, openFlows, type Target } from './flows.ts'
+import { paced } from './paced.ts'
 import { cpuSeconds, percentile, rssBytes } from './processes.ts'
 import { ALONE, SCENARIOS, type User } from './scenarios.ts'
 
@@ -54,6 +56,7 @@ const { values } = parseArgs({
     users: { type: 'string', default: '16' },
     warmup: { type: 'string', default: '2' },
     seconds: { type: 'string', default: '5' },
+    rate: { type: 'string' },
   },
 })
 const name = values.scenario ?? ''
@@ -102,6 +105,17 @@ async function turn(loaded: Loaded, counting: boolean): Promise<void> {
   loaded.times.push(...times)
 }
 
+async function atRate(loaded: Loaded, rate: number, seconds: number): Promise<void> {
+  const began = performance.now()
+  const cpu = cpuSeconds(loaded.pid)
+  const { times, errors, lastError } = await paced(loaded.steps, rate, seconds)
+  loaded.times.push(...times)
+  loaded.seconds = (performance.now() - began) / 1000
+  loaded.cpu = cpuSeconds(loaded.pid) - cpu
+  loaded.errors = errors
+  if (lastError !== undefined) loaded.lastError = lastError
+}
+
 const round = (value: number, digits = 1) => Number(value.toFixed(digits))
 
 function measured({ flows, pid, times, turns, seconds, cpu, errors, lastError }: Loaded): Measured {
@@ -126,7 +140,9 @@ const servers: Loaded[] = []
 for (const [at, file] of values.target.entries()) servers.push(await prepare(file, Number(values.pid[at])))
 const rounds = (seconds: string | undefined) => Math.max(1, Math.round((Number(seconds) * 1000) / TURN))
 for (let round = 0; round < rounds(values.warmup); round++) for (const one of servers) await turn(one, false)
-for (let round = 0; round < rounds(values.seconds); round++) for (const one of servers) await turn(one, true)
+if (values.rate === undefined)
+  for (let round = 0; round < rounds(values.seconds); round++) for (const one of servers) await turn(one, true)
+else await atRate(servers[0]!, Number(values.rate), Number(values.seconds))
 for (const one of servers) {
   console.log(JSON.stringify(measured(one)))
   for (const user of one.users) user.connection.close()

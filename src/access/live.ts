@@ -15,6 +15,8 @@ import type { Versions } from './versions.ts'
 
 export interface LivePolicies {
   current(): Policies
+  /** The same, once what was published before the beginning of the request is loaded, by whichever process it was. */
+  latest(): Promise<Policies>
   /** The number of the publication in force; 0 where it is the folder. */
   publication(): number
   /** Looks again; answers the problems, in which case nothing has changed. */
@@ -57,9 +59,7 @@ export async function openLivePolicies(options: LiveOptions): Promise<LivePolici
       stamp = stampOf(folder)
       return readGoodAhead(folder, known)
     }
-    const found = await readPublished(versions!, head, known)
-    looked = head
-    return found
+    return readPublished(versions!, head, known)
   }
 
   /** INVARIANT: one after another; of two at once, the one that began with older files could end last. */
@@ -76,6 +76,7 @@ export async function openLivePolicies(options: LiveOptions): Promise<LivePolici
     // whoever published was asked
     const asked = head === 0 && next.policies && next.policies.version !== policies.version
     const problems = asked && rooms ? await findNewErrors(next.policies!, policies, rooms) : next.problems
+    looked = head
     if (!next.policies || problems.length > 0) {
       for (const problem of problems) log.warn('policies-refused', { problem: formatProblem(problem) })
       await audit?.record('policies-refused', { actor: 'system', count: problems.length })
@@ -102,10 +103,19 @@ export async function openLivePolicies(options: LiveOptions): Promise<LivePolici
     }
   }
 
+  let looking: Promise<void> | undefined
+  function lookOnce(): Promise<void> {
+    looking ??= look().finally(() => {
+      looking = undefined
+    })
+    return looking
+  }
+
   const head = (await versions?.head()) ?? 0
   const first = await read(head, options.known)
   if (!first.policies) throw new PoliciesInvalid(first.problems)
   policies = first.policies
+  looked = head
   inForce = head
   // with nothing better to fall back on, a gateway that serves some is better than none
   const errors = head === 0 && rooms ? await findErrors(policies, rooms) : []
@@ -114,17 +124,17 @@ export async function openLivePolicies(options: LiveOptions): Promise<LivePolici
   return {
     current: () => policies,
     publication: () => inForce,
+    async latest() {
+      const isBehind = async () => versions !== undefined && (await versions.recallHead()) > looked
+      // a look that was under way may have begun before
+      for (let looks = 0; looks < 2 && (await isBehind()); looks++) await lookOnce()
+      return policies
+    },
     reload,
     follow() {
       // looked at, not watched: a watch holds on to the folder that was there first, when a deployment puts another in
       // its place, and hears nothing from network file systems
-      let looking = false
-      timer = setInterval(async () => {
-        if (looking) return
-        looking = true
-        await look()
-        looking = false
-      }, LOOK_EVERY)
+      timer = setInterval(lookOnce, LOOK_EVERY)
       timer.unref()
     },
     close() {

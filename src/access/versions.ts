@@ -34,6 +34,8 @@ export interface NewPublication extends Omit<Publication, 'number' | 'at' | 'res
 export interface Versions {
   /** Number of the publication in force; 0 while nothing was published. */
   head(): Promise<number>
+  /** The same as of the beginning of the request, without a read where nobody has published. */
+  recallHead(): Promise<number>
   /** The newest first. */
   list(limit: number): Promise<Publication[]>
   /** Those that led to the one in force, the first of all first; what was rolled back is not among them (`lineage.ts`). */
@@ -116,8 +118,11 @@ export function openVersions(storage: Storage, clock: Clock): Versions {
     return row?.id ?? 0
   }
 
+  const kept = storage.keep('policy_publications', undefined, head)
+
   return {
     head,
+    recallHead: async () => kept.known('') ?? (await kept.of(''))!,
 
     async list(limit) {
       return (await rows.limit(limit).execute()).map(fromRow)

@@ -22,7 +22,7 @@ export interface Registered {
 
 export interface Apps {
   /**
-   * One look in memory; a change by another process is seen within a second. The same object until something changes.
+   * One look in memory; whichever process changed something, the next request sees it. The same object until something changes.
    * Rejects with Refusal `storage-unavailable` or `sealed-record-invalid`.
    */
   find(id: string): Promise<App | undefined>

@@ -33,10 +33,11 @@ export interface Registry {
 
 export function createRegistry({ storage, clock, keys, audit }: RegistryOptions): Registry {
   const records: Kysely<Tables> = storage.records.withTables<Tables>()
-  const cache = createCache(clock, async () => {
+  const version = storage.keep('apps_version', undefined, async () => {
     const row = await records.selectFrom('apps_version').select('version').where('id', '=', 1).executeTakeFirst()
     return Number(row?.version ?? 0)
   })
+  const cache = createCache(version)
 
   const noted = new WeakSet<App>()
 

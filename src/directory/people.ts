@@ -41,6 +41,8 @@ export interface People extends Identities, OwnPassword {
   find(username: string): Promise<Person | undefined>
   /** One indexed read of our own store; asks no directory. */
   byId(id: string): Promise<Person | undefined>
+  /** The same as of the beginning of the request (`Kept`): the same object until somebody writes it. */
+  recall(id: string): Promise<Person | undefined>
   /**
    * One password hash of work for every name, known or not. A disabled person is `wrong`. Throws `overloaded`, and
    * `directory-unavailable` where `wrong` would be said without knowing. What the settings declare for a directory that
@@ -229,6 +231,7 @@ export async function openDirectory(options: DirectoryOptions): Promise<People> 
       return (await directory.lookup(username))?.upstreamId
     },
     byId: store.byId,
+    recall: store.recall,
     list: (filter: PeopleFilter = {}) => store.list(filter),
     import: createImport({ store, hashing, changes: all, clock, log, audit }),
     sync,

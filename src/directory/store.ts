@@ -25,6 +25,7 @@ export interface Store {
   /** Ids of the directories that the settings name; nobody of another can sign in. */
   readonly directories: ReadonlySet<string>
   byId(id: string): Promise<Person | undefined>
+  recall(id: string): Promise<Person | undefined>
   /** Everybody with this user name, over all directories, in no particular order. */
   byKey(key: string): Promise<Person[]>
   row(id: string): Promise<PeopleTable | undefined>
@@ -38,7 +39,7 @@ export interface Store {
 const NOTHING: Readonly<Record<string, readonly string[]>> = Object.freeze({})
 
 /** @param directories ids that the settings name; people of any other are shown as disabled. */
-export function createStore({ records, prepare }: Storage, directories: ReadonlySet<string>): Store {
+export function createStore({ records, prepare, keep }: Storage, directories: ReadonlySet<string>): Store {
   const db: Database = records.withTables<Tables>()
   // on the path of every question: compiled once, run with the parameter only
   const person = prepare(db.selectFrom('people').selectAll().where('id', '=', '').compile())
@@ -66,14 +67,19 @@ export function createStore({ records, prepare }: Storage, directories: Readonly
     createdAt: Number(row.created_at),
   })
 
+  const byId = async (id: string): Promise<Person | undefined> => {
+    const found = await row(id)
+    return found && toPerson(found)
+  }
+
+  const kept = keep('people', 'id', byId)
+
   return Object.freeze({
     db,
     directories,
     toPerson,
-    async byId(id: string) {
-      const found = await row(id)
-      return found && toPerson(found)
-    },
+    byId,
+    recall: async (id: string) => kept.known(id) ?? kept.of(id),
     row,
     async byKey(key: string) {
       return (await people([key])).rows.map(toPerson)

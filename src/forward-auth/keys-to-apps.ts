@@ -28,22 +28,23 @@ export const CODE_LIFE = seconds(60)
 const LENGTH = 43
 
 /** Not the host's name: hosts that differ in the port only share their cookies (RFC 6265 §8.5). */
-export const appCookie = (host: string): string => `portico-app-${sha256(host).slice(0, 8)}`
+export function appCookie(host: string): string {
+  let name = names.get(host)
+  if (name === undefined) {
+    name = `portico-app-${sha256(host).slice(0, 8)}`
+    names.set(host, name)
+  }
+  return name
+}
 
-/**
- * A cookie that was read is not read again for so long. What it is never changes, and whether its session lives, and whose it
- * is, is asked each time.
- */
-const READ_AGAIN = seconds(1)
-/** At least so many are kept, and at most twice as many. */
-const KEPT = 10_000
+const names = createRecent<string, string>(1_000)
 
 /** INVARIANT: all that stands here goes in the moment the session ends, with its group. Only hashes are kept. */
 export function createAppKeys({ state, clock }: { state: State; clock: Clock }) {
   const codeKey = (code: string) => `forward-auth-code:${sha256(code)}`
   const cookieKey = (cookie: string) => `forward-auth:${sha256(cookie)}`
 
-  const kept = createRecent<string, { readonly key: AppKey & { readonly id: string }; readonly at: Instant }>(KEPT)
+  const kept = state.keep((value, id) => ({ ...(JSON.parse(value) as AppKey), id }))
 
   return {
     async handOver(about: AppKey, { uri, nonce }: Opening): Promise<string> {
@@ -65,26 +66,14 @@ export function createAppKeys({ state, clock }: { state: State; clock: Clock }) 
       await state.set(cookieKey(cookie), JSON.stringify(value), { ttl, group: withSession(session) })
       return cookie
     },
-    /** One read a second; what cannot be ours costs none. */
+    /** As of the beginning of the request; what cannot be ours costs no read. */
     async find(cookie: string | undefined): Promise<(AppKey & { readonly id: string }) | undefined> {
       if (cookie?.length !== LENGTH) return undefined
       const id = cookieKey(cookie)
-      const now = clock.now()
-      const known = kept.get(id)
-      if (known && now >= known.at && now - known.at < READ_AGAIN) return known.key
-      const value = await state.get(id)
-      if (value === undefined) {
-        kept.delete(id)
-        return undefined
-      }
-      const key = { ...(JSON.parse(value) as AppKey), id }
-      kept.set(id, { key, at: now })
-      return key
+      return kept.known(id) ?? kept.of(id)
     },
     async forget(cookie: string | undefined): Promise<void> {
-      if (cookie?.length !== LENGTH) return
-      kept.delete(cookieKey(cookie))
-      await state.delete(cookieKey(cookie))
+      if (cookie?.length === LENGTH) await state.delete(cookieKey(cookie))
     },
   }
 }

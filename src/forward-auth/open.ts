@@ -3,14 +3,15 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { type Millis, seconds } from '#core/clock'
 import { Refusal } from '#core/refusal'
 import {
+  addressOf,
   createNetworks,
   normaliseAddress,
   type PageRequest,
   pageRequestOf,
   parseCookies,
+  protection,
   type RawHandler,
   type Route,
-  requestContext,
 } from '#http'
 import type { Dialect, Reply } from './dialect.ts'
 import { DIALECTS } from './dialects/list.ts'
@@ -64,10 +65,10 @@ export function openForwardAuth(options: ForwardAuthOptions): ForwardAuthDoor {
 
     const key = await keysToApps.find(cookies.get(appCookie(target.host)))
     const fits = key?.app === app.id && key.origin === target.origin
-    const session = fits ? await sessions.byId(key.session) : undefined
-    const person = session?.personId === key?.person && session ? await people.byId(session.personId) : undefined
+    const session = fits ? await sessions.recall(key.session) : undefined
+    const person = session?.personId === key?.person && session ? await people.recall(session.personId) : undefined
     if (!key || !session || !person || person.disabled) return signIn(target, cookies, page())
-    const { address } = requestContext(request)
+    const address = addressOf(request)
     const judged = await verdicts.of({ app, rule, key, session, person, address }, `${key.id} ${rules.indexOf(rule)}`)
     const { outcome, reference } = judged.verdict
     if (outcome === 'allow' && judged.identity) {
@@ -121,20 +122,25 @@ export function openForwardAuth(options: ForwardAuthOptions): ForwardAuthDoor {
     }
   }
 
+  const always = protection(issuer)
   return {
     raw: DIALECTS.map((dialect) => ({
       prefix: dialect.prefix,
+      wholeHead: true,
       async handle(request, response) {
-        send(response, dialect.write(await answer(dialect, request)))
+        send(response, dialect.write(await answer(dialect, request)), always)
       },
     })),
     routes: [{ method: 'GET', path: START, handle: createStart(rooms) }],
   }
 }
 
-function send(response: ServerResponse, { status, headers, body }: Reply): void {
-  const lines = headers as Record<string, string | string[]>
+function send(response: ServerResponse, { status, headers, body }: Reply, always: readonly string[]): void {
+  const head: (string | string[])[] = [...always]
+  for (const name in headers) head.push(name, headers[name] as string | string[])
+  head.push('content-length', body === undefined ? '0' : String(Buffer.byteLength(body)))
+  response.writeHead(status, head as string[])
   // most answers have none, and two pieces would be two writes
-  if (body === undefined) response.writeHead(status, { ...lines, 'content-length': '0' }).end()
-  else response.writeHead(status, { ...lines, 'content-length': String(Buffer.byteLength(body)) }).end(body)
+  if (body === undefined) response.end()
+  else response.end(body)
 }

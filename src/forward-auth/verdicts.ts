@@ -2,9 +2,9 @@
  * The verdict on each request of a browser that has opened the app: judged again whenever anything it rests on has changed,
  * and a second later at the latest.
  *
- * Session and person are read for every request. App and policies are compared by identity: both are new objects in the
- * moment a change of this process is done, and half a second after one of another process. What only time changes (`within`,
- * hours, counts, a device that is forgotten) is the reason for the second.
+ * All of it is asked for as of the beginning of the request, whichever process changed it. App and policies are new objects when
+ * they change; session and person are the same ones for as long as nobody has written them, where the storage can tell, and are
+ * compared otherwise. What only time changes (`within`, hours, counts, a device that is forgotten) is the reason for the second.
  */
 import type { Question, Verdict } from '#access'
 import type { App, AppRule } from '#catalog'
@@ -40,8 +40,8 @@ interface Basis {
   readonly app: App
   readonly policies: unknown
   readonly address: string
-  readonly session: string
-  readonly person: string
+  readonly session: Session
+  readonly person: Person
 }
 
 export interface Visit {
@@ -106,13 +106,7 @@ export function createVerdicts(rooms: ForwardAuthOptions) {
     /** Who is asked about must be the session's person, and not switched off. */
     async of(visit: Visit, id: string): Promise<Judged> {
       const { app, session, person, address } = visit
-      const basis: Basis = {
-        app,
-        policies: access.policies.current(),
-        address,
-        session: JSON.stringify([session.authenticated, session.deviceId, session.enrolledId]),
-        person: JSON.stringify(person),
-      }
+      const basis: Basis = { app, policies: await access.policies.latest(), address, session, person }
       const before = kept.get(id)
       if (before && isCurrent(before, basis, clock.now())) {
         if (!before.identity || identities.isYoung(before.identity)) return before
@@ -139,8 +133,12 @@ const isAlike = (a: Basis, b: Basis): boolean =>
   a.app === b.app &&
   a.policies === b.policies &&
   a.address === b.address &&
-  a.session === b.session &&
-  a.person === b.person
+  (a.session === b.session || judgedBy(a.session) === judgedBy(b.session)) &&
+  (a.person === b.person || JSON.stringify(a.person) === JSON.stringify(b.person))
+
+/** What a rule can look at; that somebody was there a moment ago is not among it. */
+const judgedBy = ({ startedAt, authenticated, deviceId, enrolledId }: Session): string =>
+  JSON.stringify([startedAt, authenticated, deviceId, enrolledId])
 
 /** Nothing new to write down: the same rule of the same policies says the same. */
 const isSame = (a: Verdict, b: Verdict): boolean =>

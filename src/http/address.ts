@@ -1,11 +1,34 @@
 /** Where a request comes from. */
 import type { IncomingMessage } from 'node:http'
 import { isIPv6 } from 'node:net'
+import { createRecent } from '#core/recent'
 import { type Networks, normaliseAddress } from './networks.ts'
 
 /** What stands for an address that nobody could find out (RFC 1122 §3.2.1.3): nobody's own. */
 export const UNKNOWN_ADDRESS = '0.0.0.0'
 const MOST_HOPS = 20
+/** At least so many answers are kept, and at most twice as many. */
+const KNOWN = 2_000
+/** Longer ones are not kept: whoever sends them must not fill the memory. */
+const LONGEST_KNOWN = 100
+
+export type ClientAddress = (request: IncomingMessage) => string
+
+/** `clientAddress`, which finds the same for the same words of the same proxy, and the same people ask again and again. */
+export function createClientAddress(proxies: Networks): ClientAddress {
+  const known = createRecent<string, string>(KNOWN)
+  return (request) => {
+    const { forwarded, 'x-forwarded-for': usual = '' } = request.headers
+    if (forwarded !== undefined || usual.length > LONGEST_KNOWN) return clientAddress(request, proxies)
+    const said = `${request.socket.remoteAddress} ${usual}`
+    let address = known.get(said)
+    if (address === undefined) {
+      address = clientAddress(request, proxies)
+      known.set(said, address)
+    }
+    return address
+  }
+}
 
 /**
  * The client's address: the socket's, or, where that is one of our own proxies, the nearest address in `Forwarded`

@@ -18,10 +18,12 @@ export { isCrossOrigin } from './origin.ts'
 export { createOutbound, type Outbound, type OutboundAnswer, type OutboundRequest } from './outbound.ts'
 export type { Route } from './router.ts'
 export {
+  addressOf,
   createHttpServer,
   type HttpServer,
   type HttpServerOptions,
   pageRequestOf,
+  protection,
   type RawHandler,
   requestContext,
 } from './server.ts'

@@ -5,10 +5,10 @@ import type { Log } from '#core/log'
 import { randomId, randomNumber } from '#core/random'
 import { formatReference } from '#core/reference'
 import { Refusal } from '#core/refusal'
-import { clientAddress } from './address.ts'
+import { createClientAddress } from './address.ts'
 import { cookieHeader, parseCookies } from './cookies.ts'
 import { type Answer, type PageRequest, readForm, readJson, readXml } from './exchange.ts'
-import { createNetworks, type Networks } from './networks.ts'
+import { createNetworks } from './networks.ts'
 import { isCrossOrigin } from './origin.ts'
 import { createRouter, type Route } from './router.ts'
 
@@ -16,6 +16,8 @@ import { createRouter, type Route } from './router.ts'
 export interface RawHandler {
   /** `/oauth2/`, or an exact path when it does not end in a slash. */
   readonly prefix: string
+  /** It writes its head at once, with `protection` in it: setting headers one by one would take longer than finding the answer. */
+  readonly wholeHead?: true
   handle(request: IncomingMessage, response: ServerResponse): void | Promise<void>
 }
 
@@ -49,18 +51,34 @@ interface RequestContext {
   readonly cookies: ReadonlyMap<string, string>
 }
 
-const contexts = new WeakMap<IncomingMessage, RequestContext>()
+/** What the server has found out about a request. */
+interface Seen {
+  readonly address: string
+  readonly secure: boolean
+  context?: RequestContext
+}
+
+const requests = new WeakMap<IncomingMessage, Seen>()
 
 /** A raw handler's request as pages see it. */
 export const pageRequestOf = (request: IncomingMessage, issuer: string): PageRequest =>
   pageRequest(request, requestContext(request), issuer)
 
+function seen(request: IncomingMessage): Seen {
+  const found = requests.get(request)
+  if (!found) throw new Error('request did not come through the server')
+  return found
+}
+
 /** What the server found out about a request, for raw handlers. */
 export function requestContext(request: IncomingMessage): RequestContext {
-  const context = contexts.get(request)
-  if (!context) throw new Error('request did not come through the server')
-  return context
+  const found = seen(request)
+  found.context ??= contextOf(request, found)
+  return found.context
 }
+
+/** The client's address, for raw handlers that need nothing else. */
+export const addressOf = (request: IncomingMessage): string => seen(request).address
 
 const LONGEST_URL = 16_384
 const IDLE_CHECK = 200
@@ -75,12 +93,12 @@ const UNREADABLE: Readonly<Record<string, string>> = {
 export async function createHttpServer(options: HttpServerOptions): Promise<HttpServer> {
   const find = createRouter(options.routes)
   const raw = options.raw ?? []
-  const proxies = createNetworks(options.proxies)
+  const clientAddress = createClientAddress(createNetworks(options.proxies))
   const secure = options.issuer.startsWith('https:')
   const { log, around = (work) => work() } = options
 
-  async function answer(request: IncomingMessage, context: RequestContext): Promise<Answer> {
-    const page = pageRequest(request, context, options.issuer)
+  async function answer(request: IncomingMessage): Promise<Answer> {
+    const page = pageRequestOf(request, options.issuer)
     try {
       const found = find(page.method, page.path)
       if (found.kind === 'nothing') throw new Refusal('not-found')
@@ -111,8 +129,7 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
 
   async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const url = request.url ?? '/'
-    const context = contextOf(request, proxies, secure)
-    contexts.set(request, context)
+    requests.set(request, { address: clientAddress(request), secure })
     // ATTACK: `//host` and `/\host` are read as another host's address when they are resolved against ours
     if (url.length > LONGEST_URL || !/^\/(?![/\\])/.test(url)) {
       send(response, { status: url.length > LONGEST_URL ? 414 : 400, ...NOT_STORED }, secure)
@@ -121,7 +138,7 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
     const path = url.split('?', 1)[0]!
     const rawHandler = raw.find((r) => (r.prefix.endsWith('/') ? path.startsWith(r.prefix) : path === r.prefix))
     if (rawHandler) {
-      protect(response, secure)
+      if (!rawHandler.wholeHead) protect(response, secure)
       try {
         await around(async () => rawHandler.handle(request, response))
       } catch (error) {
@@ -130,18 +147,21 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
       }
       return
     }
-    const result = await answer(request, context)
+    const result = await answer(request)
     send(response, result, secure, request.method === 'HEAD')
   }
 
   const inFlight = new Set<ServerResponse>()
+  function over(this: ServerResponse): void {
+    inFlight.delete(this)
+  }
   const server = createServer(
     { maxHeaderSize: 32_768, requestTimeout: 30_000, headersTimeout: 15_000, keepAliveTimeout: 65_000 },
     (request, response) => {
       inFlight.add(response)
-      response.once('close', () => inFlight.delete(response))
+      response.on('close', over)
       handle(request, response).catch((error) => {
-        log.error('request-failed', { request: contexts.get(request)?.id }, error)
+        log.error('request-failed', { request: requests.has(request) ? requestContext(request).id : undefined }, error)
         if (response.headersSent) response.destroy()
         else send(response, { status: 500, ...NOT_STORED }, secure)
       })
@@ -159,11 +179,11 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
 }
 
 /** What most requests never ask for is made when it is asked for. */
-function contextOf(request: IncomingMessage, proxies: Networks, secure: boolean): RequestContext {
+function contextOf(request: IncomingMessage, { address, secure }: Seen): RequestContext {
   let id: string | undefined
   let cookies: ReadonlyMap<string, string> | undefined
   return {
-    address: clientAddress(request, proxies),
+    address,
     get id() {
       id ??= `E-${formatReference(randomNumber())}`
       return id
@@ -198,6 +218,12 @@ function pageRequest(request: IncomingMessage, context: RequestContext, issuer: 
 }
 
 /** On every answer, whoever writes it. */
+const PLAIN = Object.freeze(['x-content-type-options', 'nosniff'] as const)
+const SECURE = Object.freeze([...PLAIN, 'strict-transport-security', 'max-age=31536000'] as const)
+
+/** Names and values by turns, as `writeHead` takes them. */
+export const protection = (issuer: string): readonly string[] => (issuer.startsWith('https:') ? SECURE : PLAIN)
+
 function protect(response: ServerResponse, secure: boolean): void {
   response.setHeader('x-content-type-options', 'nosniff')
   if (secure) response.setHeader('strict-transport-security', 'max-age=31536000')

@@ -23,7 +23,7 @@ import {
   type SessionApp,
   seen,
 } from './record.ts'
-import { createShelf, LEFT } from './shelf.ts'
+import { createShelf, keyOf, LEFT } from './shelf.ts'
 
 export interface SessionsOptions {
   readonly storage: Storage
@@ -86,6 +86,8 @@ export interface Sessions {
   /** Notes that an app was opened, so that it hears of the end. Writes only what is new. */
   addApp(session: Session, app: SessionApp): Promise<Session>
   byId(id: string): Promise<Session | undefined>
+  /** The same as of the beginning of the request (`Kept`): the same object until somebody writes it. */
+  recall(id: string): Promise<Session | undefined>
   /** The living ones, last seen first. */
   ofPerson(personId: string): Promise<Session[]>
   /** Every living session there is, person by person. */
@@ -235,6 +237,7 @@ export function openSessions({ storage, clock, log, audit, defaults, cookieName 
     },
 
     byId: async (id: string) => alive(await shelf.get(id)),
+    recall: async (id: string) => alive(shelf.kept.known(keyOf(id)) ?? (await shelf.kept.of(keyOf(id)))),
 
     async *all() {
       for (const personId of await shelf.people()) yield* await ofPerson(personId)

@@ -36,6 +36,7 @@ export function createShelf({ state, clock }: { state: State; clock: Clock }) {
     ttl: Math.max(endOf(row.session) - clock.now(), 0) + GRACE,
     group: groupOf(row.session.personId),
   })
+  const kept = state.keep((text) => parseRow(text))
   /** A sweep has found the mark: it is there for good. */
   let swept = false
 
@@ -68,6 +69,7 @@ export function createShelf({ state, clock }: { state: State; clock: Clock }) {
       const text = await state.get(keyOf(id))
       return text === undefined ? undefined : parseRow(text)
     },
+    kept,
     /**
      * Changes a living session by compare-and-swap, again and again until nobody was in between. `change` answers
      * undefined where nothing is to be written. Answers the row as it then is; undefined when the session is over.

@@ -1,6 +1,7 @@
 /** What a storage driver is: one member of `drivers/list.ts`, chosen by the scheme of `storage.url`. */
 import type { Clock } from '#core/clock'
 import type { Log } from '#core/log'
+import type { Keep } from './kept.ts'
 import type { Prepare, Records } from './records.ts'
 import type { State } from './state.ts'
 
@@ -13,6 +14,7 @@ export interface OpenedStorage {
   readonly records: Records
   readonly state: State
   readonly prepare: Prepare
+  readonly keep: Keep
   /** Waits for what is being written, then closes. */
   close(): Promise<void>
 }

@@ -4,6 +4,7 @@ import type { Log } from '#core/log'
 import { Refusal } from '#core/refusal'
 import type { StorageDriver } from './driver.ts'
 import { DRIVERS } from './drivers/list.ts'
+import type { Keep } from './kept.ts'
 import { applyMigrations, type MigrationState, readMigrationStatus } from './migrations.ts'
 import type { Migration, Prepare, Records } from './records.ts'
 import type { State } from './state.ts'
@@ -23,6 +24,8 @@ export interface Storage {
   readonly state: State
   /** For what every sign-on reads and writes. */
   readonly prepare: Prepare
+  /** For what every question of a proxy rests on. */
+  readonly keep: Keep
   /** Waits for what is being written, stops the purge, closes the file. */
   close(): Promise<void>
 }
@@ -63,6 +66,7 @@ export async function openStorage({ url, clock, log, migrations }: StorageOption
     records: opened.records,
     state: opened.state,
     prepare: opened.prepare,
+    keep: opened.keep,
     close: async () => {
       await stopPurge()
       await opened.close()

@@ -1,5 +1,6 @@
 /** Short-lived state: values that may expire, spent and counted atomically, over all processes. */
 import type { Instant, Millis } from '#core/clock'
+import type { Kept } from './kept.ts'
 
 export interface StateOptions {
   /** From now until the value is gone; without it the value stays until deleted. */
@@ -23,6 +24,8 @@ export interface StateEntry {
  */
 export interface State {
   get(key: string): Promise<string | undefined>
+  /** What `make` makes of values, kept while they are neither written nor over (`kept.ts`). What is to be swapped is read by `get`. */
+  keep<T>(make: (value: string, key: string) => T | undefined): Kept<T>
   getByAlias(alias: string): Promise<StateEntry | undefined>
   /** Writes whatever was there before; `options` replace the earlier ones as a whole. */
   set(key: string, value: string, options?: StateOptions): Promise<void>

@@ -5,6 +5,7 @@
  *
  * - `state.ts`     the contract of short-lived state, with its guarantees
  * - `records.ts`   the contract of durable records
+ * - `kept.ts`      what was made of a row, kept until somebody writes it
  * - `migrations.ts` which migrations are applied, each once over all processes
  * - `driver.ts`    what a driver is; `drivers/list.ts` the explicit list of them
  * - `unit.ts`      what one request writes, made durable once at its end
@@ -14,6 +15,7 @@
  * work it is the unit that does not.
  */
 export { isConflict } from './conflict.ts'
+export type { Keep, Kept } from './kept.ts'
 export type { MigrationState } from './migrations.ts'
 export { migrationStatus, openStorage, type Storage, type StorageOptions } from './open.ts'
 export type { Migration, Prepared, Records } from './records.ts'

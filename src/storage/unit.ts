@@ -16,6 +16,8 @@ export interface Unit {
   /** Waits for the last commit; what is written after that, by work that nobody waited for, is no part of the unit. */
   end(): Promise<void>
   readonly over: boolean
+  /** By what it was last found out for this unit whether others have committed (`kept.ts`). */
+  lookedBy: object | undefined
 }
 
 const units = new AsyncLocalStorage<Unit>()
@@ -60,6 +62,7 @@ function createUnit(): Unit {
       }
     },
     settled,
+    lookedBy: undefined,
     async end() {
       try {
         await settled()

@@ -296,16 +296,14 @@ test('what is found is frozen all the way down and the same object until somethi
   expect(await catalog.apps.find('grafana')).not.toBe(first)
 })
 
-test("another process's change is seen within a second, and also after the clock went back", async () => {
+test("another process's change is seen at once", async () => {
   const url = `sqlite:${folder()}/portico.db`
   const [one, other] = [await house({ url }), await house({ url })]
   await one.catalog.apps.register(GRAFANA, 'cli')
   expect(await other.catalog.apps.find('grafana')).toBeDefined()
   const { clientSecret } = await one.catalog.apps.rotateSecret('grafana', 'cli')
-  other.clock.advance(1000)
   expect((await other.catalog.apps.find('grafana'))?.oidc?.clientSecret).toBe(clientSecret)
   await one.catalog.apps.remove('grafana', 'cli')
-  other.clock.advance(-3_600_000)
   expect(await other.catalog.apps.find('grafana')).toBeUndefined()
 })
 
@@ -324,14 +322,15 @@ test('of two processes that open an app for the first time, the earlier time sta
   expect((await one.catalog.apps.list())[0]).not.toHaveProperty('firstOpenedAt')
 })
 
-test('looking up one app again and again reads the store at most twice a second', async () => {
-  const { catalog, storage } = await house()
-  await catalog.apps.register(GRAFANA, 'cli')
-  await catalog.apps.find('grafana')
-  await storage.close()
-  // with the storage closed, only what is in memory can answer
-  for (let i = 0; i < 1000; i++) expect(await catalog.apps.find('grafana')).toBeDefined()
-  open.length = 0
+test('what others write about anything else leaves the apps in memory', async () => {
+  const url = `sqlite:${folder()}/portico.db`
+  const [one, other] = [await house({ url }), await house({ url })]
+  await one.catalog.apps.register(GRAFANA, 'cli')
+  const first = await one.catalog.apps.find('grafana')
+  for (const { storage } of [one, other]) {
+    await storage.state.set('somebody', 'signed in')
+    expect(await one.catalog.apps.find('grafana')).toBe(first)
+  }
 })
 
 test('unknown ids are not remembered, and known ones are at most 5,000', async () => {

@@ -2,6 +2,7 @@
 import type { SQLInputValue, StatementSync } from 'node:sqlite'
 import type { Clock, Instant, Millis } from '#core/clock'
 import { Refusal } from '#core/refusal'
+import type { Keep } from '../kept.ts'
 import type { State, StateEntry, StateOptions } from '../state.ts'
 import { translated } from './sqlite-errors.ts'
 import type { Read } from './sqlite-reader.ts'
@@ -12,6 +13,7 @@ const LIVING = '(expires IS NULL OR expires > ?)'
 
 const SQL = Object.freeze({
   get: `SELECT v FROM state WHERE k = ? AND ${LIVING}`,
+  getWithEnd: `SELECT v, expires FROM state WHERE k = ? AND ${LIVING}`,
   getByAlias: `SELECT k, v FROM state WHERE alias = ? AND ${LIVING}`,
   group: `SELECT k, v FROM state WHERE grp = ? AND ${LIVING}`,
   members: 'SELECT member FROM state_members WHERE name = ? AND expires > ?',
@@ -53,7 +55,17 @@ function end(now: Instant, ttl: Millis | undefined): Instant | null {
   return Math.ceil(now + ttl)
 }
 
-export function createSqliteState({ read, writer, clock }: { read: Read; writer: Writer; clock: Clock }): State {
+export function createSqliteState({
+  read,
+  writer,
+  clock,
+  keep,
+}: {
+  read: Read
+  writer: Writer
+  clock: Clock
+  keep: Keep
+}): State {
   const on = (name: Name): StatementSync => writer.statements.keep(SQL[name])
   const now = () => clock.now()
   const reading = <T>(name: Name, run: (statement: StatementSync) => T): T => {
@@ -83,6 +95,18 @@ export function createSqliteState({ read, writer, clock }: { read: Read; writer:
   return Object.freeze({
     async get(key: string) {
       return one('get', key, now())?.['v'] as string | undefined
+    },
+    keep<T>(make: (value: string, key: string) => T | undefined) {
+      const kept = keep('state', 'k', async (key) => {
+        const row = one('getWithEnd', key, now())
+        return row && { made: make(row['v'] as string, key), row }
+      })
+      const living = (found: { made: T | undefined; row: Row } | undefined) =>
+        found && lives(found.row, now()) ? found.made : undefined
+      return {
+        of: async (key: string) => living(await kept.of(key)),
+        known: (key: string) => living(kept.known(key)),
+      }
     },
     async getByAlias(alias: string) {
       const row = one('getByAlias', alias, now())

@@ -105,6 +105,11 @@ export class Writer {
     return this.statements
   }
 
+  /** Whether nothing is open: all that can be read is committed. */
+  get idle(): boolean {
+    return this.#mode === 'idle'
+  }
+
   #carry(unit: Unit): void {
     const answer = unit.carriedBy(this.#group)
     if (answer) this.#answers.push(answer)

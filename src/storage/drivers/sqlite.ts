@@ -12,6 +12,7 @@ import type { Prepare } from '../records.ts'
 import { type SqliteConnections, sqliteDialect } from './sqlite-dialect.ts'
 import { translated } from './sqlite-errors.ts'
 import { openFile, peekFile } from './sqlite-file.ts'
+import { createKeep } from './sqlite-kept.ts'
 import { createRead, type Read } from './sqlite-reader.ts'
 import { createSqliteState } from './sqlite-state.ts'
 import { isRead, Statements } from './sqlite-statements.ts'
@@ -25,6 +26,7 @@ export const sqliteDriver: StorageDriver = Object.freeze({
     const file = openFile(temporary ? join(temporary, 'memory.db') : place, { durable: temporary === undefined })
     const writer = new Writer(file.writer)
     const read = createRead(writer, new Statements(file.reader))
+    const keep = createKeep(writer)
     let closing: Promise<void> | undefined
     const connections: SqliteConnections = {
       read,
@@ -43,8 +45,9 @@ export const sqliteDriver: StorageDriver = Object.freeze({
     }
     return {
       records: new Kysely({ dialect: sqliteDialect(connections) }),
-      state: createSqliteState({ read, writer, clock }),
+      state: createSqliteState({ read, writer, clock, keep }),
       prepare: createPrepare(read, writer),
+      keep,
       close: () => (closing ??= close()),
     }
   },
