@@ -146,6 +146,17 @@ export function keptContract(name: string, { open, fill, finish }: KeptHouse): v
       })
     })
 
+    test('what another process wrote is seen behind any number of writes of our own', async () => {
+      await other.state.set('k', 'new')
+      await notes(other).updateTable('notes').set({ text: 'new' }).execute()
+      for (let i = 0; i < 5; i++) await storage.state.set('elsewhere', `${i}`)
+      await together(async () => {
+        await storage.state.set('elsewhere', 'in a unit')
+        expect([await textOf(), await noteOf()]).toEqual(['new', 'new'])
+      })
+      expect([await textOf(), await noteOf()]).toEqual(['new', 'new'])
+    })
+
     test('a value whose time has come is absent, though nobody has written it', async () => {
       time += 999
       expect(await textOf()).toBe('old')
@@ -218,6 +229,8 @@ export function keptContract(name: string, { open, fill, finish }: KeptHouse): v
         const first = slowly.of('n')
         await read
         await notes(of).updateTable('notes').set({ text: 'new' }).execute()
+        // somebody else looks, and finds that all has changed
+        await value.of('k')
         goOn()
         await first
         slow = false

@@ -70,11 +70,18 @@ describe('SQLite by itself', () => {
 
   test('one unit of work looks once: it keeps what it has seen, and the next one looks again', async () => {
     const kept = notes()
-    await together(async () => {
+    const { promise: looked, resolve: hasLooked } = Promise.withResolvers<void>()
+    const { promise: go, resolve: goOn } = Promise.withResolvers<void>()
+    const unit = together(async () => {
       await kept.of('a')
-      await sql`update notes set text = 'y' where id = 'a'`.execute(other.records)
+      hasLooked()
+      await go
       await kept.of('a')
     })
+    await looked
+    await sql`update notes set text = 'y' where id = 'a'`.execute(other.records)
+    goOn()
+    await unit
     expect(loads).toEqual(['a'])
     await together(() => kept.of('a'))
     expect(loads).toEqual(['a', 'a'])
