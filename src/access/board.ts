@@ -8,8 +8,9 @@ import type { AppUse } from './app-uses.ts'
  * - `first-sign-in` one person has, and nobody else
  * - `in-use`        several people opened it lately
  * - `idle`          nobody did lately
+ * - `failing`       something failed after whatever went well last
  */
-export type Stage = 'registered' | 'first-sign-in' | 'in-use' | 'idle'
+export type Stage = 'registered' | 'first-sign-in' | 'in-use' | 'idle' | 'failing'
 
 export interface BoardRow {
   readonly id: string
@@ -42,17 +43,20 @@ export interface Board {
   readonly months: readonly BoardMonth[]
 }
 
-/** Of the apps that are registered now. Programs that nobody signs in to are left out. `uses`: lately. */
-export function boardOf(apps: readonly App[], uses: readonly AppUse[]): Board {
+/**
+ * Of the apps that are registered now. Programs that nobody signs in to are left out. `uses`: lately. `failures`: when a sign-in
+ * failed last at each app of which nothing has gone well since.
+ */
+export function boardOf(apps: readonly App[], uses: readonly AppUse[], failures: ReadonlyMap<string, Instant>): Board {
   const byApp = new Map(uses.map((use) => [use.app, use]))
-  const rows = apps.filter(isForPeople).map((app) => rowOf(app, byApp.get(app.id)))
+  const rows = apps.filter(isForPeople).map((app) => rowOf(app, byApp.get(app.id), failures.get(app.id)))
   return { apps: rows, months: monthsOf(rows) }
 }
 
 const isForPeople = ({ oidc, saml, forwardAuth }: App): boolean =>
   (saml ?? forwardAuth) !== undefined || (oidc?.grantTypes.some((grant) => grant !== 'client_credentials') ?? false)
 
-function rowOf(app: App, use: AppUse | undefined): BoardRow {
+function rowOf(app: App, use: AppUse | undefined, failedAt: Instant | undefined): BoardRow {
   const { firstOpenedAt } = app
   // what was opened under this id before is another app
   const lastOpenedAt = use && use.last >= app.createdAt ? use.last : undefined
@@ -60,7 +64,7 @@ function rowOf(app: App, use: AppUse | undefined): BoardRow {
   return {
     id: app.id,
     name: app.name,
-    stage: stageOf(firstOpenedAt, people),
+    stage: (failedAt ?? 0) > (lastOpenedAt ?? 0) ? 'failing' : stageOf(firstOpenedAt, people),
     protocols: [
       ...(app.oidc ? (['oidc'] as const) : []),
       ...(app.saml ? (['saml'] as const) : []),

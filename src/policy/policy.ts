@@ -11,6 +11,7 @@
  * - `wall-clock.ts` local time    - `signals.ts` what conditions need to know; `history.ts` a person's past, in facts
  * - `factors.ts` `strengths.ts`   which factors make which strength, and what is missing; `proofs.ts` how old they may be
  * - `terms.ts` `wanted.ts` `tokens.ts` what is asked, which of two is stricter, what a request adds, what holds for tokens
+ * - `conditions-in-force.ts` what rules want of one condition
  * - `check/`                      what would hurt in policies that are sound as files: tried out, never guessed
  * - `suggest/`                    the smallest change with which a request would pass
  * - `diff.ts` `enforcing.ts`     what two sets of files differ in; a set with a rule of mode `report` in force
@@ -25,6 +26,7 @@ export type { Finding, Severity } from './check/finding.ts'
 export type { HouseFacts } from './check/house.ts'
 export { CONSOLE_POLICY, letsStay } from './check/lockout.ts'
 export { factsLookedAt, valuesOf } from './check/values.ts'
+export { wantedOf } from './conditions-in-force.ts'
 export { COUNTRIES } from './countries.ts'
 export { decide } from './decide.ts'
 export {

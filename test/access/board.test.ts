@@ -69,6 +69,7 @@ test('each stage by its own signs, with the time that it took', () => {
     app('tried', { firstOpenedAt: NINE + 2 * DAY }),
     app('used', { firstOpenedAt: NINE + 4 * DAY, saml: {} }),
     app('left', { firstOpenedAt: NINE + DAY }),
+    app('broken', { firstOpenedAt: NINE + DAY }),
     app('robot', { oidc: { grantTypes: ['client_credentials'] } }),
     // registered anew under an id that was opened before
     app('again', { createdAt: NINE + 30 * DAY }),
@@ -77,20 +78,29 @@ test('each stage by its own signs, with the time that it took', () => {
     { app: 'tried', people: 1, last: NINE + 3 * DAY },
     { app: 'used', people: 40, last: NINE + 9 * DAY },
     { app: 'again', people: 7, last: NINE + 29 * DAY },
+    { app: 'broken', people: 9, last: NINE + 4 * DAY },
     { app: 'removed', people: 7, last: NINE },
   ]
-  const board = boardOf(apps, uses)
+  const board = boardOf(
+    apps,
+    uses,
+    new Map([
+      ['broken', NINE + 5 * DAY],
+      ['used', NINE + 5 * DAY],
+    ]),
+  )
   expect(board.apps.map(({ id, stage, lead, people }) => [id, stage, lead, people])).toEqual([
     ['new', 'registered', undefined, 0],
     ['tried', 'first-sign-in', 2 * DAY, 1],
     ['used', 'in-use', 4 * DAY, 40],
     ['left', 'idle', DAY, 0],
+    ['broken', 'failing', DAY, 9],
     ['again', 'registered', undefined, 0],
   ])
   expect(board.apps[0]!.owner).toBe('Till team')
   expect(board.apps[2]!.protocols).toEqual(['oidc', 'saml'])
   expect(board.months).toEqual([
     { month: '2026-12', registered: 1, opened: 0, lead: undefined },
-    { month: '2026-11', registered: 4, opened: 3, lead: 2 * DAY },
+    { month: '2026-11', registered: 5, opened: 4, lead: DAY },
   ])
 })

@@ -183,6 +183,26 @@ test('an app with old facts is told until somebody was let in', async () => {
   expect(await dated()).toEqual([])
 })
 
+test('a green probe is told when the shortest rule in force that asks for one closes the app', async () => {
+  const { catalog } = gateway.server.house
+  const rules = (within: string, mode: string) =>
+    `  - { name: '${within}', mode: ${mode}, when: { not: { app.probed: { within: ${within} } } }, deny: {} }\n`
+  writeFileSync(
+    join(gateway.folder, 'policies/tried.yaml'),
+    `policy: tried\nrules:\n${rules('90d', 'enforce')}${rules('40d', 'enforce')}${rules('5d', 'report')}  - { name: rest, allow: {} }\n`,
+  )
+  await gateway.server.reload()
+  const oidc = { redirect_uris: ['https://tried.example/cb'] }
+  for (const policy of ['tried', 'default'])
+    await catalog.apps.register({ id: `by-${policy}`, policy, audience: ['care'], oidc }, 'cli')
+  const probed = async () => (await rows('60d')).rows.filter(({ what }) => what === 'probe')
+  expect(await probed()).toEqual([])
+  for (const id of ['by-tried', 'by-default'])
+    await catalog.apps.keepProbe(id, { protocol: 'oidc', grade: 'green', at: now - 10 * DAY, report: '{}' }, 'cli')
+  const found = await probed()
+  expect(found.map((row) => [row.of, daysOf(row)])).toEqual([['by-tried', 30]])
+})
+
 test('for people it is three lines each: when, what for whom, and what to do', async () => {
   const { out } = await expiring('--within', '22d')
   expect(out).toMatch(

@@ -64,6 +64,22 @@ test('the first who gets in is noted, whoever comes later changes nothing, and a
   expect(months).toEqual([{ month: '2026-11', registered: 2, opened: 1, lead: 2 * HOUR }])
 })
 
+test('an app of which something failed since is failing, until it goes well again', async () => {
+  clock.advance(60_000)
+  const { apps } = gateway.server.house.catalog
+  const body = new URLSearchParams({ grant_type: 'authorization_code', code: 'x', redirect_uri: CALLBACK })
+  const headers = { authorization: `Basic ${btoa('till:wrong')}` }
+  expect((await fetch(`${gateway.issuer}/oauth2/token`, { method: 'POST', headers, body })).status).toBe(401)
+  expect(await report()).toMatch(/^till +failing +oidc +Till team .* 2 +2026-11-23$/m)
+  const { clientSecret } = await apps.rotateSecret('till', 'cli')
+  const sam = createBrowser({ stopAt: CALLBACK })
+  const back = await typePassword(sam, await sam.open(authorize('till')), 'sam')
+  body.set('code', back.url.searchParams.get('code')!)
+  const right = { authorization: `Basic ${btoa(`till:${clientSecret}`)}` }
+  expect((await fetch(`${gateway.issuer}/oauth2/token`, { method: 'POST', headers: right, body })).status).toBe(200)
+  expect(await report()).toMatch(/^till +in-use /m)
+})
+
 test('what nobody opened for a month is idle', async () => {
   clock.advance(31 * 24 * HOUR)
   expect(await report()).toMatch(/^till +idle /m)

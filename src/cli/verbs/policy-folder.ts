@@ -34,6 +34,15 @@ export async function policiesInForce(context: Context): Promise<Policies | unde
   return policies
 }
 
+/** What is in force; undefined after saying what is wrong with the folder. */
+export async function policiesNow(context: Context): Promise<Policies | undefined> {
+  const published = await policiesInForce(context)
+  if (published) return published
+  const { policies } = loadPolicies(resolve(context.folder, context.settings.policies))
+  if (!policies) context.err('the policy files have problems: `policy check` tells them')
+  return policies
+}
+
 export const isFolder = (named: string): boolean => statSync(named, { throwIfNoEntry: false })?.isDirectory() === true
 
 /** Files, and what they are in words: `the folder candidate`, `publication 3 (in force)`. */

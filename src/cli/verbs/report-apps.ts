@@ -1,7 +1,8 @@
 /** `report apps`: how far each app has come, and how long that took. */
 import { type Board, boardOf } from '#access'
-import { days, hours, type Millis, minutes } from '#core/clock'
+import { days, hours, type Instant, type Millis, minutes } from '#core/clock'
 import { formatDuration } from '#core/duration'
+import type { Diagnosed } from '#diagnosis'
 import { sinceOf } from '../moment.ts'
 import type { Verb } from '../verb.ts'
 
@@ -10,17 +11,28 @@ const LATELY = '30d'
 export const reportApps: Verb = {
   words: ['report', 'apps'],
   usage: 'report apps [--since 30d]',
-  summary: 'how far each app has come (registered, first sign-in, in use, idle), how long that took, and who opens it',
+  summary:
+    'how far each app has come (registered, first sign-in, in use, idle, failing), how long that took, and who opens it',
   options: ['since'],
   async run(args, context) {
     const since = sinceOf(args, context, LATELY)
     if (since === undefined) return 2
-    const { catalog, receipts } = await context.open()
-    const board = boardOf(await catalog.apps.list(), await receipts.appUses(since, context.progress))
+    const { catalog, receipts, diagnosis } = await context.open()
+    const apps = await catalog.apps.list()
+    const failures = new Map<string, Instant>()
+    for (const app of apps) {
+      const open = (await diagnosis.ofApp(app)).filter((one) => isOpen(one) && one.lastAt >= since)
+      if (open.length > 0) failures.set(app.id, Math.max(...open.map(({ lastAt }) => lastAt)))
+    }
+    const board = boardOf(apps, await receipts.appUses(since, context.progress), failures)
     context.print({ since, ...board }, () => lines(board, args.flag('since') ?? LATELY))
     return 0
   },
 }
+
+/** Nothing has gone well since, and it is about signing in. */
+const isOpen = ({ mendedAt, stage }: Diagnosed): boolean =>
+  mendedAt === undefined && stage !== 'groups' && stage !== 'introspection'
 
 function lines({ apps, months }: Board, since: string): string[] {
   if (apps.length === 0) return ['no apps']

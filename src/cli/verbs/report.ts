@@ -1,11 +1,10 @@
 /** `report prompts`: how often people are asked for proof, and what asked them. */
 
-import { resolve } from 'node:path'
 import { type By, createFriction, type Friction, policiesOf } from '#access'
-import { loadPolicies, type Policies } from '#policy'
+import type { Policies } from '#policy'
 import { sinceOf } from '../moment.ts'
-import type { Context, Verb } from '../verb.ts'
-import { policiesInForce } from './policy-folder.ts'
+import type { Verb } from '../verb.ts'
+import { policiesNow } from './policy-folder.ts'
 import { spreadWords } from './replay-lines.ts'
 import { reportApps } from './report-apps.ts'
 
@@ -36,15 +35,6 @@ const prompts: Verb = {
     context.print({ since, by, ...found }, () => lines(found, by))
     return 0
   },
-}
-
-/** What is in force; undefined after saying what is wrong with the folder. */
-async function policiesNow(context: Context): Promise<Policies | undefined> {
-  const published = await policiesInForce(context)
-  if (published) return published
-  const { policies } = loadPolicies(resolve(context.folder, context.settings.policies))
-  if (!policies) context.err('the policy files have problems: `policy check` tells them')
-  return policies
 }
 
 function lines({ prompts: spread, causes, unanswered }: Friction, by: By): string[] {

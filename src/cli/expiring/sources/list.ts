@@ -5,6 +5,7 @@ import { appSecrets } from './app-secrets.ts'
 import { datedTemplates } from './dated-templates.ts'
 import { directories } from './directories.ts'
 import { places } from './places.ts'
+import { probes } from './probes.ts'
 import { samlKeys } from './saml-keys.ts'
 import { signingKeys } from './signing-keys.ts'
 
@@ -15,5 +16,6 @@ export const SOURCES: readonly Source[] = [
   signingKeys,
   directories,
   datedTemplates,
+  probes,
   places,
 ]
