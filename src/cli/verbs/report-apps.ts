@@ -30,9 +30,10 @@ export const reportApps: Verb = {
   },
 }
 
-/** Nothing has gone well since, and it is about signing in. */
-const isOpen = ({ mendedAt, stage }: Diagnosed): boolean =>
-  mendedAt === undefined && stage !== 'groups' && stage !== 'introspection'
+/** On none of these does it depend whether somebody gets in. */
+const BESIDE = new Set(['groups', 'introspection', 'sign-out'])
+
+const isOpen = ({ mendedAt, stage }: Diagnosed): boolean => mendedAt === undefined && !BESIDE.has(stage)
 
 function lines({ apps, months }: Board, since: string): string[] {
   if (apps.length === 0) return ['no apps']
