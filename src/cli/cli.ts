@@ -3,7 +3,8 @@
  *
  * - `verb.ts`       what a verb is          - `verbs/list.ts` every verb there is
  * - `run.ts`        reading arguments, exit codes
- * - `questions.ts`  asking whoever sits at a terminal
+ * - `questions.ts`  asking whoever sits at a terminal; `moment.ts` times typed and read, `progress.ts` how far a long one is
+ * - `expiring/`     what ends at a time known beforehand, one file a source
  * A new verb: one row in its group's file under `verbs/`.
  */
 

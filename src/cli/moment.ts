@@ -1,4 +1,4 @@
-/** Moments as people type them. */
+/** Moments as people type them, and as they read them. */
 import type { Clock, Instant } from '#core/clock'
 import { parseDuration } from '#core/duration'
 import type { Arguments, Context } from './verb.ts'
@@ -20,3 +20,6 @@ export function sinceOf(args: Arguments, context: Context, usual = '7d'): Instan
 
 export const WRONG_MOMENT = (name: string): string =>
   `--${name}: expected a length of time like 7d, or a moment like 2026-11-22T10:00:00Z`
+
+/** To the second, UTC. */
+export const time = (at: Instant): string => new Date(at).toISOString().slice(0, 19).concat('Z')

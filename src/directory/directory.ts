@@ -6,7 +6,7 @@
  * - `people.ts`   opens the room; the `People` interface is all that others see
  * - `person.ts`   what a person is and what may stand in the fields; `tables.ts`, `rows.ts`, `store.ts`, `search.ts` how it is kept
  * - `sign-in.ts`  finding by name and checking passwords over all directories; `mirror.ts` upstream people in our tables
- * - `outages.ts`  directories that are down; `confirmed.ts` what is kept for that time, `rejudging.ts` what is made good after
+ * - `outages.ts`  directories that are down, `outage-watch.ts` who looks whether one is back; `confirmed.ts` what is kept for that time, `rejudging.ts` what is made good after
  * - `sync.ts`, `sync-*.ts`   a whole directory brought over, by hand or by the clock
  * - `changes.ts`, `groups.ts`, `passwords.ts`   what is changed, and which passwords may be chosen
  * - `administrators.ts` that one is left

@@ -9,6 +9,7 @@
  * - `browser.ts`  the person's browser; it leaves the target for nobody. `markup.ts` pages
  * - `judge.ts`    whether somebody is in   - `person.ts` who is signed in: people who do not exist
  * - `listener.ts` what the test copy asks  - `material.ts` `tables.ts` keys that are none of the gateway's
+ * - `saml-message.ts` responses as the cases bend them
  */
 export { PROBED_PROTOCOLS } from './kinds/list.ts'
 export type { CaseReport, Grade, ProbedProtocol, ProbeReport } from './report.ts'

@@ -6,14 +6,14 @@ import type { Context, House } from '../verb.ts'
 
 const LOOK_EVERY: Millis = seconds(1)
 
-export interface FirstSignIn {
+interface FirstSignIn {
   readonly at: Instant
   /** Of the decision that let them in: `policy explain --receipt` tells who it was to whoever may know. */
   readonly receipt: string
 }
 
 /** Undefined at the end of the time. */
-export async function firstSignIn(
+async function firstSignIn(
   { receipts }: Pick<House, 'receipts'>,
   app: { readonly id: string; readonly createdAt: Instant },
   most: Millis,

@@ -12,8 +12,9 @@ import {
   type OpenCode,
 } from '#sessions'
 import { together } from '#storage'
+import { time } from '../moment.ts'
 import type { Arguments, Context, Verb } from '../verb.ts'
-import { BY, time } from './person-lines.ts'
+import { BY } from './person-lines.ts'
 import { folderOf, policiesInForce } from './policy-folder.ts'
 
 /** More than that in one command is a mistake. */

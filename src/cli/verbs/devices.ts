@@ -1,9 +1,10 @@
 /** `devices list | revoke`: what people are known on, and what the organisation has set up. */
 import { Refusal } from '#core/refusal'
 import type { EnrolledDevice } from '#sessions'
+import { time } from '../moment.ts'
 import type { Verb } from '../verb.ts'
 import { codesVerbs } from './device-codes.ts'
-import { BY, time, userIn } from './person-lines.ts'
+import { BY, userIn } from './person-lines.ts'
 
 const enrolledLine = ({ id, kind, site, name, enrolledAt, enrolledFrom, lastSeenAt }: EnrolledDevice): string =>
   `${id}  ${kind}  ${site === undefined ? 'no site' : `site ${site}`}  ${name}  enrolled ${time(enrolledAt)}${enrolledFrom === undefined ? '' : ` from ${enrolledFrom}`}  last seen ${time(lastSeenAt)}`

@@ -2,9 +2,8 @@
 import { parseDuration } from '#core/duration'
 import { ALGS, isAlg, type SigningKey } from '#keys'
 import { PUBLISHED_BEFORE, type SamlKey } from '#protocol/saml'
+import { time } from '../moment.ts'
 import type { Arguments, Context, Verb } from '../verb.ts'
-
-const time = (at: number): string => new Date(at).toISOString().slice(0, 19).concat('Z')
 
 /** Of both kinds: what they are called, and what each is doing. */
 interface Listed extends Pick<SigningKey, 'state' | 'signsFrom'> {

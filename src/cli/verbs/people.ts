@@ -1,8 +1,9 @@
 /** `people …`: who is there. The import is in `people-import.ts`. */
 import { csvLine, type NewPerson, type PeopleFilter, type Person } from '#directory'
+import { time } from '../moment.ts'
 import type { Arguments, House, Verb } from '../verb.ts'
 import { IMPORT_COLUMNS, importPeople } from './people-import.ts'
-import { BY, groupsOf, onlyArgument, passwordFrom, personOf, shown, takeAway, time } from './person-lines.ts'
+import { BY, groupsOf, onlyArgument, passwordFrom, personOf, shown, takeAway } from './person-lines.ts'
 
 const addPerson: Verb = {
   words: ['people', 'add'],

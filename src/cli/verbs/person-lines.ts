@@ -30,9 +30,6 @@ export async function userIn(args: Arguments, house: House): Promise<string | un
   return named === undefined ? undefined : (await personOf(named, house)).id
 }
 
-/** An instant to the second, UTC. */
-export const time = (at: number): string => new Date(at).toISOString().slice(0, 19).concat('Z')
-
 /** The only argument, or undefined after saying how the verb is used. */
 export function onlyArgument(args: Arguments, verb: Verb, context: Context): string | undefined {
   if (args.positional.length === 1) return args.positional[0]

@@ -2,12 +2,11 @@
 import { type Publication, type Published, publish, rollBack } from '#access'
 import { formatProblem } from '#config'
 import { Refusal } from '#core/refusal'
+import { time } from '../moment.ts'
 import type { Arguments, Context, House, Verb } from '../verb.ts'
 import { folderOf } from './policy-folder.ts'
 
 const LONGEST = 500
-
-const time = (at: number): string => new Date(at).toISOString().slice(0, 19).concat('Z')
 
 const line = ({ number, at, version, author, message, rollback, restores }: Publication, undone = false): string => {
   const what = rollback ? `(back to ${restores ?? version.slice(0, 19)})` : undone ? '(rolled back)' : ''

@@ -1,7 +1,8 @@
 /** `sessions list | end`. */
 import type { Session } from '#sessions'
+import { time } from '../moment.ts'
 import type { House, Verb } from '../verb.ts'
-import { BY, time, userIn } from './person-lines.ts'
+import { BY, userIn } from './person-lines.ts'
 
 const line = (session: Session): string =>
   [

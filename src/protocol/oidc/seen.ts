@@ -13,7 +13,7 @@ export interface EngineError extends Error {
 type Params = Readonly<Record<string, unknown>>
 const textOf = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined)
 const wordsOf = (value: unknown): string[] => (textOf(value) ?? '').split(' ').filter(Boolean)
-export const paramsOf = ({ oidc, query }: KoaContextWithOIDC): Params => oidc.params ?? query
+const paramsOf = ({ oidc, query }: KoaContextWithOIDC): Params => oidc.params ?? query
 
 interface Basic {
   readonly id: string
@@ -33,7 +33,7 @@ function basicOf(header: string | undefined): Basic | undefined {
 }
 
 /** Of a JWT that nobody has verified. */
-export function payloadOf(jwt: unknown): Params {
+function payloadOf(jwt: unknown): Params {
   try {
     const read = JSON.parse(Buffer.from(String(jwt).split('.')[1] ?? '', 'base64url').toString('utf8'))
     return typeof read === 'object' && read !== null ? read : {}
