@@ -2,6 +2,7 @@
  * The command line on the rooms of this house; importing this file runs the command that was typed. Nothing is imported that the command does
  * not need.
  */
+import { resolve } from 'node:path'
 import { runCommand, verbsFor } from '#cli'
 import { missingFile } from './missing.ts'
 
@@ -16,6 +17,22 @@ process.exitCode = await runCommand({
     const [{ openHouse }, { createLog }] = await Promise.all([import('./house.ts'), import('#audit')])
     const level = settings.log.level === 'info' ? 'warn' : settings.log.level
     // what programs read goes to standard output, what operators read to standard error
-    return openHouse({ settings, folder, clock, log: createLog({ level, stream: process.stderr }) })
+    const log = createLog({ level, stream: process.stderr })
+    const house = await openHouse({
+      settings,
+      folder,
+      clock,
+      log,
+      // those in force; where they cannot be read, `policy check` says why, and no app is refused for it
+      async policyNames() {
+        const [{ policiesOf }, { loadPolicies }] = await Promise.all([import('#access'), import('#policy')])
+        const published = await house.versions.find('current')
+        const policies = published
+          ? await policiesOf(house.versions, published.version)
+          : loadPolicies(resolve(folder, settings.policies)).policies
+        return policies?.names
+      },
+    })
+    return house
   },
 })

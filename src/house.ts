@@ -2,7 +2,7 @@
 import { resolve } from 'node:path'
 import { accessMigrations, createReceipts, openVersions, RECEIPT_KEY } from '#access'
 import { auditMigrations, createAudit } from '#audit'
-import { catalogMigrations, openCatalog } from '#catalog'
+import { catalogMigrations, openCatalog, type PolicyNames } from '#catalog'
 import type { House } from '#cli'
 import type { Settings } from '#config'
 import { openHistory, openPlaces } from '#context'
@@ -42,8 +42,8 @@ export interface HouseOptions {
   readonly folder: string
   readonly clock: Clock
   readonly log: Log
-  /** The policies that an app may name; the running server knows them. */
-  readonly policyNames?: () => readonly string[]
+  /** The policies that an app may name; the running server knows them, a command reads them when it registers an app. */
+  readonly policyNames?: PolicyNames
 }
 
 export async function openHouse({

@@ -10,7 +10,7 @@ import type { ManifestSource } from './manifest-files.ts'
 import type { KeptProbe } from './probes.ts'
 import type { AppName } from './protocols/protocol.ts'
 import type { Registry } from './registry.ts'
-import type { CheckOptions, Issue } from './rules.ts'
+import type { CheckOptions, Issue, PolicyNames } from './rules.ts'
 import type { Template } from './template.ts'
 import type { Templates } from './templates.ts'
 
@@ -67,11 +67,11 @@ export interface AppsOptions {
   readonly registry: Registry
   readonly templates: Templates
   readonly clock: Clock
-  readonly policyNames?: (() => readonly string[]) | undefined
+  readonly policyNames?: PolicyNames | undefined
 }
 
 export function createApps({ registry, templates, clock, policyNames }: AppsOptions): Apps {
-  const options = (): CheckOptions => ({ policyNames: policyNames?.() })
+  const options = async (): Promise<CheckOptions> => ({ policyNames: await policyNames?.() })
 
   const examine = async (input: Manifest) => {
     const read = manifestSchema.safeParse(input)
@@ -86,7 +86,7 @@ export function createApps({ registry, templates, clock, policyNames }: AppsOpti
       return { issues, definition: undefined }
     }
     const template = read.data.template === undefined ? undefined : await templates.show(read.data.template)
-    return resolve(read.data, template, options())
+    return resolve(read.data, template, await options())
   }
 
   return Object.freeze({
@@ -158,8 +158,8 @@ export function createApps({ registry, templates, clock, policyNames }: AppsOpti
         await writer.record('app-probed', { actor: by, app: id, reason })
       }),
     probes: registry.probes,
-    apply: (sources: readonly ManifestSource[], how: ApplyOptions) =>
-      applyManifests({ registry, templates, check: options() }, sources, how),
+    apply: async (sources: readonly ManifestSource[], how: ApplyOptions) =>
+      applyManifests({ registry, templates, check: await options() }, sources, how),
     secretsShown: registry.secretsShown,
   })
 }

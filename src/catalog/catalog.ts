@@ -33,7 +33,7 @@ export type { AppForwardAuth, AppRule, IdentityField } from './protocols/forward
 export type { AppOidc } from './protocols/oidc.ts'
 export type { AppName } from './protocols/protocol.ts'
 export type { AppSaml } from './protocols/saml.ts'
-export type { Issue } from './rules.ts'
+export type { Issue, PolicyNames } from './rules.ts'
 export { isSecretOf } from './secrets.ts'
 export { type Endpoints, renderSettings, type Snippet } from './snippet.ts'
 export { catalogMigrations } from './tables.ts'

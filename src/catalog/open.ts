@@ -1,12 +1,13 @@
 import { type Apps, createApps } from './apps.ts'
 import type { RegistryOptions } from './registry-writing.ts'
+import type { PolicyNames } from './rules.ts'
 import { openTemplates, type Templates } from './templates.ts'
 
 export interface CatalogOptions extends RegistryOptions {
   /** The folder of templates. */
   readonly templates: string
   /** The names of the policies there are now; without it an app's `policy` is not looked up. */
-  readonly policyNames?: () => readonly string[]
+  readonly policyNames?: PolicyNames
 }
 
 export interface Catalog {

@@ -13,6 +13,9 @@ export interface Issue {
   readonly message: string
 }
 
+/** Those in force. Undefined: not known, so not checked. */
+export type PolicyNames = () => readonly string[] | undefined | Promise<readonly string[] | undefined>
+
 export interface CheckOptions {
   /** The policies there are. Undefined: not known, so not checked. */
   readonly policyNames?: readonly string[] | undefined

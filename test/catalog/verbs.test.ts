@@ -167,7 +167,39 @@ test('bad manifests end with 1 and are told with their places', async () => {
 
 test('`apps search` finds and says when it found nothing', async () => {
   expect((await portico('apps', 'search', 'grafana')).out).toMatch(/^grafana +Grafana \(monitoring\)/)
-  expect(await portico('apps', 'search', 'no', 'such', 'app')).toMatchObject({ code: 1 })
+  const nothing = await portico('apps', 'search', 'no', 'such', 'app')
+  expect(nothing.code).toBe(1)
+  for (const way of ['custom-oidc', '--saml-metadata', 'apps apply']) expect(nothing.out).toContain(way)
+})
+
+test('an app behind a proxy is shown with its hosts and rules, and has no settings of its own', async () => {
+  writeFileSync(
+    join(root, 'wiki.yaml'),
+    `id: wiki
+name: Wiki
+policy: default
+audience: [staff]
+forward_auth:
+  hosts: [wiki.example.com]
+  upstream: http://10.0.0.5:8080
+  headers: [Auth-User, X-Mail=email]
+  rules:
+    - { paths: [/static/*, /health], methods: [GET], access: public }
+    - { paths: [/admin/*], access: sign-in, strength: two-factors }
+`,
+  )
+  await portico('apps', 'apply', join(root, 'wiki.yaml'))
+  const { out } = await portico('apps', 'show', 'wiki')
+  for (const row of [
+    /^hosts +wiki\.example\.com$/m,
+    /^headers +Auth-User=user X-Mail=email$/m,
+    /^rules +public GET \/static\/\* \/health; sign-in \/admin\/\* two-factors$/m,
+    /^upstream +http:\/\/10\.0\.0\.5:8080$/m,
+  ])
+    expect(out).toMatch(row)
+  const none = await portico('apps', 'snippet', 'wiki')
+  expect(none.code).toBe(2)
+  expect(none.err).toBe('there is no snippet of `wiki` for `env`; known: nginx, traefik, caddy, envoy, haproxy')
 })
 
 test('`catalog check` passes on good templates and fails on a mistake', async () => {

@@ -34,7 +34,7 @@ async function run(at: Place, ...words: string[]): Promise<{ code: number | null
 }
 
 const manifest = (id: string) =>
-  `id: ${id}\npolicy: default\naudience: [staff]\noidc: { redirect_uris: [https://${id}.example.com/cb] }\n`
+  `id: ${id}\npolicy: plain\naudience: [staff]\noidc: { redirect_uris: [https://${id}.example.com/cb] }\n`
 const MANY = 30
 const many = () =>
   folder(
@@ -129,6 +129,30 @@ test('a folder of every kind of file: what is no manifest is named with its plac
   expect(out).not.toContain('hidden')
   expect(out).toContain('applied: 1 created, 0 changed, 0 removed, 0 unchanged, 2 refused')
   expect((await run(at, 'apps', 'list')).out).toMatch(/^stock {2}/)
+}, 600_000)
+
+test('an app whose policy there is not stays as it was: nobody could open it', async () => {
+  const at = await place()
+  const first = folder({ 'wiki.yaml': manifest('wiki') })
+  expect((await run(at, 'apps', 'apply', first)).code).toBe(0)
+  const mistyped = folder({ 'wiki.yaml': manifest('wiki').replace('plain', 'plian') })
+  for (const flags of [['--dry-run'], []]) {
+    const { code, out } = await run(at, 'apps', 'apply', mistyped, ...flags)
+    expect(code).toBe(1)
+    expect(out).toContain(`${join(mistyped, 'wiki.yaml')}:2:9 policy-unknown `)
+    expect(out).toContain('names no policy: `plian`; did you mean `plain`?')
+  }
+  expect((await run(at, 'apps', 'show', 'wiki')).out).toMatch(/^policy +plain$/m)
+  const add = ['apps', 'add', 'grafana', '--set', 'base_url=https://grafana.example.com', '--audience', 'staff']
+  const added = await run(at, ...add, '--policy', 'strikt')
+  expect(added.code).toBe(2)
+  expect(added.err).toContain(
+    'policy-unknown: `policy` names no policy: `strikt`; did you mean `strict`? (--policy NAME)',
+  )
+  // with policies that nobody can read, nothing is said about their names
+  writeFileSync(join(at.config, '../policies/plain.yaml'), 'policy: [')
+  expect((await run(at, ...add, '--policy', 'strict')).code).toBe(0)
+  expect((await run(at, 'apps', 'list')).out).toMatch(/^grafana .*\nwiki /)
 }, 600_000)
 
 test('the plan comes before the rows, with values before and after; nothing in a manifest speaks to the terminal', async () => {

@@ -169,6 +169,7 @@ test('two secrets of an app end with the overlap; a change of the SAML certifica
   const change = found.find(({ what }) => what === 'saml-certificate-change')!
   expect(daysOf(change)).toBe(14)
   expect(change.say).toContain('3 SAML apps (crm, far, hr)')
+  expect(change.fix).toContain(`${gateway.issuer}/saml/metadata`)
   await catalog.apps.endPreviousSecret('stock', 'cli')
   expect((await rows('30d')).rows.some(({ what }) => what === 'app-secret')).toBe(false)
 })

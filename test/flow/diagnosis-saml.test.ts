@@ -130,6 +130,9 @@ describe('names', () => {
     const page = await send(asked('format', { inside: policy(FORMATS.emailAddress) }))
     expect(statusOf(xmlOf(page))).toEqual(['Requester', 'InvalidNameIDPolicy'])
     const failure = await diagnosed('format', 'name-id-format')
+    expect(xmlOf(page)).toContain(
+      `<samlp:StatusMessage>reference ${failure.reference}</samlp:StatusMessage></samlp:Status>`,
+    )
     expect(failure.said).toBe(
       `The app asks for the NameID format \`${FORMATS.emailAddress}\`, registered is \`persistent\`.`,
     )
@@ -143,7 +146,9 @@ describe('names', () => {
     const browser = browserOf()
     const page = await typePassword(browser, await browser.open(redirectTo(sso(), asked('mails'))), 'sam')
     expect(statusOf(xmlOf(page))).toEqual(['Responder', 'InvalidNameIDPolicy'])
-    expect((await diagnosed('mails', 'name-id-missing')).said).toContain('has no `email`')
+    const failure = await diagnosed('mails', 'name-id-missing')
+    expect(failure.said).toContain('has no `email`')
+    expect(xmlOf(page)).toContain(`<samlp:StatusMessage>reference ${failure.reference}</samlp:StatusMessage>`)
   })
 })
 

@@ -213,4 +213,5 @@ function another(apps: readonly App[], { id }: App): string {
 const HINTS: Readonly<Record<string, string>> = {
   'audience-missing': ': --audience GROUP',
   'policy-missing': ': --policy NAME',
+  'policy-unknown': ' (--policy NAME)',
 }

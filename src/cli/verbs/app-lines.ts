@@ -1,7 +1,15 @@
 /** What the `apps` and `catalog` verbs share: where templates are, and how an app is printed. */
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
-import { type App, type Endpoints, openTemplates, type Snippet, type Template, type Templates } from '#catalog'
+import {
+  type App,
+  type AppRule,
+  type Endpoints,
+  openTemplates,
+  type Snippet,
+  type Template,
+  type Templates,
+} from '#catalog'
 import { Refusal } from '#core/refusal'
 import type { Arguments, Context, Verb } from '../verb.ts'
 
@@ -60,6 +68,12 @@ export async function templateFor(slug: string, templates: Templates, context: C
   }
 }
 
+/** Like `sign-in GET,POST /admin/* two-factors`. */
+const ruleLine = ({ access, methods, paths, strength, policy }: AppRule): string =>
+  [access, methods?.join() ?? [], paths.join(' '), strength ?? [], policy === undefined ? [] : `policy ${policy}`]
+    .flat()
+    .join(' ')
+
 /** How an app is shown: everything but its secret. */
 export const shown = (app: App) => ({
   id: app.id,
@@ -88,6 +102,12 @@ export const shown = (app: App) => ({
     name_id_format: app.saml.nameIdFormat,
     ...(app.saml.metadataUrl !== undefined && { metadata_url: app.saml.metadataUrl }),
   }),
+  ...(app.forwardAuth && {
+    hosts: app.forwardAuth.hosts,
+    headers: app.forwardAuth.headers.map(({ name, field }) => `${name}=${field}`),
+    rules: app.forwardAuth.rules.map(ruleLine),
+    ...(app.forwardAuth.upstream !== undefined && { upstream: app.forwardAuth.upstream }),
+  }),
   ...(app.previousSecretUntil !== undefined && {
     previous_secret_until: new Date(app.previousSecretUntil).toISOString(),
   }),
@@ -98,7 +118,7 @@ export const shown = (app: App) => ({
 
 export const written = (value: unknown): string =>
   Array.isArray(value)
-    ? value.join(' ') || '-'
+    ? value.join(value.some((one) => /\s/.test(String(one))) ? '; ' : ' ') || '-'
     : typeof value === 'object'
       ? Object.entries(value ?? {})
           .map(([k, v]) => `${k}=${v}`)

@@ -15,7 +15,7 @@ async function settingsOf(app: App, wanted: string, context: Context) {
   const all = renderSettings(app, template, await endpointsFor(app, context))
   const exact = all.filter(({ format }) => format === wanted)
   const snippets = exact.length > 0 || wanted !== 'env' ? exact : all
-  return { snippets, known: ['env', ...all.map(({ format }) => format)] }
+  return { snippets, known: all.length > 0 ? ['env', ...all.map(({ format }) => format)] : [] }
 }
 
 /** The configuration of a proxy in front of the app; undefined where there is no such proxy, or none is needed. */
@@ -41,8 +41,9 @@ export async function printSnippet(id: string, args: Arguments, context: Context
   const { snippets, known } = await settingsOf(app, wanted, context)
   if (snippets.length === 0) {
     const proxies = app.forwardAuth ? PROXY_NAMES : []
+    const there = [...new Set([...known, ...proxies])].join(', ')
     context.err(
-      `there is no snippet of \`${id}\` for \`${wanted}\`; known: ${[...new Set([...known, ...proxies])].join(', ')}`,
+      `there is no snippet of \`${id}\` for \`${wanted}\`; ${there ? `known: ${there}` : 'the catalog has none for it'}`,
     )
     return 2
   }

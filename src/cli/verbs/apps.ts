@@ -23,7 +23,7 @@ const searchApps: Verb = {
             ({ slug, name, category, as_of }) =>
               `${slug.padEnd(width)}  ${name} (${category}${as_of === undefined ? '' : `, facts of ${as_of}`})`,
           )
-        : 'nothing found; `custom-oidc` fits any app',
+        : 'nothing found; `custom-oidc` fits any app that speaks OpenID Connect, `apps add --saml-metadata` takes any that speaks SAML, and one behind a proxy is a manifest for `apps apply`',
     )
     return found.length > 0 ? 0 : 1
   },

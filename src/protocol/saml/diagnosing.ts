@@ -81,12 +81,12 @@ export function createDiagnosing({ issuer, clock, catalog, diagnosis }: SamlOpti
       }
     },
 
-    async wrongFormat(request: PageRequest, { app, element }: Received): Promise<void> {
+    async wrongFormat(request: PageRequest, { app, element }: Received): Promise<string> {
       const [policy] = childrenOf(element, PROTOCOL, 'NameIDPolicy')
       const qualifier = policy?.attributes.get('SPNameQualifier')
       const asked = policy?.attributes.get('Format') ?? `SPNameQualifier ${qualifier ?? ''}`
       const nameId = { asked, registered: app.saml.nameIdFormat }
-      await diagnosis.failed({ app, request: request.id, stage: 'sign-on', seen: { error: 'name-format', nameId } })
+      return diagnosis.failed({ app, request: request.id, stage: 'sign-on', seen: { error: 'name-format', nameId } })
     },
   }
 }

@@ -61,8 +61,8 @@ export function openSaml(options: SamlOptions): SamlDoor {
   async function wishedBy(request: PageRequest, carried: Carried): Promise<Wish> {
     const received = await receive(carried, 'SAMLRequest', catalog.apps)
     const wish = wishOf(received, asking())
-    if (wish.status?.[1] === 'InvalidNameIDPolicy') await diagnosing.wrongFormat(request, received)
-    return wish
+    if (wish.status?.[1] !== 'InvalidNameIDPolicy') return wish
+    return { ...wish, reference: await diagnosing.wrongFormat(request, received) }
   }
 
   async function byRedirect(request: PageRequest): Promise<Answer> {

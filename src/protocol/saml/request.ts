@@ -26,6 +26,8 @@ export interface Wish {
   readonly subject?: string
   /** It cannot be met, whoever it is about. */
   readonly status?: Status
+  /** Under which its cause was noted. */
+  readonly reference?: string
 }
 
 export interface Asking {

@@ -43,7 +43,8 @@ const BEARER = 'urn:oasis:names:tc:SAML:2.0:cm:bearer'
 export interface Responses {
   /** As XML, signed as the app wants it. */
   assert(said: Said): Promise<string>
-  refuse(to: Addressed, status: Status): Promise<string>
+  /** `reference`: under which the administrator finds the cause. */
+  refuse(to: Addressed, status: Status, reference?: string): Promise<string>
 }
 
 export function createResponses({
@@ -57,12 +58,12 @@ export function createResponses({
 }): Responses {
   const time = (at: Instant) => new Date(at).toISOString()
 
-  const response = ({ acs, requestId }: Addressed, at: Instant, status: Xml, ...more: readonly Xml[]): Xml =>
+  const response = ({ acs, requestId }: Addressed, at: Instant, status: readonly Xml[], ...more: readonly Xml[]): Xml =>
     message(
       'samlp:Response',
       { id: `_${randomId()}`, issuer: entityId, destination: acs, at },
       { InResponseTo: requestId },
-      xml('samlp:Status', {}, status),
+      xml('samlp:Status', {}, ...status),
       ...more,
     )
 
@@ -106,13 +107,17 @@ export function createResponses({
       const inner = sign.includes('assertion') ? await signed(bare, pair) : bare
       // the signature of the Assertion is inside of what is encrypted (Core §6.2)
       const told = encrypt ? encryptedAssertion(inner, encryptionCertificate!) : inner
-      const whole = response(said, at, xml('samlp:StatusCode', { Value: `${STATUS}Success` }), told)
+      const whole = response(said, at, [xml('samlp:StatusCode', { Value: `${STATUS}Success` })], told)
       return canonical(sign.includes('response') ? await signed(whole, pair) : whole)
     },
 
-    async refuse(to: Addressed, [top, below]: Status) {
-      const code = xml('samlp:StatusCode', { Value: STATUS + top }, xml('samlp:StatusCode', { Value: STATUS + below }))
-      return canonical(await signed(response(to, clock.now(), code), await signing()))
+    async refuse(to: Addressed, [top, below]: Status, reference?: string) {
+      const status = [
+        xml('samlp:StatusCode', { Value: STATUS + top }, xml('samlp:StatusCode', { Value: STATUS + below })),
+        // Core §3.2.2.3: for whoever runs the app, whose page or log may show it
+        ...(reference === undefined ? [] : [xml('samlp:StatusMessage', {}, `reference ${reference}`)]),
+      ]
+      return canonical(await signed(response(to, clock.now(), status), await signing()))
     },
   })
 }

@@ -55,8 +55,8 @@ export function createSignOn(rooms: SamlRooms) {
   }
 
   async function refuse(request: PageRequest, app: SamlApp, wish: Wish, status: Status): Promise<Answer> {
-    const { acs, requestId } = wish
-    return post(request, app, wish, await responses.refuse({ app, acs, requestId }, status))
+    const { acs, requestId, reference } = wish
+    return post(request, app, wish, await responses.refuse({ app, acs, requestId }, status, reference))
   }
 
   const wantedOf = ({ fresh, classes }: Wish) => {
@@ -90,8 +90,9 @@ export function createSignOn(rooms: SamlRooms) {
       if (!nameId) {
         rooms.log.warn('saml-name-missing', { app: app.id, format: wish.format })
         const nameId = { asked: wish.format, registered: app.saml.nameIdFormat, missing: true } as const
-        await diagnosis.failed({ app, request: request.id, stage: 'sign-on', seen: { error: 'name-missing', nameId } })
-        return refuse(request, app, wish, ['Responder', 'InvalidNameIDPolicy'])
+        const seen = { error: 'name-missing', nameId }
+        const reference = await diagnosis.failed({ app, request: request.id, stage: 'sign-on', seen })
+        return refuse(request, app, { ...wish, reference }, ['Responder', 'InvalidNameIDPolicy'])
       }
       if (isAbout(wish, nameId, person)) {
         // INVARIANT: of two tabs with the same request one is answered

@@ -1,10 +1,11 @@
 /** Our certificates towards SAML apps: when the next one signs, and when one ends. */
 import { certificateEnds } from '#keys'
+import { endpointsOf } from '../../verbs/app-lines.ts'
 import type { Expiry, Source } from '../expiry.ts'
 
 export const samlKeys: Source = {
   name: 'saml-keys',
-  async find({ samlKeys: keys, catalog }) {
+  async find({ samlKeys: keys, catalog }, { settings }) {
     const apps = (await catalog.apps.list()).filter(({ saml }) => saml !== undefined).map(({ id }) => id)
     if (apps.length === 0) return { expiring: [] }
     const all = await keys.list()
@@ -19,7 +20,7 @@ export const samlKeys: Source = {
                 of: undefined,
                 at: signsFrom,
                 say: `answers are signed by another key: of ${whom}, those that do not read our metadata have to be given its certificate before`,
-                fix: 'give them `ISSUER/saml/metadata` again; `keys list` tells the fingerprint',
+                fix: `give them ${endpointsOf(settings.issuer).saml_metadata_url} again; \`keys list\` tells the fingerprint`,
               },
             ]
           : []),
