@@ -4,6 +4,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync,
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
+import { POLICIES } from '../support/policies.ts'
 import { makePlace, type Place, portico, type Serving } from '../support/serve.ts'
 
 const gone: (() => void)[] = []
@@ -153,6 +154,18 @@ test('an app whose policy there is not stays as it was: nobody could open it', a
   writeFileSync(join(at.config, '../policies/plain.yaml'), 'policy: [')
   expect((await run(at, ...add, '--policy', 'strict')).code).toBe(0)
   expect((await run(at, 'apps', 'list')).out).toMatch(/^grafana .*\nwiki /)
+  // published ones count, whatever the folder says later
+  writeFileSync(join(at.config, '../policies/plain.yaml'), POLICIES['plain.yaml'])
+  writeFileSync(
+    join(at.config, '../policies/administrators.yaml'),
+    POLICIES['plain.yaml'].replace('plain', 'administrators').replace('[staff]', '[administrators]'),
+  )
+  const published = await run(at, 'policy', 'publish')
+  expect(published.code, published.out + published.err).toBe(0)
+  writeFileSync(join(at.config, '../policies/late.yaml'), POLICIES['strict.yaml'].replace('strict', 'late'))
+  const late = await run(at, ...add, '--id', 'late', '--policy', 'late')
+  expect(late.code).toBe(2)
+  expect(late.err).toContain('policy-unknown')
 }, 600_000)
 
 test('the plan comes before the rows, with values before and after; nothing in a manifest speaks to the terminal', async () => {
