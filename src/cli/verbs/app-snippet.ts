@@ -23,7 +23,9 @@ export function proxyFiles(app: App, name: string, context: Context): readonly P
   const proxy = SNIPPETS.find((one) => one.name === name)
   if (!proxy || !app.forwardAuth) return undefined
   if (context.settings.proxies.length === 0)
-    context.err('warning: `proxies` is empty in the settings, so no proxy is answered: name the address of this one, and start the server again')
+    context.err(
+      'warning: `proxies` is empty in the settings, so no proxy is answered: name the address of this one, and start the server again',
+    )
   return proxy.files(snippetValues(app, context.settings.listen))
 }
 
