@@ -18,9 +18,11 @@ export type ClientAddress = (request: IncomingMessage) => string
 export function createClientAddress(proxies: Networks): ClientAddress {
   const known = createRecent<string, string>(KNOWN)
   return (request) => {
-    const { forwarded, 'x-forwarded-for': usual = '' } = request.headers
-    if (forwarded !== undefined || usual.length > LONGEST_KNOWN) return clientAddress(request, proxies)
-    const said = `${request.socket.remoteAddress} ${usual}`
+    const { forwarded, 'x-forwarded-for': usual } = request.headers
+    if (forwarded !== undefined || (usual?.length ?? 0) > LONGEST_KNOWN) return clientAddress(request, proxies)
+    const { remoteAddress } = request.socket
+    // ATTACK: an empty header is not none: one says that nobody knows, the other that there is nobody in between
+    const said = usual === undefined ? `${remoteAddress}` : `${remoteAddress} ${usual}`
     let address = known.get(said)
     if (address === undefined) {
       address = clientAddress(request, proxies)
