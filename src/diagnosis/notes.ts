@@ -91,7 +91,7 @@ export function createNotes({ records, clock, log }: NotesOptions) {
       app: failure.app.id,
       cause: cause.code,
       ...(found.likely ? { likely: true } : {}),
-      detail: found.cause,
+      // INVARIANT: what is foreign, like the address that was asked for, stands in the records and never in the log
       fix: found.fix.join('; '),
       count,
     })

@@ -70,7 +70,7 @@ const send = (xml: string, how: Parameters<typeof redirectTo>[2] = {}) => browse
 async function diagnosed(id: string, cause: string, page?: Page) {
   const failure = await last(id, cause)
   expect(logged(id)).toContainEqual(
-    expect.objectContaining({ cause, reference: failure.reference, detail: expect.any(String) }),
+    expect.objectContaining({ cause, reference: failure.reference, fix: expect.any(String) }),
   )
   const { out } = await portico('apps', 'show', id)
   for (const line of [failure.said, ...failure.fix, failure.reference]) expect(out).toContain(line)
