@@ -23,7 +23,7 @@ export class Incomplete extends Error {
 
 /**
  * Each page within the server's time limit; errors come as they are. A cookie is good for its connection only (RFC 2696
- * §3), so whoever lost the connection begins again.
+ * §3), so whoever lost the connection begins again. May give entries twice.
  */
 export async function* paged(
   { client }: Connected,
@@ -32,24 +32,26 @@ export async function* paged(
 ): AsyncGenerator<Entry[]> {
   // another size each time: a last page that is just empty, see below, is then not empty again the next time
   const pageSize = size + (randomNumber() % 16)
-  const pages = client.searchPaginated(base, {
-    scope: 'sub',
-    derefAliases: 'never',
-    timeLimit: Math.max(1, Math.floor(server.timeout / 1000)),
-    filter,
-    attributes: [...attributes],
-    explicitBufferAttributes: [...buffers],
-    paged: { pageSize },
-  })
-  let first = true
-  for (;;) {
-    const { value, done } = await within(server.timeout, () => pages.next())
-    if (done) return
-    const { searchEntries: entries, searchReferences: others } = value
-    // ATTACK: a server may send an empty page before the last (RFC 2696 §3), and the client stops there without a word;
-    // what came so far would look like everything
-    if (entries.length + others.length === 0 && !first) throw new Incomplete('a page without entries')
-    first = false
-    yield entries
+  for (const asked of [pageSize, pageSize + 1]) {
+    const pages = client.searchPaginated(base, {
+      scope: 'sub',
+      derefAliases: 'never',
+      timeLimit: Math.max(1, Math.floor(server.timeout / 1000)),
+      filter,
+      attributes: [...attributes],
+      explicitBufferAttributes: [...buffers],
+      paged: { pageSize: asked },
+    })
+    for (let first = true; ; first = false) {
+      const { value, done } = await within(server.timeout, () => pages.next())
+      if (done) return
+      const { searchEntries: entries, searchReferences: others } = value
+      // ATTACK: a server may send an empty page before the last (RFC 2696 §3), and the client stops there without a word;
+      // what came so far would look like everything. It may also be the last: that many fit pages of one size, and not of
+      // the next, with which all is read again
+      if (entries.length + others.length === 0 && !first) break
+      yield entries
+    }
   }
+  throw new Incomplete('a page without entries')
 }
