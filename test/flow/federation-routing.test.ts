@@ -21,9 +21,9 @@ let world: Federation
 beforeAll(async () => {
   world = await startFederation({
     clock,
-    theirs: ['ann', 'bob', 'cas'].map((username) => ({ username, name: username, groups: ['visitors'] })),
+    theirs: ['ann', 'bob', 'cas', 'dan'].map((username) => ({ username, name: username, groups: ['visitors'] })),
     ours: {
-      apps: [anApp('web'), anApp('orders')] as never,
+      apps: [anApp('web'), anApp('orders'), { ...anApp('board'), audience: ['board'] }] as never,
       people: [{ username: 'sam@kestrel.example', name: 'Sam', groups: ['staff'] }],
       settings: {
         ...PROXIED,
@@ -36,6 +36,13 @@ beforeAll(async () => {
       },
     },
     directory: { newcomers: 'create' },
+    // before the partner in the settings; nobody is ever sent there
+    moreDirectories: [
+      {
+        ...{ id: 'contoso', kind: 'oidc', title: 'Contoso', issuer: 'https://login.contoso.example' },
+        ...{ client_id: 'portico', client_secret: 'a secret that both of us know well' },
+      },
+    ],
   })
 })
 // the last test ends the other one
@@ -45,6 +52,14 @@ const opened = async (browser: Browser, id: string, parameters = {}) =>
   browser.open((await (await relyingParty(world.gateway, id)).begin(parameters)).url.href)
 const from = (address: string) => createBrowser({ stopAt: CALLBACK, headers: { 'x-forwarded-for': address } })
 const isThere = ({ url }: Page) => url.origin === world.provider.issuer
+/** The buttons of the sign-in page, as they are read. */
+const choicesOn = ({ text }: Page) =>
+  [...text.matchAll(/<a [^>]*away=[^>]*>([\s\S]*?)<\/a>/g)].map(([, inside]) =>
+    inside!
+      .replace(/<[^>]*>/g, ' ')
+      .replace(/\s+/g, ' ')
+      .trim(),
+  )
 
 describe('people are sent', () => {
   test('by the domain of the name that they type, which they do not type again', async () => {
@@ -93,8 +108,17 @@ describe('people are sent', () => {
 
   test('to the button of the provider that they chose last, which comes first', async () => {
     const browser = browserOf()
+    expect(choicesOn(await opened(browser, 'web'))).toEqual(['Sign in with Contoso', 'Sign in with Partner'])
     await signInThere(browser, await goThere(browser, await opened(browser, 'web')), 'ann')
-    expect(browser.jar.get('portico-provider')).toBe(PARTNER)
+    browser.jar.delete('portico-session')
+    const again = await opened(browser, 'web')
+    // nobody is sent there by it: on a shared tablet the next person is somebody else
+    expect(isThere(again)).toBe(false)
+    expect(choicesOn(again)).toEqual(['Sign in with Partner', 'Sign in with Contoso'])
+    expect(formOf(again, 'identifier').action.origin).toBe(world.gateway.issuer)
+    // what is no provider of ours is no choice
+    browser.jar.set('portico-provider', 'nobody')
+    expect(choicesOn(await opened(browser, 'web'))).toEqual(['Sign in with Contoso', 'Sign in with Partner'])
   })
 })
 
@@ -108,6 +132,27 @@ test('a rule only chooses a page: whoever it sends is let in, or not, as without
     const { people } = world.gateway.server.house
     expect((await people.list({ search: 'bob' }))[0]).toMatchObject({ groups: ['staff'] })
   }
+})
+
+test('a name that leads to a provider makes nobody of that name: who signs in there is who it says', async () => {
+  const { people } = world.gateway.server.house
+  const boss = await people.add(
+    { username: 'ceo@partner.example', name: 'Ours', groups: ['board'], mail: 'ceo@partner.example', mailVerified: true },
+    'test',
+  )
+  const browser = browserOf()
+  const party = await relyingParty(world.gateway, 'board')
+  const begun = await party.begin()
+  const asked = await browser.open(begun.url.href)
+  const there = await browser.submit(formOf(asked, 'identifier'), { username: 'ceo@partner.example' })
+  expect(isThere(there)).toBe(true)
+  const page = await signInThere(browser, there, 'dan')
+  // neither the person whose name was typed, nor the app that is for them
+  expect([atCallback(page), page.status]).toEqual([false, 403])
+  expect(await world.gateway.server.house.sessions.ofPerson(boss.id)).toEqual([])
+  expect(await people.identities(boss.id)).toEqual([])
+  const [dan] = await people.list({ search: 'dan' })
+  expect(await world.gateway.server.house.sessions.ofPerson(dan!.id)).toHaveLength(1)
 })
 
 test('patterns are matched as they are written, and in time that grows with the length', () => {
