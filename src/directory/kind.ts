@@ -1,6 +1,6 @@
 /**
  * What a kind of directory is. To add one: a file in `kinds/` and a line in `kinds/list.ts`; every kind passes
- * `test/contracts/directory-kind.test.ts`.
+ * `test/contracts/directory-kind.test.ts`, or `provider-kind.test.ts` where people sign in on pages of its own.
  *
  * The host (`people.ts`, `sign-in.ts`) owns what all share: the order of directories, the spelling of user names, empty
  * and endless passwords, equal work for unknown people, disabled people, the mirror of upstream people in our tables

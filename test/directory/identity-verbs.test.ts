@@ -52,31 +52,34 @@ const UUID = '0d1f0b52-5f0c-4a35-8f4f-0c3a6e2c7a11'
 test.each([
   ['by the name there', ['--as', 's.jansen']],
   ['by the id there', ['--subject', UUID]],
-])('a person is known to another directory %s, signs in by it, and not any more once it is taken away', async (_, how) => {
-  const { run, people, audit, id } = await shell()
-  const linked = await run('link', 'SAM', '--directory', 'staff', ...how, '--json')
-  expect(linked.code).toBe(0)
-  expect(linked.json()).toEqual({ id, username: 'sam', directory: 'staff', subject: UUID, result: 'linked' })
-  expect(await people.identities(id)).toMatchObject([{ directory: 'staff', upstreamId: UUID, linkedBy: 'cli' }])
-  expect(await people.verifyPassword('s.jansen', PASSWORD)).toMatchObject({ id, groups: ['care', 'staff'] })
+])(
+  'a person is known to another directory %s, signs in by it, and not any more once it is taken away',
+  async (_, how) => {
+    const { run, people, audit, id } = await shell()
+    const linked = await run('link', 'SAM', '--directory', 'staff', ...how, '--json')
+    expect(linked.code).toBe(0)
+    expect(linked.json()).toEqual({ id, username: 'sam', directory: 'staff', subject: UUID, result: 'linked' })
+    expect(await people.identities(id)).toMatchObject([{ directory: 'staff', upstreamId: UUID, linkedBy: 'cli' }])
+    expect(await people.verifyPassword('s.jansen', PASSWORD)).toMatchObject({ id, groups: ['care', 'staff'] })
 
-  const ended: string[] = []
-  people.onUnlinked(async (person) => void ended.push(person))
-  expect(await run('unlink', 'sam', '--directory', 'staff')).toMatchObject({
-    code: 0,
-    said: 'sam is not known to staff any more',
-  })
-  expect(ended).toEqual([id])
-  expect([await people.identities(id), (await people.byId(id))?.groups]).toEqual([[], ['staff']])
-  const now = await people.verifyPassword('s.jansen', PASSWORD)
-  expect(now).toMatchObject({ username: 's.jansen' })
-  expect((now as { id: string }).id).not.toBe(id)
-  // once is enough, and said to be
-  const again = await run('unlink', 'sam', '--directory', 'staff', '--json')
-  expect([again.code, again.json().result]).toEqual([1, 'was-not-linked'])
-  const events = (await audit.search({ subject: id })).map(({ event }) => event)
-  expect(events).toEqual(expect.arrayContaining(['person-linked', 'person-unlinked']))
-})
+    const ended: string[] = []
+    people.onUnlinked(async (person) => void ended.push(person))
+    expect(await run('unlink', 'sam', '--directory', 'staff')).toMatchObject({
+      code: 0,
+      said: 'sam is not known to staff any more',
+    })
+    expect(ended).toEqual([id])
+    expect([await people.identities(id), (await people.byId(id))?.groups]).toEqual([[], ['staff']])
+    const now = await people.verifyPassword('s.jansen', PASSWORD)
+    expect(now).toMatchObject({ username: 's.jansen' })
+    expect((now as { id: string }).id).not.toBe(id)
+    // once is enough, and said to be
+    const again = await run('unlink', 'sam', '--directory', 'staff', '--json')
+    expect([again.code, again.json().result]).toEqual([1, 'was-not-linked'])
+    const events = (await audit.search({ subject: id })).map(({ event }) => event)
+    expect(events).toEqual(expect.arrayContaining(['person-linked', 'person-unlinked']))
+  },
+)
 
 test.each([
   ['nobody', ['link']],

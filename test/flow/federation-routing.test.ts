@@ -137,7 +137,13 @@ test('a rule only chooses a page: whoever it sends is let in, or not, as without
 test('a name that leads to a provider makes nobody of that name: who signs in there is who it says', async () => {
   const { people } = world.gateway.server.house
   const boss = await people.add(
-    { username: 'ceo@partner.example', name: 'Ours', groups: ['board'], mail: 'ceo@partner.example', mailVerified: true },
+    {
+      username: 'ceo@partner.example',
+      name: 'Ours',
+      groups: ['board'],
+      mail: 'ceo@partner.example',
+      mailVerified: true,
+    },
     'test',
   )
   const browser = browserOf()

@@ -9,6 +9,7 @@ import { Refusal } from '#core/refusal'
 import { json } from '#http'
 import type { Asked, Away, Federated, Returned, UpstreamSession, Vouched } from '../federation/federated.ts'
 import { signedInAt } from '../federation/moment.ts'
+import { troubleOf } from '../federation/trouble.ts'
 import type { DirectoryEnds, DirectoryKind, OpenDirectory, Outside, TestStep } from '../kind.ts'
 import { personOf, together } from './oidc-claims.ts'
 import { createOidcClient, type OidcClient, type OidcSettings, type OpenidClient } from './oidc-client.ts'
@@ -177,11 +178,11 @@ async function* test(settings: OidcSettings, client: OidcClient): AsyncGenerator
   try {
     ;({ config } = await client.configured())
   } catch (error) {
-    const cause = error instanceof Refusal ? error.cause : error
-    const say = cause instanceof Error ? cause.message : 'cannot be asked'
-    const fix =
-      'look at `issuer`: it is the URL before `/.well-known/openid-configuration`, exactly as the provider spells it; an address inside needs `outbound.allow`'
-    yield { step: 'discovery', ok: false, ms: stopwatch() - started, say, fix }
+    const told = troubleOf(
+      error,
+      'look at `issuer`: it is the URL before `/.well-known/openid-configuration`, exactly as the provider spells it',
+    )
+    yield { step: 'discovery', ok: false, ms: stopwatch() - started, ...told }
     return
   }
   const {
@@ -195,9 +196,9 @@ async function* test(settings: OidcSettings, client: OidcClient): AsyncGenerator
   try {
     const { keys: list } = JSON.parse(await client.get(keys ?? '')) as { keys: unknown[] }
     yield { step: 'keys', ok: true, ms: stopwatch() - asked, say: `${list.length} keys` }
-  } catch {
-    const fix = 'the provider has to answer at its `jwks_uri`'
-    yield { step: 'keys', ok: false, ms: stopwatch() - asked, say: 'the keys cannot be read', fix }
+  } catch (error) {
+    const { say, fix } = troubleOf(error, 'the provider has to answer at its `jwks_uri`')
+    yield { step: 'keys', ok: false, ms: stopwatch() - asked, say: `the keys cannot be read: ${say}`, fix }
     return
   }
   const offers = [...(par ? ['pushed requests'] : []), ...(end ? ['sign-out'] : [])]

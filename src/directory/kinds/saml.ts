@@ -8,6 +8,7 @@ import { randomId } from '#core/random'
 import { Refusal } from '#core/refusal'
 import { type AssertionFacts, factsOf, SamlProblem, verifyResponse } from '#saml'
 import type { Federated } from '../federation/federated.ts'
+import { troubleOf } from '../federation/trouble.ts'
 import type { DirectoryKind, OpenDirectory, Outside, TestStep, Tools } from '../kind.ts'
 import { createOurKey } from './saml-keys.ts'
 import { createSamlLogout, sessionOf } from './saml-logout.ts'
@@ -159,10 +160,8 @@ async function* test(settings: SamlSettings, metadata: Metadata): AsyncGenerator
   try {
     provider = await metadata.anew()
   } catch (error) {
-    const cause = error instanceof Refusal ? error.cause : error
-    const say = cause instanceof Error ? cause.message : 'cannot be read'
-    const fix = 'look at `entity_id` and at `metadata_url` or `metadata_file`; an address inside needs `outbound.allow`'
-    yield { step: 'metadata', ok: false, ms: stopwatch() - started, say, fix }
+    const told = troubleOf(error, 'look at `entity_id` and at `metadata_url` or `metadata_file`')
+    yield { step: 'metadata', ok: false, ms: stopwatch() - started, ...told }
     return
   }
   yield { step: 'metadata', ok: true, ms: stopwatch() - started, say: provider.entityId }
