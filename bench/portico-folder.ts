@@ -15,7 +15,7 @@ import { PASSWORD, PEOPLE, PROXIED_HOST, REDIRECT_URI, targetOf } from './subjec
 
 const root = join(import.meta.dirname, '..')
 
-export const MAIN = join(root, 'src/main.ts')
+export const MAIN = join(root, 'src/portico.js')
 
 /** The shipped policies are for people; a machine that asks for itself needs one that says so. */
 export const MACHINES = `policy: machines

@@ -23,7 +23,7 @@ const FLOORS = [
     'probe',
   ],
   ['cli'],
-  ['.'], // main.ts, server.ts, settings.ts
+  ['.'], // portico.js, server.ts, settings.ts
 ]
 const ONLY_IN: [what: RegExp, where: string][] = [
   [/\bDate\.now\(|new Date\(\)|\bperformance\.now\(/, 'core/clock.ts'],
@@ -42,7 +42,7 @@ const LONGEST_FILE = 400
 
 const src = join(import.meta.dirname, '../src')
 const files = readdirSync(src, { recursive: true, encoding: 'utf8' })
-  .filter((f) => f.endsWith('.ts'))
+  .filter((f) => /\.[jt]s$/.test(f))
   .sort()
 const text = (file: string) => readFileSync(join(src, file), 'utf8')
 const doors = JSON.parse(readFileSync(join(src, '../package.json'), 'utf8')).imports as Record<string, string>

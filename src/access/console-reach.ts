@@ -2,7 +2,7 @@
 import { hours, type Instant } from '#core/clock'
 import type { Person } from '#directory'
 import type { EnrolledFactor } from '#factors'
-import { CONSOLE_POLICY, COUNTRIES, decide, type Facts, letsStay, type Policies, valuesOf } from '#policy'
+import { CONSOLE_POLICY, countries, decide, type Facts, letsStay, type Policies, valuesOf } from '#policy'
 import type { Device, Enrolled, EnrolledDevice, Proof, Session } from '#sessions'
 import { factsOf } from './facts.ts'
 import type { Question } from './question.ts'
@@ -148,7 +148,7 @@ function* ordinary({ zones, needs }: Policies, now: Instant): Generator<Situatio
         yield { address, startedAt: now + later, device, enrolled: null, country: undefined }
   // of a network the file may say where it is; outside of them anybody may be anywhere
   if (!outside || !(needs.has('place') || needs.has('travel'))) return
-  for (const country of COUNTRIES)
+  for (const country of countries())
     for (const later of TIMES.slice(0, A_DAY))
       for (const device of [KNOWN, undefined])
         yield { address: outside, startedAt: now + later, device, enrolled: null, country }

@@ -6,7 +6,7 @@
  * - `app.ts`        what other rooms see                      - `rules.ts`      when an app is valid
  * - `addresses.ts`  which addresses are safe to compare exactly, `look-alikes.ts` which hosts pretend
  * - `words.ts`      shapes that these files share
- * - `template.ts`   the schema, `template-check.ts` the rest  - `templates.ts`  the folder: search, show, check
+ * - `template.ts`   the schema, `template-check.ts` the rest  - `templates.ts`  the folder: show, check; `search.ts` finds in it, also as `#catalog/search`
  * - `inputs.ts`     what a template may ask: one row a kind   - `placeholders.ts`  `{name}` in addresses and settings
  * - `manifest.ts`   template + values → app, and back         - `plan.ts`       what applying manifests would change
  * - `manifest-files.ts` from a folder to texts, `manifest-reading.ts` to definitions  - `names.ts` who has which name
@@ -34,8 +34,9 @@ export type { AppOidc } from './protocols/oidc.ts'
 export type { AppName } from './protocols/protocol.ts'
 export type { AppSaml } from './protocols/saml.ts'
 export type { Issue, PolicyNames } from './rules.ts'
+export type { Found } from './search.ts'
 export { isSecretOf } from './secrets.ts'
 export { type Endpoints, renderSettings, type Snippet } from './snippet.ts'
 export { catalogMigrations } from './tables.ts'
 export { isRequired, type Template } from './template.ts'
-export { type Found, openTemplates, type Templates } from './templates.ts'
+export { openTemplates, type Templates } from './templates.ts'

@@ -1,5 +1,4 @@
 /** Runs one command and answers its exit code: 0 done, 1 the answer is no, 2 wrong use or cannot run. */
-import { formatProblem, loadSettings } from '#config'
 import { type Clock, systemClock } from '#core/clock'
 import { Refusal } from '#core/refusal'
 import { parseArguments } from './arguments.ts'
@@ -43,29 +42,36 @@ export async function runCommand(options: RunOptions): Promise<number> {
     out(verb.summary)
     return 0
   }
+  const json = args.has('json')
+  const progress = createProgress(options.terminal)
+  const immediate = {
+    json,
+    out,
+    err,
+    print(value: unknown, human: () => string | readonly string[]) {
+      progress.clear()
+      if (json) out(JSON.stringify(value))
+      else for (const line of [human()].flat()) out(line)
+    },
+  }
+  const answered = verb.atOnce?.(args, immediate)
+  if (answered !== undefined) return answered
+  // loaded when it is needed: the schema of the settings takes longer than some commands
+  const { formatProblem, loadSettings } = await import('#config')
   const loaded = loadSettings(args.flag('config'))
   const ownWay = verb.words[0] === 'config'
   if (!loaded.settings && !ownWay) {
     for (const problem of loaded.problems) err(formatProblem(problem))
     return 2
   }
-  const json = args.has('json')
-  const progress = createProgress(options.terminal)
   const context = {
+    ...immediate,
     settings: loaded.settings!,
     loaded,
     clock,
     folder: loaded.folder,
-    json,
-    out,
-    err,
     progress: progress.show,
     questions: options.keyboard && !json ? () => openQuestions(options.keyboard!) : undefined,
-    print(value: unknown, human: () => string | readonly string[]) {
-      progress.clear()
-      if (json) out(JSON.stringify(value))
-      else for (const line of [human()].flat()) out(line)
-    },
   }
   let house: (House & { close(): Promise<void> }) | undefined
   const open = async () => {

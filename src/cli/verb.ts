@@ -52,6 +52,9 @@ export interface House {
   readonly log: Log
 }
 
+/** What there is before the settings are read. */
+export type Immediate = Pick<Context, 'json' | 'out' | 'err' | 'print'>
+
 export interface Context {
   readonly settings: Settings
   readonly loaded: LoadedSettings
@@ -86,6 +89,8 @@ export interface Verb {
   readonly durations?: readonly string[]
   /** May be the first to open the storage: makes the database and the master key where there are none. */
   readonly creates?: true
+  /** Tried first, before the settings are read; undefined: cannot answer, `run` does. */
+  atOnce?(args: Arguments, context: Immediate): number | undefined
   /** 0 done, 1 the answer is no, 2 wrong use or cannot run. Refusals thrown become exit code 2 with their sentence. */
   run(args: Arguments, context: Context): Promise<number>
 }

@@ -2,12 +2,11 @@
 import { readFileSync } from 'node:fs'
 import { z } from 'zod'
 import { nearest } from '#core/nearest'
-import { type Problem, readYaml } from './documents.ts'
+import { readYaml } from './documents.ts'
 import { settingsJsonSchema, settingsSchema } from './schema.ts'
+import { CONFIG_VARIABLE, PREFIX } from './variables.ts'
+import type { Problem } from './yaml-text.ts'
 
-export const PREFIX = 'PORTICO_'
-/** Names the settings file: read by `loadSettings`, no setting itself. */
-export const CONFIG_VARIABLE = 'PORTICO_CONFIG'
 const LARGEST_FILE = 64 * 1024
 /** Settings that end like a variable that names a file, but are file names themselves. */
 const OWN_FILES = /^(secrets\.key_file|directories\.\d+\.ca_file)$/

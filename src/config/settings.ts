@@ -2,9 +2,11 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { z } from 'zod'
-import { type Problem, readYaml } from './documents.ts'
-import { CONFIG_VARIABLE, PREFIX, readEnvironment } from './environment.ts'
+import { readYaml } from './documents.ts'
+import { readEnvironment } from './environment.ts'
 import { isSecretPath, type Settings, settingsSchema } from './schema.ts'
+import { CONFIG_VARIABLE, PREFIX } from './variables.ts'
+import type { Problem } from './yaml-text.ts'
 
 export interface LoadedSettings {
   /** Absent when there is any problem. */

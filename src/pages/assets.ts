@@ -1,6 +1,5 @@
 /** The stylesheet and the browser's scripts, read once at start and written into each page: one request, one document. */
 import { readFileSync } from 'node:fs'
-import { stripTypeScriptTypes } from 'node:module'
 import { join } from 'node:path'
 
 const here = import.meta.dirname
@@ -16,7 +15,7 @@ const squeezeStyle = (css: string): string =>
     .replace(/;}/g, '}')
     .trim()
 
-/** Lines that are comments, and indentation. Statements stay on their own lines, so none needs a semicolon. */
+/** Comments, and indentation. Statements stay on their own lines, so none needs a semicolon. */
 const squeezeScript = (script: string): string =>
   script
     .replace(/\/\*\*[\s\S]*?\*\//g, '')
@@ -25,20 +24,11 @@ const squeezeScript = (script: string): string =>
     .filter((line) => line && !line.startsWith('//') && line !== 'export {}')
     .join('\n')
 
-function browserScript(file: string): string {
-  // Node runs our sources in the same way without a word; only the function to do it by hand still warns
-  const warn = process.emitWarning
-  process.emitWarning = () => {}
-  try {
-    return squeezeScript(stripTypeScriptTypes(read(`browser/${file}`)))
-  } finally {
-    process.emitWarning = warn
-  }
-}
+const browserScript = (file: string): string => squeezeScript(read(`browser/${file}`))
 
 export const stylesheet: string = squeezeStyle(read('stylesheet.css'))
 export const scripts = Object.freeze({
-  page: browserScript('page.ts'),
-  passkey: browserScript('passkey.ts'),
-  post: browserScript('post.ts'),
+  page: browserScript('page.js'),
+  passkey: browserScript('passkey.js'),
+  post: browserScript('post.js'),
 })

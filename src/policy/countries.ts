@@ -9,15 +9,18 @@ const names = new Intl.DisplayNames('en', { type: 'region', fallback: 'none' })
 /** Codes that were given up or never were lead to the one in force: `UK` to `GB`, `DD` to `DE`. */
 const inForce = (code: string): string | undefined => new Intl.Locale('und', { region: code }).region
 
-const LETTERS = [...'ABCDEFGHIJKLMNOPQRSTUVWXYZ']
-export const COUNTRIES: ReadonlySet<string> = new Set(
-  LETTERS.flatMap((first) => LETTERS.map((second) => first + second)).filter(
-    (code) => !NO_COUNTRY.has(code) && names.of(code) !== undefined && inForce(code) === code,
-  ),
-)
-
 /** True for the one code of a country: not for `nl`, not for `UK`, which is `GB`. */
-export const isCountry = (code: string): boolean => COUNTRIES.has(code)
+export const isCountry = (code: string): boolean =>
+  /^[A-Z]{2}$/.test(code) && !NO_COUNTRY.has(code) && names.of(code) !== undefined && inForce(code) === code
+
+const LETTERS = [...'ABCDEFGHIJKLMNOPQRSTUVWXYZ']
+let all: readonly string[] | undefined
+
+/** Every country; found when first asked for, because to look through all pairs of letters takes part of a start. */
+export function countries(): readonly string[] {
+  all ??= LETTERS.flatMap((first) => LETTERS.map((second) => first + second)).filter(isCountry)
+  return all
+}
 
 /** A sentence on a text that is no country, with what may have been meant. `also` are words that may stand there too. */
 export function notACountry(text: string, also: readonly string[] = []): string {

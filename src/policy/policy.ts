@@ -27,7 +27,7 @@ export type { HouseFacts } from './check/house.ts'
 export { CONSOLE_POLICY, letsStay } from './check/lockout.ts'
 export { factsLookedAt, valuesOf } from './check/values.ts'
 export { wantedOf } from './conditions-in-force.ts'
-export { COUNTRIES } from './countries.ts'
+export { countries } from './countries.ts'
 export { decide } from './decide.ts'
 export {
   AUDIENCE,

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { beforeEach, expect, test } from 'vitest'
 import { runCommand } from '../../src/cli/run.ts'
 import { appsVerbs } from '../../src/cli/verbs/apps.ts'
+import { searchApps } from '../../src/cli/verbs/apps-search.ts'
 import { catalogVerbs } from '../../src/cli/verbs/catalog.ts'
 import { folder, openHouse, SHIPPED } from './house.ts'
 
@@ -17,7 +18,7 @@ async function portico(...words: string[]): Promise<{ code: number; out: string;
   const lines = { out: [] as string[], err: [] as string[] }
   const code = await runCommand({
     words: [...words, '--config', join(root, 'portico.yaml')],
-    verbs: [...appsVerbs, ...catalogVerbs],
+    verbs: [searchApps, ...appsVerbs, ...catalogVerbs],
     openHouse: async () => (await openHouse({ url: `sqlite:${root}/portico.db` })) as never,
     out: (line) => lines.out.push(line),
     err: (line) => lines.err.push(line),

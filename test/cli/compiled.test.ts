@@ -14,7 +14,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeEach, describe, expect, test } from 'vitest'
 
-const source = join(import.meta.dirname, '../../src/compiled.ts')
+const source = join(import.meta.dirname, '../../src/compiled.js')
 const root = mkdtempSync(join(tmpdir(), 'portico-compiled-'))
 let data: string
 let cache: string

@@ -28,7 +28,7 @@ import { totpCode } from '../support/totp.ts'
 const MANY = 1000
 /** So many of each directory are at work: signed in, with a passkey. */
 const AT_WORK = 24
-const main = join(import.meta.dirname, '../../src/main.ts')
+const main = join(import.meta.dirname, '../../src/portico.js')
 const clock = movableClock()
 
 interface Worker {

@@ -14,7 +14,7 @@ import { POLICIES } from './policies.ts'
 import { freePort } from './ports.ts'
 
 const root = join(import.meta.dirname, '../..')
-export const MAIN = join(root, 'src/main.ts')
+export const MAIN = join(root, 'src/portico.js')
 
 export interface Place {
   readonly folder: string

@@ -1,33 +1,14 @@
-/** `apps …`: from the catalog to a registered app, and what there is. Adding one is in `app-add.ts`, manifests are in `manifests.ts`. */
+/** `apps …`: from the catalog to a registered app, and what there is. Finding one is in `apps-search.ts`, adding in `app-add.ts`, manifests are in `manifests.ts`. */
 import type { Verb } from '../verb.ts'
 import { addApp } from './app-add.ts'
 import { failureLines, shownFailure } from './app-failures.ts'
-import { appOf, catalogOf, idOf, rows, shown, written } from './app-lines.ts'
+import { appOf, idOf, rows, shown, written } from './app-lines.ts'
 import { rotateSecret } from './app-secret.ts'
 import { manifestVerbs } from './manifests.ts'
 import { probeApp } from './probe.ts'
 import { lastProbe } from './probe-lines.ts'
 
 const BY = 'cli'
-
-const searchApps: Verb = {
-  words: ['apps', 'search'],
-  usage: 'apps search WORD',
-  summary: 'templates of the catalog by name, vendor or category',
-  async run(args, context) {
-    const found = await catalogOf(context).search(args.positional.join(' '))
-    const width = Math.max(0, ...found.map(({ slug }) => slug.length))
-    context.print(found, () =>
-      found.length > 0
-        ? found.map(
-            ({ slug, name, category, as_of }) =>
-              `${slug.padEnd(width)}  ${name} (${category}${as_of === undefined ? '' : `, facts of ${as_of}`})`,
-          )
-        : 'nothing found; `custom-oidc` fits any app that speaks OpenID Connect, `apps add --saml-metadata` takes any that speaks SAML, and one behind a proxy is a manifest for `apps apply`',
-    )
-    return found.length > 0 ? 0 : 1
-  },
-}
 
 const listApps: Verb = {
   words: ['apps', 'list'],
@@ -89,7 +70,6 @@ const snippetOfApp: Verb = {
 }
 
 export const appsVerbs: readonly Verb[] = [
-  searchApps,
   addApp,
   listApps,
   showApp,

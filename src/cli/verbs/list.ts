@@ -1,5 +1,5 @@
 /**
- * Every group of verbs, by the first word of its commands, in the order in which `portico help` shows them. A command loads the verbs of
+ * Every group of verbs, by the first words of its commands, in the order in which `portico help` shows them. A command loads the verbs of
  * its own word only, for most of what a short command takes is loading: `apps search` needs neither an engine nor a database.
  * What a verb needs and its neighbours do not, it imports when it runs.
  */
@@ -22,6 +22,7 @@ const GROUPS: readonly VerbGroup[] = [
       return [...own, policyDiffVerb, ...policyVersionsVerbs]
     },
   },
+  { word: 'apps search', verbs: async () => [(await import('./apps-search.ts')).searchApps] },
   { word: 'apps', verbs: async () => (await import('./apps.ts')).appsVerbs },
   { word: 'catalog', verbs: async () => (await import('./catalog.ts')).catalogVerbs },
   {
@@ -50,7 +51,10 @@ const GROUPS: readonly VerbGroup[] = [
 /** Those that the words may mean; for words that mean none of them, all there are. `first`: of whoever runs the command line. */
 export async function verbsFor(words: readonly string[], first: readonly VerbGroup[] = []): Promise<readonly Verb[]> {
   const all = [...first, ...GROUPS]
-  const meant = all.filter(({ word }) => word === words[0])
+  // of `apps search` and `apps` the longer one is meant
+  const near = all.filter(({ word }) => word.split(' ').every((one, i) => words[i] === one))
+  const longest = Math.max(...near.map(({ word }) => word.length))
+  const meant = near.filter(({ word }) => word.length === longest)
   const own = (await Promise.all(meant.map((group) => group.verbs()))).flat()
   // a group is told from a wrong word of it by its second word, so that `apps serch` hears of all that is near
   if (own.some((verb) => verb.words.every((word, i) => words[i] === word))) return own

@@ -1,9 +1,10 @@
+// @ts-check
 /** Runs on every page. Everything works without it; with it, some things are kinder. */
 
 // a form is sent once: a second press while the answer is on its way does nothing
 document.addEventListener('submit', (event) => {
   if (event.defaultPrevented) return
-  const form = event.target as HTMLFormElement
+  const form = /** @type {HTMLFormElement} */ (event.target)
   if (form.dataset['sent']) return event.preventDefault()
   form.dataset['sent'] = 'yes'
   // not before the form was read: a button that is switched off would not be sent
@@ -19,8 +20,8 @@ addEventListener('pageshow', () => {
   }
 })
 
-for (const button of document.querySelectorAll<HTMLButtonElement>('[data-reveal]')) {
-  const input = document.getElementById(button.dataset['reveal'] ?? '') as HTMLInputElement
+for (const button of /** @type {NodeListOf<HTMLButtonElement>} */ (document.querySelectorAll('[data-reveal]'))) {
+  const input = /** @type {HTMLInputElement} */ (document.getElementById(button.dataset['reveal'] ?? ''))
   const show = button.textContent
   button.hidden = false
   button.addEventListener('click', () => {
@@ -36,7 +37,7 @@ for (const button of document.querySelectorAll<HTMLButtonElement>('[data-reveal]
   })
 }
 
-for (const button of document.querySelectorAll<HTMLButtonElement>('[data-print]')) {
+for (const button of /** @type {NodeListOf<HTMLButtonElement>} */ (document.querySelectorAll('[data-print]'))) {
   button.hidden = false
   button.addEventListener('click', () => print())
 }

@@ -1,23 +1,29 @@
+// @ts-check
 /** Passkeys: asks the browser as the form's options say, and sends what it gives with an ordinary form. */
 
 // browsers without the JSON methods of WebAuthn level 3 (§5.1.8, §5.1.10) keep the page's other ways
 const known = typeof PublicKeyCredential === 'function' && 'parseRequestOptionsFromJSON' in PublicKeyCredential
 if (known) {
-  for (const note of document.querySelectorAll<HTMLElement>('[data-without-passkey]')) note.hidden = true
-  for (const form of document.querySelectorAll<HTMLFormElement>('[data-passkey]')) prepare(form)
+  for (const note of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll('[data-without-passkey]')))
+    note.hidden = true
+  for (const form of /** @type {NodeListOf<HTMLFormElement>} */ (document.querySelectorAll('[data-passkey]')))
+    prepare(form)
 }
 
-function prepare(form: HTMLFormElement): void {
+/** @param {HTMLFormElement} form */
+function prepare(form) {
   const { passkey, options = '{}', cancelled = '', failed = '', exists = failed, conditional } = form.dataset
-  const field = form.elements.namedItem('credential') as HTMLInputElement
-  const status = form.querySelector<HTMLElement>('[data-status]')
-  const say = (text: string) => {
+  const field = /** @type {HTMLInputElement} */ (form.elements.namedItem('credential'))
+  const status = form.querySelector('[data-status]')
+  /** @param {string} text */
+  const say = (text) => {
     if (status) status.textContent = text
   }
   let waiting = new AbortController()
   form.hidden = false
 
-  async function ask(quietly: boolean): Promise<void> {
+  /** @param {boolean} quietly */
+  async function ask(quietly) {
     waiting.abort()
     waiting = new AbortController()
     const { signal } = waiting
@@ -32,13 +38,13 @@ function prepare(form: HTMLFormElement): void {
           : await navigator.credentials.get({
               publicKey: PublicKeyCredential.parseRequestOptionsFromJSON(json),
               signal,
-              ...(quietly && { mediation: 'conditional' as const }),
+              ...(quietly && { mediation: /** @type {const} */ ('conditional') }),
             })
       if (!credential || signal.aborted) return
-      field.value = JSON.stringify((credential as PublicKeyCredential).toJSON())
+      field.value = JSON.stringify(/** @type {PublicKeyCredential} */ (credential).toJSON())
       form.requestSubmit()
     } catch (error) {
-      const { name } = error as Error
+      const { name } = /** @type {Error} */ (error)
       // another request took its place, or nobody was asking
       if (signal.aborted || quietly) return
       say(
