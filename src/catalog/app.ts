@@ -2,7 +2,7 @@
 import type { Instant } from '#core/clock'
 import { type AppForwardAuth, type ForwardAuthDefinition, startOf } from './protocols/forward-auth.ts'
 import { PROTOCOLS } from './protocols/list.ts'
-import type { AppOidc, OidcDefinition } from './protocols/oidc.ts'
+import type { AppOidc, OidcDefinition } from './protocols/oidc-definition.ts'
 import { type AppName, present } from './protocols/protocol.ts'
 import type { AppSaml, SamlDefinition } from './protocols/saml.ts'
 import type { ClientSecrets } from './secrets.ts'

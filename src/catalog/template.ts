@@ -3,7 +3,7 @@
 import { z } from 'zod'
 import { INPUT_KIND_NAMES } from './inputs.ts'
 import { forwardAuthPart } from './protocols/forward-auth.ts'
-import { oidcTemplate } from './protocols/oidc.ts'
+import { oidcTemplate } from './protocols/oidc-definition.ts'
 import { samlTemplate } from './protocols/saml.ts'
 import { groupName, line, list, slug } from './words.ts'
 
