@@ -4,7 +4,7 @@ import type { Person, PersonOutage } from '#directory'
 import { UNKNOWN_ADDRESS } from '#http'
 import type { Facts, Needs, Signal } from '#policy'
 import type { Proof, Session } from '#sessions'
-import { countingProofs, isOwnPage, type OutageSource, outageFacts } from './outages.ts'
+import { countingProofs, type OutageSource, outageFacts } from './outages.ts'
 import type { Question } from './question.ts'
 import { lookAround, type Sources, type Surroundings } from './surroundings.ts'
 
@@ -65,7 +65,6 @@ export function factsOf(
 ): Facts {
   const { app, session, client, wanted } = question
   const { outage, tiers = [] } = down
-  const ownPage = outage && isOwnPage(question) ? { tier: null } : {}
   return {
     at: now,
     request: {
@@ -86,7 +85,7 @@ export function factsOf(
           },
         }
       : question.policy
-        ? { app: { policy: question.policy, ...ownPage } }
+        ? { app: { id: null, policy: question.policy, tags: [], tier: null, probed: null } }
         : {}),
     network: { ...(question.address === UNKNOWN_ADDRESS ? {} : { ip: question.address }), ...around.place },
     device: {
@@ -103,7 +102,7 @@ export function factsOf(
         }
       : {}),
     ...(around.history ? { history: around.history } : {}),
-    ...(client ? { client } : {}),
+    client: client ? { ...client, organisation: app?.organisation ?? null } : null,
   } as Facts
 }
 

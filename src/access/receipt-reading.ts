@@ -43,7 +43,7 @@ export function createReading(db: Kysely<ReceiptTables>, referenceOf: (id: numbe
       reference: referenceOf(row.id),
       at: row.at,
       person: who?.person,
-      app: what.app?.id,
+      app: what.app?.id ?? undefined,
       outcome: what.outcome,
       policy: what.policy ?? undefined,
       rule: what.rule ?? undefined,

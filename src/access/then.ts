@@ -43,6 +43,6 @@ export function nowOf(
   app: Pick<App, 'policy'> | undefined,
   inForce: Policies,
 ): 'passes' | 'asks' | 'no-telling' {
-  if (!facts || (facts.app?.id !== undefined && facts.app.policy !== app?.policy)) return 'no-telling'
+  if (!facts || (facts.app?.id && facts.app.policy !== app?.policy)) return 'no-telling'
   return decide(inForce, facts).outcome === 'allow' ? 'passes' : 'asks'
 }

@@ -20,6 +20,8 @@ export interface App {
   readonly tier: string
   /** Who answers for it in the organisation, as the administrator wrote it. */
   readonly owner?: string
+  /** The organisation that it belongs to, where rules ask for that of programs. */
+  readonly organisation?: string
   readonly launchUrl?: string
   /** First-party apps skip consent. */
   readonly firstParty: boolean
@@ -49,6 +51,7 @@ export interface Definition {
   readonly tags: readonly string[]
   readonly tier: string
   readonly owner?: string
+  readonly organisation?: string
   readonly launch_url?: string
   readonly first_party: boolean
   readonly oidc?: OidcDefinition
@@ -92,7 +95,7 @@ export function toApp(
     audience: definition.audience,
     tags: definition.tags,
     tier: definition.tier,
-    ...present({ owner: definition.owner }),
+    ...present({ owner: definition.owner, organisation: definition.organisation }),
     ...present({ launchUrl: definition.launch_url ?? (forward_auth && startOf(forward_auth)) }),
     firstParty: definition.first_party,
     ...(oidc && { oidc: PROTOCOLS.oidc.seen(oidc, id, secrets) }),

@@ -31,6 +31,10 @@ export const manifestSchema = z.strictObject({
   tags: list(slug, 30).optional(),
   tier: slug.optional(),
   owner: line.nullable().optional().describe('Who answers for the app, like a team or a mail address'),
+  organisation: line
+    .nullable()
+    .optional()
+    .describe('The organisation that a program belongs to, for `client.organisation`'),
   launch_url: z.string().nullable().optional(),
   first_party: z.boolean().optional().describe('First-party apps skip consent'),
   oidc: oidcOverrides.optional(),

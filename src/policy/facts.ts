@@ -71,7 +71,8 @@ export interface Facts {
     | undefined
   readonly app?:
     | {
-        readonly id?: string | undefined
+        /** `null`: one of Portico's own pages, known to be no app; so are its tier, and its tags, which are none. */
+        readonly id?: string | null | undefined
         readonly policy?: string | undefined
         readonly tags?: readonly string[] | undefined
         /** Groups that may open the app at all, `*` for everybody; from its registration. */
@@ -107,6 +108,7 @@ export interface Facts {
       }
     | undefined
   readonly history?: History | undefined
+  /** `null`: no client asks for itself. */
   readonly client?:
     | {
         readonly id?: string | undefined
@@ -114,6 +116,7 @@ export interface Facts {
         readonly authentication?: string | undefined
         readonly scopes?: readonly string[] | undefined
       }
+    | null
     | undefined
 }
 
@@ -156,7 +159,7 @@ export const factsSchema: z.ZodType<Facts> = z.strictObject({
     .optional(),
   app: z
     .strictObject({
-      id: text.optional(),
+      id: text.nullable().optional(),
       audience: texts.optional(),
       policy: text.optional(),
       tags: texts.optional(),
@@ -209,6 +212,7 @@ export const factsSchema: z.ZodType<Facts> = z.strictObject({
       authentication: text.optional(),
       scopes: texts.optional(),
     })
+    .nullable()
     .optional(),
 })
 

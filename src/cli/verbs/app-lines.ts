@@ -84,6 +84,7 @@ export const shown = (app: App) => ({
   tags: app.tags,
   tier: app.tier,
   ...(app.owner !== undefined && { owner: app.owner }),
+  ...(app.organisation !== undefined && { organisation: app.organisation }),
   ...(app.launchUrl !== undefined && { launch_url: app.launchUrl }),
   first_party: app.firstParty,
   inputs: app.inputs,

@@ -43,7 +43,7 @@ export async function helpNow(
 ): Promise<Suggestion | 'passes' | undefined> {
   const { facts } = receipt
   if (!facts || !inForce || receipt.outcome === 'allow') return undefined
-  const id = facts.app?.id
+  const id = facts.app?.id ?? undefined
   const app = id === undefined ? undefined : await (await context.open()).catalog.apps.find(id)
   const now = nowOf(receipt, app, inForce)
   return now === 'asks' ? suggest(inForce, facts, { enrolled }) : now === 'passes' ? now : undefined

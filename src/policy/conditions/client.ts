@@ -1,0 +1,10 @@
+/** What conditions on clients look at. */
+import type { Facts } from '../facts.ts'
+
+type Client = NonNullable<Facts['client']>
+
+/** Where no client asks for itself none is any of those that a rule names, which is known. */
+export const clientFact =
+  (name: 'id' | 'organisation' | 'authentication') =>
+  ({ client }: Facts): Client[typeof name] =>
+    client === null ? null : client?.[name]
