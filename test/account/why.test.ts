@@ -77,3 +77,15 @@ test('rules that are stored no more: what the receipt itself says', async () => 
   expect(await told()).toEqual([AGAIN])
   expect(await read()).toContain('Asked to confirm')
 })
+
+test('a page of our own is no app: what helps now is told, by the rules of now', async () => {
+  const closed = 'policy: account\nrules:\n  - { name: two, allow: { strength: two-factors } }\n'
+  await house.publish({ 'account.yaml': closed })
+  const { id } = await house.person('kim')
+  const browser = await house.signedIn(id)
+  const question = { kind: 'account', policy: 'account', session: browser.session, address: '203.0.113.9' } as const
+  const { outcome, reference } = await house.access.ask({ ...question, startedAt: house.time.now })
+  expect(outcome).toBe('challenge')
+  await house.publish()
+  expect((await browser.get(`/why/${reference}`)).body).toContain(AGAIN)
+})

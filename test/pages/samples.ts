@@ -80,7 +80,7 @@ export function samples(messages: Messages, hostile?: string): Record<string, Vi
   const link = { href: t('https://crm.kestrel.example/'), name: t(messages.common.toApps) }
   const reasons = [
     t(reasonSentence(messages, 'denied-by-rule', { rule: 'closed outside stores' })),
-    t(reasonSentence(messages, 'condition-failed', { condition: messages.conditions.network })),
+    t(reasonSentence(messages, 'condition-held', { condition: messages.conditions.network })),
   ]
   const help = [
     helpSentences(messages, [

@@ -213,7 +213,6 @@ export const de: Messages = Object.freeze({
   },
   reasons: {
     'nobody-signed-in': 'Sie waren noch nicht angemeldet.',
-    'session-ended': 'Ihre frühere Anmeldung war beendet.',
     'allowed-by-rule': 'Die Regel „{rule}“ lässt Sie hinein.',
     'denied-by-rule': 'Die Regel „{rule}“ hält das hier geschlossen.',
     'no-rule': 'Keine Regel lässt Sie hinein.',
@@ -226,13 +225,9 @@ export const de: Messages = Object.freeze({
     'app-asked-strength': '{app} hat selbst mehr verlangt: {strength}.',
     'already-satisfied': 'Was Sie schon bestätigt hatten, war genug.',
     'cannot-be-met': 'Keiner der Wege, die Sie eingerichtet haben, ist stark genug.',
-    'person-disabled': 'Ihr Konto ist abgeschaltet.',
-    'device-new': 'Sie hatten dieses Gerät noch nie benutzt.',
     'condition-held': 'Das hat gezählt: {condition}.',
-    'condition-failed': 'Das hat nicht gepasst: {condition}.',
     'fact-unknown': 'Das ließ sich nicht feststellen: {condition}. Sicherheitshalber gilt dann die strengere Antwort.',
     'error-while-deciding': 'Beim Entscheiden ist etwas schiefgegangen, und dann öffnet sich nichts.',
-    'second-factor': 'Wir möchten sicher sein, dass Sie es sind.',
   },
   conditions: {
     user: 'wer Sie sind',

@@ -207,7 +207,6 @@ const sentences = {
   },
   reasons: {
     'nobody-signed-in': 'You were not signed in yet.',
-    'session-ended': 'Your earlier sign-in had ended.',
     'allowed-by-rule': 'The rule “{rule}” lets you in.',
     'denied-by-rule': 'The rule “{rule}” keeps this closed here.',
     'no-rule': 'No rule lets you in.',
@@ -219,13 +218,9 @@ const sentences = {
     'app-asked-strength': '{app} itself asked for more: {strength}.',
     'already-satisfied': 'What you had already confirmed was enough.',
     'cannot-be-met': 'None of the ways that you have set up is strong enough.',
-    'person-disabled': 'Your account is switched off.',
-    'device-new': 'You had not used this device before.',
     'condition-held': 'This counted: {condition}.',
-    'condition-failed': 'This did not fit: {condition}.',
     'fact-unknown': 'This could not be found out: {condition}. To be safe, the stricter answer counts.',
     'error-while-deciding': 'Something went wrong while deciding, and then nothing opens.',
-    'second-factor': 'We want to be sure that it is you.',
   },
   conditions: {
     user: 'who you are',

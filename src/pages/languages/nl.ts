@@ -209,7 +209,6 @@ export const nl: Messages = Object.freeze({
   },
   reasons: {
     'nobody-signed-in': 'U was nog niet ingelogd.',
-    'session-ended': 'U was niet meer ingelogd.',
     'allowed-by-rule': 'De regel “{rule}” laat u binnen.',
     'denied-by-rule': 'De regel “{rule}” houdt dit hier dicht.',
     'no-rule': 'Geen enkele regel laat u binnen.',
@@ -221,13 +220,9 @@ export const nl: Messages = Object.freeze({
     'app-asked-strength': '{app} vroeg zelf om meer: {strength}.',
     'already-satisfied': 'Wat u al had bevestigd, was genoeg.',
     'cannot-be-met': 'Geen van de manieren die u hebt ingesteld is sterk genoeg.',
-    'person-disabled': 'Uw account is uitgeschakeld.',
-    'device-new': 'U had dit apparaat nog niet eerder gebruikt.',
     'condition-held': 'Dit telde mee: {condition}.',
-    'condition-failed': 'Dit paste niet: {condition}.',
     'fact-unknown': 'Dit was niet vast te stellen: {condition}. Voor de zekerheid telt dan het strengste antwoord.',
     'error-while-deciding': 'Er ging iets mis bij het beslissen, en dan gaat er niets open.',
-    'second-factor': 'We willen zeker weten dat u het bent.',
   },
   conditions: {
     user: 'wie u bent',

@@ -208,7 +208,6 @@ export const ru: Messages = Object.freeze({
   },
   reasons: {
     'nobody-signed-in': 'Вы ещё не вошли.',
-    'session-ended': 'Ваш прежний сеанс завершился.',
     'allowed-by-rule': 'Вас впускает правило «{rule}».',
     'denied-by-rule': 'Здесь доступ закрывает правило «{rule}».',
     'no-rule': 'Ни одно правило вас не впускает.',
@@ -220,13 +219,9 @@ export const ru: Messages = Object.freeze({
     'app-asked-strength': 'Приложение «{app}» само потребовало большего: {strength}.',
     'already-satisfied': 'Того, что вы уже подтвердили, было достаточно.',
     'cannot-be-met': 'Все настроенные вами способы недостаточно надёжны для этого.',
-    'person-disabled': 'Ваша учётная запись отключена.',
-    'device-new': 'Раньше вы не пользовались этим устройством.',
     'condition-held': 'На решение повлияло: {condition}.',
-    'condition-failed': 'Не подошло: {condition}.',
     'fact-unknown': 'Не удалось установить: {condition}. В таком случае действует более строгий ответ.',
     'error-while-deciding': 'При принятии решения произошла ошибка, а тогда ничего не открывается.',
-    'second-factor': 'Мы хотим убедиться, что это вы.',
   },
   conditions: {
     user: 'кто вы',
