@@ -48,7 +48,7 @@ const FILES = {
   ),
   'perhaps.yaml': policy(
     'perhaps',
-    '{ name: northwind, when: { client.organisation: [northwind] }, allow: { scopes: [a, b], token: { max: 9m } } }',
+    '{ name: on a tablet, when: { device.platform: [ios] }, allow: { scopes: [a, b], token: { max: 9m } } }',
     '{ name: others, allow: { scopes: [b, c], token: { max: 4m } } }',
   ),
   'app.yaml': policy('app', '{ name: r, allow: { scopes: [], token: { max: 5m } } }'),

@@ -35,7 +35,7 @@ function* lacking(value: object): Generator<object> {
 }
 
 /** What `poorer` allows and `full` does not. */
-function loosened(full: Decision, poorer: Decision, nobody: boolean): string | undefined {
+function loosened(full: Decision, poorer: Decision, nobody: boolean, timed = true): string | undefined {
   if (full.outcome !== 'allow' && poorer.outcome === 'allow') return 'lets in'
   // nobody is asked to sign in first, even where the answer will be no
   if (nobody) return undefined
@@ -50,6 +50,10 @@ function loosened(full: Decision, poorer: Decision, nobody: boolean): string | u
   }
   if (length(poorer.required!.within) > length(full.required!.within)) return 'within'
   if (length(poorer.session?.idle) > length(full.session?.idle)) return 'idle'
+  if (length(poorer.session?.max) > length(full.session?.max)) return 'max'
+  // of no time nobody can tell the next end
+  const ends = full.session?.ends
+  if (ends && timed && !(Date.parse(poorer.session?.ends ?? '') <= Date.parse(ends))) return 'ends'
   if (length(poorer.token?.max) > length(full.token?.max)) return 'token'
   if (full.scopes && !poorer.scopes?.every((scope) => full.scopes!.includes(scope))) return 'scopes'
   return poorer.remember_device && !full.remember_device ? 'remember' : undefined
@@ -139,7 +143,7 @@ describe('for all policies and facts', { timeout: 120_000 }, () => {
       const full = judge(given)
       for (const less of lacking(given) as Generator<Facts>) {
         const poorer = judge(less)
-        const broken = loosened(full, poorer, less.user === undefined)
+        const broken = loosened(full, poorer, less.user === undefined, less.at !== undefined)
         if (broken) expect.fail(`${broken}: ${JSON.stringify(less)}`)
       }
     })

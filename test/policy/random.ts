@@ -63,7 +63,14 @@ const allow = fc.record(
     strength: fc.constantFrom(...STRENGTHS),
     within: duration,
     remember_device: fc.constantFrom('1h', '30d'),
-    session: fc.record({ idle: duration, max: fc.constantFrom('1h', '12h') }, { requiredKeys: [] }),
+    session: fc.record(
+      {
+        idle: duration,
+        max: fc.constantFrom('1h', '12h'),
+        ends: fc.constantFrom({ at: '04:00', zone: 'UTC' }, { at: '22:00', zone: 'Europe/Amsterdam' }),
+      },
+      { requiredKeys: [] },
+    ),
     scopes: fc.subarray(['orders:read', 'orders:write', 'stock:read']),
     token: fc.record({ max: fc.constantFrom('10m', '1h', '12h') }),
   },
