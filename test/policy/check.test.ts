@@ -116,6 +116,32 @@ describe('what is asked and cannot be done', () => {
     expect(check(allow({ strength: 'floor' }))).toEqual([])
   })
 
+  const api = { 'request.kind': ['api'] }
+  test.each<[object, object, string?]>([
+    [api, { strength: 'two-factors' }, '`two-factors`'],
+    [api, { within: '1h' }, 'a fresh proof (`within`)'],
+    [{ 'client.id': ['sync'] }, { within: '0s' }, 'a fresh proof (`within`)'],
+    [{ any: [{ 'client.organisation': ['northwind'] }, api] }, { strength: 'hardware' }, '`hardware`'],
+    [
+      { not: { 'request.kind': ['app', 'sign-in', 'account', 'admin', 'helpdesk'] } },
+      { within: '1h' },
+      'a fresh proof',
+    ],
+    // programs can meet this one
+    [api, { token: { max: '5m' } }],
+    // and people may be meant by these
+    [{ 'request.kind': ['api', 'app'] }, { strength: 'two-factors' }],
+    [{ any: [{ 'client.id': ['sync'] }, staff] }, { strength: 'two-factors' }],
+    [{ not: { 'client.id': ['sync'] } }, { strength: 'two-factors' }],
+    [staff, { strength: 'two-factors' }],
+    // one that matches nobody is told as such
+    [{ all: [api, { 'request.kind': ['app'] }] }, { strength: 'two-factors' }],
+  ])('programs have no factors: %j that allows %j', (when, terms, what) => {
+    const found = check([rule('programs', when, { allow: terms }), rule('rest', { 'user.groups': ['x'] })])
+    const told = found.filter((line) => line.startsWith('strength-unreachable'))
+    expect(told).toEqual(what === undefined ? [] : [expect.stringContaining(`\`programs\` asks for ${what}`)])
+  })
+
   test('the factors that can be given are those that have a kind', () => {
     // complete, or it would not compile
     const kinds: Record<FactorKind, true> = { password: true, passkey: true, totp: true, 'recovery-code': true }

@@ -1,9 +1,12 @@
 /** What rules ask and nobody can do, or what has no effect. */
 import { FACTOR_NAMES, givable, mostGivable } from '../factors.ts'
-import type { Policies, Rule } from '../policies.ts'
+import type { Policies, Policy, Rule } from '../policies.ts'
 import { namesIn } from '../strengths.ts'
 import type { Terms } from '../terms.ts'
 import { type Finding, finding, list } from './finding.ts'
+import { type Budget, type Requirement, search } from './search.ts'
+import type { Situation } from './variables.ts'
+import type { World } from './world.ts'
 
 export const findAsks = (policies: Policies): Finding[] =>
   policies.list.flatMap(({ rules }) =>
@@ -33,4 +36,35 @@ function asksOf({ strengthTable }: Policies, rule: Rule, terms: Terms): Finding[
       `asks for \`${name}\`, and a device is remembered for \`two-factors\` only, ${effect}`,
     )
   return found
+}
+
+/**
+ * Rules that let in programs only, and ask what only people can give (`answerClient`). Where the search is not sure nothing
+ * is said: such a rule denies, and opens nothing.
+ */
+export function findAsksOfPrograms(
+  { strengthTable }: Policies,
+  policy: Policy,
+  world: World,
+  budget: Budget,
+): Finding[] {
+  return policy.rules.flatMap((rule) => {
+    if (rule.verdict === 'deny') return []
+    const { strengths, within, fresh } = rule.verdict
+    const [name] = namesIn(strengthTable, strengths)
+    if (name === 'any' && !within && !fresh) return []
+    const needs = world.needs(rule)
+    if (!needs.some((key) => key === 'request.kind' || key.startsWith('client.'))) return []
+    const finds = (holds: Requirement['holds']) =>
+      search({ variables: world.variables, requirements: [{ needs, holds }], budget })
+    const ofPeople = (situation: Situation) =>
+      situation.request?.kind !== 'api' && world.judge(rule, { ...situation, client: null }) === true
+    if (finds(ofPeople) !== 'none' || finds((one) => world.judge(rule, one) === true) === 'none') return []
+    const what = name === 'any' ? 'a fresh proof (`within`)' : `\`${name}\``
+    return finding(
+      'strength-unreachable',
+      rule,
+      `\`${rule.name}\` asks for ${what} and matches programs only, which have no factors: it lets nobody in`,
+    )
+  })
 }

@@ -3,7 +3,7 @@
  * judges (`world.ts`, `search.ts`), so it is never another opinion than that of `decide`.
  */
 import type { Policies } from '../policies.ts'
-import { findAsks } from './asks.ts'
+import { findAsks, findAsksOfPrograms } from './asks.ts'
 import { type Finding, finding, list } from './finding.ts'
 import { findGaps } from './gaps.ts'
 import { findInHouse, findLostApps, type HouseFacts } from './house.ts'
@@ -28,6 +28,7 @@ export function checkPolicies(policies: Policies, house?: HouseFacts): Finding[]
       const untried = `\`${policy.name}\` is checked as if ${list(free)} could answer anything at any time`
       return [
         ...(free.length > 0 ? [finding('condition-untried', policy, untried)] : []),
+        ...findAsksOfPrograms(policies, policy, world, budget),
         ...findReach(policy, world, budget),
         ...findGaps(policies, policy, world, budget),
       ]
