@@ -313,11 +313,11 @@ test('`directories test` prints each step and ends with 1 when one fails', async
   })
   const failed = await run('directories', 'test', 'local', '--user', 'nobody')
   expect(failed.code).toBe(1)
-  expect(failed.out.join('\n')).toMatch(/FAIL person[\s\S]*to fix:/)
+  expect(failed.out.join('\n')).toMatch(/FAIL person +\d+ ms [\s\S]*to fix:/)
   expect((await run('directories', 'test', 'local', '--json')).json()).toMatchObject({
     directory: 'local',
     ok: true,
-    steps: [{ step: 'storage', ok: true }],
+    steps: [{ step: 'storage', ok: true, ms: expect.any(Number) }],
   })
 })
 
