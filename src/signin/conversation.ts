@@ -7,6 +7,7 @@ import { awayView, backView, choiceView, expiredView } from '#pages'
 import { createAway } from './away.ts'
 import { destinationOf, nextStep, possibleWays, type StepName } from './dispatch.ts'
 import { browserHash, type Errand, pathOf, type Way } from './errand.ts'
+import { noteHeld } from './held.ts'
 import { createOutcomes } from './outcome.ts'
 import { countFailure, countPrompt } from './past.ts'
 import { createPlaces, type Place, PROVIDER_COOKIE } from './place.ts'
@@ -249,7 +250,7 @@ export function createConversation(rooms: SigninRooms) {
       } catch (error) {
         if (!(error instanceof Refusal) || error.status >= 500) throw error
         await countFailure(rooms, place, error)
-        return show(request, place, opened.cookies, error)
+        return show(request, place, opened.cookies, error, noteHeld(rooms, error, request.id))
       }
       // a form of another tab, or of a page reached with the Back button: show where things stand now
       if (!outcome) return redirect(pathOf(place.errand), opened.cookies)
