@@ -49,6 +49,7 @@ beforeAll(async () => {
         groups: ['staff', 'store'],
       },
       { username: 'guest', name: 'Guest', groups: [] },
+      { username: 'late', name: 'Late', mail: 'late@kestrel.example', mailVerified: true, groups: ['staff'] },
     ],
     apps: [
       app('web'),
@@ -304,6 +305,32 @@ describe('what an app is told', () => {
     let page = await typePassword(browser, await browser.open(begun.url.href), 'sam')
     if (!atCallback(page)) page = await browser.submit(formOf(page, 'consent'), { answer: 'allow' })
     expect((await party.finish(begun, page.url)).claims()).not.toHaveProperty('email')
+  })
+
+  test('a claim that was refused is told once its scope is agreed to, in the same session', async () => {
+    const party = await relyingParty(gateway, 'theirs')
+    const browser = browserOf()
+    const about = async (parameters: Record<string, string>) => {
+      const begun = await party.begin(parameters)
+      let page = await browser.open(begun.url.href)
+      if (!atCallback(page) && !page.text.includes('value="consent"')) page = await typePassword(browser, page, 'late')
+      if (!atCallback(page)) page = await browser.submit(formOf(page, 'consent'), { answer: 'allow' })
+      const tokens = await party.finish(begun, page.url)
+      return oidc.fetchUserInfo(party.configuration, tokens.access_token, tokens.claims()!.sub)
+    }
+    const claims = JSON.stringify({ userinfo: { email: null } })
+    expect(await about({ scope: 'openid', claims })).not.toHaveProperty('email')
+    expect(await about({ scope: 'openid email' })).toHaveProperty('email', 'late@kestrel.example')
+    // and then without the scope too: it was agreed to
+    expect(await about({ scope: 'openid', claims })).toHaveProperty('email', 'late@kestrel.example')
+  })
+
+  test('a single claim that the scopes of this request would not give is told where the registration has it', async () => {
+    const party = await relyingParty(gateway, 'web')
+    const claims = JSON.stringify({ userinfo: { name: { essential: true } } })
+    const { tokens } = await signIn(browserOf(), party, 'sam', { scope: 'openid', claims })
+    const told = await oidc.fetchUserInfo(party.configuration, tokens.access_token, tokens.claims()!.sub)
+    expect(told).toEqual({ sub: tokens.claims()!.sub, name: 'Sam de Vries' })
   })
 })
 

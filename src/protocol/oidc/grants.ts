@@ -101,8 +101,8 @@ export async function grantFor(ctx: KoaContextWithOIDC, app: App, consents: Cons
   const { provider, session, client, account } = ctx.oidc
   if (!session || !client || !account) return undefined
   const asked = [...ctx.oidc.requestParamOIDCScopes]
-  const registered = asked.filter((scope) => app.oidc?.scopes.includes(scope))
-  const agreed = app.firstParty ? registered : await agreedScopes(registered, account.accountId, app, consents)
+  const allowed = await allowedScopes(account.accountId, app, consents)
+  const agreed = asked.filter((scope) => allowed.includes(scope))
   const known = session.grantIdFor(client.clientId)
   const grant =
     (known ? await provider.Grant.find(known) : undefined) ??
@@ -111,16 +111,20 @@ export async function grantFor(ctx: KoaContextWithOIDC, app: App, consents: Cons
   const inIdToken = app.oidc?.claims.inIdToken ? claimsOfScopes(agreed) : []
   if (inIdToken.length > 0) addToIdToken(ctx, inIdToken)
   const claims = [...new Set([...ctx.oidc.requestParamClaims, ...inIdToken])]
-  const newClaims = claims.filter((claim) => !grant.getOIDCClaimsEncountered().includes(claim))
+  // OIDC Core §5.5: `claims` asks for single claims beside the scopes; none beyond what the scopes it may have would give
+  const given = new Set(claimsOfScopes(allowed))
+  const refused = grant.getRejectedOIDCClaims()
+  const agreedLater = refused.filter((claim) => given.has(claim))
+  const newClaims = [...claims.filter((claim) => !grant.getOIDCClaimsEncountered().includes(claim)), ...agreedLater]
   if (grant.jti && newClaims.length === 0 && agreed.every((scope) => has.has(scope))) return grant
   if (agreed.length === 0) return grant.jti ? grant : undefined
   grant.addOIDCScope(agreed.join(' '))
-  // OIDC Core §5.5: `claims` asks for single claims; none beyond what the scopes agreed to would give
-  const given = new Set(claimsOfScopes(agreed))
   const [within, beyond] = [
     newClaims.filter((claim) => given.has(claim)),
     newClaims.filter((claim) => !given.has(claim)),
   ]
+  // what stays rejected is taken out of the answers to every token of the grant
+  if (agreedLater.length > 0) grant.rejected!.openid!.claims = refused.filter((claim) => !given.has(claim))
   if (within.length > 0) grant.addOIDCClaims(within)
   if (beyond.length > 0) grant.rejectOIDCClaims(beyond)
   await grant.save()
@@ -137,7 +141,10 @@ function addToIdToken(ctx: KoaContextWithOIDC, names: readonly string[]): void {
   Object.assign(claims, { id_token: { ...asked, ...claims.id_token } })
 }
 
-async function agreedScopes(asked: readonly string[], person: string, app: App, consents: Consents): Promise<string[]> {
+/** Whatever the request asks for, it gets nothing of other scopes. */
+async function allowedScopes(person: string, app: App, consents: Consents): Promise<readonly string[]> {
+  const registered = app.oidc?.scopes ?? []
+  if (app.firstParty) return registered
   const agreed = await consents.find(person, app.id)
-  return asked.filter((scope) => agreed.includes(scope))
+  return registered.filter((scope) => agreed.includes(scope))
 }

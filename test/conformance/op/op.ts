@@ -1,0 +1,114 @@
+/** What the Foundation's suite is told of a provider: its discovery document, clients, and somebody who can sign in. */
+import { vi } from 'vitest'
+import type { Manifest } from '#catalog'
+import { type Gateway, startGateway } from '../../support/gateway.ts'
+import { POLICIES } from '../../support/policies.ts'
+import { type Receiver, startReceiver } from './receiver.ts'
+
+export type ResponseMode = 'default' | 'form_post'
+
+export interface Client {
+  readonly id: string
+  readonly secret: string
+  readonly method: 'client_secret_basic' | 'client_secret_post'
+  readonly redirectUri: string
+}
+
+/** OIDC Discovery §3: what came, unread. */
+export type Metadata = Readonly<Record<string, unknown>> & {
+  readonly issuer: string
+  readonly authorization_endpoint: string
+  readonly token_endpoint: string
+  readonly userinfo_endpoint: string
+  readonly end_session_endpoint: string
+  readonly jwks_uri: string
+}
+
+export interface Op {
+  readonly gateway: Gateway
+  readonly metadata: Metadata
+  readonly receiver: Receiver
+  readonly mode: ResponseMode
+  client(id: string): Client
+  /** The gateway's time, the engine's and ours go on together. */
+  pass(ms: number): void
+  close(): Promise<void>
+}
+
+export const USERNAME = 'sam'
+export const POST_LOGOUT = '/post_logout_redirect'
+export const BACK_CHANNEL = '/backchannel_logout'
+export const FRONT_CHANNEL = '/frontchannel_logout'
+
+const SCOPES = ['openid', 'profile', 'email', 'offline_access']
+
+/** As the clients of a certification are registered: without PKCE, which its plans do not send but for one module. */
+const clientOf = (origin: string, id: string, more: object = {}): Manifest => ({
+  id,
+  name: `Client ${id}`,
+  policy: 'plain',
+  audience: ['*'],
+  oidc: {
+    redirect_uris: [`${origin}/${id}/callback`],
+    post_logout_redirect_uris: [`${origin}${POST_LOGOUT}`],
+    scopes: SCOPES,
+    pkce: 'optional',
+    grant_types: ['authorization_code', 'refresh_token'],
+    ...more,
+  },
+})
+
+export async function startOp(mode: ResponseMode = 'default'): Promise<Op> {
+  vi.useFakeTimers({ toFake: ['Date'], now: Date.now() })
+  const receiver = await startReceiver()
+  const { origin } = receiver
+  const gateway = await startGateway({
+    policies: POLICIES,
+    people: [
+      {
+        username: USERNAME,
+        name: 'Sam de Vries',
+        givenName: 'Sam',
+        familyName: 'de Vries',
+        language: 'nl',
+        mail: 'sam@kestrel.example',
+        mailVerified: true,
+        groups: ['staff'],
+      },
+    ],
+    apps: [
+      clientOf(origin, 'client'),
+      clientOf(origin, 'client2'),
+      clientOf(origin, 'post', { token_endpoint_auth_method: 'client_secret_post' }),
+      clientOf(origin, 'back', {
+        backchannel_logout_uri: `${origin}${BACK_CHANNEL}`,
+        backchannel_logout_session_required: true,
+      }),
+      clientOf(origin, 'front', {
+        frontchannel_logout_uri: `${origin}${FRONT_CHANNEL}`,
+        frontchannel_logout_session_required: true,
+      }),
+    ],
+  })
+  const document = await fetch(`${gateway.issuer}/.well-known/openid-configuration`)
+  return {
+    gateway,
+    metadata: (await document.json()) as Metadata,
+    receiver,
+    mode,
+    client: (id) => ({
+      id,
+      secret: gateway.secrets.get(id)!,
+      method: id === 'post' ? 'client_secret_post' : 'client_secret_basic',
+      redirectUri: `${origin}/${id}/callback`,
+    }),
+    pass: (ms) => {
+      vi.setSystemTime(Date.now() + ms)
+    },
+    async close() {
+      await gateway.close()
+      await receiver.close()
+      vi.useRealTimers()
+    },
+  }
+}

@@ -1,0 +1,25 @@
+/** Test plans as the Foundation cuts them, each module a function that finds fault or returns. */
+import { afterAll, beforeAll, describe, test } from 'vitest'
+import { type Op, type ResponseMode, startOp } from './op.ts'
+
+/** By the Foundation's name of a module. */
+export type Modules = Readonly<Record<string, (op: Op) => Promise<void>>>
+
+export interface Plan {
+  readonly name: string
+  /** Where its modules stand, below `test/conformance`. */
+  readonly files: Readonly<Record<string, Modules>>
+  readonly mode?: ResponseMode
+}
+
+export function runPlan({ name, files, mode }: Plan): void {
+  describe(name, () => {
+    let op: Op
+    beforeAll(async () => {
+      op = await startOp(mode)
+    })
+    afterAll(() => op?.close())
+    for (const [module, run] of Object.values(files).flatMap((modules) => Object.entries(modules)))
+      test(module, () => run(op))
+  })
+}
