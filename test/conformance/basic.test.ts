@@ -1,5 +1,5 @@
 /** OpenID Connect Core: Basic OP. */
-import { BASIC } from './plans/list.ts'
-import { runPlan } from './op/plans.ts'
+import { run } from './op/plan.ts'
+import { PLANS } from './plans.ts'
 
-runPlan(BASIC)
+for (const plan of PLANS['basic']!) run(plan)

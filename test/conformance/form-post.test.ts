@@ -1,5 +1,5 @@
 /** OpenID Connect Core: Form Post OP, which is Basic OP once more with its answers as forms. */
-import { FORM_POST } from './plans/list.ts'
-import { runPlan } from './op/plans.ts'
+import { run } from './op/plan.ts'
+import { PLANS } from './plans.ts'
 
-runPlan(FORM_POST)
+for (const plan of PLANS['form-post']!) run(plan)

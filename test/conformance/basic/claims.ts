@@ -2,7 +2,7 @@
 import { expect } from 'vitest'
 import { complete, userinfo } from '../op/flow.ts'
 import type { Op } from '../op/op.ts'
-import type { Modules } from '../op/plans.ts'
+import type { Modules } from '../op/plan.ts'
 
 /** OIDC Core §5.1: of every standard claim that is there, its JSON type. */
 const TYPES: Readonly<Record<string, 'string' | 'boolean' | 'number'>> = {

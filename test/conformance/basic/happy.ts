@@ -18,7 +18,7 @@ import {
   userinfo,
 } from '../op/flow.ts'
 import type { Op } from '../op/op.ts'
-import type { Modules } from '../op/plans.ts'
+import type { Modules } from '../op/plan.ts'
 
 /** OIDC Core §2, §3.1.2.5, §3.1.3.3: beyond what every flow checks. */
 async function server(op: Op, clients: readonly string[]): Promise<void> {
@@ -84,7 +84,7 @@ export const HAPPY: Modules = {
 
   async 'oidcc-login-hint'(op) {
     const client = op.client('client')
-    const browser = browserOf()
+    const browser = browserOf(op)
     const asked = await ask(op, browser, client, { login_hint: 'sam' })
     expect(formsOf(asked.page).some(({ fields }) => fields.get('username') === 'sam')).toBe(true)
     await finish(op, client, await signIn(op, browser, client, asked))
@@ -100,7 +100,7 @@ export const HAPPY: Modules = {
 
   async 'oidcc-ensure-post-request-succeeds'(op) {
     const client = op.client('client')
-    const browser = browserOf()
+    const browser = browserOf(op)
     const request = requestFor(op, client)
     const fields = new URLSearchParams(request)
     const asked = await browser.submit({ action: new URL(op.metadata.authorization_endpoint), fields })
@@ -122,7 +122,7 @@ export const HAPPY: Modules = {
     }
     await complete(op, { parameters, redeeming: { code_verifier: verifier } })
     // a module that cannot fail is none: the challenge is looked at
-    const browser = browserOf()
+    const browser = browserOf(op)
     const { answer } = await signIn(op, browser, client, await ask(op, browser, client, parameters))
     const refused = await redeem(op, client, answer!.get('code')!, { code_verifier: `${verifier}x` })
     expect([refused.status, refused.body['error']]).toEqual([400, 'invalid_grant'])
@@ -130,7 +130,7 @@ export const HAPPY: Modules = {
 
   async 'oidcc-alternate-happy-flow'(op) {
     const client = op.client('client')
-    const browser = browserOf()
+    const browser = browserOf(op)
     const request = requestFor(op, client, { scope: 'email openid' })
     const reversed = Object.fromEntries(Object.entries(request).reverse())
     const page = await browser.open(addressOf(op, reversed))

@@ -19,7 +19,7 @@ import {
   userinfo,
 } from '../op/flow.ts'
 import type { Op } from '../op/op.ts'
-import type { Modules } from '../op/plans.ts'
+import type { Modules } from '../op/plan.ts'
 
 /** RFC 6749 §5.2. */
 function refused({ status, body }: TokenAnswer, error: string): void {
@@ -35,7 +35,7 @@ async function reused(op: Op, after: number): Promise<void> {
   const { code, tokens } = await complete(op)
   op.pass(after)
   refused(await redeem(op, client, code), 'invalid_grant')
-  const { status } = await fetch(op.metadata.userinfo_endpoint, AS_HEADER(tokens.access))
+  const { status } = await op.fetch(op.metadata.userinfo_endpoint, AS_HEADER(tokens.access))
   expect(status).toBe(401)
 }
 
@@ -50,7 +50,7 @@ async function notSupported(
   error: string,
 ): Promise<void> {
   const client = op.client('client')
-  const browser = browserOf()
+  const browser = browserOf(op)
   const request = requestFor(op, client, outside)
   const page = await browser.open(addressOf(op, request))
   const answer = answerOf(op, (await arrive(op, browser, client, page))!, request['state'])
@@ -59,13 +59,13 @@ async function notSupported(
 
 export const REFUSALS: Modules = {
   async 'oidcc-response-type-missing'(op) {
-    const { answer } = await ask(op, browserOf(), op.client('client'), { response_type: undefined })
+    const { answer } = await ask(op, browserOf(op), op.client('client'), { response_type: undefined })
     expect(['invalid_request', 'unsupported_response_type']).toContain(answer?.get('error'))
   },
 
   async 'oidcc-ensure-registered-redirect-uri'(op) {
     const client = op.client('client')
-    const asked = await ask(op, browserOf(), client, { redirect_uri: `${client.redirectUri}/not-registered` })
+    const asked = await ask(op, browserOf(op), client, { redirect_uri: `${client.redirectUri}/not-registered` })
     // an error page, and the browser is sent nowhere
     expect([asked.page.status, asked.page.url.origin]).toEqual([400, op.metadata.issuer])
     expect(headingOf(asked.page)).toMatch(/\S/)
@@ -98,7 +98,7 @@ export const REFUSALS: Modules = {
     const client = op.client('client')
     const request = requestFor(op, client)
     const wrong = { ...request, redirect_uri: `${client.redirectUri}/wrong`, request: requestObject(request) }
-    const browser = browserOf()
+    const browser = browserOf(op)
     const page = await browser.open(addressOf(op, wrong))
     expect([page.status, page.url.origin]).toEqual([400, op.metadata.issuer])
     expect(await arrive(op, browser, client, page)).toBeUndefined()
@@ -108,7 +108,7 @@ export const REFUSALS: Modules = {
     const parameters = { scope: 'openid offline_access', prompt: 'consent' }
     const tokensFor = async (id: string) => {
       const client = op.client(id)
-      const browser = browserOf()
+      const browser = browserOf(op)
       const asked = await signIn(op, browser, client, await ask(op, browser, client, parameters))
       return { client, nonce: asked.nonce, tokens: tokensOf(await redeem(op, client, asked.answer!.get('code')!)) }
     }

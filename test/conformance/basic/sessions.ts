@@ -3,12 +3,12 @@ import { expect } from 'vitest'
 import { headingOf } from '../../../demo/browser.ts'
 import { ask, browserOf, complete, finish, type Parameters, signIn } from '../op/flow.ts'
 import type { Op } from '../op/op.ts'
-import type { Modules } from '../op/plans.ts'
+import type { Modules } from '../op/plan.ts'
 
 /** The second time nobody is shown anything, and both ID tokens are of the same sign-in. */
 async function twice(op: Op, first: Parameters, second: (idToken: string) => Parameters): Promise<void> {
   const client = op.client('client')
-  const browser = browserOf()
+  const browser = browserOf(op)
   const before = await complete(op, { browser, parameters: first })
   op.pass(2000)
   const asked = await ask(op, browser, client, second(before.tokens.id))
@@ -20,7 +20,7 @@ async function twice(op: Op, first: Parameters, second: (idToken: string) => Par
 /** The second time the person signs in again, and the ID token says so. */
 async function again(op: Op, parameters: Parameters): Promise<void> {
   const client = op.client('client')
-  const browser = browserOf()
+  const browser = browserOf(op)
   const before = await complete(op, { browser })
   op.pass(2000)
   const asked = await ask(op, browser, client, parameters)
@@ -39,7 +39,7 @@ export const SESSIONS: Modules = {
   'oidcc-id-token-hint': (op) => twice(op, {}, (idToken) => ({ prompt: 'none', id_token_hint: idToken })),
 
   async 'oidcc-prompt-none-not-logged-in'(op) {
-    const { answer } = await ask(op, browserOf(), op.client('client'), { prompt: 'none' })
+    const { answer } = await ask(op, browserOf(op), op.client('client'), { prompt: 'none' })
     expect(answer?.get('error')).toBe('login_required')
   },
 }

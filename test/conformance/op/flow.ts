@@ -1,6 +1,6 @@
 /** The steps that most modules share, each with what the suite checks whenever it takes them. */
 import { createHash, randomBytes } from 'node:crypto'
-import { createRemoteJWKSet, decodeProtectedHeader, type JWTPayload, jwtVerify } from 'jose'
+import { createRemoteJWKSet, customFetch, decodeProtectedHeader, type JWTPayload, jwtVerify } from 'jose'
 import { expect } from 'vitest'
 import { createBrowser, formsOf, type Page } from '../../../demo/browser.ts'
 import { PASSWORD } from '../../support/gateway.ts'
@@ -9,21 +9,21 @@ import { type Browser, typePassword } from '../../support/relying-party.ts'
 import { type Client, type Op, USERNAME } from './op.ts'
 import type { Received } from './receiver.ts'
 
-/** It remembers what the last page said of its contents. */
 export interface Visitor extends Browser {
-  policy(): string
+  /** Of the last answer. */
+  header(name: string): string
 }
 
-export function browserOf(): Visitor {
-  let policy = ''
+export function browserOf(op: Op): Visitor {
+  let headers = new Headers()
   const browser = createBrowser({
     fetch: async (url, init) => {
-      const response = await fetchPage(url, init)
-      policy = response.headers.get('content-security-policy') ?? ''
+      const response = await (url.protocol === 'https:' ? op.fetch : fetchPage)(url, init)
+      headers = response.headers
       return response
     },
   })
-  return { ...browser, policy: () => policy }
+  return { ...browser, header: (name) => headers.get(name) ?? '' }
 }
 
 const random = () => randomBytes(16).toString('base64url')
@@ -74,8 +74,9 @@ function submitsItself(browser: Visitor, { text }: Page): void {
   expect([form, others]).toEqual([expect.stringContaining('method="post"'), []])
   const script = /<script>([\s\S]*?)<\/script>/.exec(text)![1]!
   expect(script).toContain('document.forms[0].submit()')
-  expect(browser.policy()).toContain(`'sha256-${createHash('sha256').update(script).digest('base64')}'`)
-  expect(browser.policy()).not.toContain('form-action')
+  const policy = browser.header('content-security-policy')
+  expect(policy).toContain(`'sha256-${createHash('sha256').update(script).digest('base64')}'`)
+  expect(policy).not.toContain('form-action')
 }
 
 /** The answer as its mode wants it: nowhere else, from this provider, and with the state of the request. */
@@ -128,13 +129,13 @@ export interface TokenAnswer {
 
 /** RFC 6749 §2.3.1. */
 export async function atTokenEndpoint(
-  { metadata }: Op,
+  op: Op,
   client: Client,
   fields: Readonly<Record<string, string>>,
 ): Promise<TokenAnswer> {
   const basic = Buffer.from(`${encodeURIComponent(client.id)}:${encodeURIComponent(client.secret)}`).toString('base64')
   const asBasic = client.method === 'client_secret_basic'
-  const response = await fetch(metadata.token_endpoint, {
+  const response = await op.fetch(op.metadata.token_endpoint, {
     method: 'POST',
     headers: asBasic ? { authorization: `Basic ${basic}` } : {},
     body: new URLSearchParams({
@@ -165,7 +166,7 @@ export async function claimsOf(op: Op, client: Client, idToken: string, nonce?: 
   const { metadata } = op
   const { alg, kid } = decodeProtectedHeader(idToken)
   expect([alg, typeof kid]).toEqual(['RS256', 'string'])
-  const keys = createRemoteJWKSet(new URL(metadata.jwks_uri))
+  const keys = createRemoteJWKSet(new URL(metadata.jwks_uri), { [customFetch]: op.fetch })
   const { payload } = await jwtVerify(idToken, keys, { issuer: metadata.issuer, audience: client.id })
   expect(payload.aud).toBe(client.id)
   expect(payload.sub).toMatch(/^[\x21-\x7e]{1,255}$/)
@@ -181,9 +182,12 @@ export type How = (access: string) => RequestInit
 export const AS_HEADER: How = (access) => ({ headers: { authorization: `Bearer ${access}` } })
 
 /** OIDC Core §5.3. */
-export async function userinfo({ metadata }: Op, access: string, how: How = AS_HEADER): Promise<JWTPayload> {
-  const response = await fetch(metadata.userinfo_endpoint, how(access))
-  expect([response.status, response.headers.get('content-type')]).toEqual([200, expect.stringMatching(/^application\/json/)])
+export async function userinfo(op: Op, access: string, how: How = AS_HEADER): Promise<JWTPayload> {
+  const response = await op.fetch(op.metadata.userinfo_endpoint, how(access))
+  expect([response.status, response.headers.get('content-type')]).toEqual([
+    200,
+    expect.stringMatching(/^application\/json/),
+  ])
   return (await response.json()) as JWTPayload
 }
 
@@ -199,7 +203,7 @@ export async function complete(
   op: Op,
   options: { browser?: Visitor; client?: Client; parameters?: Parameters; redeeming?: Record<string, string> } = {},
 ): Promise<Done> {
-  const { browser = browserOf(), client = op.client('client'), parameters = {}, redeeming = {} } = options
+  const { browser = browserOf(op), client = op.client('client'), parameters = {}, redeeming = {} } = options
   const asked = await signIn(op, browser, client, await ask(op, browser, client, parameters))
   return finish(op, client, asked, redeeming)
 }
@@ -211,7 +215,9 @@ export async function finish(
   asked: Asked,
   redeeming: Record<string, string> = {},
 ): Promise<Done> {
-  expect(Object.fromEntries(asked.answer ?? [['error', `shown ${asked.page.url.pathname}`]])).not.toHaveProperty('error')
+  expect(Object.fromEntries(asked.answer ?? [['error', `shown ${asked.page.url.pathname}`]])).not.toHaveProperty(
+    'error',
+  )
   const code = asked.answer!.get('code')!
   const tokens = tokensOf(await redeem(op, client, code, redeeming))
   const claims = await claimsOf(op, client, tokens.id, asked.nonce)

@@ -3,7 +3,9 @@ import { vi } from 'vitest'
 import type { Manifest } from '#catalog'
 import { type Gateway, startGateway } from '../../support/gateway.ts'
 import { POLICIES } from '../../support/policies.ts'
+import { freePort } from '../../support/ports.ts'
 import { type Receiver, startReceiver } from './receiver.ts'
+import { HOST, startTlsFront } from './tls-front.ts'
 
 export type ResponseMode = 'default' | 'form_post'
 
@@ -26,9 +28,13 @@ export type Metadata = Readonly<Record<string, unknown>> & {
 
 export interface Op {
   readonly gateway: Gateway
+  /** As it was set up, whatever its document says. */
+  readonly issuer: string
   readonly metadata: Metadata
   readonly receiver: Receiver
   readonly mode: ResponseMode
+  /** Believes the provider's certificate. */
+  readonly fetch: typeof fetch
   client(id: string): Client
   /** The gateway's time, the engine's and ours go on together. */
   pass(ms: number): void
@@ -62,7 +68,13 @@ export async function startOp(mode: ResponseMode = 'default'): Promise<Op> {
   vi.useFakeTimers({ toFake: ['Date'], now: Date.now() })
   const receiver = await startReceiver()
   const { origin } = receiver
+  const [port, ownPort] = [await freePort(), await freePort()]
+  const front = await startTlsFront(port, ownPort)
+  const issuer = `https://${HOST}:${port}`
   const gateway = await startGateway({
+    host: '127.0.0.1',
+    port: ownPort,
+    settings: { issuer, proxies: ['127.0.0.1'] },
     policies: POLICIES,
     people: [
       {
@@ -90,12 +102,14 @@ export async function startOp(mode: ResponseMode = 'default'): Promise<Op> {
       }),
     ],
   })
-  const document = await fetch(`${gateway.issuer}/.well-known/openid-configuration`)
+  const document = await front.fetch(`${issuer}/.well-known/openid-configuration`)
   return {
     gateway,
+    issuer,
     metadata: (await document.json()) as Metadata,
     receiver,
     mode,
+    fetch: front.fetch,
     client: (id) => ({
       id,
       secret: gateway.secrets.get(id)!,
@@ -106,6 +120,7 @@ export async function startOp(mode: ResponseMode = 'default'): Promise<Op> {
       vi.setSystemTime(Date.now() + ms)
     },
     async close() {
+      await front.close()
       await gateway.close()
       await receiver.close()
       vi.useRealTimers()

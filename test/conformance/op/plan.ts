@@ -12,14 +12,15 @@ export interface Plan {
   readonly mode?: ResponseMode
 }
 
-export function runPlan({ name, files, mode }: Plan): void {
+/** Takes each module in turn; a test is named after its module. */
+export function run({ name, files, mode }: Plan): void {
   describe(name, () => {
     let op: Op
     beforeAll(async () => {
       op = await startOp(mode)
     })
     afterAll(() => op?.close())
-    for (const [module, run] of Object.values(files).flatMap((modules) => Object.entries(modules)))
-      test(module, () => run(op))
+    for (const [module, take] of Object.values(files).flatMap((modules) => Object.entries(modules)))
+      test(module, () => take(op))
   })
 }

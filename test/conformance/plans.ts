@@ -1,0 +1,36 @@
+/** The plans that run here, by the test file that runs them, and the files with their modules. */
+import { CLAIMS } from './basic/claims.ts'
+import { HAPPY } from './basic/happy.ts'
+import { REFUSALS } from './basic/refusals.ts'
+import { SESSIONS } from './basic/sessions.ts'
+import { DISCOVERY } from './config/discovery.ts'
+import { RP_INITIATED } from './logout/rp-initiated.ts'
+import { BACK_CHANNEL_MODULES, FRONT_CHANNEL_MODULES } from './logout/telling.ts'
+import type { Plan } from './op/plan.ts'
+
+const BASIC = {
+  'basic/happy.ts': HAPPY,
+  'basic/claims.ts': CLAIMS,
+  'basic/sessions.ts': SESSIONS,
+  'basic/refusals.ts': REFUSALS,
+}
+
+export const PLANS: Readonly<Record<string, readonly Plan[]>> = {
+  basic: [{ name: 'oidcc-basic-certification-test-plan', files: BASIC }],
+  'form-post': [{ name: 'oidcc-formpost-basic-certification-test-plan', files: BASIC, mode: 'form_post' }],
+  'config-and-logout': [
+    { name: 'oidcc-config-certification-test-plan', files: { 'config/discovery.ts': DISCOVERY } },
+    {
+      name: 'oidcc-rp-initiated-logout-certification-test-plan',
+      files: { 'logout/rp-initiated.ts': RP_INITIATED },
+    },
+    {
+      name: 'oidcc-backchannel-rp-initiated-logout-certification-test-plan',
+      files: { 'logout/telling.ts': BACK_CHANNEL_MODULES },
+    },
+    {
+      name: 'oidcc-frontchannel-rp-initiated-logout-certification-test-plan',
+      files: { 'logout/telling.ts': FRONT_CHANNEL_MODULES },
+    },
+  ],
+}
