@@ -1,6 +1,7 @@
 /** Opens the rooms on the configured storage, in the order of their floors. The server and the command line share it. */
 import { resolve } from 'node:path'
 import { accessMigrations, createReceipts, openVersions, RECEIPT_KEY } from '#access'
+import { apisMigrations, openApis } from '#apis'
 import { auditMigrations, createAudit } from '#audit'
 import { catalogMigrations, openCatalog, type PolicyNames } from '#catalog'
 import type { House } from '#cli'
@@ -29,6 +30,7 @@ export const MIGRATIONS: readonly Migration[] = [
   ...factorsMigrations,
   ...sessionsMigrations,
   ...catalogMigrations,
+  ...apisMigrations,
   ...accessMigrations,
   ...consentMigrations,
   ...samlMigrations,
@@ -96,6 +98,7 @@ export async function openHouse({
       ...(policyNames ? { policyNames } : {}),
     })
 
+    const apis = openApis({ storage, clock, audit, ...(policyNames ? { policyNames } : {}) })
     const diagnosis = openDiagnosis({ issuer, storage, clock, log, catalog })
     const samlKeys = createSamlKeys({ storage, clock, audit, keys, name: new URL(settings.issuer).hostname })
     const receipts = createReceipts(storage, clock, keys.derive(RECEIPT_KEY))
@@ -152,6 +155,7 @@ export async function openHouse({
       places,
       history,
       catalog,
+      apis,
       diagnosis,
       receipts,
       versions: openVersions(storage, clock),

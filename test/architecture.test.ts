@@ -8,7 +8,7 @@ const FLOORS = [
   ['core'],
   ['config', 'storage', 'http'],
   ['audit', 'keys', 'pages', 'saml'],
-  ['directory', 'factors', 'sessions', 'context', 'catalog', 'policy', 'organisations'],
+  ['directory', 'factors', 'sessions', 'context', 'catalog', 'apis', 'policy', 'organisations'],
   ['access', 'diagnosis'],
   ['signin'],
   [

@@ -1,6 +1,9 @@
 /** Everything the trail can say. A name is noun-verb in kebab-case and never changes its meaning. */
 export const EVENTS = Object.freeze({
   'administrator-claimed': 'Somebody used the claim link and became the first administrator.',
+  'api-changed': 'What is registered of an API was changed; the reason is its name.',
+  'api-registered': 'An API was registered; the reason is its name.',
+  'api-removed': 'An API was removed; the reason is its name.',
   'app-changed': 'The registration of an app was changed.',
   'app-probed':
     'A test copy of an app was tried out by a hostile provider; the reason tells the protocol and the grade.',

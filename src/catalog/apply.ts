@@ -3,13 +3,12 @@
  * ids; a manifest with a mistake holds up no other one. A run that was cut off is finished by the next one.
  */
 import type { AuditEvent } from '#audit'
-import type { Problem } from '#config'
+import { type PlannedChange, type Problem, planChange, planChanges, type SourceFile } from '#config'
 import { Refusal } from '#core/refusal'
 import type { Definition } from './app.ts'
-import type { ManifestSource } from './manifest-files.ts'
 import { type RefusedApp, readManifests, type WantedApp } from './manifest-reading.ts'
 import { clashes, groupsOf } from './names.ts'
-import { type PlannedChange, planChange, planChanges } from './plan.ts'
+import { PROTOCOL_KEYS } from './protocols/list.ts'
 import type { Registry } from './registry.ts'
 import type { RegistryWriter, StoredApp } from './registry-writing.ts'
 import type { CheckOptions } from './rules.ts'
@@ -68,7 +67,7 @@ const EVENT_OF = { create: 'app-registered', change: 'app-changed', remove: 'app
 
 export async function applyManifests(
   { registry, templates, check }: ApplyingOn,
-  sources: readonly ManifestSource[],
+  sources: readonly SourceFile[],
   options: ApplyOptions,
 ): Promise<Applied> {
   const { prune = false, dryRun = false, allOrNothing = false, unread = [] } = options
@@ -126,11 +125,13 @@ function planned(
   }
   const definitions = wanted.map(({ definition }) => definition)
   const pruning = prune && problems.length === 0
-  const changes = planChanges(definitions, there, pruning)
+  const after = new Map(definitions.map((definition) => [definition.id, definition]))
+  const before = new Map([...there].map(([id, { definition }]) => [id, definition]))
+  const changes = planChanges(after, before, pruning, PROTOCOL_KEYS)
   const kept = prune && !pruning ? unwanted() : []
   return {
     plan: { changes, refused, problems, kept },
-    wanted: new Map(definitions.map((definition) => [definition.id, definition])),
+    wanted: after,
   }
 }
 
@@ -184,7 +185,7 @@ async function writeGroup(
   const rows: AppliedChange[] = []
   for (const id of ids) {
     const definition = wanted.get(id)
-    const change = planChange(id, (await writer.stored(id))?.definition, definition)
+    const change = planChange(id, (await writer.stored(id))?.definition, definition, PROTOCOL_KEYS)
     if (!change) continue
     const secret = await carryOut(change, definition, writer, ids.length > 1)
     if (change.action !== 'unchanged') await writer.record(EVENT_OF[change.action], { actor: by, app: id })

@@ -1,12 +1,12 @@
 /** What can be done with registered apps. Files, command line and pages all come through here. */
 
 import { stringify } from 'yaml'
+import type { SourceFile } from '#config'
 import type { Clock, Instant, Millis } from '#core/clock'
 import { Refusal } from '#core/refusal'
 import { type App, type Definition, toApp } from './app.ts'
 import { type Applied, type ApplyOptions, applyManifests } from './apply.ts'
 import { differences, type Manifest, manifestSchema, resolve } from './manifest.ts'
-import type { ManifestSource } from './manifest-files.ts'
 import type { KeptProbe } from './probes.ts'
 import type { AppName } from './protocols/protocol.ts'
 import type { Registry } from './registry.ts'
@@ -59,7 +59,7 @@ export interface Apps {
    * INVARIANT: each app is written whole or not at all; one with a mistake is not touched and holds up no other.
    * New secrets are answered by this run and by those after it, until `secretsShown` says that somebody has seen them.
    */
-  apply(sources: readonly ManifestSource[], options: ApplyOptions): Promise<Applied>
+  apply(sources: readonly SourceFile[], options: ApplyOptions): Promise<Applied>
   secretsShown(ids: readonly string[]): Promise<void>
 }
 
@@ -158,7 +158,7 @@ export function createApps({ registry, templates, clock, policyNames }: AppsOpti
         await writer.record('app-probed', { actor: by, app: id, reason })
       }),
     probes: registry.probes,
-    apply: async (sources: readonly ManifestSource[], how: ApplyOptions) =>
+    apply: async (sources: readonly SourceFile[], how: ApplyOptions) =>
       applyManifests({ registry, templates, check: await options() }, sources, how),
     secretsShown: registry.secretsShown,
   })

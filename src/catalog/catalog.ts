@@ -8,8 +8,8 @@
  * - `words.ts`      shapes that these files share
  * - `template.ts`   the schema, `template-check.ts` the rest  - `templates.ts`  the folder: show, check; `search.ts` finds in it, also as `#catalog/search`
  * - `inputs.ts`     what a template may ask: one row a kind   - `placeholders.ts`  `{name}` in addresses and settings
- * - `manifest.ts`   template + values → app, and back         - `plan.ts`       what applying manifests would change
- * - `manifest-files.ts` from a folder to texts, `manifest-reading.ts` to definitions  - `names.ts` who has which name
+ * - `manifest.ts`   template + values → app, and back
+ * - `manifest-reading.ts` from texts to definitions         - `names.ts`      who has which name
  * - `apply.ts`      plan, then app after app
  * - `protocols/`    what an app of each protocol has to say, one file each
  * - `registry.ts` `registry-writing.ts` apps in the `tables.ts`, through `cache.ts` - `apps.ts`     register, apply, export, rotate, remove
@@ -25,7 +25,6 @@ export type { Applied, AppliedChange, ApplyOptions, Plan } from './apply.ts'
 export type { Apps, Registered } from './apps.ts'
 export { readInput } from './inputs.ts'
 export type { Manifest } from './manifest.ts'
-export { type ManifestFiles, type ManifestSource, readManifestFiles } from './manifest-files.ts'
 export { type Catalog, type CatalogOptions, openCatalog } from './open.ts'
 export { namesPath } from './paths.ts'
 export type { KeptProbe } from './probes.ts'

@@ -1,9 +1,8 @@
 /** From the texts of manifest files to complete definitions, each with its place in its file. */
-import { formatProblem, type Problem, readYamlEach, type YamlDocument } from '#config'
+import { formatProblem, type Problem, readYamlEach, type SourceFile, type YamlDocument } from '#config'
 import { Refusal } from '#core/refusal'
 import type { Definition } from './app.ts'
 import { manifestSchema, resolve } from './manifest.ts'
-import type { ManifestSource } from './manifest-files.ts'
 import type { CheckOptions } from './rules.ts'
 import type { Template } from './template.ts'
 import type { Templates } from './templates.ts'
@@ -42,7 +41,7 @@ interface Found {
 }
 
 export async function readManifests(
-  sources: readonly ManifestSource[],
+  sources: readonly SourceFile[],
   templates: Templates,
   options: CheckOptions,
 ): Promise<ReadManifests> {

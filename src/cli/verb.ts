@@ -1,5 +1,6 @@
 /** What a command line verb is: one row of `verbs/list.ts`. */
 import type { Receipts, Versions } from '#access'
+import type { Apis } from '#apis'
 import type { Audit } from '#audit'
 import type { Catalog } from '#catalog'
 import type { LoadedSettings, Settings } from '#config'
@@ -44,6 +45,7 @@ export interface House {
   readonly places: Places
   readonly history: History
   readonly catalog: Catalog
+  readonly apis: Apis
   readonly diagnosis: Diagnosis
   readonly receipts: Receipts
   /** Published policies. */

@@ -105,7 +105,8 @@ const userinfo = async (token: string) =>
 async function comparable({ status, headers, body }: RawAnswer) {
   const { date: _date, 'content-length': length, ...rest } = headers
   const read = (/^{/.test(body) ? JSON.parse(body) : { error: body }) as Record<string, string>
-  const { access_token: access, id_token: id, refresh_token: refresh, error_description: why, ...others } = read
+  const { access_token: access, id_token: id, refresh_token: refresh, ...others } = read
+  const { error_description: why, error_uri: where, ...rests } = others
   const { iat, exp, nonce, ...introspected } = access ? await introspect(access) : {}
   const claims: Record<string, unknown> = id ? decodeJwt(id) : {}
   return {
@@ -113,8 +114,8 @@ async function comparable({ status, headers, body }: RawAnswer) {
     headers: Object.fromEntries(Object.entries(rest).sort()),
     lengthIsRight: Number(length) === Buffer.byteLength(body),
     names: Object.keys(read),
-    others,
-    why: why?.replace(/[0-9A-Z]{4}-[0-9A-Z]{4}/, 'REFERENCE'),
+    others: rests,
+    why: [why, where].map((text) => text?.replace(/[0-9A-Z]{4}-[0-9A-Z]{4}/, 'REFERENCE')),
     accessLength: access?.length,
     refreshes: refresh !== undefined,
     introspected,
@@ -325,7 +326,7 @@ describe("a machine's token", () => {
     ['with an empty scope', 'scoped', asking(''), 200],
     ['where policy refuses', 'closed', { grant_type: 'client_credentials' }, 400],
     ['of an app for people', 'web', { grant_type: 'client_credentials' }, 400],
-    ['for a resource', 'machine', { grant_type: 'client_credentials', resource: 'https://api.example' }, 200],
+    ['for a resource', 'machine', { grant_type: 'client_credentials', resource: 'https://api.example' }, 400],
   ] as [string, string, Fields, number][])('%s it is answered by the engine alone', async (_, id, fields, status) => {
     const before = await receipts()
     const { short, same } = await asks(id, fields)

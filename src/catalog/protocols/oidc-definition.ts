@@ -1,7 +1,7 @@
 /** What a client of OpenID Connect and OAuth 2.0 is registered with: as files have it, as it is stored, as it is seen. */
 import { z } from 'zod'
 import type { PreviousSecret } from '../secrets.ts'
-import { addresses, groupName, list, scope } from '../words.ts'
+import { addresses, groupName, list, scope, slug } from '../words.ts'
 
 export const TOKEN_ENDPOINT_AUTH_METHODS = [
   'client_secret_basic',
@@ -51,6 +51,9 @@ const oidcFields = {
   claims: claimsShape,
   jwks: jwksShape,
   jwks_uri: z.string(),
+  apis: z
+    .record(slug, list(scope, 200))
+    .describe('The APIs that it gets tokens for, each with the scopes that it may have'),
 }
 
 export type TokenEndpointAuthMethod = (typeof TOKEN_ENDPOINT_AUTH_METHODS)[number]
@@ -85,6 +88,8 @@ export interface AppOidc {
   /** Undefined: whatever the gateway signs with by default. */
   readonly idTokenSignedResponseAlg?: SigningAlg
   readonly claims: { readonly groups: 'all' | 'none' | readonly string[]; readonly inIdToken: boolean }
+  /** The APIs that it gets tokens for, by their ids, each with the scopes that it may have. */
+  readonly apis: Readonly<Record<string, readonly string[]>>
 }
 
 /** The stored form, in the words of a manifest. */
@@ -103,6 +108,7 @@ export interface OidcDefinition {
   readonly claims: { readonly groups: 'all' | 'none' | readonly string[]; readonly in_id_token: boolean }
   readonly jwks?: PublicJwks
   readonly jwks_uri?: string
+  readonly apis?: Readonly<Record<string, readonly string[]>>
 }
 
 export const BARE_OIDC = {
@@ -117,8 +123,8 @@ export const BARE_OIDC = {
   claims: { groups: 'all', in_id_token: false },
 } as const satisfies OidcDefinition
 
-// an app's own keys are never the same in two installations, so a template has none
-export const oidcTemplate = z.strictObject(oidcFields).partial().omit({ jwks: true, jwks_uri: true })
+// an app's own keys, and the APIs of an organisation, are never the same in two installations, so a template has none
+export const oidcTemplate = z.strictObject(oidcFields).partial().omit({ jwks: true, jwks_uri: true, apis: true })
 
 /** What a manifest may say; `null` takes away what the template has. */
 export const oidcOverrides = z

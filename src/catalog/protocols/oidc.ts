@@ -63,6 +63,7 @@ export const oidc: AppProtocol<z.output<typeof oidcTemplate>, OidcDefinition, Ap
       frontchannelLogoutSessionRequired: stored.frontchannel_logout_session_required ?? false,
       ...(stored.id_token_signed_response_alg && { idTokenSignedResponseAlg: stored.id_token_signed_response_alg }),
       claims: { groups: stored.claims.groups, inIdToken: stored.claims.in_id_token },
+      apis: stored.apis ?? {},
     }
     if (secrets)
       Object.defineProperties(seen, {

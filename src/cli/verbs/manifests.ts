@@ -1,9 +1,10 @@
 /** `apps export | apply`: registered apps as files, so that all of them are one folder in git. */
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type AppliedChange, type ManifestFiles, readManifestFiles } from '#catalog'
+import type { AppliedChange } from '#catalog'
 import type { Context, Verb } from '../verb.ts'
 import { forPrograms, planLines, rowLine, summary } from './manifest-lines.ts'
+import { filesAt } from './source-files.ts'
 
 const BY = 'cli'
 
@@ -48,18 +49,6 @@ async function exportAll(all: readonly { id: string; manifest: string }[], folde
   }
   context.print({ folder, apps: all.length, written }, () => `${all.length} apps, ${written} files written`)
   return 0
-}
-
-/** What there is to read; or undefined after saying why there is nothing. */
-async function filesAt(path: string, context: Context): Promise<ManifestFiles | undefined> {
-  try {
-    return await readManifestFiles(path)
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException
-    if (code === undefined) throw error
-    context.err(`\`${path}\` cannot be read (${code})`)
-    return undefined
-  }
 }
 
 const applyManifests: Verb = {

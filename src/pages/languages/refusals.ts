@@ -16,6 +16,11 @@ const TRANSLATED: Readonly<Record<RefusalCode, Readonly<Record<Exclude<Language,
     de: 'Es gibt schon eine App mit dieser ID.',
     ru: 'Приложение с таким идентификатором уже есть.',
   },
+  'api-unknown': {
+    nl: 'Deze API is hier niet geregistreerd.',
+    de: 'Diese API ist hier nicht registriert.',
+    ru: 'Этот API здесь не зарегистрирован.',
+  },
   'app-invalid': {
     nl: 'De beschrijving van deze app klopt niet.',
     de: 'Diese App ist nicht richtig beschrieben.',

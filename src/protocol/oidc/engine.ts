@@ -15,6 +15,7 @@ import { type Consents, grantFor } from './grants.ts'
 import { LIFETIMES } from './lifetimes.ts'
 import { type LogoutOptions, rpInitiatedLogout } from './logout.ts'
 import type { createQuestioning, QuestionRooms } from './question.ts'
+import { type ResourceRooms, resourceIndicators } from './resources.ts'
 import { EngineKey } from './signing-key.ts'
 import type { TokenJudge } from './token-judge.ts'
 import { beforeEachToken, keepLimits } from './token-limits.ts'
@@ -25,7 +26,7 @@ export const ENGINE_COOKIES = Object.freeze({
   resume: 'portico-resume',
 })
 
-export interface EngineOptions extends QuestionRooms, AdapterOptions, LogoutOptions {
+export interface EngineOptions extends QuestionRooms, AdapterOptions, LogoutOptions, ResourceRooms {
   readonly keys: Pick<Keys, 'signing'>
   readonly people: Pick<People, 'byId' | 'merging'>
   readonly consents: Consents
@@ -90,7 +91,7 @@ export function createEngine(options: EngineOptions): Provider {
       introspection: { enabled: true, allowedPolicy: mayIntrospect(options) },
       revocation: { enabled: true, allowedPolicy: async (_ctx, client, token) => token.clientId === client.clientId },
       pushedAuthorizationRequests: { enabled: true },
-      resourceIndicators: { enabled: false },
+      resourceIndicators: resourceIndicators(options),
       externalSigningSupport: { enabled: true, ack: 'experimental-01' },
       deviceFlow: deviceFlow(options.presenter, issuer),
       rpInitiatedLogout: rpInitiatedLogout(options, ({ req }) => options.bridge.visitorOf(req)),

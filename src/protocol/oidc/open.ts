@@ -2,6 +2,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { KoaContextWithOIDC, Provider } from 'oidc-provider'
 import type { Access } from '#access'
+import type { Apis } from '#apis'
 import type { Audit } from '#audit'
 import type { Catalog } from '#catalog'
 import type { Clock } from '#core/clock'
@@ -40,6 +41,7 @@ export interface OidcOptions {
   readonly devices: Devices
   readonly endings: Endings
   readonly catalog: Catalog
+  readonly apis: Apis
   readonly diagnosis: Diagnosis
   readonly access: Access
   readonly signin: Signin
@@ -151,6 +153,9 @@ export function openOidc(options: OidcOptions): OidcDoor {
       await next()
       if (visitor) await afterwards(ctx as KoaContextWithOIDC, visitor)
       await diagnosing.after(ctx as KoaContextWithOIDC)
+      const reference = judge.refusal(ctx.req)
+      // RFC 6749 §5.2
+      if (reference) Object.assign(ctx.body as object, { error_uri: `${issuer}/why/${reference}` })
       await durable(ctx)
     })
     return { engine, handle: engine.callback(), shortWays: createShortWays({ ...options, engine, judge }) }

@@ -4,18 +4,20 @@
  */
 import type { IncomingMessage } from 'node:http'
 import { errors, type KoaContextWithOIDC } from 'oidc-provider'
-import type { Access, Verdict } from '#access'
+import type { Access } from '#access'
+import type { Api, Apis } from '#apis'
 import type { App, Catalog } from '#catalog'
 import type { Clock } from '#core/clock'
 import type { People } from '#directory'
 import { requestContext } from '#http'
 import { DIRECTORY_DOWN, type TokenLimits } from '#policy'
 import type { Devices, Sessions } from '#sessions'
-import { applyLimits, limitsOfCode, registeredScopes, type Token } from './token-limits.ts'
+import { applyLimits, limitsOfCode, registeredScopes, scopesOfApi, stricter, type Token } from './token-limits.ts'
 
 export interface TokenJudgeRooms {
   readonly access: Access
   readonly catalog: Catalog
+  readonly apis: Pick<Apis, 'all'>
   readonly clock: Clock
   readonly people: Pick<People, 'byId'>
   readonly sessions: Pick<Sessions, 'byId'>
@@ -25,11 +27,28 @@ export interface TokenJudgeRooms {
 /** How strongly the person signed in, and when: what whoever asks about the access token is told (RFC 9470 §6.2). */
 export type Assurance = { readonly acr?: string; readonly auth_time?: number }
 
+export interface Machine {
+  readonly id: string
+  /** How it proved who it is (RFC 7591 `token_endpoint_auth_method`). */
+  readonly method: string
+  /** What the token is to be for. */
+  readonly api?: Api | undefined
+  readonly scopes?: readonly string[]
+}
+
+/** Of all policies that have a say; `reference` is of the one that refuses. */
+export interface MachineVerdict extends TokenLimits {
+  readonly allowed: boolean
+  readonly reference: string | undefined
+}
+
 type Source = { readonly acr?: string | undefined; readonly authTime?: number | undefined }
 
 export interface TokenJudge {
   /** One question for a request, however often it is looked at. */
-  machine(request: IncomingMessage, app: App | undefined, client: { id: string; method: string }): Promise<Verdict>
+  machine(request: IncomingMessage, app: App | undefined, client: Machine): Promise<MachineVerdict>
+  /** The reference of the decision that refused a machine in this request. */
+  refusal(request: IncomingMessage): string | undefined
   /** What rules say about the token of that code; somebody was let in when it was issued. */
   ofCode(app: App, code: object): TokenLimits
   /** Makes the token what the limits say, and notes that it has been judged; of a person's, what it comes from. */
@@ -49,31 +68,39 @@ export interface TokenJudge {
 const refused = (sentence: string) => new errors.CustomOIDCProviderError('invalid_grant', sentence)
 
 export function createTokenJudge(rooms: TokenJudgeRooms): TokenJudge {
-  const { access, catalog, clock, people, sessions, devices } = rooms
-  const verdicts = new WeakMap<IncomingMessage, Verdict>()
+  const { access, apis, catalog, clock, people, sessions, devices } = rooms
+  const verdicts = new WeakMap<IncomingMessage, MachineVerdict>()
   const judged = new WeakMap<object, Source | undefined>()
   const refreshes = new WeakMap<IncomingMessage, TokenLimits>()
 
-  async function machine(
-    request: IncomingMessage,
-    app: App | undefined,
-    { id, method }: { id: string; method: string },
-  ): Promise<Verdict> {
+  async function machine(request: IncomingMessage, app: App | undefined, { id, method, api, scopes }: Machine) {
     const known = verdicts.get(request)
     if (known) return known
     const { address } = requestContext(request)
-    const client = { id, authentication: method }
-    const verdict = await access.ask({ kind: 'api', app, client, address, startedAt: clock.now() })
+    const client = { id, authentication: method, ...(scopes ? { scopes } : {}) }
+    const question = { kind: 'api', app, client, address, startedAt: clock.now() } as const
+    // that of the API, and that of the program itself where it is another: both let it in, or it gets nothing
+    const policies = new Set(api ? [api.policy, app?.policy] : [app?.policy])
+    let verdict: MachineVerdict = { allowed: true, reference: undefined }
+    for (const policy of policies) {
+      const asked = policy === app?.policy ? question : { ...question, policy: policy! }
+      const { outcome, decision, reference } = await access.ask(asked)
+      verdict = { ...stricter(verdict, decision), allowed: outcome === 'allow', reference }
+      if (!verdict.allowed) break
+    }
     verdicts.set(request, verdict)
     return verdict
   }
 
-  async function judgeMachine(ctx: KoaContextWithOIDC, app: App | undefined): Promise<TokenLimits> {
+  async function judgeMachine(
+    ctx: KoaContextWithOIDC,
+    app: App | undefined,
+    of: Pick<Machine, 'api' | 'scopes'>,
+  ): Promise<TokenLimits> {
     const { clientId: id, tokenEndpointAuthMethod } = ctx.oidc.client!
-    const verdict = await machine(ctx.req, app, { id, method: String(tokenEndpointAuthMethod) })
-    if (verdict.outcome !== 'allow')
-      throw new errors.AccessDenied(undefined, `refused by policy, reference ${verdict.reference}`)
-    return verdict.decision
+    const verdict = await machine(ctx.req, app, { id, method: String(tokenEndpointAuthMethod), ...of })
+    if (!verdict.allowed) throw new errors.AccessDenied(`refused by policy, reference ${verdict.reference}`)
+    return verdict
   }
 
   async function refresh(ctx: KoaContextWithOIDC): Promise<void> {
@@ -106,10 +133,12 @@ export function createTokenJudge(rooms: TokenJudgeRooms): TokenJudge {
   async function limitsOf(ctx: KoaContextWithOIDC, token: Token): Promise<TokenLimits> {
     const app = await catalog.apps.find(ctx.oidc.client!.clientId)
     if (token.kind === 'ClientCredentials') {
-      const limits = await judgeMachine(ctx, app)
-      const asked = ctx.oidc.body?.['scope']
-      if (asked) token.scope = registeredScopes(String(asked), app)
-      return limits
+      const resource = token.resourceServer?.identifier()
+      const api = resource === undefined ? undefined : (await apis.all()).forAudience(resource)
+      const asked = ctx.oidc.body?.['scope'] as string | undefined
+      const scope = api ? scopesOfApi(asked, api, app) : asked && registeredScopes(asked, app)
+      if (scope) token.scope = scope
+      return judgeMachine(ctx, app, { api, ...(scope ? { scopes: scope.split(' ') } : {}) })
     }
     const { RefreshToken, AuthorizationCode, DeviceCode } = ctx.oidc.entities
     const code = AuthorizationCode ?? DeviceCode
@@ -125,6 +154,10 @@ export function createTokenJudge(rooms: TokenJudgeRooms): TokenJudge {
 
   return {
     machine,
+    refusal(request) {
+      const verdict = verdicts.get(request)
+      return verdict && !verdict.allowed ? verdict.reference : undefined
+    },
     refresh,
     ofCode,
     allowed,

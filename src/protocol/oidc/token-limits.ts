@@ -6,12 +6,14 @@
  * said.
  */
 import Provider, { errors, type KoaContextWithOIDC } from 'oidc-provider'
+import type { Api } from '#apis'
 import type { App } from '#catalog'
 import { parseDuration } from '#core/duration'
 import type { Policies, TokenLimits } from '#policy'
 import { SIGN_IN_SCOPES } from './account.ts'
 import { LIFETIMES } from './lifetimes.ts'
 import type { Asked } from './question.ts'
+import { grantedScopes } from './resources.ts'
 
 /** What becomes an access token: of a person, or of a machine. */
 export type Token = InstanceType<Provider['AccessToken'] | Provider['ClientCredentials']>
@@ -50,7 +52,9 @@ export function limitsOfCode(code: object, app: App | undefined, policies: Polic
 /** Throws where a token should have scopes and none is left (RFC 6749 §5.2). */
 export function applyLimits(token: Token, { scopes, token: life }: TokenLimits): void {
   // `max` shortens, and never lengthens
-  if (life) Object.assign(token, { expiresIn: Math.min(LIFETIMES[token.kind], parseDuration(life.max)! / 1000) })
+  const longest = token.resourceServer?.accessTokenTTL ?? LIFETIMES[token.kind]
+  if (life) Object.assign(token, { expiresIn: Math.min(longest, parseDuration(life.max)! / 1000) })
+  else if (token.resourceServer) Object.assign(token, { expiresIn: longest })
   if (!scopes || !token.scope) return
   const spared = token.kind === 'AccessToken' ? SIGN_IN_SCOPES : NONE
   token.scope = cut(token.scope, (scope) => spared.has(scope) || scopes.includes(scope))
@@ -62,6 +66,23 @@ export function applyLimits(token: Token, { scopes, token: life }: TokenLimits):
  */
 export const registeredScopes = (asked: string, app: App | undefined): string =>
   cut(asked, (scope) => app?.oidc?.scopes.includes(scope) ?? false)
+
+/** The same of an API; whoever asks for nothing in particular gets all that the client may have (RFC 6749 §3.3). */
+export function scopesOfApi(asked: string | undefined, api: Api, app: App | undefined): string {
+  const granted = grantedScopes(app, api) ?? []
+  return cut(asked ?? granted.join(' '), (scope) => granted.includes(scope))
+}
+
+/** What two decisions say about one token. */
+export function stricter(one: TokenLimits, other: TokenLimits): TokenLimits {
+  const scopes =
+    one.scopes && other.scopes
+      ? one.scopes.filter((scope) => other.scopes!.includes(scope))
+      : (one.scopes ?? other.scopes)
+  const lives = [one.token, other.token].filter((life) => life !== undefined)
+  const [shortest] = lives.sort((a, b) => parseDuration(a.max)! - parseDuration(b.max)!)
+  return { ...(scopes && { scopes }), ...(shortest && { token: shortest }) }
+}
 
 /** RFC 6749 §3.3: case-sensitive, in any order; what is left is told in the answer. */
 function cut(scope: string, may: (scope: string) => boolean): string {

@@ -1,16 +1,16 @@
-/** Manifests on the disk: a file, or a folder with all that is below it. */
+/** Files that people keep in git, read before anybody knows what they are: one, or a folder with all that is below it. */
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Problem } from '#config'
+import type { Problem } from './yaml-text.ts'
 
-/** A manifest file as it was read. */
-export interface ManifestSource {
+/** A file as it was read. */
+export interface SourceFile {
   readonly file: string
   readonly text: string
 }
 
-export interface ManifestFiles {
-  readonly sources: readonly ManifestSource[]
+export interface SourceFiles {
+  readonly sources: readonly SourceFile[]
   /** Files that could not be read, or that are none of ours. */
   readonly problems: readonly Problem[]
   readonly folder: boolean
@@ -19,24 +19,24 @@ export interface ManifestFiles {
 const LARGEST_BYTES = 16 * 1024 * 1024
 const DEEPEST = 8
 const MOST_FILES = 10_000
-/** Beside manifests people keep notes. */
+/** Beside them people keep notes. */
 const NOTES = /\.(?:md|txt)$/i
 
 const failed = (file: string, code: string, message: string): Problem => ({ file, line: 1, column: 1, code, message })
 
 /**
  * The files in the order of their names. Hidden ones and notes are passed over; everything else that is no YAML file is
- * named, because an app whose file is overlooked would be pruned. Throws what the file system says of `path` itself.
+ * named, because what stands in a file that is overlooked would be pruned. Throws what the file system says of `path` itself.
  * ATTACK: folders behind links are not entered, so that there is no way in a circle; nothing but a plain file is opened.
  */
-export async function readManifestFiles(path: string): Promise<ManifestFiles> {
+export async function readSourceFiles(path: string): Promise<SourceFiles> {
   if (!(await stat(path)).isDirectory()) {
     const read = await readOne(path)
     return 'text' in read
       ? { sources: [read], problems: [], folder: false }
       : { sources: [], problems: [read], folder: false }
   }
-  const sources: ManifestSource[] = []
+  const sources: SourceFile[] = []
   const problems: Problem[] = []
   const walk = async (folder: string, depth: number): Promise<void> => {
     const entries = (await readdir(folder, { withFileTypes: true })).filter(({ name }) => !name.startsWith('.'))
@@ -63,7 +63,7 @@ export async function readManifestFiles(path: string): Promise<ManifestFiles> {
   return { sources, problems, folder: true }
 }
 
-async function readOne(file: string): Promise<ManifestSource | Problem> {
+async function readOne(file: string): Promise<SourceFile | Problem> {
   try {
     const found = await stat(file)
     if (!found.isFile()) return failed(file, 'file-kind', 'is no plain file (a link to a folder is not followed)')

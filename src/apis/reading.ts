@@ -1,0 +1,48 @@
+/** From files to definitions. */
+import { type Problem, readYamlEach, type SourceFile } from '#config'
+import { nearest } from '#core/nearest'
+import { type ApiDefinition, apiSchema } from './api.ts'
+
+export interface ReadApis {
+  readonly wanted: ReadonlyMap<string, ApiDefinition>
+  readonly problems: readonly Problem[]
+  /** What stays as it is because its file has a mistake. */
+  readonly refused: readonly { readonly id?: string; readonly file: string; readonly line: number }[]
+}
+
+/** `policyNames`: those in force; undefined: not known, so not checked. */
+export function readApis(sources: readonly SourceFile[], policyNames?: readonly string[]): ReadApis {
+  const wanted = new Map<string, ApiDefinition>()
+  const problems: Problem[] = []
+  const refused: { id?: string; file: string; line: number }[] = []
+  const audiences = new Map<string, string>()
+  for (const { file, text } of sources) {
+    const read = readYamlEach(file, text, apiSchema)
+    problems.push(...read.problems)
+    if (read.problems.length > 0) refused.push({ file, line: 1 })
+    for (const { value, raw, problems: own, position, problem } of read.items) {
+      const found = [...own]
+      if (value) {
+        const { api, audience, policy } = value
+        const other = audiences.get(audience)
+        if (wanted.has(api)) found.push(problem(['api'], 'api-twice', `\`${api}\` stands there twice`))
+        else if (other !== undefined)
+          found.push(problem(['audience'], 'audience-taken', `\`audience\` is that of \`${other}\` too`))
+        if (policyNames && !policyNames.includes(policy)) {
+          const near = nearest(policy, policyNames)
+          const hint = near ? `; did you mean \`${near}\`?` : ''
+          found.push(problem(['policy'], 'policy-unknown', `\`policy\` names no policy: \`${policy}\`${hint}`))
+        }
+        if (found.length === 0) {
+          wanted.set(api, value)
+          audiences.set(audience, api)
+          continue
+        }
+      }
+      problems.push(...found)
+      const id = (raw as { api?: unknown } | undefined)?.api
+      refused.push({ ...(typeof id === 'string' && { id }), file, line: position([]).line })
+    }
+  }
+  return { wanted, problems, refused }
+}

@@ -1,0 +1,47 @@
+/**
+ * APIs as the engine's resources (RFC 8707): which of them a client gets tokens for, and what such a token looks like.
+ * One token is for one API.
+ */
+import { errors, type KoaContextWithOIDC } from 'oidc-provider'
+import type { Api, Apis } from '#apis'
+import type { App, Catalog } from '#catalog'
+
+export interface ResourceRooms {
+  readonly apis: Pick<Apis, 'all'>
+  readonly catalog: Catalog
+}
+
+/** The API and the scopes of it that the app may have; undefined where it may have none. */
+export function grantedScopes(app: App | undefined, api: Api): readonly string[] | undefined {
+  const granted = app?.oidc?.apis[api.id]
+  return granted?.filter((scope) => api.scopes.has(scope))
+}
+
+export function resourceIndicators({ apis, catalog }: ResourceRooms) {
+  return {
+    enabled: true,
+
+    /** What a client means that names none: a machine that calls one API only does not have to say so each time. */
+    async defaultResource(_ctx: KoaContextWithOIDC, client: { clientId: string }, oneOf?: readonly string[]) {
+      if (oneOf) return oneOf as string[]
+      const { oidc } = (await catalog.apps.find(client.clientId)) ?? {}
+      const granted = Object.keys(oidc?.apis ?? {})
+      if (granted.length !== 1 || oidc?.grantTypes.some((grant) => grant !== 'client_credentials')) return undefined
+      return (await apis.all()).find(granted[0]!)?.audience
+    },
+
+    /** RFC 8707 §2: `invalid_target` for what is not there, and for what is not this client's to ask for, alike. */
+    async getResourceServerInfo(_ctx: KoaContextWithOIDC, resource: string, client: { clientId: string }) {
+      const api = (await apis.all()).forAudience(resource)
+      const scopes = api && grantedScopes(await catalog.apps.find(client.clientId), api)
+      if (!scopes) throw new errors.InvalidTarget('this client gets no tokens for this resource')
+      return {
+        audience: api!.audience,
+        scope: scopes.join(' '),
+        accessTokenTTL: api!.lifetime,
+        accessTokenFormat: api!.format,
+        ...(api!.format === 'jwt' ? { jwt: { sign: { alg: api!.alg } } } : {}),
+      } as never
+    },
+  }
+}
