@@ -157,7 +157,7 @@ describe('the policy of the API decides', () => {
     const [, reference] = /\/why\/([0-9A-Z]{4}-[0-9A-Z]{4})$/.exec(String(body['error_uri']))!
     expect(body['error_description']).toContain(reference)
     const receipt = await gateway.server.house.receipts.find(reference!)
-    expect(receipt).toMatchObject({ decision: { policy: 'orders', rule: 'not this one' } })
+    expect(receipt).toMatchObject({ policy: 'orders', rule: 'not this one' })
     expect(receipt!.facts).toMatchObject({ client: { id: 'refused', scopes: ['orders:read'] } })
   })
 
