@@ -37,6 +37,9 @@ const oidcFields = {
   scopes: list(scope, 50),
   token_endpoint_auth_method: z.enum(TOKEN_ENDPOINT_AUTH_METHODS),
   pkce: z.enum(['required', 'optional']),
+  dpop_bound_access_tokens: z
+    .boolean()
+    .describe('Every token is bound to a key that the app proves to have (RFC 9449)'),
   grant_types: list(z.enum(GRANT_TYPES), GRANT_TYPES.length).refine(
     (grants) => grants.length > 0,
     'expected at least one',
@@ -77,6 +80,8 @@ export interface AppOidc {
   readonly tokenEndpointAuthMethod: TokenEndpointAuthMethod
   /** `optional`: a code challenge is honoured where the app sends one. */
   readonly pkce: 'required' | 'optional'
+  /** The app gets no token without a proof of its key (RFC 9449 §5.2). */
+  readonly dpopBoundAccessTokens: boolean
   readonly grantTypes: readonly GrantType[]
   readonly responseTypes: readonly 'code'[]
   readonly jwks?: PublicJwks
@@ -99,6 +104,7 @@ export interface OidcDefinition {
   readonly scopes: readonly string[]
   readonly token_endpoint_auth_method: TokenEndpointAuthMethod
   readonly pkce: 'required' | 'optional'
+  readonly dpop_bound_access_tokens?: boolean
   readonly grant_types: readonly GrantType[]
   readonly id_token_signed_response_alg?: SigningAlg
   readonly backchannel_logout_uri?: string

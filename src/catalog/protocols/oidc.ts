@@ -52,6 +52,7 @@ export const oidc: AppProtocol<z.output<typeof oidcTemplate>, OidcDefinition, Ap
       scopes: stored.scopes,
       tokenEndpointAuthMethod: stored.token_endpoint_auth_method,
       pkce: stored.pkce,
+      dpopBoundAccessTokens: stored.dpop_bound_access_tokens ?? false,
       grantTypes: stored.grant_types,
       responseTypes: stored.grant_types.includes('authorization_code') ? ['code'] : [],
       ...(stored.jwks && { jwks: stored.jwks }),

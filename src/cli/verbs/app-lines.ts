@@ -95,6 +95,7 @@ export const shown = (app: App) => ({
     scopes: app.oidc.scopes,
     token_endpoint_auth_method: app.oidc.tokenEndpointAuthMethod,
     pkce: app.oidc.pkce,
+    ...(app.oidc.dpopBoundAccessTokens ? { dpop_bound_access_tokens: true } : {}),
     grant_types: app.oidc.grantTypes,
   }),
   ...(app.saml && {

@@ -9,6 +9,7 @@ import { clockSkew } from './clock-skew.ts'
 import { cookieBlocked } from './cookie-blocked.ts'
 import { grantNotRegistered } from './grant-not-registered.ts'
 import { groupsScopeMissing } from './groups-scope-missing.ts'
+import { keyNotProved } from './key-not-proved.ts'
 import { nameIdFormat } from './name-id-format.ts'
 import { nameIdMissing } from './name-id-missing.ts'
 import { notDiagnosed } from './not-diagnosed.ts'
@@ -32,6 +33,7 @@ export const CAUSES: readonly Cause[] = Object.freeze([
   clientSecretWrong,
   pkceMissing,
   pkceVerifierWrong,
+  keyNotProved,
   clockSkew,
   audienceWrong,
   nameIdFormat,

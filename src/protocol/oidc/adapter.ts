@@ -34,12 +34,6 @@ function createAdapter(model: string, { state, clock, onReuse }: AdapterOptions)
     async upsert(id, payload, expiresIn = 0) {
       const life = expiresIn > 0 ? { ttl: expiresIn * 1000 } : {}
       const text = JSON.stringify(payload)
-      if (model === 'ReplayDetection') {
-        // ATTACK: the engine looks and then writes; of two parallel copies of one assertion only one may win
-        if (!(await state.add(objectKey(model, id), text, life)))
-          throw new errors.InvalidClientAuth('client assertion was used before')
-        return
-      }
       await state.set(objectKey(model, id), text, { ...life, ...placeOf(payload) })
     },
 

@@ -26,6 +26,7 @@ export function clientMetadata(app: App): ClientMetadata | undefined {
     ...(known.length > 0 ? { scope: known.join(' ') } : {}),
     token_endpoint_auth_method: oidc.tokenEndpointAuthMethod,
     pkce: oidc.pkce,
+    dpop_bound_access_tokens: oidc.dpopBoundAccessTokens,
     // `native` would match loopback ports loosely: only for schemes that the engine takes from nobody else
     application_type: oidc.redirectUris.some((uri) => !/^https?:/.test(uri)) ? 'native' : 'web',
     ...(oidc.clientSecret ? { client_secret: oidc.clientSecret } : {}),

@@ -8,13 +8,16 @@ import { errorView } from '#pages'
 import { CLAIMS, createFindAccount } from './account.ts'
 import { type AdapterOptions, createAdapterFactory } from './adapter.ts'
 import { answer } from './answer.ts'
+import { isCanonical } from './canonical.ts'
 import { useCatalogClients } from './clients.ts'
 import { deviceFlow } from './device.ts'
 import type { Diagnosing } from './diagnosing.ts'
+import { dPoP, PROOF_ALGS } from './dpop.ts'
 import { type Consents, grantFor } from './grants.ts'
 import { LIFETIMES } from './lifetimes.ts'
 import { type LogoutOptions, rpInitiatedLogout } from './logout.ts'
 import type { createQuestioning, QuestionRooms } from './question.ts'
+import { createSpending, spendOnce } from './replay.ts'
 import { type ResourceRooms, resourceIndicators } from './resources.ts'
 import { EngineKey } from './signing-key.ts'
 import type { TokenJudge } from './token-judge.ts'
@@ -27,7 +30,7 @@ export const ENGINE_COOKIES = Object.freeze({
 })
 
 export interface EngineOptions extends QuestionRooms, AdapterOptions, LogoutOptions, ResourceRooms {
-  readonly keys: Pick<Keys, 'signing'>
+  readonly keys: Pick<Keys, 'signing' | 'derive'>
   readonly people: Pick<People, 'byId' | 'merging'>
   readonly consents: Consents
   readonly questioning: ReturnType<typeof createQuestioning>
@@ -62,6 +65,7 @@ export function createEngine(options: EngineOptions): Provider {
       idTokenSigningAlgValues: ['RS256', 'ES256', 'EdDSA'],
       userinfoSigningAlgValues: ['RS256', 'ES256', 'EdDSA'],
       clientAuthSigningAlgValues: ['RS256', 'PS256', 'ES256', 'EdDSA'],
+      dPoPSigningAlgValues: PROOF_ALGS,
     },
     cookies: {
       names: {
@@ -94,6 +98,7 @@ export function createEngine(options: EngineOptions): Provider {
       resourceIndicators: resourceIndicators(options),
       externalSigningSupport: { enabled: true, ack: 'experimental-01' },
       deviceFlow: deviceFlow(options.presenter, issuer),
+      dPoP: dPoP(options.keys),
       rpInitiatedLogout: rpInitiatedLogout(options, ({ req }) => options.bridge.visitorOf(req)),
     },
     // telling apps is not the engine's: `sign-out-way.ts`, `back-channel.ts`
@@ -109,10 +114,9 @@ export function createEngine(options: EngineOptions): Provider {
     // where somebody should sign in, as other providers understand it too
     extraParams: ['domain_hint', 'idp'],
     extraClientMetadata: { properties: ['pkce'] },
-    // ATTACK: forgiving readers take one assertion in many spellings; and a mark of use cannot be kept for ever
+    // a mark of use cannot be kept for ever
     assertJwtClientAuthClaimsAndHeader({ oidc }, { exp }) {
-      const parts = String(oidc.params?.['client_assertion']).split('.')
-      if (!parts.every((part) => Buffer.from(part, 'base64url').toString('base64url') === part))
+      if (!isCanonical(String(oidc.params?.['client_assertion'])))
         throw new errors.InvalidClientAuth('client assertion is not canonical base64url')
       if (!Number.isSafeInteger(exp) || Number(exp) > LAST_SECOND)
         throw new errors.InvalidClientAuth('client assertion has no end that is a time')
@@ -193,6 +197,7 @@ export function createEngine(options: EngineOptions): Provider {
   // the server has put our own public address into the request (`open.ts`)
   engine.proxy = true
   useCatalogClients(engine, catalog, options.clock)
+  spendOnce(engine, createSpending(options))
   beforeEachToken(engine, options.judge.judge)
   options.diagnosing.listen(engine)
   // without a listener koa writes the error, with whatever is in its message, to standard error

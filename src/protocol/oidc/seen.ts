@@ -116,6 +116,11 @@ const EXCHANGES: Readonly<Record<string, NonNullable<Seen['exchange']>>> = {
   // a verifier for a code without a challenge
   'unsupported code_challenge_method': 'verifier-wrong',
 }
+const BINDINGS: Readonly<Record<string, NonNullable<Seen['binding']>>> = {
+  'DPoP proof JWT not provided': 'proof-missing',
+  'missing DPoP proof JWT': 'proof-missing',
+  'mutual TLS client certificate not provided': 'certificate-missing',
+}
 /** Everything else is between us and the person, or happens every day: a page that is loaded again, a refresh too late. */
 const FAILURES: ReadonlySet<string> = new Set([
   'invalid_client',
@@ -142,6 +147,9 @@ export function seenOf(ctx: KoaContextWithOIDC, thrown: EngineError, app: App, a
   const { error = '', error_description: said = '', error_detail: detail = '', name } = thrown
   if (!oidc || name === 'SessionNotFound') return undefined
   const params = paramsOf(ctx)
+  if (error === 'invalid_dpop_proof') return { error, binding: 'proof-wrong' }
+  const binding = BINDINGS[detail]
+  if (binding) return { error, binding }
   const exchange = EXCHANGES[detail]
   if (error === 'invalid_grant') return exchange && { error, exchange }
   if (!FAILURES.has(error)) return undefined

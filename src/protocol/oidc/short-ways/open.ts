@@ -23,7 +23,7 @@ const HEADERS = Object.freeze({
   'content-type': 'application/json; charset=utf-8',
   vary: 'Origin',
   'access-control-allow-origin': '*',
-  'access-control-expose-headers': 'WWW-Authenticate',
+  'access-control-expose-headers': 'DPoP-Nonce,WWW-Authenticate',
 })
 
 export function createShortWays(rooms: Rooms & { readonly catalog: Pick<Catalog, 'apps'> }): ShortWays {
@@ -46,6 +46,8 @@ export function createShortWays(rooms: Rooms & { readonly catalog: Pick<Catalog,
     const app = await authenticated(sent.credentials)
     if (!app?.oidc?.grantTypes.some((allowed) => allowed === grant)) return undefined
     const client = await engine.Client.find(app.id)
+    // its tokens are bound to a key that it has to show
+    if (client?.['dpopBoundAccessTokens']) return undefined
     const answer = client && (await way.take({ request, app, client, fields: sent.fields }))
     if (answer) await rooms.diagnosis.worked(app.id, 'token')
     return answer
