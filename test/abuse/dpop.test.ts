@@ -16,6 +16,7 @@ import {
   respelled,
   unsigned,
 } from '../support/proofs.ts'
+import { sendRaw } from '../support/raw.ts'
 import { CALLBACK, relyingParty, signIn } from '../support/relying-party.ts'
 import { makePlace, portico } from '../support/serve.ts'
 
@@ -87,10 +88,19 @@ describe('at the token endpoint', () => {
   })
 
   test('a client whose tokens are to be bound gets none without a proof, also where the short way would give one', async () => {
-    const { status, error, json } = await ask(undefined)
+    const plain = (id: string) =>
+      sendRaw(Number(new URL(gateway.issuer).port), {
+        method: 'POST',
+        path: '/oauth2/token',
+        // exactly as the short ways know it
+        headers: { ...basic(id), 'content-type': 'application/x-www-form-urlencoded' },
+        body: 'grant_type=client_credentials',
+      })
+    expect((await plain('free')).status).toBe(200)
+    const { status, body } = await plain('bound')
+    const { error, error_description } = JSON.parse(body)
     expect([status, error]).toEqual([400, 'invalid_grant'])
-    expect((await ask(undefined, 'free')).status).toBe(200)
-    const reference = /reference ([0-9A-Z-]+)/.exec(json['error_description']!)![1]!
+    const reference = /reference ([0-9A-Z-]+)/.exec(error_description)![1]!
     expect(JSON.stringify(await gateway.server.house.diagnosis.byReference(reference))).toContain('key-not-proved')
   })
 
@@ -197,12 +207,13 @@ test('of fifty copies of one proof, sent to two processes at once, one is taken'
         body: new URLSearchParams({ grant_type: 'client_credentials' }),
       })
     const { nonce } = await to(place.port, proof(ours, url))
-    const shown = proof(ours, url, { claims: { nonce } })
-    const answers = await Promise.all(Array.from({ length: 50 }, (_, i) => to(i % 2 ? other : place.port, shown)))
-    expect(answers.filter(({ status }) => status === 200)).toHaveLength(1)
-    expect(new Set(answers.filter(({ status }) => status !== 200).map(({ error }) => error))).toEqual(
-      new Set(['invalid_grant']),
-    )
+    for (let round = 0; round < 10; round++) {
+      const shown = proof(ours, url, { claims: { nonce } })
+      const answers = await Promise.all(Array.from({ length: 50 }, (_, i) => to(i % 2 ? other : place.port, shown)))
+      const lost = answers.filter(({ status }) => status !== 200)
+      expect(lost).toHaveLength(49)
+      expect(new Set(lost.map(({ error }) => error))).toEqual(new Set(['invalid_grant']))
+    }
   } finally {
     await Promise.all(running.map((one) => one.stop()))
     place.remove()
