@@ -10,13 +10,14 @@ import { formatProblem, type Problem } from '#config'
 import type { Millis } from '#core/clock'
 import type { Log } from '#core/log'
 import { type Known, loadPolicies, type Policies, type PolicyFolder, readAhead } from '#policy'
+import type { Soon } from '#storage'
 import { type CheckRooms, failedTests, findErrors, findNewErrors } from './checks.ts'
 import type { Versions } from './versions.ts'
 
 export interface LivePolicies {
   current(): Policies
   /** The same, once what was published before the beginning of the request is loaded, by whichever process it was. */
-  latest(): Promise<Policies>
+  latest(): Soon<Policies>
   /** The number of the publication in force; 0 where it is the folder. */
   publication(): number
   /** Looks again; answers the problems, in which case nothing has changed. */
@@ -111,6 +112,15 @@ export async function openLivePolicies(options: LiveOptions): Promise<LivePolici
     return looking
   }
 
+  async function catchUp(head: Soon<number>): Promise<Policies> {
+    // a look that was under way may have begun before
+    for (let looks = 0; looks < 2 && (await head) > looked; looks++) {
+      await lookOnce()
+      head = versions!.recallHead()
+    }
+    return policies
+  }
+
   const head = (await versions?.head()) ?? 0
   const first = await read(head, options.known)
   if (!first.policies) throw new PoliciesInvalid(first.problems)
@@ -124,11 +134,9 @@ export async function openLivePolicies(options: LiveOptions): Promise<LivePolici
   return {
     current: () => policies,
     publication: () => inForce,
-    async latest() {
-      const isBehind = async () => versions !== undefined && (await versions.recallHead()) > looked
-      // a look that was under way may have begun before
-      for (let looks = 0; looks < 2 && (await isBehind()); looks++) await lookOnce()
-      return policies
+    latest() {
+      const head = versions ? versions.recallHead() : 0
+      return typeof head === 'number' && head <= looked ? policies : catchUp(head)
     },
     reload,
     follow() {

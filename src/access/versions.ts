@@ -9,7 +9,7 @@ import type { Clock, Instant } from '#core/clock'
 import { sha256Version } from '#core/digest'
 import { Refusal } from '#core/refusal'
 import { type Known, loadPolicies, type Policies, type PolicyFiles, readAhead } from '#policy'
-import { isConflict, type Migration, type Records, type Storage } from '#storage'
+import { isConflict, type Migration, type Records, type Soon, type Storage } from '#storage'
 import { lineageOf } from './lineage.ts'
 
 export interface Publication {
@@ -35,7 +35,7 @@ export interface Versions {
   /** Number of the publication in force; 0 while nothing was published. */
   head(): Promise<number>
   /** The same as of the beginning of the request, without a read where nobody has published. */
-  recallHead(): Promise<number>
+  recallHead(): Soon<number>
   /** The newest first. */
   list(limit: number): Promise<Publication[]>
   /** Those that led to the one in force, the first of all first; what was rolled back is not among them (`lineage.ts`). */
@@ -122,7 +122,7 @@ export function openVersions(storage: Storage, clock: Clock): Versions {
 
   return {
     head,
-    recallHead: async () => kept.known('') ?? (await kept.of(''))!,
+    recallHead: () => kept.known('') ?? kept.of('').then((number) => number!),
 
     async list(limit) {
       return (await rows.limit(limit).execute()).map(fromRow)

@@ -4,6 +4,7 @@ import { stringify } from 'yaml'
 import type { SourceFile } from '#config'
 import type { Clock, Instant, Millis } from '#core/clock'
 import { Refusal } from '#core/refusal'
+import type { Soon } from '#storage'
 import { type App, type Definition, toApp } from './app.ts'
 import { type Applied, type ApplyOptions, applyManifests } from './apply.ts'
 import { differences, type Manifest, manifestSchema, resolve } from './manifest.ts'
@@ -27,7 +28,7 @@ export interface Apps {
    */
   find(id: string): Promise<App | undefined>
   /** The app by what it is named outside; otherwise like `find`. */
-  findNamed(name: AppName): Promise<App | undefined>
+  findNamed(name: AppName): Soon<App | undefined>
   /** Somebody was let in to the app. Notes the first time, and costs nothing afterwards. */
   opened(app: App): Promise<void>
   /** All apps in the order of their ids, without secrets. */

@@ -1,11 +1,11 @@
 /** Registered apps in memory, so that an ordinary request reads nothing. */
-import type { Kept } from '#storage'
+import type { Kept, Soon } from '#storage'
 import type { App } from './app.ts'
 
 const MOST_CACHED = 5_000
 
 export interface Cache {
-  through(id: string, load: () => Promise<App | undefined>): Promise<App | undefined>
+  through(id: string, load: () => Promise<App | undefined>): Soon<App | undefined>
   forget(): void
 }
 
@@ -24,23 +24,27 @@ export function createCache(versions: Kept<number>): Cache {
     generation++
     version = undefined
   }
+  async function keep(id: string, load: () => Promise<App | undefined>): Promise<App | undefined> {
+    const began = generation
+    const app = await load()
+    if (app && began === generation) {
+      if (apps.size >= MOST_CACHED) apps.delete(apps.keys().next().value!)
+      apps.set(id, app)
+    }
+    return app
+  }
+  const asOf = (seen: number | undefined, id: string, load: () => Promise<App | undefined>) => {
+    if (seen !== version) {
+      forget()
+      version = seen
+    }
+    return apps.get(id) ?? keep(id, load)
+  }
   return {
     forget,
-    async through(id, load) {
-      const seen = versions.known('') ?? (await versions.of(''))
-      if (seen !== version) {
-        forget()
-        version = seen
-      }
-      const known = apps.get(id)
-      if (known) return known
-      const began = generation
-      const app = await load()
-      if (app && began === generation) {
-        if (apps.size >= MOST_CACHED) apps.delete(apps.keys().next().value!)
-        apps.set(id, app)
-      }
-      return app
+    through(id, load) {
+      const seen = versions.known('')
+      return seen === undefined ? versions.of('').then((now) => asOf(now, id, load)) : asOf(seen, id, load)
     },
   }
 }

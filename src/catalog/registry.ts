@@ -1,6 +1,7 @@
 /** The registered apps: durable, looked up on every request, changed by few. */
 
 import { type Kysely, sql, type Transaction } from 'kysely'
+import type { Soon } from '#storage'
 import { type App, toApp } from './app.ts'
 import { createCache } from './cache.ts'
 import { allProbes, greenSince, type KeptProbe, probesOf } from './probes.ts'
@@ -18,7 +19,7 @@ import type { Tables } from './tables.ts'
 
 export interface Registry {
   find(id: string): Promise<App | undefined>
-  findNamed(name: AppName): Promise<App | undefined>
+  findNamed(name: AppName): Soon<App | undefined>
   list(): Promise<App[]>
   stored(id: string): Promise<StoredApp | undefined>
   all(): Promise<Map<string, StoredApp>>
@@ -41,7 +42,7 @@ export function createRegistry({ storage, clock, keys, audit }: RegistryOptions)
 
   const noted = new WeakSet<App>()
 
-  const find = (id: string) =>
+  const find = async (id: string) =>
     cache.through(id, async () => {
       const row = await records.selectFrom('apps').selectAll().where('id', '=', id).executeTakeFirst()
       if (!row) return undefined

@@ -4,7 +4,7 @@ import type { Directory, Settings } from '#config'
 import type { Clock } from '#core/clock'
 import type { Log } from '#core/log'
 import { Refusal } from '#core/refusal'
-import type { Storage } from '#storage'
+import type { Soon, Storage } from '#storage'
 import type { Taking } from './administrators.ts'
 import { createChanges, type PasswordListener, type PersonListener } from './changes.ts'
 import { createConfirmed, declaredIn, type SeenDevice } from './confirmed.ts'
@@ -42,7 +42,7 @@ export interface People extends Identities, OwnPassword {
   /** One indexed read of our own store; asks no directory. */
   byId(id: string): Promise<Person | undefined>
   /** The same as of the beginning of the request (`Kept`): the same object until somebody writes it. */
-  recall(id: string): Promise<Person | undefined>
+  recall(id: string): Soon<Person | undefined>
   /**
    * One password hash of work for every name, known or not. A disabled person is `wrong`. Throws `overloaded`, and
    * `directory-unavailable` where `wrong` would be said without knowing. What the settings declare for a directory that

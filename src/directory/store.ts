@@ -1,7 +1,7 @@
 /** People in our tables: the one place that turns rows into persons, and the reads. */
 import type { ExpressionBuilder, Kysely } from 'kysely'
 import { Refusal } from '#core/refusal'
-import type { Storage } from '#storage'
+import type { Soon, Storage } from '#storage'
 import type { Language, Person } from './person.ts'
 import { searchFor } from './search.ts'
 import type { PeopleTable, Tables } from './tables.ts'
@@ -25,7 +25,7 @@ export interface Store {
   /** Ids of the directories that the settings name; nobody of another can sign in. */
   readonly directories: ReadonlySet<string>
   byId(id: string): Promise<Person | undefined>
-  recall(id: string): Promise<Person | undefined>
+  recall(id: string): Soon<Person | undefined>
   /** Everybody with this user name, over all directories, in no particular order. */
   byKey(key: string): Promise<Person[]>
   row(id: string): Promise<PeopleTable | undefined>
@@ -79,7 +79,7 @@ export function createStore({ records, prepare, keep }: Storage, directories: Re
     directories,
     toPerson,
     byId,
-    recall: async (id: string) => kept.known(id) ?? kept.of(id),
+    recall: (id: string) => kept.known(id) ?? kept.of(id),
     row,
     async byKey(key: string) {
       return (await people([key])).rows.map(toPerson)

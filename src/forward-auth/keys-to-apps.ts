@@ -5,7 +5,7 @@ import { sha256 } from '#core/digest'
 import { randomId } from '#core/random'
 import { createRecent } from '#core/recent'
 import { type Session, type SignOutWay, withSession } from '#sessions'
-import type { State } from '#storage'
+import type { Soon, State } from '#storage'
 import type { Opening } from './opening.ts'
 
 /** By what an app was opened, and for whom. */
@@ -67,7 +67,7 @@ export function createAppKeys({ state, clock }: { state: State; clock: Clock }) 
       return cookie
     },
     /** As of the beginning of the request; what cannot be ours costs no read. */
-    async find(cookie: string | undefined): Promise<(AppKey & { readonly id: string }) | undefined> {
+    find(cookie: string | undefined): Soon<(AppKey & { readonly id: string }) | undefined> {
       if (cookie?.length !== LENGTH) return undefined
       const id = cookieKey(cookie)
       return kept.known(id) ?? kept.of(id)

@@ -47,7 +47,9 @@ export function openForwardAuth(options: ForwardAuthOptions): ForwardAuthDoor {
 
   /** Throws Refusal for everything that is not to be judged at all. */
   async function judge(request: IncomingMessage, target: Target, headers: ProxyHeaders): Promise<Reply> {
-    const app = await catalog.apps.findNamed({ kind: 'host', name: target.host })
+    // what is known is not waited for: each wait would cost more than the look
+    const named = catalog.apps.findNamed({ kind: 'host', name: target.host })
+    const app = named instanceof Promise ? await named : named
     if (!app?.forwardAuth) throw new Refusal('app-unknown', 'host is not registered')
     // ATTACK: a proxy may choose the app by one name (the first line, a default, without the port) and tell us another
     if (target.app !== undefined && target.app !== app.id)
@@ -63,16 +65,22 @@ export function openForwardAuth(options: ForwardAuthOptions): ForwardAuthDoor {
     if (rule.access === 'public') return replies.open(app)
     if (rule.access === 'deny') return replies.denied(app, target, page())
 
-    const key = await keysToApps.find(cookies.get(appCookie(target.host)))
+    const found = keysToApps.find(cookies.get(appCookie(target.host)))
+    const key = found instanceof Promise ? await found : found
     const fits = key?.app === app.id && key.origin === target.origin
-    const session = fits ? await sessions.recall(key.session) : undefined
-    const person = session?.personId === key?.person && session ? await people.recall(session.personId) : undefined
+    const opened = fits ? sessions.recall(key.session) : undefined
+    const session = opened instanceof Promise ? await opened : opened
+    const known = session?.personId === key?.person && session ? people.recall(session.personId) : undefined
+    const person = known instanceof Promise ? await known : known
     if (!key || !session || !person || person.disabled) return signIn(target, cookies, page())
     const address = addressOf(request)
-    const judged = await verdicts.of({ app, rule, key, session, person, address }, `${key.id} ${rules.indexOf(rule)}`)
+    const visit = { app, rule, key, session, person, address }
+    const verdict = verdicts.of(visit, `${key.id} ${rules.indexOf(rule)}`)
+    const judged = verdict instanceof Promise ? await verdict : verdict
     const { outcome, reference } = judged.verdict
     if (outcome === 'allow' && judged.identity) {
-      await sessions.touch(session)
+      const touched = sessions.touch(session)
+      if (touched) await touched
       return { status: 200, headers: judged.identity.headers }
     }
     if (outcome === 'deny') return replies.denied(app, target, page(), reference)

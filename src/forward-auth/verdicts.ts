@@ -12,7 +12,7 @@ import { type Instant, minutes, seconds } from '#core/clock'
 import { createRecent } from '#core/recent'
 import type { Person } from '#directory'
 import type { Session } from '#sessions'
-import { settled } from '#storage'
+import { type Soon, settled } from '#storage'
 import { createIdentities, type Identity } from './identity.ts'
 import type { AppKey } from './keys-to-apps.ts'
 import type { ForwardAuthOptions } from './options.ts'
@@ -102,26 +102,34 @@ export function createVerdicts(rooms: ForwardAuthOptions) {
     return { basis, verdict, identity, judgedAt: now, recordedAt: known ? before!.recordedAt : now }
   }
 
+  function by(policies: unknown, visit: Visit, id: string): Soon<Judged> {
+    const { app, session, person, address } = visit
+    const basis: Basis = { app, policies, address, session, person }
+    const before = kept.get(id)
+    if (before && isCurrent(before, basis, clock.now())) {
+      if (!before.identity || identities.isYoung(before.identity)) return before
+    }
+    const other = judging.get(id)
+    return other && isAlike(other.basis, basis) ? other.done : judgeOnce(visit, basis, before, id)
+  }
+
+  async function judgeOnce(visit: Visit, basis: Basis, before: Kept | undefined, id: string): Promise<Judged> {
+    const done = judge(visit, basis, before)
+    judging.set(id, { basis, done })
+    try {
+      const judged = await done
+      kept.set(id, judged)
+      return judged
+    } finally {
+      if (judging.get(id)?.done === done) judging.delete(id)
+    }
+  }
+
   return {
     /** Who is asked about must be the session's person, and not switched off. */
-    async of(visit: Visit, id: string): Promise<Judged> {
-      const { app, session, person, address } = visit
-      const basis: Basis = { app, policies: await access.policies.latest(), address, session, person }
-      const before = kept.get(id)
-      if (before && isCurrent(before, basis, clock.now())) {
-        if (!before.identity || identities.isYoung(before.identity)) return before
-      }
-      const other = judging.get(id)
-      if (other && isAlike(other.basis, basis)) return other.done
-      const done = judge(visit, basis, before)
-      judging.set(id, { basis, done })
-      try {
-        const judged = await done
-        kept.set(id, judged)
-        return judged
-      } finally {
-        if (judging.get(id)?.done === done) judging.delete(id)
-      }
+    of(visit: Visit, id: string): Soon<Judged> {
+      const policies = access.policies.latest()
+      return policies instanceof Promise ? policies.then((now) => by(now, visit, id)) : by(policies, visit, id)
     },
   }
 }

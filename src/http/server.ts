@@ -140,7 +140,7 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
     if (rawHandler) {
       if (!rawHandler.wholeHead) protect(response, secure)
       try {
-        await around(async () => rawHandler.handle(request, response))
+        await around(() => Promise.resolve(rawHandler.handle(request, response)))
       } catch (error) {
         if (response.headersSent) throw error
         send(response, await refused(error, pageRequestOf(request, options.issuer)), secure, request.method === 'HEAD')

@@ -3,7 +3,7 @@ import type { Audit } from '#audit'
 import { type Clock, type Instant, type Millis, minutes } from '#core/clock'
 import type { Log } from '#core/log'
 import { Refusal } from '#core/refusal'
-import type { Storage } from '#storage'
+import type { Soon, Storage } from '#storage'
 import { createEnding, type EndedSession, type EndListener } from './ending.ts'
 import type { Enrolled } from './enrolled.ts'
 import { mint, newId, opens, readHandle } from './handle.ts'
@@ -80,14 +80,14 @@ export interface Sessions {
   limit(session: Session, limits: Limits): Promise<Session>
   /**
    * Says that the person did something, and where. Writes at most once a minute (a quarter of a shorter idle time), and
-   * when the place is another one.
+   * when the place is another one: nothing to wait for otherwise.
    */
-  touch(session: Session, place?: Place): Promise<void>
+  touch(session: Session, place?: Place): Soon<void>
   /** Notes that an app was opened, so that it hears of the end. Writes only what is new. */
   addApp(session: Session, app: SessionApp): Promise<Session>
   byId(id: string): Promise<Session | undefined>
   /** The same as of the beginning of the request (`Kept`): the same object until somebody writes it. */
-  recall(id: string): Promise<Session | undefined>
+  recall(id: string): Soon<Session | undefined>
   /** The living ones, last seen first. */
   ofPerson(personId: string): Promise<Session[]>
   /** Every living session there is, person by person. */
@@ -212,15 +212,16 @@ export function openSessions({ storage, clock, log, audit, defaults, cookieName 
       return row.session
     },
 
-    async touch(session: Session, place?: Place) {
+    touch(session: Session, place?: Place) {
       const moved = (of: Session) => place !== undefined && !isAt(of, place)
       const due = (of: Session, idle: Millis) => moved(of) || clock.now() - of.lastSeenAt >= Math.min(TOUCH, idle / 4)
       if (!due(session, session.idleEndsAt - session.lastSeenAt)) return
-      await shelf.change(session.id, (last) => {
+      const changed = shelf.change(session.id, (last) => {
         if (!due(last.session, last.idle)) return undefined
         const active = seen(last, clock.now())
         return place ? at(active, place) : active
       })
+      return changed.then(() => undefined)
     },
 
     async addApp(session: Session, app: SessionApp) {
@@ -237,7 +238,11 @@ export function openSessions({ storage, clock, log, audit, defaults, cookieName 
     },
 
     byId: async (id: string) => alive(await shelf.get(id)),
-    recall: async (id: string) => alive(shelf.kept.known(keyOf(id)) ?? (await shelf.kept.of(keyOf(id)))),
+    recall(id: string) {
+      const key = keyOf(id)
+      const row = shelf.kept.known(key)
+      return row ? alive(row) : shelf.kept.of(key).then(alive)
+    },
 
     async *all() {
       for (const personId of await shelf.people()) yield* await ofPerson(personId)

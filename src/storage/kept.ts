@@ -1,5 +1,8 @@
 /** Memory that is never behind: what was made of a row, for as long as nobody has written that row. */
 
+/** A value where it can be had at once: what asks for it on every request does not wait for a turn of its own. */
+export type Soon<T> = T | Promise<T>
+
 /**
  * As of the moment of the call; within a unit of work, as of its beginning or later. What was committed before that, by
  * whichever process, is never missed, and what the unit has written itself is seen. Everybody gets the same object until it

@@ -15,7 +15,7 @@
  * work it is the unit that does not.
  */
 export { isConflict } from './conflict.ts'
-export type { Keep, Kept } from './kept.ts'
+export type { Keep, Kept, Soon } from './kept.ts'
 export type { MigrationState } from './migrations.ts'
 export { migrationStatus, openStorage, type Storage, type StorageOptions } from './open.ts'
 export type { Migration, Prepared, Records } from './records.ts'

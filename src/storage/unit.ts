@@ -7,17 +7,18 @@
  */
 import { AsyncLocalStorage } from 'node:async_hooks'
 
+/** A plain record without functions of its own: most requests write nothing, and one is made for each. */
 export interface Unit {
   /** Why a commit failed: nothing more is written for this unit, for what it builds on is gone. */
-  readonly failure: unknown
-  /** Of what this unit rests on, each commit is noted once; answers how that commit tells its end. */
-  carriedBy(commit: object): { readonly settle: () => void; readonly reject: (error: unknown) => void } | undefined
-  settled(): Promise<void>
-  /** Waits for the last commit; what is written after that, by work that nobody waited for, is no part of the unit. */
-  end(): Promise<void>
-  readonly over: boolean
+  failure: unknown
+  /** Ended: what is written after that, by work that nobody waited for, is no part of the unit. */
+  over: boolean
   /** By what it was last found out for this unit whether others have committed (`kept.ts`). */
   lookedBy: object | undefined
+  /** The last commit that it rests on. */
+  newest: object | undefined
+  /** Those that are still to come; undefined where there was none. */
+  waiting: Set<Promise<void>> | undefined
 }
 
 const units = new AsyncLocalStorage<Unit>()
@@ -28,49 +29,33 @@ export function currentUnit(): Unit | undefined {
   return unit?.over ? undefined : unit
 }
 
-function createUnit(): Unit {
-  const waiting = new Set<Promise<void>>()
-  let newest: object | undefined
-  let failure: unknown
-  let over = false
-  const settled = async () => {
-    while (waiting.size > 0) await Promise.all(waiting)
-    if (failure !== undefined) throw failure
+/** Of what this unit rests on, each commit is noted once; answers how that commit tells its end. */
+export function carriedBy(
+  unit: Unit,
+  commit: object,
+): { readonly settle: () => void; readonly reject: (error: unknown) => void } | undefined {
+  if (commit === unit.newest) return undefined
+  unit.newest = commit
+  unit.waiting ??= new Set()
+  const { waiting } = unit
+  const { promise, resolve } = Promise.withResolvers<void>()
+  waiting.add(promise)
+  const settle = () => {
+    waiting.delete(promise)
+    resolve()
   }
   return {
-    get failure() {
-      return failure
-    },
-    get over() {
-      return over
-    },
-    carriedBy(commit) {
-      if (commit === newest) return undefined
-      newest = commit
-      const { promise, resolve } = Promise.withResolvers<void>()
-      waiting.add(promise)
-      const settle = () => {
-        waiting.delete(promise)
-        resolve()
-      }
-      return {
-        settle,
-        reject(error) {
-          failure ??= error
-          settle()
-        },
-      }
-    },
-    settled,
-    lookedBy: undefined,
-    async end() {
-      try {
-        await settled()
-      } finally {
-        over = true
-      }
+    settle,
+    reject(error) {
+      unit.failure ??= error
+      settle()
     },
   }
+}
+
+async function settledIn(unit: Unit): Promise<void> {
+  while (unit.waiting && unit.waiting.size > 0) await Promise.all(unit.waiting)
+  if (unit.failure !== undefined) throw unit.failure
 }
 
 /**
@@ -79,13 +64,21 @@ function createUnit(): Unit {
  * `work` answered; otherwise as `work` does.
  */
 export async function together<T>(work: () => Promise<T>): Promise<T> {
-  const unit = createUnit()
+  const unit: Unit = { failure: undefined, over: false, lookedBy: undefined, newest: undefined, waiting: undefined }
   try {
     return await units.run(unit, work)
   } finally {
-    await unit.end()
+    try {
+      // what rests on nothing waits for nothing
+      if (unit.waiting) await settledIn(unit)
+    } finally {
+      unit.over = true
+    }
   }
 }
 
 /** In the middle of a unit: resolves when all that it has written so far is durable. Outside of one, at once. */
-export const settled = async (): Promise<void> => void (await currentUnit()?.settled())
+export async function settled(): Promise<void> {
+  const unit = currentUnit()
+  if (unit) await settledIn(unit)
+}

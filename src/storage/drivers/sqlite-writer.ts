@@ -12,7 +12,7 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { type Millis, stopwatch } from '#core/clock'
 import { Refusal } from '#core/refusal'
-import { currentUnit, type Unit } from '../unit.ts'
+import { carriedBy, currentUnit, type Unit } from '../unit.ts'
 import { isBusy, translated } from './sqlite-errors.ts'
 import { Statements } from './sqlite-statements.ts'
 
@@ -111,7 +111,7 @@ export class Writer {
   }
 
   #carry(unit: Unit): void {
-    const answer = unit.carriedBy(this.#group)
+    const answer = carriedBy(unit, this.#group)
     if (answer) this.#answers.push(answer)
   }
 
