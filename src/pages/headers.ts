@@ -3,7 +3,12 @@ import type { Sending } from '#http'
 import { safeHref } from './markup.ts'
 import type { View } from './views.ts'
 
-/** Characters of a source expression that would end it or begin another directive cannot occur in what URL gives back. */
+/**
+ * ATTACK: to URL a semicolon, a comma and a star are letters of a host like others; here they would begin another directive or
+ * another policy, or open the page to every host.
+ */
+const HOST = /^(?:\[[0-9a-f:.]+\]|[\w.-]+)$/
+
 function sourceOf(target: string): string | undefined {
   if (!URL.canParse(target)) return undefined
   const url = new URL(target)
@@ -11,6 +16,7 @@ function sourceOf(target: string): string | undefined {
     // an app's own scheme (RFC 8252 §7.1) has no origin; scripts and data are never a place to send a form to
     return /^(?:javascript|data|blob|about|file|vbscript):$/.test(url.protocol) ? undefined : url.protocol
   }
+  if (!HOST.test(url.hostname)) return undefined
   // CSP's host-source knows no IPv6 literal (CSP3 §2.3.1): the scheme is the narrowest there is
   return url.hostname.startsWith('[') ? url.protocol : url.origin
 }

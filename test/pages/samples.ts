@@ -224,6 +224,15 @@ export function samples(messages: Messages, hostile?: string): Record<string, Vi
       },
       messages,
     ),
+    // between the sign-outs of two apps or providers; it would go on by itself after an hour only
+    'signed-out-on': {
+      ...signedOutView({ signIn: t('/signin') }, messages),
+      postOn: {
+        url: hostile ?? 'https://crm.kestrel.example/saml/slo',
+        fields: { SAMLRequest: t('PHNhbWw+'), RelayState: t('/orders?id=7') },
+        after: 3600,
+      },
+    },
     'hand-over': handOverView({ to: t('/signin/abc') }, messages),
     refused: refusedView(
       {

@@ -33,8 +33,8 @@ test('every document has one first heading, one main part, a title, and nothing 
 test('every form is a POST with a step or stands in a list of the account page, and sends no field twice', () => {
   for (const [name, view] of Object.entries(samples(messagesFor('en')))) {
     for (const form of page(view, 'en').body.match(/<form [\s\S]*?<\/form>/g) ?? []) {
-      // the answer to an app that speaks SAML is posted to that app
-      const toAnApp = name === 'opening'
+      // the answer to an app that speaks SAML is posted to that app, and so is what goes on to the next sign-out
+      const toAnApp = name === 'opening' || name === 'signed-out-on'
       expect(form, name).toMatch(
         toAnApp ? /^<form method="post" action="https:\/\// : /^<form method="post" action="\//,
       )
@@ -175,6 +175,9 @@ test.each([
   ['com.example.app:/callback', "form-action 'self' com.example.app:;"],
   ["https://a.example/; script-src 'unsafe-inline'", "form-action 'self' https://a.example;"],
   ['https://a.example;script-src *', "form-action 'self';"],
+  ['https://a;sandbox;b.example/', "form-action 'self';"],
+  ['https://a,b.example/', "form-action 'self';"],
+  ['https://*.example/', "form-action 'self';"],
   ['javascript:alert(1)', "form-action 'self';"],
   ['not an address', "form-action 'self';"],
 ])('a form may lead to %s as %s', (target, expected) => {
