@@ -43,7 +43,7 @@ export const flowVerdicts = (compared: readonly Comparison[]): Verdict[] =>
     if (half && longest !== undefined)
       found.push(
         atMost(
-          `${title}, p99 at ${half.perSecond.toFixed(0)} a second, half of what it can`,
+          `${title}, p99 at ${half.perSecond.toFixed(0)} a second (the load generator's own lateness: ${half.late99} ms)`,
           half.p99,
           longest,
           'ms',

@@ -19,7 +19,7 @@ const TARGETS: Readonly<Record<string, number>> = { sso: 0.8, client_credentials
  */
 const LONGER_WARM_UP: Readonly<Record<string, number>> = { login: 7 }
 
-/** Flows that are loaded once more at half of what Portico can do; 99 % are to be answered within so many milliseconds. */
+/** Flows that are loaded once more at half of `AT_LEAST`; 99 % are to be answered within so many milliseconds. */
 export const AT_HALF: Readonly<Record<string, number>> = { forward_auth: 5 }
 
 /** Operations per second of server CPU. */
@@ -42,7 +42,7 @@ export interface Comparison {
   /** The middle half of the ratios of single turns: how far to trust the ratio. */
   readonly spread: readonly [low: number, high: number]
   readonly target?: number
-  /** At half of what Portico can do. */
+  /** At half of what is wanted of a core. */
   readonly half?: Measured
 }
 
@@ -128,7 +128,7 @@ async function compare(
   for (const { target, running } of [bare, portico]) args.push('--target', target, '--pid', String(running.pid))
   const [first, second] = (await load(args, 2)) as [Measured, Measured]
   const target = TARGETS[scenario]
-  const half = Object.hasOwn(AT_HALF, scenario) ? await atHalf(scenario, portico, second.perSecond, seconds) : undefined
+  const half = Object.hasOwn(AT_HALF, scenario) ? await atHalf(scenario, portico, seconds) : undefined
   const ratios = second.turns.map((one, turn) => one / first.turns[turn]!).sort((a, b) => a - b)
   const quarter = (share: number) => ratios[Math.floor((ratios.length - 1) * share)]!
   return {
@@ -144,9 +144,9 @@ async function compare(
   }
 }
 
-async function atHalf(scenario: string, { target, running }: Server, most: number, seconds: number) {
+async function atHalf(scenario: string, { target, running }: Server, seconds: number) {
   const about = ['--scenario', scenario, '--target', target, '--pid', String(running.pid)]
-  const how = ['--rate', String(Math.round(most / 2)), '--seconds', String(seconds), '--warmup', '1']
+  const how = ['--rate', String(AT_LEAST[scenario]! / 2), '--seconds', String(seconds), '--warmup', '1']
   return (await load([...about, ...how], 1))[0]!
 }
 

@@ -26,6 +26,8 @@ export interface Measured {
   /** Milliseconds. */
   readonly p50: number
   readonly p99: number
+  /** Of an even pace: how late the load generator itself was, in milliseconds. */
+  readonly late99?: number
   readonly errors: number
   readonly lastError?: string
   /** Of one core, while it was its turn. Far below 100 the server waited or was kept waiting. */
@@ -44,6 +46,7 @@ interface Loaded {
   cpu: number
   errors: number
   lastError?: string
+  late99?: number
 }
 
 const TURN = 500
@@ -108,8 +111,12 @@ async function turn(loaded: Loaded, counting: boolean): Promise<void> {
 async function atRate(loaded: Loaded, rate: number, seconds: number): Promise<void> {
   const began = performance.now()
   const cpu = cpuSeconds(loaded.pid)
-  const { times, errors, lastError } = await paced(loaded.steps, rate, seconds)
-  loaded.times.push(...times)
+  const { times, late, errors, lastError } = await paced(loaded.steps, rate, seconds)
+  for (const time of times) loaded.times.push(time)
+  loaded.late99 = percentile(
+    [...late].sort((a, b) => a - b),
+    0.99,
+  )
   loaded.seconds = (performance.now() - began) / 1000
   loaded.cpu = cpuSeconds(loaded.pid) - cpu
   loaded.errors = errors
@@ -118,7 +125,7 @@ async function atRate(loaded: Loaded, rate: number, seconds: number): Promise<vo
 
 const round = (value: number, digits = 1) => Number(value.toFixed(digits))
 
-function measured({ flows, pid, times, turns, seconds, cpu, errors, lastError }: Loaded): Measured {
+function measured({ flows, pid, times, turns, seconds, cpu, errors, lastError, late99 }: Loaded): Measured {
   times.sort((a, b) => a - b)
   return {
     target: flows.target.name,
@@ -129,6 +136,7 @@ function measured({ flows, pid, times, turns, seconds, cpu, errors, lastError }:
     turns: turns.map((one) => round(one)),
     p50: round(percentile(times, 0.5), 2),
     p99: round(percentile(times, 0.99), 2),
+    ...(late99 === undefined ? {} : { late99: round(late99, 2) }),
     errors,
     ...(lastError === undefined ? {} : { lastError }),
     serverCpuPercent: round((100 * cpu) / seconds, 0),

@@ -19,17 +19,20 @@ const PREFIX = '__Host-'
 export function parseCookies(header: string | undefined, secure: boolean): ReadonlyMap<string, string> {
   const found = new Map<string, string>()
   if (!header || header.length > 16_384) return found
-  const twice = new Set<string>()
+  let twice: Set<string> | undefined
   for (const part of header.split(';')) {
     const equals = part.indexOf('=')
     let name = trimmed(part.slice(0, Math.max(equals, 0)))
     if (name === '') continue
     if (secure !== name.startsWith(PREFIX)) continue
     if (secure) name = name.slice(PREFIX.length)
-    if (found.has(name)) twice.add(name)
+    if (found.has(name)) {
+      twice ??= new Set()
+      twice.add(name)
+    }
     found.set(name, trimmed(part.slice(equals + 1)))
   }
-  for (const name of twice) found.delete(name)
+  for (const name of twice ?? []) found.delete(name)
   return found
 }
 

@@ -58,14 +58,16 @@ interface Seen {
   context?: RequestContext
 }
 
-const requests = new WeakMap<IncomingMessage, Seen>()
+/** On the request itself: a weak map of all of them would be walked by every collection of garbage. */
+const SEEN = Symbol('seen')
+type SeenRequest = IncomingMessage & { [SEEN]?: Seen }
 
 /** A raw handler's request as pages see it. */
 export const pageRequestOf = (request: IncomingMessage, issuer: string): PageRequest =>
   pageRequest(request, requestContext(request), issuer)
 
-function seen(request: IncomingMessage): Seen {
-  const found = requests.get(request)
+function seen(request: SeenRequest): Seen {
+  const found = request[SEEN]
   if (!found) throw new Error('request did not come through the server')
   return found
 }
@@ -127,16 +129,17 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
     return options.renderRefusal(refusal, page)
   }
 
-  async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  async function handle(request: SeenRequest, response: ServerResponse): Promise<void> {
     const url = request.url ?? '/'
-    requests.set(request, { address: clientAddress(request), secure })
+    request[SEEN] = { address: clientAddress(request), secure }
     // ATTACK: `//host` and `/\host` are read as another host's address when they are resolved against ours
     if (url.length > LONGEST_URL || !/^\/(?![/\\])/.test(url)) {
       send(response, { status: url.length > LONGEST_URL ? 414 : 400, ...NOT_STORED }, secure)
       return
     }
-    const path = url.split('?', 1)[0]!
-    const rawHandler = raw.find((r) => (r.prefix.endsWith('/') ? path.startsWith(r.prefix) : path === r.prefix))
+    const query = url.indexOf('?')
+    const path = query < 0 ? url : url.slice(0, query)
+    const rawHandler = raw.find(({ prefix }) => (prefix.endsWith('/') ? path.startsWith(prefix) : path === prefix))
     if (rawHandler) {
       if (!rawHandler.wholeHead) protect(response, secure)
       try {
@@ -151,6 +154,16 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
     send(response, result, secure, request.method === 'HEAD')
   }
 
+  async function handled(request: SeenRequest, response: ServerResponse): Promise<void> {
+    try {
+      await handle(request, response)
+    } catch (error) {
+      log.error('request-failed', { request: request[SEEN] && requestContext(request).id }, error)
+      if (response.headersSent) response.destroy()
+      else send(response, { status: 500, ...NOT_STORED }, secure)
+    }
+  }
+
   const inFlight = new Set<ServerResponse>()
   function over(this: ServerResponse): void {
     inFlight.delete(this)
@@ -160,11 +173,7 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
     (request, response) => {
       inFlight.add(response)
       response.on('close', over)
-      handle(request, response).catch((error) => {
-        log.error('request-failed', { request: requests.has(request) ? requestContext(request).id : undefined }, error)
-        if (response.headersSent) response.destroy()
-        else send(response, { status: 500, ...NOT_STORED }, secure)
-      })
+      void handled(request, response)
     },
   )
   server.on('clientError', ({ code }: NodeJS.ErrnoException, socket) => {
