@@ -8,6 +8,7 @@
  * - `rules.ts`          which rule of the app holds       - `verdicts.ts` the question, put again when anything changed
  * - `identity.ts`       who is there, for the app         - `replies.ts` our answers
  * - `opening.ts`        what a browser carries to us      - `start.ts`   where it arrives, and goes back with a code
+ * - `upgrades.ts`     what may become a WebSocket
  * - `own-paths.ts`      `/.portico/` on the app's host    - `keys-to-apps.ts` the code, and the cookie that it becomes
  * - `snippet.ts` `snippets/` what stands in the proxy's configuration, a file each
  *

@@ -4,6 +4,7 @@ import type { App, IdentityField } from '#catalog'
 import type { Clock, Instant } from '#core/clock'
 import { seconds } from '#core/clock'
 import { sha256 } from '#core/digest'
+import { randomNumber } from '#core/random'
 import type { Person } from '#directory'
 import type { Keys } from '#keys'
 import type { Session } from '#sessions'
@@ -20,7 +21,7 @@ const FIELDS: readonly (readonly [string, IdentityField])[] = Object.freeze([
 /** RFC 8725 §3.11: a type of its own, which is none of an ID token, an access token or a logout token. */
 export const JWT_TYPE = 'portico-forward-auth+jwt'
 const JWT_LIFE = seconds(60)
-/** Signed anew after so long: an app gets one that is good for most of its life. */
+/** Signed anew after so long at most: an app gets one that is good for most of its life. */
 const SIGN_AGAIN = seconds(20)
 
 type Headers = Readonly<Record<string, string>>
@@ -63,6 +64,7 @@ export interface Identity {
   /** What the token says beyond its times: the same token serves as long as that does. */
   readonly claims: string
   readonly signedAt: Instant
+  readonly signAgainAt: Instant
 }
 
 export function createIdentities({
@@ -107,13 +109,15 @@ export function createIdentities({
       const value = valuesOf(person)
       const told = headersOf(app).map(([name, field]) => [name, value[field]])
       const headers = Object.fromEntries([...told, [JWT_HEADER, await sign(claims, now)], NOT_KEPT])
-      return { headers, claims, signedAt: now }
+      // up to a second sooner, each at another time: signing is most of the work, and many begin together
+      const signAgainAt = now + SIGN_AGAIN - (randomNumber() % seconds(1))
+      return { headers, claims, signedAt: now, signAgainAt }
     },
     isYoung: (identity: Identity) => isYoung(identity, clock.now()),
   }
 }
 
-const isYoung = ({ signedAt }: Identity, now: Instant): boolean => now >= signedAt && now - signedAt < SIGN_AGAIN
+const isYoung = ({ signedAt, signAgainAt }: Identity, now: Instant): boolean => now >= signedAt && now < signAgainAt
 
 const encoded = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url')
 

@@ -25,6 +25,7 @@ import { createReplies, isNavigation } from './replies.ts'
 import { ruleFor } from './rules.ts'
 import { createStart, START } from './start.ts'
 import { type Target, targetOf } from './target.ts'
+import { refuseForeignSocket, refuseTunnels } from './upgrades.ts'
 import { createVerdicts } from './verdicts.ts'
 
 export interface ForwardAuthDoor {
@@ -55,6 +56,7 @@ export function openForwardAuth(options: ForwardAuthOptions): ForwardAuthDoor {
     if (target.app !== undefined && target.app !== app.id)
       throw new Refusal('app-unknown', 'host is of another app than the proxy stands before')
     headers.refuseTwins(namesFor(app))
+    refuseTunnels(request.headers)
     const page = () => pageRequestOf(request, issuer)
     const { path } = target
     if (path === undefined) throw new Refusal('path-ambiguous')
@@ -65,6 +67,7 @@ export function openForwardAuth(options: ForwardAuthOptions): ForwardAuthDoor {
     if (rule.access === 'public') return replies.open(app)
     if (rule.access === 'deny') return replies.denied(app, target, page())
 
+    refuseForeignSocket(app, target, request.headers)
     const found = keysToApps.find(cookies.get(appCookie(target.host)))
     const key = found instanceof Promise ? await found : found
     const fits = key?.app === app.id && key.origin === target.origin

@@ -10,6 +10,7 @@ import type { Reply } from './dialect.ts'
 import { nobody } from './identity.ts'
 import type { ForwardAuthOptions } from './options.ts'
 import type { Target } from './target.ts'
+import { isWebSocket } from './upgrades.ts'
 
 type ReplyOptions = Pick<ForwardAuthOptions, 'issuer' | 'presenter' | 'support'>
 
@@ -21,7 +22,7 @@ const NOT_KEPT = { 'cache-control': 'no-store' } as const
  */
 export function isNavigation({ method }: Pick<Target, 'method'>, headers: IncomingHttpHeaders): boolean {
   if (method !== 'GET' || headers['x-requested-with'] !== undefined) return false
-  if (headers.upgrade !== undefined || headers['sec-websocket-key'] !== undefined) return false
+  if (isWebSocket(headers)) return false
   const mode = headers['sec-fetch-mode']
   if (mode !== undefined && mode !== 'navigate') return false
   return (headers.accept ?? '').includes('text/html')

@@ -19,7 +19,7 @@ export interface SnippetValues {
   readonly upstream: string
   /** Names of all headers that we set, and the client must not. */
   readonly headers: readonly string[]
-  /** Names of headers by which an app could be told of another path than we were. */
+  /** Names of headers by which an app could be told of another path than we were, or be led to take a connection for a tunnel. */
   readonly stripped: readonly string[]
   /** What stands behind the address of the question: whose proxy asks. */
   readonly query: string
@@ -37,7 +37,8 @@ export interface ProxySnippet {
   files(values: SnippetValues): ProxyFile[]
 }
 
-const STRIPPED = ['X-Original-URL', 'X-Rewrite-URL']
+/** No app goes on in HTTP/2 without the last (RFC 7540 §3.2.1). */
+const STRIPPED = ['X-Original-URL', 'X-Rewrite-URL', 'HTTP2-Settings']
 const UPSTREAM = 'http://127.0.0.1:8080'
 
 /** `listen` of the settings: where no address is said, the proxy stands on the same machine. */

@@ -1,5 +1,6 @@
 /** What is asked for, read so that nobody behind us can read it in another way. */
 import { isLoopback } from '#catalog'
+import { createRecent } from '#core/recent'
 import { Refusal } from '#core/refusal'
 import type { Told } from './dialect.ts'
 
@@ -25,24 +26,49 @@ const USUAL = { http: '80', https: '443' } as const
 /** They echo what was sent, cookies included, or mean something to proxies only (RFC 9110 §9.3.6, §9.3.8). */
 const NEVER: ReadonlySet<string> = new Set(['TRACE', 'TRACK', 'CONNECT', 'DEBUG'])
 
+/** A host over a scheme, read. */
+type Place = Pick<Target, 'secure' | 'host' | 'origin'>
+
+/** At least so many are kept, and at most twice as many; longer ones are nobody's usual hosts. */
+const KNOWN = 1_000
+const LONGEST_KNOWN = 100
+const places = createRecent<string, Place>(KNOWN)
+
 /** Throws Refusal `request-refused`. */
-export function targetOf({ method, scheme, host, uri, app }: Told): Target {
-  const over = SCHEMES[scheme]
+function placeOf(scheme: string, host: string): Place {
+  const said = `${scheme} ${host}`
+  let place = places.get(said)
+  if (!place) {
+    place = readPlace(scheme, host)
+    if (said.length <= LONGEST_KNOWN) places.set(said, place)
+  }
+  return place
+}
+
+function readPlace(scheme: string, host: string): Place {
+  // ATTACK: `__proto__` is a name that every object answers to
+  const over = Object.hasOwn(SCHEMES, scheme) ? SCHEMES[scheme] : undefined
   // a list of two is no scheme and no host either
   const [, name, port] = HOST.exec(host.toLowerCase()) ?? []
   if (over === undefined || name === undefined) throw new Refusal('request-refused', 'scheme or host cannot be read')
-  if (!/^[A-Z]{1,20}$/.test(method) || NEVER.has(method)) throw new Refusal('request-refused', 'method is not taken')
-  if (!/^\/[\x21-\x7e]*$/.test(uri)) throw new Refusal('request-refused', 'uri is no path')
   // ATTACK: over plain http anybody on the way reads the cookie
   if (over === 'http' && !isLoopback(name)) throw new Refusal('request-refused', 'not over https')
   const registered = port === undefined || port === USUAL[over] ? name : `${name}:${port}`
+  return { secure: over === 'https', host: registered, origin: `${over}://${registered}` }
+}
+
+/** Throws Refusal `request-refused`. */
+export function targetOf({ method, scheme, host, uri, app }: Told): Target {
+  const { secure, host: registered, origin } = placeOf(scheme, host)
+  if (!/^[A-Z]{1,20}$/.test(method) || NEVER.has(method)) throw new Refusal('request-refused', 'method is not taken')
+  if (!/^\/[\x21-\x7e]*$/.test(uri)) throw new Refusal('request-refused', 'uri is no path')
   const question = uri.indexOf('?')
   const raw = question < 0 ? uri : uri.slice(0, question)
   return {
     method,
-    secure: over === 'https',
+    secure,
     host: registered,
-    origin: `${over}://${registered}`,
+    origin,
     uri,
     path: readPath(raw),
     query: question < 0 ? '' : uri.slice(question + 1),

@@ -9,6 +9,7 @@
 import type { Question, Verdict } from '#access'
 import type { App, AppRule } from '#catalog'
 import { type Instant, minutes, seconds } from '#core/clock'
+import { randomNumber } from '#core/random'
 import { createRecent } from '#core/recent'
 import type { Person } from '#directory'
 import type { Session } from '#sessions'
@@ -33,6 +34,8 @@ export interface Judged {
 interface Kept extends Judged {
   readonly basis: Basis
   readonly judgedAt: Instant
+  /** Less than `JUDGED_AGAIN` later. */
+  readonly judgedUntil: Instant
   readonly recordedAt: Instant
 }
 
@@ -99,7 +102,9 @@ export function createVerdicts(rooms: ForwardAuthOptions) {
         : undefined
     // INVARIANT: what others are told as well rests on a receipt that is on the disk
     await settled()
-    return { basis, verdict, identity, judgedAt: now, recordedAt: known ? before!.recordedAt : now }
+    // up to a quarter sooner, each by another: those that a change has made stale together must not stay together for ever
+    const judgedUntil = now + JUDGED_AGAIN * (1 - (randomNumber() % 256) / 1024)
+    return { basis, verdict, identity, judgedAt: now, judgedUntil, recordedAt: known ? before!.recordedAt : now }
   }
 
   function by(policies: unknown, visit: Visit, id: string): Soon<Judged> {
@@ -134,8 +139,8 @@ export function createVerdicts(rooms: ForwardAuthOptions) {
   }
 }
 
-const isCurrent = ({ basis, judgedAt }: Kept, now: Basis, at: Instant): boolean =>
-  at >= judgedAt && at - judgedAt < JUDGED_AGAIN && isAlike(basis, now)
+const isCurrent = ({ basis, judgedAt, judgedUntil }: Kept, now: Basis, at: Instant): boolean =>
+  at >= judgedAt && at < judgedUntil && isAlike(basis, now)
 
 const isAlike = (a: Basis, b: Basis): boolean =>
   a.app === b.app &&

@@ -79,6 +79,8 @@ describe('a question that says two things, or nothing', () => {
     ['two methods', { 'X-Forwarded-Method': ['GET', 'POST'] }],
     ['two schemes', { 'X-Forwarded-Proto': 'https, http' }],
     ['no scheme that we know', { 'X-Forwarded-Proto': 'ftp' }],
+    ['a scheme that every object has', { 'X-Forwarded-Proto': '__proto__' }],
+    ['another one', { 'X-Forwarded-Proto': 'constructor' }],
     ['plain http', { 'X-Forwarded-Proto': 'http' }],
     ['a twin of a header of the question', { X_Forwarded_Host: 'pos.example.com' }],
     ['a twin with a dot', { 'X-Forwarded.Uri': '/public/x' }],

@@ -38,7 +38,7 @@ test("Traefik's is YAML: each header is stripped before, and taken from our answ
     tls: {},
   })
   expect(middlewares['wiki-strip'].headers.customRequestHeaders).toEqual(
-    Object.fromEntries([...headers, 'X-Original-URL', 'X-Rewrite-URL'].map((name) => [name, ''])),
+    Object.fromEntries([...headers, 'X-Original-URL', 'X-Rewrite-URL', 'HTTP2-Settings'].map((name) => [name, ''])),
   )
   expect(middlewares['wiki-portico'].forwardAuth).toEqual({
     address: 'http://127.0.0.1:3000/authz/forward?app=wiki',

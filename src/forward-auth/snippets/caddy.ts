@@ -12,9 +12,15 @@ ${sites.map(({ host, secure }) => `${secure ? 'https' : 'http'}://${host}`).join
   # the headers that it names are dropped before the app sees them, ours too: so it names none
   @upgrade header_regexp Connection (?i)\\bupgrade\\b
   @others not header_regexp Connection (?i)\\bupgrade\\b
+  # a connection becomes a WebSocket or nothing else: what is asked on it later is put to nobody
+  @tunnel {
+    header Upgrade *
+    not header_regexp Upgrade (?i)^websocket$
+  }
   route {
     request_header @others -Connection
     request_header @upgrade Connection Upgrade
+    request_header @tunnel -Upgrade
 ${[...headers, ...stripped].map((name) => `    request_header -${name}`).join('\n')}
     forward_auth ${gateway} {
       uri /authz/forward${query}

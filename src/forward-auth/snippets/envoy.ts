@@ -4,7 +4,7 @@ import { type ProxySnippet, unique } from '../snippet.ts'
 /** What the question needs of the request, besides its method, host and path. */
 // biome-ignore format: a list of words
 const ASKED = [
-  'accept', 'accept-language', 'content-type', 'cookie', 'sec-fetch-mode', 'sec-websocket-key', 'upgrade', 'user-agent',
+  'accept', 'accept-language', 'content-type', 'cookie', 'http2-settings', 'origin', 'sec-fetch-mode', 'sec-websocket-key', 'upgrade', 'user-agent',
   'x-forwarded-for', 'x-forwarded-proto', 'x-http-method', 'x-http-method-override', 'x-method-override', 'x-original-url',
   'x-requested-with', 'x-rewrite-url',
 ]

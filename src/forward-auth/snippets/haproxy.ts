@@ -31,6 +31,8 @@ ${unique(sites.map(bind)).join('\n')}
   # an app may read Remote_User as Remote-User
   option http-restrict-req-hdr-names delete
   http-request deny unless { ${sites.map(({ host: name, port }) => `req.hdr(host) -i ${name} ${name.includes(':') ? '' : `${name}:${port} `}`).join('} || { ')}}
+  # a connection becomes a WebSocket or nothing else: what is asked on it later is put to nobody
+  http-request del-header Upgrade unless { req.hdr_cnt(upgrade) eq 1 } { req.hdr(upgrade) -i websocket }
 ${[...headers, ...stripped].map((name) => `  http-request del-header ${name}`).join('\n')}
   http-request lua.portico
   default_backend ${id}

@@ -29,7 +29,12 @@ export const nginx: ProxySnippet = {
         format: 'nginx',
         file: `/etc/nginx/conf.d/${app.id}.conf`,
         text: `# ${app.id}: every request is put to Portico before it reaches the app
-map $http_upgrade $portico_connection {
+# a connection becomes a WebSocket or nothing else: what is asked on it later is put to nobody
+map $http_upgrade $portico_upgrade {
+  default       '';
+  ~*^websocket$ websocket;
+}
+map $portico_upgrade $portico_connection {
   default upgrade;
   ''      '';
 }
@@ -51,7 +56,7 @@ ${[...given, ...stripped.map((name) => `    proxy_set_header ${name} "";`)].join
     proxy_set_header X-Forwarded-Proto $scheme;
     proxy_set_header X-Forwarded-Host $http_host;
     proxy_http_version 1.1;
-    proxy_set_header Upgrade $http_upgrade;
+    proxy_set_header Upgrade $portico_upgrade;
     proxy_set_header Connection $portico_connection;
     proxy_pass ${upstream};
   }
