@@ -2,7 +2,7 @@
  * Which addresses an app may register. They are stored and compared exactly as given (RFC 6749 §3.1.2, RFC 9700 §4.1),
  * so every spelling that two programs could read differently is refused here, once, before it is stored.
  */
-import { lookAlikeProblem } from './look-alikes.ts'
+import { isHost, LOOPBACK, lookAlikeProblem } from '#http'
 
 export const LONGEST_ADDRESS = 2000
 
@@ -13,10 +13,8 @@ export const LONGEST_ADDRESS = 2000
  */
 export type AddressUse = 'redirect' | 'page' | 'endpoint'
 
-const LOOPBACK = new Set(['localhost', '127.0.0.1', '[::1]'])
 const VISIBLE_ASCII = /^[\x21-\x7e]+$/
 const AUTHORITY = /^(\[[0-9a-f:.]+\]|[a-z0-9.-]+)(?::([1-9]\d{0,4}))?$/
-const HOST_NAME = /^(?!-)[a-z0-9-]{1,63}(?<!-)(?:\.(?!-)[a-z0-9-]{1,63}(?<!-))*$/
 // RFC 8252 §8.4: a scheme that belongs to somebody is their domain name in reverse, so it has a dot
 const PRIVATE_USE = /^[a-z][a-z0-9+-]*(?:\.[a-z0-9+-]+)+:(\/.*)$/
 const WEB = /^(https?):\/\/([^/?]*)(\/[^?]*)?(?:\?(.*))?$/
@@ -26,16 +24,6 @@ const RESPONSE_PARAMETERS = new Set(
     ' ',
   ),
 )
-
-/** A host name or IP address in the one spelling that every URL parser agrees on. */
-export function isHost(host: string): boolean {
-  if (host.length > 253 || !(host.startsWith('[') || HOST_NAME.test(host))) return false
-  // ATTACK: `0x7f.1`, `2130706433` and `010.0.0.1` are addresses in disguise; the URL parser rewrites them
-  return URL.parse(`https://${host}/`)?.hostname === host && lookAlikeProblem(host) === undefined
-}
-
-/** RFC 6761 §6.3: browsers ask nobody where `localhost` and what is below it are. Only there a page may be plain http. */
-export const isLoopback = (host: string): boolean => LOOPBACK.has(host) || host.endsWith('.localhost')
 
 /** What is wrong with an address as a clause after its name, or undefined when it may be registered. */
 export function addressProblem(text: string, use: AddressUse): string | undefined {

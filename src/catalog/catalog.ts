@@ -4,7 +4,7 @@
  * when it is valid. It does not decide who gets in (`policy/`), and speaks no protocol.
  *
  * - `app.ts`        what other rooms see                      - `rules.ts`      when an app is valid
- * - `addresses.ts`  which addresses are safe to compare exactly, `look-alikes.ts` which hosts pretend
+ * - `addresses.ts`  which addresses are safe to compare exactly
  * - `words.ts`      shapes that these files share
  * - `template.ts`   the schema, `template-check.ts` the rest  - `templates.ts`  the folder: show, check; `search.ts` finds in it, also as `#catalog/search`
  * - `inputs.ts`     what a template may ask: one row a kind   - `placeholders.ts`  `{name}` in addresses and settings
@@ -13,20 +13,18 @@
  * - `apply.ts`      plan, then app after app
  * - `protocols/`    what an app of each protocol has to say, one file each
  * - `registry.ts` `registry-writing.ts` apps in the `tables.ts`, through `cache.ts` - `apps.ts`     register, apply, export, rotate, remove
- * - `snippet.ts`    the app's side, with real values    - `paths.ts`      paths in the rules of an app behind a proxy
+ * - `snippet.ts`    the app's side, with real values
  * - `secrets.ts`    the secrets of apps, for a while two       - `probes.ts`     what probes of them found
  *
  * To add an app to the catalog: one file in `apps-catalog/` (docs/apps.md). To ask for another kind of value: one row
  * in `inputs.ts`.
  */
-export { isLoopback } from './addresses.ts'
 export type { App } from './app.ts'
 export type { Applied, AppliedChange, ApplyOptions, Plan } from './apply.ts'
 export type { Apps, Registered } from './apps.ts'
 export { readInput } from './inputs.ts'
 export type { Manifest } from './manifest.ts'
 export { type Catalog, type CatalogOptions, openCatalog } from './open.ts'
-export { namesPath } from './paths.ts'
 export type { KeptProbe } from './probes.ts'
 export type { AppForwardAuth, AppRule, IdentityField } from './protocols/forward-auth.ts'
 export type { AppOidc } from './protocols/oidc-definition.ts'

@@ -1,5 +1,6 @@
 /** What a template may ask an administrator for. To add a kind: one row in `INPUT_KINDS`. */
-import { addressProblem, isHost } from './addresses.ts'
+import { isHost } from '#http'
+import { addressProblem } from './addresses.ts'
 
 export interface InputKind {
   /** Completes "expected …". */

@@ -1,18 +1,6 @@
 /** What a proxy says to us and hears from us. To add one: a file in `dialects/`, its line in the list, its row in the contract suite. */
 import type { IncomingMessage } from 'node:http'
-import type { ProxyHeaders } from './proxy-headers.ts'
-
-/** What the browser asked the proxy for, as the proxy says it. */
-export interface Told {
-  readonly method: string
-  readonly scheme: string
-  /** With the port, where there is one. */
-  readonly host: string
-  /** The path and the query as they came. */
-  readonly uri: string
-  /** The app that this proxy stands before, where its configuration says so. */
-  readonly app?: string | undefined
-}
+import type { ProxyHeaders, Told } from '#http'
 
 const APP = '?app='
 

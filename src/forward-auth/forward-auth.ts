@@ -4,7 +4,6 @@
  *     browser → proxy → "may this pass?" → rule of the app → key of this browser → verdict → headers for the app
  *
  * - `open.ts`           the path of a question            - `dialect.ts` `dialects/` how each proxy asks, a file each
- * - `proxy-headers.ts`  what a proxy may say              - `target.ts`  what is asked for, read in one way only
  * - `rules.ts`          which rule of the app holds       - `verdicts.ts` the question, put again when anything changed
  * - `identity.ts`       who is there, for the app         - `replies.ts` our answers
  * - `opening.ts`        what a browser carries to us      - `start.ts`   where it arrives, and goes back with a code

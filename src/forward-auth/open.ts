@@ -7,11 +7,16 @@ import {
   createNetworks,
   normaliseAddress,
   type PageRequest,
+  type ProxyHeaders,
   pageRequestOf,
   parseCookies,
   protection,
   type RawHandler,
   type Route,
+  readHeaders,
+  refuseTunnels,
+  type Target,
+  targetOf,
 } from '#http'
 import type { Dialect, Reply } from './dialect.ts'
 import { DIALECTS } from './dialects/list.ts'
@@ -20,12 +25,10 @@ import { appCookie, createAppKeys } from './keys-to-apps.ts'
 import { createOpenings, OPENING_LIFE, openingCookie } from './opening.ts'
 import type { ForwardAuthOptions } from './options.ts'
 import { createOwnPaths, isOwn } from './own-paths.ts'
-import { type ProxyHeaders, readHeaders } from './proxy-headers.ts'
 import { createReplies, isNavigation } from './replies.ts'
 import { ruleFor } from './rules.ts'
 import { createStart, START } from './start.ts'
-import { type Target, targetOf } from './target.ts'
-import { refuseForeignSocket, refuseTunnels } from './upgrades.ts'
+import { refuseForeignSocket } from './upgrades.ts'
 import { createVerdicts } from './verdicts.ts'
 
 export interface ForwardAuthDoor {

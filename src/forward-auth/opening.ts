@@ -10,7 +10,7 @@ import type { Clock } from '#core/clock'
 import { minutes } from '#core/clock'
 import { constantTimeEqual, sha256 } from '#core/digest'
 import { randomId } from '#core/random'
-import type { Target } from './target.ts'
+import type { Target } from '#http'
 
 export interface Opening {
   readonly host: string

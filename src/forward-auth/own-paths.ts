@@ -2,13 +2,12 @@
 import type { App } from '#catalog'
 import { constantTimeEqual, sha256 } from '#core/digest'
 import { Refusal } from '#core/refusal'
-import type { PageRequest } from '#http'
+import type { PageRequest, Target } from '#http'
 import type { Reply } from './dialect.ts'
 import { type AppKeys, appCookie } from './keys-to-apps.ts'
 import { openingCookie } from './opening.ts'
 import type { ForwardAuthOptions } from './options.ts'
 import type { Replies } from './replies.ts'
-import type { Target } from './target.ts'
 
 /** Below it nothing is the app's. */
 export const OWN = '/.portico/'

@@ -4,13 +4,11 @@ import type { Verdict } from '#access'
 import type { App } from '#catalog'
 import { parseDuration } from '#core/duration'
 import { REFUSALS, type RefusalCode } from '#core/refusals'
-import { cookieHeader, type PageRequest, type SetCookie } from '#http'
+import { cookieHeader, isWebSocket, type PageRequest, type SetCookie, type Target } from '#http'
 import { errorView, type Messages, refusalSentence, refusedView, type View } from '#pages'
 import type { Reply } from './dialect.ts'
 import { nobody } from './identity.ts'
 import type { ForwardAuthOptions } from './options.ts'
-import type { Target } from './target.ts'
-import { isWebSocket } from './upgrades.ts'
 
 type ReplyOptions = Pick<ForwardAuthOptions, 'issuer' | 'presenter' | 'support'>
 

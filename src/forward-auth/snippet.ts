@@ -1,5 +1,6 @@
 /** What stands in a proxy's configuration for one app, with real values. To add a proxy: a file in `snippets/`, its line in the list. */
-import { type App, isLoopback } from '#catalog'
+import type { App } from '#catalog'
+import { isLoopback } from '#http'
 import { namesFor } from './identity.ts'
 
 /** A host of the app, as a proxy listens for it. */

@@ -2,8 +2,8 @@
 import { describe, expect, test } from 'vitest'
 import type { Dialect, Reply } from '../../src/forward-auth/dialect.ts'
 import { DIALECTS } from '../../src/forward-auth/dialects/list.ts'
-import { readHeaders } from '../../src/forward-auth/proxy-headers.ts'
-import { targetOf } from '../../src/forward-auth/target.ts'
+import { readHeaders } from '../../src/http/proxied/headers.ts'
+import { targetOf } from '../../src/http/proxied/target.ts'
 
 interface Shape {
   readonly by: string

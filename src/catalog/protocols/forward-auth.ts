@@ -1,7 +1,6 @@
 /** An app that knows no protocol: a proxy in front of it asks us about each request. */
 import { z } from 'zod'
-import { isHost, isLoopback } from '../addresses.ts'
-import { coversPattern, isPathPattern } from '../paths.ts'
+import { coversPattern, isHost, isLoopback, isPathPattern } from '#http'
 import { line, list } from '../words.ts'
 import { type AppProtocol, present, type Rule } from './protocol.ts'
 

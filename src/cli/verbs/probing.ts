@@ -1,6 +1,6 @@
 /** `apps probe` at work: what was asked for, the word that it is meant, the report. */
-import { type App, isLoopback } from '#catalog'
-import { createOutbound } from '#http'
+import type { App } from '#catalog'
+import { createOutbound, isLoopback } from '#http'
 import { openProbe, PROBED_PROTOCOLS, type ProbedProtocol } from '#probe'
 import type { Arguments, Context } from '../verb.ts'
 import { rows } from './app-lines.ts'

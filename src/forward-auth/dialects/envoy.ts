@@ -2,6 +2,7 @@
  * Envoy's ext_authz over HTTP: the request's own method, host and headers, and its path behind our prefix. 200 lets it
  * pass; everything else goes to the browser as it is.
  */
+import { toldBehind } from '#http'
 import type { Dialect } from '../dialect.ts'
 
 const PREFIX = '/authz/envoy'
@@ -9,11 +10,6 @@ const PREFIX = '/authz/envoy'
 export const envoy: Dialect = Object.freeze({
   name: 'envoy',
   prefix: `${PREFIX}/`,
-  read: ({ method = '', url = '' }, { one }) => ({
-    method,
-    scheme: one('x-forwarded-proto'),
-    host: one('host'),
-    uri: url.slice(PREFIX.length),
-  }),
+  read: (request, headers) => toldBehind(PREFIX, request, headers),
   write: (reply) => reply,
 } satisfies Dialect)

@@ -2,21 +2,15 @@
  * nginx's auth_request: 2xx, 401 and 403 are all that it knows, everything else becomes a 500, and neither the body nor
  * `Location` reach the browser. Where to send it stands in a header of ours, which the configuration reads (`error_page`).
  */
-import { Refusal } from '#core/refusal'
+import { toldOriginal } from '#http'
 import { appIn, type Dialect, type Reply } from '../dialect.ts'
 
 export const LOCATION = 'x-portico-location'
-const ADDRESS = /^([a-z]+):\/\/([^/?#]+)(\/.*)$/
 
 export const nginx: Dialect = Object.freeze({
   name: 'nginx',
   prefix: '/authz/nginx',
-  read(request, { one }) {
-    const [, scheme, host, uri] = ADDRESS.exec(one('x-original-url')) ?? []
-    if (scheme === undefined || host === undefined || uri === undefined)
-      throw new Refusal('request-refused', 'x-original-url is no address')
-    return { method: one('x-original-method'), scheme, host, uri, app: appIn(request) }
-  },
+  read: (request, headers) => ({ ...toldOriginal(headers), app: appIn(request) }),
   write({ status, headers, body, elsewhere }): Reply {
     if (status < 300 || status >= 500) return { status, headers, ...(body === undefined ? {} : { body }) }
     const { location, ...others } = headers

@@ -1,8 +1,8 @@
 /** What is asked for, read so that nobody behind us can read it in another way. */
-import { isLoopback } from '#catalog'
 import { createRecent } from '#core/recent'
 import { Refusal } from '#core/refusal'
-import type { Told } from './dialect.ts'
+import { isLoopback } from '../hosts.ts'
+import type { Told } from './told.ts'
 
 export interface Target {
   readonly method: string
@@ -16,7 +16,7 @@ export interface Target {
   /** Decoded. Undefined where an app could understand another path than we do. */
   readonly path: string | undefined
   readonly query: string
-  /** The app that the proxy asks about, where it says so. */
+  /** What the proxy stands before, where it says so. */
   readonly app?: string | undefined
 }
 
