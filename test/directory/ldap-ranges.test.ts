@@ -48,6 +48,20 @@ test.each<[string, Entry | undefined]>([
   await expect(all(part('0-1', 'a', 'b'), server(answer).ask)).rejects.toThrow('a range of values is missing')
 })
 
+test.each<[string, Entry]>([
+  ['a part with other numbers', part('0-x', 'a')],
+  ['a part without numbers', part('', 'a')],
+  ['a part that does not begin at the beginning', part('2-*', 'c')],
+  ['a part that ends before it begins', part('1-0', 'a')],
+  ['a part without values, and more to come', part('0-1')],
+  ['the list under its plain name besides', { dn: DN, member: ['a'], 'member;range=0-x': ['b'] }],
+])('a list is unknown, and neither empty nor whole, where the first answer is %s', async (_what, entry) => {
+  const { ask, asked } = server(undefined)
+  await expect(all(entry, ask)).rejects.toThrow('a range of values is missing')
+  expect(asked).toEqual([])
+  expect(isCut(entry, 'member')).toBe(true)
+})
+
 test('whether a list was cut is known by its numbers, whatever the case of its name', () => {
   expect(isCut(part('0-1', 'a', 'b'), 'MEMBER')).toBe(true)
   expect(isCut({ dn: DN, 'Member;Range=0-1': ['a', 'b'] }, 'member')).toBe(true)

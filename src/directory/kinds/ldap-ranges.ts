@@ -7,7 +7,8 @@ import { raw, texts } from './ldap-values.ts'
 
 interface Part {
   readonly values: string[]
-  readonly first: number
+  /** Undefined where the server says nothing that makes sense: then nothing is known of the list. */
+  readonly first: number | undefined
   /** Undefined: these were the last. */
   readonly next: number | undefined
 }
@@ -22,36 +23,41 @@ export const rangeSearch = (attribute: string) => ({
   attributes: [attribute],
 })
 
-/** Whether there are more values than the entry shows. */
-export const isCut = (entry: Entry, attribute: string): boolean => partOf(entry, attribute)?.next !== undefined
+/** Whether there are, or may be, other values than the entry shows. */
+export const isCut = (entry: Entry, attribute: string): boolean => {
+  const part = partOf(entry, attribute)
+  return part !== undefined && (part.first !== 0 || part.next !== undefined)
+}
 
 /**
- * All values, each part of them as it comes, so that whoever counts can stop. Throws where the server does not come to the
- * end: half a group would be taken for the whole.
+ * All values, each part of them as it comes, so that whoever counts can stop. Throws where the server does not begin at the
+ * beginning, or does not come to the end: half a group would be taken for the whole, and one that nobody can read for empty.
  */
 export async function* everyValue(entry: Entry, attribute: string, ask: AskRange): AsyncGenerator<readonly string[]> {
   yield texts(entry, attribute)
   let part = partOf(entry, attribute)
-  while (part) {
-    yield part.values
-    const { next } = part
-    if (next === undefined) return
-    const found = await ask(entry.dn, `${attribute};range=${next}-*`)
-    const further = found && partOf(found, attribute)
+  if (!part) return
+  for (let wanted = 0; ; ) {
     // ATTACK: a server that tells the same part again and again would keep us busy for ever
-    if (further?.first !== next) throw new Error('a range of values is missing')
-    part = further
+    if (part?.first !== wanted) throw new Error('a range of values is missing')
+    yield part.values
+    if (part.next === undefined) return
+    wanted = part.next
+    const found = await ask(entry.dn, `${attribute};range=${wanted}-*`)
+    part = found && partOf(found, attribute)
   }
 }
 
+/** Undefined where the list did not come in parts. */
 function partOf(entry: Entry, attribute: string): Part | undefined {
   const start = `${attribute.toLowerCase()};range=`
-  for (const key of Object.keys(entry)) {
-    if (!key.toLowerCase().startsWith(start)) continue
-    const [, first, last] = /^(\d{1,9})-(\d{1,9}|\*)$/.exec(key.slice(start.length)) ?? []
-    if (last === undefined || raw(entry, key).length === 0) continue
-    const next = last === '*' ? undefined : Number(last) + 1
-    if (next === undefined || next > Number(first)) return { values: texts(entry, key), first: Number(first), next }
-  }
-  return undefined
+  const keys = Object.keys(entry).filter((key) => key.toLowerCase().startsWith(start))
+  // what was asked for stands there without values where it came under the name of another part
+  const key = keys.find((one) => raw(entry, one).length > 0)
+  if (keys.length === 0) return undefined
+  const [, first, last] = /^(\d{1,9})-(\d{1,9}|\*)$/.exec(key?.slice(start.length) ?? '') ?? []
+  const next = last === '*' ? undefined : Number(last) + 1
+  if (key === undefined || last === undefined || (next !== undefined && next <= Number(first)))
+    return { values: [], first: undefined, next: undefined }
+  return { values: texts(entry, key), first: Number(first), next }
 }
