@@ -5,6 +5,8 @@ export const EVENTS = Object.freeze({
   'api-registered': 'An API was registered; the reason is its name.',
   'api-removed': 'An API was removed; the reason is its name.',
   'app-changed': 'The registration of an app was changed.',
+  'app-not-told':
+    'An app where this session was used could not be told of its end: only a browser tells it, or nothing does, and no browser was there.',
   'app-probed':
     'A test copy of an app was tried out by a hostile provider; the reason tells the protocol and the grade.',
   'app-registered': 'An app was registered.',

@@ -36,8 +36,8 @@ const WORSE: readonly SignOutState[] = ['at-once', 'confirmed', 'browser', 'wait
 
 export interface SignOuts {
   add(way: SignOutWay): void
-  /** Writes down whom to tell; they are told soon afterwards. */
-  tell(ended: EndedSession): Promise<void>
+  /** Writes down whom to tell; they are told soon afterwards. Answers the apps that hear nothing of it without a browser. */
+  tell(ended: EndedSession): Promise<readonly string[]>
   /**
    * How it stands with each app of a session that has ended; one that was opened several times stands as it does where it
    * stands worst. For an hour; later what was confirmed reads as `waiting`.
@@ -70,12 +70,15 @@ export function createSignOuts({
     return outcome ?? (how === 'message' ? 'waiting' : how)
   }
 
-  async function tell(ended: EndedSession): Promise<void> {
-    const tellings = await Promise.all(ended.session.apps.map((app) => tellingOf(ended, app)))
+  async function tell(ended: EndedSession): Promise<readonly string[]> {
+    const { apps } = ended.session
+    const tellings = await Promise.all(apps.map((app) => tellingOf(ended, app)))
     await outbox.add(tellings.flatMap((telling) => (telling.how === 'message' ? [telling.row] : [])))
+    const untold = apps.filter((_, at) => tellings[at]!.how === 'browser' || tellings[at]!.how === 'never')
+    return [...new Set(untold.map(({ app }) => app))]
   }
 
-  sessions.onEnd(tell)
+  sessions.onEnd(async (ended) => void (await tell(ended)))
   return Object.freeze({
     add(way: SignOutWay) {
       ways.set(way.via, way)

@@ -46,6 +46,18 @@ test('each app of a session is told in the way of its protocol, and what came of
   expect(await states()).toMatchObject({ slow: 'confirmed', wiki: 'confirmed' })
 })
 
+test('whoever tells of an end is told which apps hear nothing of it without a browser', async () => {
+  let session = await start()
+  for (const [app, via] of [
+    ['crm', 'oidc'],
+    ['deaf', 'oidc'],
+    ['wiki', 'saml'],
+    ['tills', 'forward-auth'],
+  ] as const)
+    session = await house.sessions.addApp(session, { app, sid: `${app}-1`, via })
+  expect(await signOuts.tell({ session, reason: 'person-merged' })).toEqual(['deaf', 'wiki'])
+})
+
 test('the end of everything of a person is said once to each app, without a session', async () => {
   for (let i = 0; i < 3; i++) await house.sessions.addApp(await start(), { app: 'crm', sid: `s${i}` })
   await house.sessions.addApp(await start('p2'), { app: 'crm', sid: 's3' })

@@ -100,7 +100,15 @@ export function attachEndings(options: EndingsOptions): Endings {
   })
 
   async function leave(session: Session): Promise<void> {
-    await signOuts.tell({ session, reason: 'person-merged' })
+    // the session goes on as somebody else's, so its browser is never asked to tell them
+    for (const app of await signOuts.tell({ session, reason: 'person-merged' }))
+      await audit.record('app-not-told', {
+        actor: 'system',
+        subject: session.personId,
+        session: session.id,
+        app,
+        reason: 'person-merged',
+      })
     await state.delete(engineSessionKey(session.id))
   }
 
