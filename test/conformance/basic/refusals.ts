@@ -82,9 +82,12 @@ export const REFUSALS: Modules = {
   },
 
   async 'oidcc-unsigned-request-object-supported-correctly-or-rejected-as-unsupported'(op) {
-    const { redirect_uri, client_id, response_type, scope, ...inside } = requestFor(op, op.client('client'))
-    expect(op.metadata['request_parameter_supported'] ?? false).toBe(false)
-    await notSupported(op, { request: requestObject({ redirect_uri, client_id, ...inside }) }, 'request_not_supported')
+    const request = requestFor(op, op.client('client'))
+    // where objects are taken they are signed
+    const taken = op.metadata['request_parameter_supported'] === true
+    expect(op.metadata['request_object_signing_alg_values_supported'] ?? []).not.toContain('none')
+    const error = taken ? 'invalid_request_object' : 'request_not_supported'
+    await notSupported(op, { ...request, request: requestObject(request) }, error)
   },
 
   async 'oidcc-request-uri-unsigned-supported-correctly-or-rejected-as-unsupported'(op) {
