@@ -7,14 +7,16 @@ import type { Settings } from '#config'
 import { type Clock, systemClock } from '#core/clock'
 import { parseDuration } from '#core/duration'
 import type { Log } from '#core/log'
+import type { Refusal } from '#core/refusal'
 import { openForwardAuth } from '#forward-auth'
-import { createHttpServer, createOutbound, type HttpServer } from '#http'
+import { createHttpServer, createOutbound, type HttpServer, type PageRequest } from '#http'
 import { createPresenter } from '#pages'
 import { openOidc } from '#protocol/oidc'
 import { openSaml } from '#protocol/saml'
 import type { Senders, Session } from '#sessions'
 import { openSignin } from '#signin'
 import { together } from '#storage'
+import { openCertificateListener, readCertificateSettings } from './certificates.ts'
 import { type Made, openClaim } from './claim.ts'
 import { createClockwork } from './clockwork.ts'
 import { openHouse } from './house.ts'
@@ -143,6 +145,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     signin,
     presenter,
     outbound,
+    certificates: readCertificateSettings({ settings, folder }),
   })
   const saml = await openSaml({
     issuer,
@@ -207,6 +210,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
 
   let http: HttpServer | undefined
   let management: HttpServer | undefined
+  let mutual: HttpServer | undefined
   let made: Made
   try {
     management = await openManagement({
@@ -217,19 +221,25 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       directories: people.states,
       storage,
     })
+    const shared = {
+      issuer,
+      around: together,
+      renderRefusal: (refusal: Refusal, request: PageRequest) => renderRefusal(refusal, request, presenter),
+      log,
+    }
     http = await createHttpServer({
       listen: settings.listen,
-      issuer,
       proxies: settings.proxies,
       routes: [...signin.routes, ...saml.routes, ...account.routes, ...claim.routes, ...forwardAuth.routes],
       raw: [...forwardAuth.raw, ...oidc.raw],
-      around: together,
-      renderRefusal: (refusal, request) => renderRefusal(refusal, request, presenter),
-      log,
+      certificateHeader: settings.client_certificates?.header,
+      ...shared,
     })
+    mutual = await openCertificateListener({ settings, folder }, oidc.programs, shared)
     made = await claim.make()
   } catch (error) {
     await http?.close()
+    await mutual?.close()
     await management?.close()
     policies.close()
     await storage.close()
@@ -264,7 +274,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       await clockwork.stop()
       people.close()
       policies.close()
-      await http?.close()
+      await Promise.all([http?.close(), mutual?.close()])
       await management?.close()
       await diagnosis.tidy()
       await audit.record('server-stopped', { actor: 'system' })

@@ -36,7 +36,8 @@ export function renderSettings(
     ...addresses,
     ...(certificate !== undefined && certificateValues(certificate)),
     client_id: app.id,
-    client_secret: clientSecret ?? (method === 'none' || method === 'private_key_jwt' ? '' : SECRET_NOT_SHOWN),
+    client_secret:
+      clientSecret ?? (method === undefined || method.startsWith('client_secret_') ? SECRET_NOT_SHOWN : ''),
     scopes: (app.oidc?.scopes ?? []).join(' '),
   }
   const filled = (template?.settings ?? []).flatMap(({ format, text }) => {

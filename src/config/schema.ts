@@ -1,18 +1,14 @@
 /** The schema of `portico.yaml`. Every key is documented here; `portico config schema` prints it for editors. */
 import { z } from 'zod'
 import { parseDuration } from '#core/duration'
+import { clientCertificates, judgeClientCertificates } from './client-certificates.ts'
 import { judgeDegraded } from './degraded.ts'
 import { domains, oidcDirectory, samlDirectory } from './federation.ts'
 import { ldapDirectory } from './ldap.ts'
 import { network, routing } from './routing.ts'
-import { duration, id, secret } from './shapes.ts'
+import { address, duration, id, secret } from './shapes.ts'
 
-const ADDRESS = /^(\[[0-9a-f:.]+\]|[A-Za-z0-9.-]+):(\d{1,5})$/
 const LOOPBACK = new Set(['localhost', '127.0.0.1', '[::1]'])
-
-const address = z
-  .string()
-  .refine((text) => ADDRESS.test(text) && Number(text.split(':').pop()) <= 65535, 'expected `host:port`')
 
 const issuer = z
   .string()
@@ -41,6 +37,9 @@ export const settingsSchema = z
       .strictObject({ listen: address.default('127.0.0.1:9090').describe('Serves /healthz, /readyz and /metrics') })
       .prefault({}),
     proxies: z.array(network).default([]).describe('Networks whose X-Forwarded-* and Forwarded headers are believed'),
+    client_certificates: clientCertificates
+      .optional()
+      .describe('How certificates of clients reach the gateway (RFC 8705)'),
     storage: z
       .strictObject({
         url: z
@@ -147,6 +146,7 @@ export const settingsSchema = z
         })
   })
   .superRefine(judgeDegraded)
+  .superRefine(judgeClientCertificates)
   .superRefine(({ state, storage }, ctx) => {
     // a setting without effect would be believed
     if (state.url === undefined || state.url === storage.url) return

@@ -7,6 +7,7 @@
  * anything else thrown is a bug: logged with the request's id, answered as `internal` without detail.
  *
  * - `exchange.ts` what a handler receives and answers    - `router.ts` paths and methods
+ * - `client-certificate.ts` with which one a client came
  * - `cookies.ts`  parsing and writing cookies            - `networks.ts` addresses and networks
  * - `server.ts`   listening, draining                    - `outbound.ts` requests to others
  * - `hosts.ts` `look-alikes.ts` names of hosts           - `path-patterns.ts` paths as rules name them
@@ -29,6 +30,7 @@ export { isWebSocket, refuseTunnels } from './proxied/upgrades.ts'
 export type { Route } from './router.ts'
 export {
   addressOf,
+  clientCertificateOf,
   createHttpServer,
   type HttpServer,
   type HttpServerOptions,

@@ -1,11 +1,14 @@
 /** Listening, the path of a request, draining. */
+import { constants, type X509Certificate } from 'node:crypto'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
 import type { Log } from '#core/log'
 import { randomId, randomNumber } from '#core/random'
 import { formatReference } from '#core/reference'
 import { Refusal } from '#core/refusal'
 import { createClientAddress } from './address.ts'
+import { type ClientCertificate, createClientCertificate } from './client-certificate.ts'
 import { cookieHeader, parseCookies } from './cookies.ts'
 import { type Answer, type PageRequest, readForm, readJson, readXml } from './exchange.ts'
 import { createNetworks } from './networks.ts'
@@ -27,6 +30,10 @@ export interface HttpServerOptions {
   /** Our public origin, `https://id.example.com`. */
   readonly issuer: string
   readonly proxies: readonly string[]
+  /** The header in which the proxies tell the certificate of a client (RFC 9440). */
+  readonly certificateHeader?: string | undefined
+  /** Ends TLS here, and asks each client for a certificate; who trusts one decides. */
+  readonly tls?: { readonly cert: Buffer; readonly key: Buffer }
   readonly routes: readonly Route[]
   readonly raw?: readonly RawHandler[]
   /**
@@ -55,6 +62,7 @@ interface RequestContext {
 interface Seen {
   readonly address: string
   readonly secure: boolean
+  readonly certificate: ClientCertificate
   context?: RequestContext
 }
 
@@ -82,7 +90,19 @@ export function requestContext(request: IncomingMessage): RequestContext {
 /** The client's address, for raw handlers that need nothing else. */
 export const addressOf = (request: IncomingMessage): string => seen(request).address
 
+/** With which certificate the client came; whether it holds for anything is not looked at here. */
+export const clientCertificateOf = (request: IncomingMessage): X509Certificate | undefined =>
+  seen(request).certificate()
+
 const LONGEST_URL = 16_384
+const LIMITS = { maxHeaderSize: 32_768, requestTimeout: 30_000, headersTimeout: 15_000, keepAliveTimeout: 65_000 }
+/** Any certificate may come in: the self-signed ones are known by the registrations. Each connection shows it anew. */
+const ASKS = {
+  requestCert: true,
+  rejectUnauthorized: false,
+  minVersion: 'TLSv1.2',
+  secureOptions: constants.SSL_OP_NO_TICKET,
+} as const
 const IDLE_CHECK = 200
 const NO_COOKIES: ReadonlyMap<string, string> = new Map()
 const NOT_STORED = { headers: { 'cache-control': 'no-store' }, body: '' }
@@ -95,7 +115,9 @@ const UNREADABLE: Readonly<Record<string, string>> = {
 export async function createHttpServer(options: HttpServerOptions): Promise<HttpServer> {
   const find = createRouter(options.routes)
   const raw = options.raw ?? []
-  const clientAddress = createClientAddress(createNetworks(options.proxies))
+  const proxies = createNetworks(options.proxies)
+  const clientAddress = createClientAddress(proxies)
+  const clientCertificate = createClientCertificate({ proxies, header: options.certificateHeader })
   const secure = options.issuer.startsWith('https:')
   const { log, around = (work) => work() } = options
 
@@ -131,7 +153,7 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
 
   async function handle(request: SeenRequest, response: ServerResponse): Promise<void> {
     const url = request.url ?? '/'
-    request[SEEN] = { address: clientAddress(request), secure }
+    request[SEEN] = { address: clientAddress(request), secure, certificate: clientCertificate(request) }
     // ATTACK: `//host` and `/\host` are read as another host's address when they are resolved against ours
     if (url.length > LONGEST_URL || !/^\/(?![/\\])/.test(url)) {
       send(response, { status: url.length > LONGEST_URL ? 414 : 400, ...NOT_STORED }, secure)
@@ -168,14 +190,14 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
   function over(this: ServerResponse): void {
     inFlight.delete(this)
   }
-  const server = createServer(
-    { maxHeaderSize: 32_768, requestTimeout: 30_000, headersTimeout: 15_000, keepAliveTimeout: 65_000 },
-    (request, response) => {
-      inFlight.add(response)
-      response.on('close', over)
-      void handled(request, response)
-    },
-  )
+  function listener(request: IncomingMessage, response: ServerResponse): void {
+    inFlight.add(response)
+    response.on('close', over)
+    void handled(request, response)
+  }
+  const server = options.tls
+    ? createTlsServer({ ...LIMITS, ...ASKS, ...options.tls }, listener)
+    : createServer(LIMITS, listener)
   server.on('clientError', ({ code }: NodeJS.ErrnoException, socket) => {
     const status = UNREADABLE[code ?? ''] ?? '400 Bad Request'
     if ((socket as Socket).writable) socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`)

@@ -24,3 +24,36 @@ export async function makeServerCertificate(folder: string, names: string): Prom
   const signed = ['-CA', 'ca.pem', '-CAkey', 'ca.key', '-CAcreateserial', '-copy_extensions', 'copy', '-days', '2']
   await openssl(folder, 'x509', '-req', '-in', 'server.csr', ...signed, '-out', 'server.pem')
 }
+
+export interface ClientCertificateOptions {
+  /** As `openssl req -subj` wants it; `/CN=NAME` unless given. */
+  readonly subject?: string
+  /** As in a subjectAltName. */
+  readonly names?: string
+  /** The authority that signs it; its own key unless given. */
+  readonly authority?: string
+  /** More extensions, like `extendedKeyUsage=serverAuth`. */
+  readonly extensions?: readonly string[]
+}
+
+/** Makes `NAME.pem` and `NAME.key`, for a client. */
+export async function makeClientCertificate(
+  folder: string,
+  name: string,
+  { subject = `/CN=${name}`, names, authority, extensions = [] }: ClientCertificateOptions = {},
+): Promise<void> {
+  const more = [...(names ? [`subjectAltName=${names}`] : []), ...extensions].flatMap((one) => ['-addext', one])
+  const asked = ['-subj', subject, ...more, '-keyout', `${name}.key`, '-out', `${name}.${authority ? 'csr' : 'pem'}`]
+  await openssl(folder, 'req', ...(authority ? [] : ['-x509']), ...KEY, ...asked)
+  if (authority === undefined) return
+  const signed = [
+    '-CA',
+    `${authority}.pem`,
+    '-CAkey',
+    `${authority}.key`,
+    '-CAcreateserial',
+    '-copy_extensions',
+    'copy',
+  ]
+  await openssl(folder, 'x509', '-req', '-in', `${name}.csr`, ...signed, '-days', '2', '-out', `${name}.pem`)
+}

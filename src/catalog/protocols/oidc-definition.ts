@@ -2,11 +2,14 @@
 import { z } from 'zod'
 import type { PreviousSecret } from '../secrets.ts'
 import { addresses, groupName, list, scope, slug } from '../words.ts'
+import { type ClientProof, proofFields } from './client-proof.ts'
 
 export const TOKEN_ENDPOINT_AUTH_METHODS = [
   'client_secret_basic',
   'client_secret_post',
   'private_key_jwt',
+  'tls_client_auth',
+  'self_signed_tls_client_auth',
   'none',
 ] as const
 export const GRANT_TYPES = [
@@ -69,7 +72,7 @@ export interface AppOidc {
   readonly clientId: string
   /**
    * Only on what `apps.find` answers. INVARIANT: not enumerable, so that JSON, a spread or a log line never carries it.
-   * Undefined for `none` and `private_key_jwt`.
+   * Undefined for what authenticates without one.
    */
   readonly clientSecret?: string
   /** The one before it, as long as it is taken too; otherwise like it. */
@@ -82,6 +85,7 @@ export interface AppOidc {
   readonly pkce: 'required' | 'optional'
   /** The app gets no token without a proof of its key (RFC 9449 §5.2). */
   readonly dpopBoundAccessTokens: boolean
+  readonly proof: ClientProof
   readonly grantTypes: readonly GrantType[]
   readonly responseTypes: readonly 'code'[]
   readonly jwks?: PublicJwks
@@ -98,7 +102,7 @@ export interface AppOidc {
 }
 
 /** The stored form, in the words of a manifest. */
-export interface OidcDefinition {
+export interface OidcDefinition extends ClientProof {
   readonly redirect_uris: readonly string[]
   readonly post_logout_redirect_uris: readonly string[]
   readonly scopes: readonly string[]
@@ -136,6 +140,7 @@ export const oidcTemplate = z.strictObject(oidcFields).partial().omit({ jwks: tr
 export const oidcOverrides = z
   .strictObject({
     ...oidcFields,
+    ...proofFields,
     id_token_signed_response_alg: oidcFields.id_token_signed_response_alg.nullable(),
     backchannel_logout_uri: oidcFields.backchannel_logout_uri.nullable(),
     frontchannel_logout_uri: oidcFields.frontchannel_logout_uri.nullable(),

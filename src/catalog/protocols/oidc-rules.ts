@@ -1,4 +1,5 @@
 /** When a client of OpenID Connect is registered in a way that holds together. */
+import { proofRules } from './client-proof.ts'
 import type { OidcDefinition } from './oidc-definition.ts'
 import type { Rule } from './protocol.ts'
 
@@ -16,9 +17,11 @@ export function oidcRules(oidc: OidcDefinition): readonly Rule[] {
   const code = grants.has('authorization_code')
   const person = code || grants.has('urn:ietf:params:oauth:grant-type:device_code')
   const keys = oidc.jwks?.keys ?? []
+  const keyed = method === 'private_key_jwt' || method === 'self_signed_tls_client_auth'
   const at = ['token_endpoint_auth_method']
   const front = oidc.frontchannel_logout_uri
   return [
+    ...proofRules(oidc),
     [
       code === oidc.redirect_uris.length > 0,
       ['redirect_uris'],
@@ -63,13 +66,13 @@ export function oidcRules(oidc: OidcDefinition): readonly Rule[] {
       'holds `offline_access` without the grant `refresh_token`',
     ],
     [
-      method !== 'private_key_jwt' || (oidc.jwks === undefined) !== (oidc.jwks_uri === undefined),
+      !keyed || (oidc.jwks === undefined) !== (oidc.jwks_uri === undefined),
       at,
       'keys-missing',
-      'is `private_key_jwt`, expected exactly one of `jwks` and `jwks_uri`',
+      `is \`${method}\`, expected exactly one of \`jwks\` and \`jwks_uri\``,
     ],
     [
-      method === 'private_key_jwt' || (oidc.jwks ?? oidc.jwks_uri) === undefined,
+      keyed || (oidc.jwks ?? oidc.jwks_uri) === undefined,
       at,
       'keys-unused',
       `is \`${method}\`, but there are keys for \`private_key_jwt\``,

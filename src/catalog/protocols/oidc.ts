@@ -1,5 +1,6 @@
 /** OpenID Connect and OAuth 2.0: an app that is a client (OIDC Registration §2, RFC 7591). */
 import type { z } from 'zod'
+import { proofOf } from './client-proof.ts'
 import { type AppOidc, BARE_OIDC, type OidcDefinition, type oidcTemplate } from './oidc-definition.ts'
 import { oidcRules } from './oidc-rules.ts'
 import { type AddressAt, type AppProtocol, present } from './protocol.ts'
@@ -53,6 +54,7 @@ export const oidc: AppProtocol<z.output<typeof oidcTemplate>, OidcDefinition, Ap
       tokenEndpointAuthMethod: stored.token_endpoint_auth_method,
       pkce: stored.pkce,
       dpopBoundAccessTokens: stored.dpop_bound_access_tokens ?? false,
+      proof: proofOf(stored),
       grantTypes: stored.grant_types,
       responseTypes: stored.grant_types.includes('authorization_code') ? ['code'] : [],
       ...(stored.jwks && { jwks: stored.jwks }),

@@ -27,10 +27,12 @@ export function clientMetadata(app: App): ClientMetadata | undefined {
     token_endpoint_auth_method: oidc.tokenEndpointAuthMethod,
     pkce: oidc.pkce,
     dpop_bound_access_tokens: oidc.dpopBoundAccessTokens,
+    ...oidc.proof,
     // `native` would match loopback ports loosely: only for schemes that the engine takes from nobody else
     application_type: oidc.redirectUris.some((uri) => !/^https?:/.test(uri)) ? 'native' : 'web',
     ...(oidc.clientSecret ? { client_secret: oidc.clientSecret } : {}),
-    ...(oidc.jwks ? { jwks: oidc.jwks as NonNullable<ClientMetadata['jwks']> } : {}),
+    // the engine writes thumbprints into the keys
+    ...(oidc.jwks ? { jwks: structuredClone(oidc.jwks) as NonNullable<ClientMetadata['jwks']> } : {}),
     ...(oidc.jwksUri ? { jwks_uri: oidc.jwksUri } : {}),
     id_token_signed_response_alg: oidc.idTokenSignedResponseAlg ?? DEFAULT_ALG,
   }

@@ -16,6 +16,7 @@ import { dPoP, PROOF_ALGS } from './dpop.ts'
 import { type Consents, grantFor } from './grants.ts'
 import { LIFETIMES } from './lifetimes.ts'
 import { type LogoutOptions, rpInitiatedLogout } from './logout.ts'
+import { type CertificateSettings, certificateMethods, endpointAliases, mutualTls } from './mutual-tls.ts'
 import type { createQuestioning, QuestionRooms } from './question.ts'
 import { createSpending, spendOnce } from './replay.ts'
 import { type ResourceRooms, resourceIndicators } from './resources.ts'
@@ -37,6 +38,7 @@ export interface EngineOptions extends QuestionRooms, AdapterOptions, LogoutOpti
   readonly outbound: Outbound
   readonly log: Log
   readonly strengths: readonly string[]
+  readonly certificates?: CertificateSettings | undefined
   /** Where the browser goes when somebody has to be asked. */
   interactionPath(ctx: KoaContextWithOIDC, interaction: InstanceType<Provider['Interaction']>): Promise<string>
   readonly judge: TokenJudge
@@ -60,7 +62,10 @@ export function createEngine(options: EngineOptions): Provider {
     scopes: ['openid', 'offline_access'],
     acrValues: [...options.strengths],
     responseTypes: ['code'],
-    clientAuthMethods: ['client_secret_basic', 'client_secret_post', 'private_key_jwt', 'none'],
+    clientAuthMethods: [
+      ...(['client_secret_basic', 'client_secret_post', 'private_key_jwt', 'none'] as const),
+      ...certificateMethods(options.certificates),
+    ],
     enabledJWA: {
       idTokenSigningAlgValues: ['RS256', 'ES256', 'EdDSA'],
       userinfoSigningAlgValues: ['RS256', 'ES256', 'EdDSA'],
@@ -99,6 +104,7 @@ export function createEngine(options: EngineOptions): Provider {
       externalSigningSupport: { enabled: true, ack: 'experimental-01' },
       deviceFlow: deviceFlow(options.presenter, issuer),
       dPoP: dPoP(options.keys),
+      mTLS: mutualTls(options.certificates, options.clock),
       rpInitiatedLogout: rpInitiatedLogout(options, ({ req }) => options.bridge.visitorOf(req)),
     },
     // telling apps is not the engine's: `sign-out-way.ts`, `back-channel.ts`
@@ -107,13 +113,14 @@ export function createEngine(options: EngineOptions): Provider {
       backchannel_logout_session_supported: true,
       frontchannel_logout_supported: true,
       frontchannel_logout_session_supported: true,
+      ...(options.certificates?.url ? { mtls_endpoint_aliases: endpointAliases(options.certificates.url) } : {}),
     },
     interactions: { policy: questioning.policy(), url: options.interactionPath },
     ttl: LIFETIMES,
     pkce: { required: (_ctx, client) => client.tokenEndpointAuthMethod === 'none' || client['pkce'] !== 'optional' },
     // where somebody should sign in, as other providers understand it too
     extraParams: ['domain_hint', 'idp'],
-    extraClientMetadata: { properties: ['pkce'] },
+    extraClientMetadata: { properties: ['pkce', 'tls_client_auth_ca'] },
     // a mark of use cannot be kept for ever
     assertJwtClientAuthClaimsAndHeader({ oidc }, { exp }) {
       if (!isCanonical(String(oidc.params?.['client_assertion'])))

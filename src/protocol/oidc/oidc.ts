@@ -11,6 +11,7 @@
  * - `token-judge.ts` each token is one question; `token-limits.ts` what rules say about its scopes and its life
  * - `short-ways/`  the usual token requests without the engine's detours
  * - `dpop.ts`      tokens bound to a key of the client        - `replay.ts`  what may be shown once
+ * - `mutual-tls.ts` clients that come with a certificate
  * - `clients.ts`   registered apps as the engine's clients    - `grants.ts`  consent, per person and app
  * - `account.ts`   claims about people                        - `logout.ts`  an app asks for a sign-out
  * - `sign-out-way.ts` how an app hears of one; `back-channel.ts` sends it
@@ -23,6 +24,7 @@ import type { OidcDoor, OidcOptions } from './open.ts'
 
 export { attachEndings, type Endings } from './endings.ts'
 export { consentMigrations, createConsents } from './grants.ts'
+export { authoritiesOf, type CertificateSettings } from './mutual-tls.ts'
 export type { OidcDoor, OidcOptions } from './open.ts'
 
 /** Loads the engine only now: the command line opens the rooms without it. */

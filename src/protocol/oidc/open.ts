@@ -24,6 +24,7 @@ import type { Endings } from './endings.ts'
 import { createEngine, ENGINE_COOKIES } from './engine.ts'
 import { type Consents, createConsents } from './grants.ts'
 import { afterLogout } from './logout.ts'
+import type { CertificateSettings } from './mutual-tls.ts'
 import { ANOTHER_PERSON, createQuestioning, type Proved } from './question.ts'
 import { createShortWays, type ShortWays } from './short-ways/open.ts'
 import { createTokenJudge } from './token-judge.ts'
@@ -47,10 +48,13 @@ export interface OidcOptions {
   readonly signin: Signin
   readonly presenter: Presenter
   readonly outbound: Outbound
+  readonly certificates?: CertificateSettings | undefined
 }
 
 export interface OidcDoor {
   readonly raw: readonly RawHandler[]
+  /** For a listener that asks for certificates: what programs use, and nothing that a browser does. */
+  readonly programs: RawHandler
   readonly consents: Consents
   /** Makes the engine anew with the keys as they are now. */
   keysChanged(): void
@@ -85,6 +89,7 @@ export function openOidc(options: OidcOptions): OidcDoor {
   const { state } = storage
   const secure = issuer.startsWith('https:')
   const host = new URL(issuer).host
+  const aliasHost = options.certificates?.url && new URL(options.certificates.url).host
   const bridge = createBridge({
     state,
     clock,
@@ -212,9 +217,9 @@ export function openOidc(options: OidcOptions): OidcDoor {
   }
 
   async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    speakAsIssuer(request)
     const path = request.url!.split('?', 1)[0]!
     const { browser, document, tokens, form, resumes, allow } = addressOf(request.method!, path)
+    speakAsIssuer(request, !browser && !document)
     if (allow) {
       response.setHeader('allow', allow.join(', '))
       throw new Refusal('method-not-allowed')
@@ -250,13 +255,14 @@ export function openOidc(options: OidcOptions): OidcDoor {
 
   /**
    * ATTACK: the engine writes addresses into documents and redirects from Host and X-Forwarded-*, which anyone can send.
-   * It is told our own public address instead.
+   * It is told our own public address instead: of the two that a program may use, the one that it used.
    */
-  function speakAsIssuer({ headers }: IncomingMessage): void {
+  function speakAsIssuer({ headers }: IncomingMessage, program: boolean): void {
+    const aliased = program && aliasHost !== undefined && headers.host === aliasHost
     for (const name of Object.keys(headers))
       if (name.startsWith('x-forwarded-') || name === 'forwarded') delete headers[name]
-    headers.host = host
-    headers['x-forwarded-proto'] = secure ? 'https' : 'http'
+    headers.host = aliased ? aliasHost : host
+    headers['x-forwarded-proto'] = secure || aliased ? 'https' : 'http'
   }
 
   return {
@@ -265,6 +271,14 @@ export function openOidc(options: OidcOptions): OidcDoor {
       { prefix: '/.well-known/openid-configuration', handle },
       { prefix: '/.well-known/oauth-authorization-server', handle },
     ],
+    programs: {
+      prefix: '/oauth2/',
+      handle(request, response) {
+        const { browser } = addressOf(request.method!, request.url!.split('?', 1)[0]!)
+        if (browser) throw new Refusal('not-found')
+        return handle(request, response)
+      },
+    },
     consents,
     keysChanged() {
       current = build()

@@ -47,7 +47,7 @@ export function createShortWays(rooms: Rooms & { readonly catalog: Pick<Catalog,
     if (!app?.oidc?.grantTypes.some((allowed) => allowed === grant)) return undefined
     const client = await engine.Client.find(app.id)
     // its tokens are bound to a key that it has to show
-    if (client?.['dpopBoundAccessTokens']) return undefined
+    if (client?.['dpopBoundAccessTokens'] || client?.['tlsClientCertificateBoundAccessTokens']) return undefined
     const answer = client && (await way.take({ request, app, client, fields: sent.fields }))
     if (answer) await rooms.diagnosis.worked(app.id, 'token')
     return answer
