@@ -42,7 +42,7 @@ export interface Seen {
   /** `changed`: the redirect URI at the token endpoint is not the one of the authorization request. */
   readonly exchange?: 'verifier-missing' | 'verifier-wrong' | 'redirect-uri-changed' | 'grant-not-registered'
   /** What shows that the app has the key to which its tokens are bound. */
-  readonly binding?: 'proof-missing' | 'proof-wrong' | 'certificate-missing'
+  readonly binding?: 'proof-missing' | 'proof-wrong' | 'certificate-missing' | 'certificate-none' | 'certificate-other'
   readonly pkce?: 'missing' | 'not-s256'
   /** Seconds by which the app's time is ahead of ours; negative where it is behind, or the message is old. */
   readonly clock?: { readonly of: string; readonly ahead: number }

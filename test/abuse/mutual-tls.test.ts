@@ -123,7 +123,8 @@ describe('at the listener that asks for certificates', () => {
   ] as [string, string | undefined, string][])('%s is refused with %s: %s', async (id, certificate) => {
     const { status, json } = await ask(id, certificate)
     expect([status, json['error']]).toEqual([401, 'invalid_client'])
-    expect(json['error_description']).toMatch(/reference E-/)
+    const reference = /reference (E-[0-9A-Z-]+)/.exec(String(json['error_description']))![1]!
+    expect((await gateway.server.house.diagnosis.byReference(reference))?.cause).toBe('key-not-proved')
   })
 
   test('a certificate whose time is over is none, and so is one whose authority has had its time', async () => {

@@ -13,6 +13,16 @@ const FAULTS = {
     fix: 'in the app: send the certificate, and use the endpoints of `mtls_endpoint_aliases`',
     setting: 'oidc.tls_client_certificate_bound_access_tokens: false',
   },
+  'certificate-none': {
+    cause: 'The app came without a certificate that holds now, by which it is registered to authenticate.',
+    fix: 'in the app: send the certificate, and use the endpoints of `mtls_endpoint_aliases`; behind a proxy, let it set the header',
+    setting: 'another oidc.token_endpoint_auth_method',
+  },
+  'certificate-other': {
+    cause: 'The certificate of the app has another name or authority than is registered, or is another one.',
+    fix: 'in the app: send the certificate that is registered; `openssl x509 -noout -text` shows its names, its issuer and its use',
+    setting: 'the new certificate or its name',
+  },
 } as const
 
 export const keyNotProved: Cause = {
@@ -29,6 +39,6 @@ export const keyNotProved: Cause = {
         ],
       }
     const { cause, fix, setting } = FAULTS[binding]
-    return { cause, fix: [fix, snippet(app), register(app, `${setting}, only if the app cannot do it,`)] }
+    return { cause, fix: [fix, snippet(app), register(app, `${setting}, if the app is right,`)] }
   },
 }

@@ -120,6 +120,10 @@ const BINDINGS: Readonly<Record<string, NonNullable<Seen['binding']>>> = {
   'DPoP proof JWT not provided': 'proof-missing',
   'missing DPoP proof JWT': 'proof-missing',
   'mutual TLS client certificate not provided': 'certificate-missing',
+  'client certificate was not provided': 'certificate-none',
+  'client certificate was not verified': 'certificate-other',
+  'certificate subject value does not match the registered one': 'certificate-other',
+  'unregistered client certificate provided': 'certificate-other',
 }
 /** Everything else is between us and the person, or happens every day: a page that is loaded again, a refresh too late. */
 const FAILURES: ReadonlySet<string> = new Set([

@@ -1,0 +1,78 @@
+/** Registrations of clients that prove more than a secret: what holds together, and what does not. */
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, expect, test } from 'vitest'
+import type { Manifest } from '#catalog'
+import { openHouse } from './house.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'portico-proof-'))
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+const made = (name: string, ca: boolean): string => {
+  const [key, cert] = [join(folder, `${name}.key`), join(folder, `${name}.pem`)]
+  const use = ['-addext', `basicConstraints=critical,CA:${ca ? 'TRUE' : 'FALSE'}`]
+  const ec = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes']
+  execFileSync('openssl', ['req', '-x509', ...ec, '-subj', `/CN=${name}`, ...use, '-keyout', key, '-out', cert], {
+    stdio: 'ignore',
+  })
+  return readFileSync(cert, 'utf8')
+}
+const CA = made('ca', true)
+const LEAF = made('leaf', false)
+const X5C = LEAF.replace(/-----[^-]+-----|\n/g, '')
+const KEY = {
+  kty: 'EC',
+  crv: 'P-256',
+  x: 'f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU',
+  y: 'x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0',
+}
+
+const registered = async (oidc: object) => {
+  const house = await openHouse()
+  try {
+    const manifest = { id: 'm', template: 'machine', policy: 'default', oidc } as Manifest
+    const issues = await house.catalog.apps.check(manifest)
+    const made = issues.length === 0 ? await house.catalog.apps.register(manifest, 'test') : undefined
+    return { codes: issues.map(({ code }) => code), made }
+  } finally {
+    await house.close()
+  }
+}
+const TLS = { token_endpoint_auth_method: 'tls_client_auth' }
+const SELF = { token_endpoint_auth_method: 'self_signed_tls_client_auth' }
+const NAME = { tls_client_auth_san_dns: 'shop.example.com' }
+
+test.each([
+  ['a name in a certificate', { ...TLS, ...NAME }],
+  ['a name, and an authority of its own', { ...TLS, ...NAME, tls_client_auth_ca: CA }],
+  ['its own certificates', { ...SELF, jwks: { keys: [{ ...KEY, x5c: [X5C] }] } }],
+  ['its own certificates behind an address', { ...SELF, jwks_uri: 'https://partner.example/keys' }],
+  ['tokens bound to a certificate', { tls_client_certificate_bound_access_tokens: true }],
+  ['tokens bound to a key', { dpop_bound_access_tokens: true }],
+])('%s will do', async (_, oidc) => {
+  expect((await registered(oidc)).codes).toEqual([])
+})
+
+test('who has a certificate has no secret', async () => {
+  expect((await registered({ ...TLS, ...NAME })).made?.clientSecret).toBeUndefined()
+})
+
+test.each([
+  ['no name', TLS, 'certificate-subject'],
+  ['two names', { ...TLS, ...NAME, tls_client_auth_san_ip: '192.0.2.7' }, 'certificate-subject'],
+  ['a name with a secret', NAME, 'certificate-subject'],
+  ['an authority with a secret', { tls_client_auth_ca: CA }, 'certificate-subject'],
+  ['a name for all below it', { ...TLS, tls_client_auth_san_dns: '.example.com' }, 'invalid'],
+  ['a name with a wildcard', { ...TLS, tls_client_auth_san_dns: '*.example.com' }, 'invalid'],
+  ['an authority that is none', { ...TLS, ...NAME, tls_client_auth_ca: LEAF }, 'invalid'],
+  ['an authority that is text', { ...TLS, ...NAME, tls_client_auth_ca: 'x' }, 'invalid'],
+  ['an authority and something else', { ...TLS, ...NAME, tls_client_auth_ca: `${CA}x` }, 'invalid'],
+  ['keys without certificates', { ...SELF, jwks: { keys: [KEY] } }, 'certificate-missing'],
+  ['keys with something else', { ...SELF, jwks: { keys: [{ ...KEY, x5c: ['AAAA'] }] } }, 'certificate-missing'],
+  ['no certificates', SELF, 'keys-missing'],
+  ['keys beside a name', { ...TLS, ...NAME, jwks: { keys: [KEY] } }, 'keys-unused'],
+  ['two bindings', { dpop_bound_access_tokens: true, tls_client_certificate_bound_access_tokens: true }, 'bound-twice'],
+] as [string, object, string][])('%s will not do', async (_, oidc, code) => {
+  expect((await registered(oidc)).codes).toContain(code)
+})
