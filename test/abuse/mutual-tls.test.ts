@@ -1,5 +1,5 @@
 /** Clients that come with a certificate (RFC 8705), and those that come with the wrong one, or only say that they do. */
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -46,6 +46,12 @@ beforeAll(async () => {
   })
   // signed by a client of the authority, as if that were one
   await makeClientCertificate(folder, 'below', { authority: 'stall', names: 'DNS:shop.example.com' })
+  // an authority of the thief that only bears the name of ours
+  const elsewhere = join(folder, 'elsewhere')
+  mkdirSync(elsewhere)
+  await makeAuthority(elsewhere, 'partners')
+  await makeClientCertificate(elsewhere, 'forged', { authority, names: 'DNS:shop.example.com', unlinked: true })
+  for (const kind of ['pem', 'key']) copyFileSync(join(elsewhere, `forged.${kind}`), join(folder, `forged.${kind}`))
   await makeClientCertificate(folder, 'self')
   await makeClientCertificate(folder, 'self-too')
   port = await freePort()
@@ -114,6 +120,7 @@ describe('at the listener that asks for certificates', () => {
     ['by-dns', 'stranger', 'another authority'],
     ['by-dns', 'lone', 'no authority'],
     ['by-dns', 'below', 'signed by a client'],
+    ['by-dns', 'forged', 'signed by somebody of the same name'],
     ['by-dns', 'server-only', 'not for clients'],
     ['by-dns', 'partners', 'the authority itself'],
     ['by-dns', undefined, 'none'],

@@ -1,5 +1,7 @@
 /** Certificates for servers of a test, from an authority of their own, made by OpenSSL. */
 import { execFile } from 'node:child_process'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { promisify } from 'node:util'
 
 const run = promisify(execFile)
@@ -34,13 +36,15 @@ export interface ClientCertificateOptions {
   readonly authority?: string
   /** More extensions, like `extendedKeyUsage=serverAuth`. */
   readonly extensions?: readonly string[]
+  /** The certificate does not say which key of the authority signed it. */
+  readonly unlinked?: boolean
 }
 
 /** Makes `NAME.pem` and `NAME.key`, for a client. */
 export async function makeClientCertificate(
   folder: string,
   name: string,
-  { subject = `/CN=${name}`, names, authority, extensions = [] }: ClientCertificateOptions = {},
+  { subject = `/CN=${name}`, names, authority, extensions = [], unlinked = false }: ClientCertificateOptions = {},
 ): Promise<void> {
   const more = [...(names ? [`subjectAltName=${names}`] : []), ...extensions].flatMap((one) => ['-addext', one])
   const asked = ['-subj', subject, ...more, '-keyout', `${name}.key`, '-out', `${name}.${authority ? 'csr' : 'pem'}`]
@@ -55,5 +59,7 @@ export async function makeClientCertificate(
     '-copy_extensions',
     'copy',
   ]
-  await openssl(folder, 'x509', '-req', '-in', `${name}.csr`, ...signed, '-days', '2', '-out', `${name}.pem`)
+  if (unlinked) writeFileSync(join(folder, 'unlinked.cnf'), 'authorityKeyIdentifier=none\nsubjectKeyIdentifier=none\n')
+  const loose = unlinked ? ['-extfile', 'unlinked.cnf'] : []
+  await openssl(folder, 'x509', '-req', '-in', `${name}.csr`, ...signed, ...loose, '-days', '2', '-out', `${name}.pem`)
 }
