@@ -6,7 +6,7 @@ import type { Clock } from '#core/clock'
 import type { Log } from '#core/log'
 import type { People } from '#directory'
 import type { Factors } from '#factors'
-import type { Presenter } from '#pages'
+import type { Presenter, ScopeWords } from '#pages'
 import type { Devices, Sessions } from '#sessions'
 import type { Signin } from '#signin'
 
@@ -24,7 +24,9 @@ export interface AccountOptions {
   readonly presenter: Presenter
   /** What a person has agreed to, from the door that asked. */
   readonly consents?: {
-    ofPerson(person: string): Promise<readonly { readonly app: string; readonly scopes: readonly string[] }[]>
+    ofPerson(
+      person: string,
+    ): Promise<readonly { readonly app: string; readonly scopes: readonly (string | ScopeWords)[] }[]>
     withdraw(person: string, app: string): Promise<boolean>
   }
   /** Ends what an app was given for this person, or what all of them were. */

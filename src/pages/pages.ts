@@ -102,6 +102,7 @@ export {
   type ReasonCode,
   reasonSentence,
   refusalSentence,
+  type ScopeWords,
   scopeName,
   strengthName,
   type Values,

@@ -9,6 +9,7 @@ import type { Instant } from '#core/clock'
 import type { RefusalCode } from '#core/refusals'
 import type { Sending } from '#http'
 import type { Markup } from './markup.ts'
+import type { ScopeWords } from './words.ts'
 
 /** What `document()` wraps. Spread it: `document({ ...identifierView(data, messages), lang, … })`. */
 export interface View {
@@ -164,7 +165,7 @@ export interface RecoveryCodesData extends Form {
 /** [consent] `answer` = allow | deny. */
 export interface ConsentData extends Form {
   readonly app: string
-  readonly scopes: readonly string[]
+  readonly scopes: readonly (string | ScopeWords)[]
   readonly username?: string
   readonly answers?: Answers
 }
@@ -370,7 +371,7 @@ export interface AccountDevice {
 }
 export interface AccountConsent {
   readonly app: string
-  readonly scopes: readonly string[]
+  readonly scopes: readonly (string | ScopeWords)[]
   readonly withdraw?: string
 }
 /** [change-password] `current`, `password`. */

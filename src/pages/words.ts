@@ -65,7 +65,20 @@ export function strengthName(messages: Messages, strength: string): string {
 }
 
 /** What an app may do, in words. */
-export function scopeName(messages: Messages, scope: string): string {
+/** A scope of an API, in its owner's words: one sentence, or one for each language. */
+export interface ScopeWords {
+  readonly scope: string
+  readonly api: string
+  readonly words: string | Readonly<Partial<Record<Language, string | undefined>>>
+}
+
+export function scopeName(messages: Messages, scope: string | ScopeWords): string {
+  if (typeof scope !== 'string') {
+    const { api, words } = scope
+    const said =
+      typeof words === 'string' ? words : (words[messages.language as Language] ?? words.en ?? Object.values(words)[0])
+    return `${api}: ${said ?? scope.scope}`
+  }
   const names: Readonly<Record<string, string>> = messages.scopes
   return scope !== 'other' && Object.hasOwn(names, scope) ? names[scope]! : fill(messages.scopes.other, { scope })
 }

@@ -7,6 +7,7 @@ import { randomId } from '#core/random'
 import type { RefusalCode } from '#core/refusals'
 import type { Arrived } from '#directory'
 import type { FactorKind, RenewalReason } from '#factors'
+import type { ScopeWords } from '#pages'
 import type { State } from '#storage'
 
 /** A way in which a proof can be given: here, or at the provider that somebody came from. */
@@ -38,6 +39,8 @@ export interface NewErrand {
   readonly session?: string
   /** Scopes that this person has to agree to before the app gets them. */
   readonly consent?: readonly string[]
+  /** Those of them that belong to an API, in words. */
+  readonly consentWords?: Readonly<Record<string, ScopeWords>>
   /** Somebody else shall sign in, or wants to: the session that exists does not count. */
   readonly somebodyElse?: boolean
 }

@@ -180,3 +180,15 @@ test('a program without APIs gets the tokens that it always got', async () => {
   expect(body['access_token']).not.toContain('.')
   expect(body['expires_in']).toBe(600)
 })
+
+test.each([
+  ['dpop', 'a key (DPoP)'],
+  ['mtls', 'a client certificate'],
+  ['either', 'a key (DPoP) or a client certificate'],
+])('an API with `sender_constraint: %s` has no tokens that would be of use to anybody', async (constraint, by) => {
+  await gateway.server.house.apis.apply([file({ ...orders, sender_constraint: constraint })], { by: 'test' })
+  const { status, body } = await token('one')
+  await gateway.server.house.apis.apply([file(orders)], { by: 'test' })
+  expect([status, body['access_token']]).toEqual([400, undefined])
+  expect(body['error_description']).toContain(by)
+})

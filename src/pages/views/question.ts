@@ -13,7 +13,7 @@ import type {
   SignOutData,
   View,
 } from '../views.ts'
-import { fill, phrase, scopeName } from '../words.ts'
+import { fill, phrase, type ScopeWords, scopeName } from '../words.ts'
 
 const ALLOW_OR_DENY: Answers = Object.freeze({
   yes: { name: 'answer', value: 'allow' },
@@ -23,7 +23,7 @@ const ALLOW_OR_DENY: Answers = Object.freeze({
 const buttons = ({ yes, no }: Answers = ALLOW_OR_DENY, yesLabel: string, noLabel: string): Markup =>
   html`<button class="main" name="${yes.name}" value="${yes.value}">${yesLabel}</button><button class="plain" name="${no.name}" value="${no.value}">${noLabel}</button>`
 
-const scopeList = (scopes: readonly string[], messages: Messages): Markup =>
+const scopeList = (scopes: readonly (string | ScopeWords)[], messages: Messages): Markup =>
   html`<ul class="scopes">${scopes.map((scope) => html`<li>${mark('done')}<span>${scopeName(messages, scope)}</span></li>`)}</ul>`
 
 const signedInAs = (username: string | undefined, messages: Messages) =>

@@ -8,6 +8,7 @@ import { errorView } from '#pages'
 import { CLAIMS, createFindAccount } from './account.ts'
 import { type AdapterOptions, createAdapterFactory } from './adapter.ts'
 import { answer } from './answer.ts'
+import { requestedApis } from './api-question.ts'
 import { isCanonical } from './canonical.ts'
 import { useCatalogClients } from './clients.ts'
 import { deviceFlow } from './device.ts'
@@ -152,7 +153,7 @@ export function createEngine(options: EngineOptions): Provider {
       // nothing is granted to anyone before the policy has said yes
       if ((await questioning.ask(ctx)).verdict.outcome !== 'allow') return undefined
       const app = await catalog.apps.find(ctx.oidc.client!.clientId)
-      return app && grantFor(ctx, app, options.consents)
+      return app && grantFor(ctx, app, options.consents, await requestedApis(ctx, options.apis))
     },
     // the last thing that the engine asks before it writes a code down
     async expiresWithSession(ctx, code) {

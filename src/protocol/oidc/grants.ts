@@ -1,10 +1,12 @@
 /** What an app may know: agreed once per person and app, granted anew in each session. */
 import type { Kysely } from 'kysely'
 import type { KoaContextWithOIDC, Provider } from 'oidc-provider'
+import type { Api } from '#apis'
 import type { App } from '#catalog'
 import type { Clock } from '#core/clock'
 import type { Migration, Records, Storage } from '#storage'
 import { CLAIMS } from './account.ts'
+import { grantedScopes } from './resources.ts'
 
 type Grant = InstanceType<Provider['Grant']>
 
@@ -97,7 +99,12 @@ export function createConsents(storage: Storage, clock: Clock): Consents {
  * the person has agreed to. One grant per session: a code used twice or a sign-out must not reach the person's other
  * devices.
  */
-export async function grantFor(ctx: KoaContextWithOIDC, app: App, consents: Consents): Promise<Grant | undefined> {
+export async function grantFor(
+  ctx: KoaContextWithOIDC,
+  app: App,
+  consents: Consents,
+  apis: readonly Api[],
+): Promise<Grant | undefined> {
   const { provider, session, client, account } = ctx.oidc
   if (!session || !client || !account) return undefined
   const asked = [...ctx.oidc.requestParamOIDCScopes]
@@ -116,9 +123,16 @@ export async function grantFor(ctx: KoaContextWithOIDC, app: App, consents: Cons
   const refused = grant.getRejectedOIDCClaims()
   const agreedLater = refused.filter((claim) => given.has(claim))
   const newClaims = [...claims.filter((claim) => !grant.getOIDCClaimsEncountered().includes(claim)), ...agreedLater]
-  if (grant.jti && newClaims.length === 0 && agreed.every((scope) => has.has(scope))) return grant
+  const ofApis = await apiScopes(ctx, app, consents, apis)
+  const newOfApis = ofApis.filter(({ audience, scopes }) => {
+    const had = grant.getResourceScope(audience).split(' ')
+    return scopes.some((scope) => !had.includes(scope))
+  })
+  const nothingNew = newClaims.length === 0 && newOfApis.length === 0
+  if (grant.jti && nothingNew && agreed.every((scope) => has.has(scope))) return grant
   if (agreed.length === 0) return grant.jti ? grant : undefined
   grant.addOIDCScope(agreed.join(' '))
+  for (const { audience, scopes } of newOfApis) grant.addResourceScope(audience, scopes.join(' '))
   const [within, beyond] = [
     newClaims.filter((claim) => given.has(claim)),
     newClaims.filter((claim) => !given.has(claim)),
@@ -139,6 +153,19 @@ function addToIdToken(ctx: KoaContextWithOIDC, names: readonly string[]): void {
   const { claims } = ctx.oidc
   const asked = Object.fromEntries(names.map((name) => [name, null]))
   Object.assign(claims, { id_token: { ...asked, ...claims.id_token } })
+}
+
+/** How a consent names a scope of an API: two APIs may use the same word. No scope of a sign-in begins like this. */
+export const apiScope = (api: string, scope: string): string => `api/${api}/${scope}`
+
+/** What the request asks of its APIs, within the registration; of an app that is not ours, what the person has agreed to. */
+async function apiScopes({ oidc }: KoaContextWithOIDC, app: App, consents: Consents, apis: readonly Api[]) {
+  const agreed = app.firstParty || apis.length === 0 ? [] : await consents.find(oidc.account!.accountId, app.id)
+  return apis.map((api) => {
+    const asked = (grantedScopes(app, api) ?? []).filter((scope) => oidc.requestParamScopes.has(scope))
+    const may = (scope: string) => app.firstParty || agreed.includes(apiScope(api.id, scope))
+    return { audience: api.audience, scopes: asked.filter(may) }
+  })
 }
 
 /** Whatever the request asks for, it gets nothing of other scopes. */

@@ -12,13 +12,14 @@ import type { Diagnosis } from '#diagnosis'
 import type { People } from '#directory'
 import { isCrossOrigin, type Outbound, pageRequestOf, type RawHandler, requestContext } from '#http'
 import type { Keys } from '#keys'
-import type { Presenter } from '#pages'
+import type { Presenter, ScopeWords } from '#pages'
 import type { Delivery, Devices, LogoutRow, Sessions } from '#sessions'
 import type { Signin } from '#signin'
 import { type Storage, settled } from '#storage'
 import { addressOf } from './addresses.ts'
 import { createBackChannel } from './back-channel.ts'
 import { createBridge, type Visitor } from './bridge.ts'
+import { agreedInWords, scopesInWords } from './consent-words.ts'
 import { createDiagnosing } from './diagnosing.ts'
 import type { Endings } from './endings.ts'
 import { createEngine, ENGINE_COOKIES } from './engine.ts'
@@ -28,7 +29,6 @@ import type { CertificateSettings } from './mutual-tls.ts'
 import { ANOTHER_PERSON, createQuestioning, type Proved } from './question.ts'
 import { createShortWays, type ShortWays } from './short-ways/open.ts'
 import { createTokenJudge } from './token-judge.ts'
-import { wantedBy } from './wanted.ts'
 
 export interface OidcOptions {
   readonly issuer: string
@@ -55,7 +55,9 @@ export interface OidcDoor {
   readonly raw: readonly RawHandler[]
   /** For a listener that asks for certificates: what programs use, and nothing that a browser does. */
   readonly programs: RawHandler
-  readonly consents: Consents
+  readonly consents: Pick<Consents, 'withdraw'> & {
+    ofPerson(person: string): Promise<{ app: string; scopes: readonly (string | ScopeWords)[] }[]>
+  }
   /** Makes the engine anew with the keys as they are now. */
   keysChanged(): void
   /** Sends a row of the outbox. */
@@ -72,6 +74,9 @@ const ENDS = Object.freeze({
     error_description: 'this person cannot authenticate as the request asks',
   },
 })
+
+/** What the engine's own checks of consent found missing. */
+type Missing = { missingOIDCScope?: string[]; missingResourceScopes?: Record<string, string[]> }
 
 /** A user name at its longest. */
 const LONGEST_HINT = 256
@@ -97,7 +102,7 @@ export function openOidc(options: OidcOptions): OidcDoor {
     cookieName: `${secure ? '__Secure-' : ''}${ENGINE_COOKIES.session}`,
   })
   const resumeCookie = `${secure ? '__Secure-' : ''}${ENGINE_COOKIES.resume}`
-  const questioning = createQuestioning({ access, catalog, clock, bridge, people })
+  const questioning = createQuestioning({ access, apis: options.apis, catalog, clock, bridge, people })
   const consents = createConsents(storage, clock)
   const judge = createTokenJudge(options)
   const diagnosing = createDiagnosing({ ...options, bridge, resumeCookie })
@@ -124,10 +129,13 @@ export function openOidc(options: OidcOptions): OidcDoor {
         })
       },
       async interactionPath(ctx, interaction) {
-        const missing = (interaction.prompt.details as { missingOIDCScope?: string[] }).missingOIDCScope
+        const { missingOIDCScope, missingResourceScopes } = interaction.prompt.details as Missing
+        const ofApis = await scopesInWords(missingResourceScopes, options.apis)
         const asksConsent = interaction.prompt.name === 'consent'
         const redirectUri = String(interaction.params['redirect_uri'] ?? '')
-        const wanted = wantedBy(ctx)
+        // that of the app, or what an API wants that the request names
+        const { question } = await questioning.ask(ctx)
+        const { wanted } = question
         const proved = ctx.oidc.result?.['login'] as Proved | undefined
         const hint = interaction.params['login_hint']
         const another = interaction.prompt.reasons.includes(ANOTHER_PERSON)
@@ -142,7 +150,15 @@ export function openOidc(options: OidcOptions): OidcDoor {
           ...(typeof hint === 'string' ? { loginHint: hint.slice(0, LONGEST_HINT) } : {}),
           ...hintsOf(interaction.params),
           ...(another ? { somebodyElse: true } : {}),
-          ...(asksConsent ? { consent: missing ?? [...ctx.oidc.requestParamOIDCScopes] } : {}),
+          ...(asksConsent
+            ? {
+                consent: [
+                  ...(missingOIDCScope ?? (ofApis.size > 0 ? [] : ctx.oidc.requestParamOIDCScopes)),
+                  ...ofApis.keys(),
+                ],
+                ...(ofApis.size > 0 ? { consentWords: Object.fromEntries(ofApis) } : {}),
+              }
+            : {}),
         })
       },
       judge,
@@ -271,6 +287,7 @@ export function openOidc(options: OidcOptions): OidcDoor {
       { prefix: '/.well-known/openid-configuration', handle },
       { prefix: '/.well-known/oauth-authorization-server', handle },
     ],
+<<<<<<< HEAD
     programs: {
       prefix: '/oauth2/',
       handle(request, response) {
@@ -280,6 +297,17 @@ export function openOidc(options: OidcOptions): OidcDoor {
       },
     },
     consents,
+=======
+    consents: {
+      ...consents,
+      async ofPerson(person) {
+        const agreed = await consents.ofPerson(person)
+        return Promise.all(
+          agreed.map(async ({ app, scopes }) => ({ app, scopes: await agreedInWords(scopes, options.apis) })),
+        )
+      },
+    },
+>>>>>>> e62fc51 (oidc: people's tokens for APIs: the API's policy is asked about the person, consent in its words, tokens bound where the API wants it)
     keysChanged() {
       current = build()
     },

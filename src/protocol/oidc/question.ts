@@ -4,16 +4,19 @@
  */
 import { errors, interactionPolicy, type KoaContextWithOIDC } from 'oidc-provider'
 import type { Access, Question, Verdict } from '#access'
+import type { Apis } from '#apis'
 import type { Catalog } from '#catalog'
 import type { Clock } from '#core/clock'
 import type { People } from '#directory'
 import type { KnownAccount } from './account.ts'
+import { type ApiAnswer, askApis, requestedApis } from './api-question.ts'
 import type { Bridge } from './bridge.ts'
 import { wantedBy } from './wanted.ts'
 
 export interface QuestionRooms {
   readonly access: Access
   readonly catalog: Catalog
+  readonly apis: Pick<Apis, 'all'>
   readonly clock: Clock
   readonly bridge: Bridge
   readonly people: Pick<People, 'merging'>
@@ -22,6 +25,8 @@ export interface QuestionRooms {
 export interface Asked {
   readonly question: Question
   readonly verdict: Verdict
+  /** What the policies of the APIs say that the request names. */
+  readonly apis: ApiAnswer
 }
 
 /** The conversation's outcome as the engine keeps it: in which session a factor was given, on an errand begun when. */
@@ -36,7 +41,7 @@ const KEPT = new Set(['login_prompt'])
 /** Why somebody is asked: the request names another person than the one signed in. */
 export const ANOTHER_PERSON = 'another_person'
 
-export function createQuestioning({ access, catalog, clock, bridge, people }: QuestionRooms) {
+export function createQuestioning({ access, apis, catalog, clock, bridge, people }: QuestionRooms) {
   const asked = new WeakMap<object, Promise<Asked>>()
 
   /** Asked once per request, whatever looks at the verdict. */
@@ -58,7 +63,7 @@ export function createQuestioning({ access, catalog, clock, bridge, people }: Qu
     const begun = session && proved?.session === session.id ? proved.since : undefined
     const wanted = wantedBy(ctx)
     const person = (oidc.account as KnownAccount | undefined)?.person
-    const question: Question = {
+    const asking: Question = {
       kind: 'app',
       app,
       session: oidc.session?.accountId === session?.personId ? session : undefined,
@@ -71,13 +76,16 @@ export function createQuestioning({ access, catalog, clock, bridge, people }: Qu
       opens: oidc.result?.['consent'] === undefined,
       ...(wanted ? { wanted } : {}),
     }
+    const named = await requestedApis(ctx, apis)
+    const answered = await askApis(named, asking, access)
+    const question = answered.wanted ? { ...asking, wanted: answered.wanted } : asking
     const verdict = await access.ask(question)
     if (verdict.outcome === 'allow' && oidc.session) {
       oidc.session.acr = verdict.acr
       oidc.session.amr = [...verdict.amr]
       if (verdict.authTime !== undefined) oidc.session.loginTs = Math.floor(verdict.authTime / 1000)
     }
-    return { question, verdict }
+    return { question, verdict, apis: answered }
   }
 
   function policy(): interactionPolicy.DefaultPolicy {

@@ -17,6 +17,22 @@ export function grantedScopes(app: App | undefined, api: Api): readonly string[]
   return granted?.filter((scope) => api.scopes.has(scope))
 }
 
+type Binding = { readonly jkt?: unknown; readonly 'x5t#S256'?: unknown }
+
+/** Throws where the API takes only tokens that are of use to their holder, and this one would be of use to anybody. */
+export function checkBound({ senderConstraint: wanted }: Api, token: object): void {
+  const { jkt, 'x5t#S256': certificate } = token as Binding
+  const [byKey, byCertificate] = [jkt !== undefined, certificate !== undefined]
+  const met = { none: true, dpop: byKey, mtls: byCertificate, either: byKey || byCertificate }[wanted]
+  const by = {
+    none: '',
+    dpop: 'a key (DPoP)',
+    mtls: 'a client certificate',
+    either: 'a key (DPoP) or a client certificate',
+  }
+  if (!met) throw new errors.InvalidRequest(`this API takes tokens only that are bound to ${by[wanted]}`)
+}
+
 export function resourceIndicators({ apis, catalog }: ResourceRooms) {
   return {
     enabled: true,

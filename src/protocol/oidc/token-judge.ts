@@ -12,7 +12,16 @@ import type { People } from '#directory'
 import { requestContext } from '#http'
 import { DIRECTORY_DOWN, type TokenLimits } from '#policy'
 import type { Devices, Sessions } from '#sessions'
-import { applyLimits, limitsOfCode, registeredScopes, scopesOfApi, stricter, type Token } from './token-limits.ts'
+import { checkBound } from './resources.ts'
+import {
+  applyLimits,
+  limitsOfCode,
+  registeredScopes,
+  scopesOfApi,
+  stricter,
+  strictestOf,
+  type Token,
+} from './token-limits.ts'
 
 export interface TokenJudgeRooms {
   readonly access: Access
@@ -116,6 +125,7 @@ export function createTokenJudge(rooms: TokenJudgeRooms): TokenJudge {
     const address = session?.address ?? requestContext(ctx.req).address
     const startedAt = clock.now()
     const question = { kind: 'app', app, person, session, device, enrolled, address, startedAt } as const
+    const others = await policiesOf(entities.RefreshToken!, app)
     const { outcome, decision, ...verdict } = await access.preview(question)
     if (!verdict.person || decision.rule === 'audience') throw refused('this person may no longer use this app')
     if (decision.rule === DIRECTORY_DOWN) throw refused('this app is closed while the directory of this person is down')
@@ -123,18 +133,37 @@ export function createTokenJudge(rooms: TokenJudgeRooms): TokenJudge {
       if (!session || outcome === 'challenge') throw refused('the person has to sign in to this app again')
       if (outcome !== 'allow') throw refused('this person may not use this app now')
     }
+    const decisions = [decision]
+    for (const policy of others) {
+      const answer = await access.preview({ ...question, kind: 'api', policy })
+      if (expiresWithSession && answer.outcome !== 'allow') throw refused('this person may not use this API now')
+      decisions.push(answer.decision)
+    }
+    const inForce = access.policies.current()
     // without a session nobody can tell which rule would decide
-    const limits = expiresWithSession ? decision : access.policies.current().tokenLimitsOf(app?.policy)
-    refreshes.set(ctx.req, limits ?? {})
+    refreshes.set(
+      ctx.req,
+      expiresWithSession ? decisions.reduce(stricter, {}) : strictestOf([app?.policy, ...others], inForce),
+    )
   }
 
-  const ofCode = (app: App | undefined, code: object) => limitsOfCode(code, app, access.policies.current())
+  const ofCode = (app: App | undefined, code: object, apis: readonly string[] = []) =>
+    limitsOfCode(code, [app?.policy, ...apis], access.policies.current())
+
+  /** Those of the APIs that a code or a refresh token is for, which have a say beside that of the app. */
+  async function policiesOf({ resource }: { resource?: string | string[] | undefined }, app: App | undefined) {
+    if (resource === undefined) return []
+    const set = await apis.all()
+    const named = [resource].flat().flatMap((audience) => set.forAudience(audience)?.policy ?? [])
+    return [...new Set(named)].filter((policy) => policy !== app?.policy)
+  }
 
   async function limitsOf(ctx: KoaContextWithOIDC, token: Token): Promise<TokenLimits> {
     const app = await catalog.apps.find(ctx.oidc.client!.clientId)
+    const resource = token.resourceServer?.identifier()
+    const api = resource === undefined ? undefined : (await apis.all()).forAudience(resource)
+    if (api) checkBound(api, token)
     if (token.kind === 'ClientCredentials') {
-      const resource = token.resourceServer?.identifier()
-      const api = resource === undefined ? undefined : (await apis.all()).forAudience(resource)
       const asked = ctx.oidc.body?.['scope'] as string | undefined
       const scope = api ? scopesOfApi(asked, api, app) : asked && registeredScopes(asked, app)
       if (scope) token.scope = scope
@@ -142,7 +171,7 @@ export function createTokenJudge(rooms: TokenJudgeRooms): TokenJudge {
     }
     const { RefreshToken, AuthorizationCode, DeviceCode } = ctx.oidc.entities
     const code = AuthorizationCode ?? DeviceCode
-    const limits = RefreshToken ? refreshes.get(ctx.req) : code && ofCode(app, code)
+    const limits = RefreshToken ? refreshes.get(ctx.req) : code && ofCode(app, code, await policiesOf(code, app))
     if (!limits) throw new Error('a token for something that nobody has judged')
     return limits
   }

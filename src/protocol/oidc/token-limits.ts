@@ -28,14 +28,15 @@ interface Code {
 
 const NONE: ReadonlySet<string> = new Set()
 
-const byline = (policy: string | undefined, version: string): string => `${policy} ${version}`
+const byline = (policies: readonly (string | undefined)[], version: string): string => [...policies, version].join(' ')
 
 /** To be called before the engine writes the code down. Where no rule says anything about tokens nothing is kept. */
-export function keepLimits(code: object, { question, verdict }: Asked, policies: Policies): void {
-  const policy = question.app?.policy
-  if (!policies.tokenLimitsOf(policy)) return
-  const { scopes, token, versions } = verdict.decision
-  const kept = { by: byline(policy, versions.policies), ...(scopes && { scopes }), ...(token && { token }) }
+export function keepLimits(code: object, { question, verdict, apis }: Asked, policies: Policies): void {
+  const names = [question.app?.policy, ...apis.policies]
+  if (!names.some((policy) => policies.tokenLimitsOf(policy))) return
+  const { scopes, token } = stricter(apis.limits, verdict.decision)
+  const by = byline(names, verdict.decision.versions.policies)
+  const kept = { by, ...(scopes && { scopes }), ...(token && { token }) }
   Object.assign(code, { limits: kept } satisfies Code)
 }
 
@@ -43,11 +44,15 @@ export function keepLimits(code: object, { question, verdict }: Asked, policies:
  * For the token of a code. INVARIANT: never weaker than the policies in force. Where others decided, since some were
  * published in between, nobody asks the person again: the strictest of those in force holds.
  */
-export function limitsOfCode(code: object, app: App | undefined, policies: Policies): TokenLimits {
+export function limitsOfCode(code: object, names: readonly (string | undefined)[], policies: Policies): TokenLimits {
   const { limits: kept } = code as Code
-  if (kept?.by === byline(app?.policy, policies.version)) return kept
-  return policies.tokenLimitsOf(app?.policy) ?? {}
+  if (kept?.by === byline(names, policies.version)) return kept
+  return strictestOf(names, policies)
 }
+
+/** Where nobody can tell which rule would decide. */
+export const strictestOf = (names: readonly (string | undefined)[], policies: Policies): TokenLimits =>
+  names.map((name) => policies.tokenLimitsOf(name) ?? {}).reduce(stricter, {})
 
 /** Throws where a token should have scopes and none is left (RFC 6749 §5.2). */
 export function applyLimits(token: Token, { scopes, token: life }: TokenLimits): void {

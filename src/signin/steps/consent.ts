@@ -6,7 +6,8 @@ import type { Step } from './step.ts'
 export const consent: Step = {
   name: 'consent',
   show(scene) {
-    const scopes = scene.errand.consent ?? []
+    const { consent = [], consentWords = {} } = scene.errand
+    const scopes = consent.map((scope) => consentWords[scope] ?? scope)
     const { username } = scene
     return consentView(
       { action: around(scene).action, app: scene.app?.name ?? '', scopes, ...(username ? { username } : {}) },
