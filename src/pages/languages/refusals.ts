@@ -19,7 +19,7 @@ const TRANSLATED: Readonly<Record<RefusalCode, Readonly<Record<Exclude<Language,
   'api-unknown': {
     nl: 'Deze API is hier niet geregistreerd.',
     de: 'Diese API ist hier nicht registriert.',
-    ru: 'Этот API здесь не зарегистрирован.',
+    ru: 'Этот программный интерфейс здесь не зарегистрирован.',
   },
   'app-invalid': {
     nl: 'De beschrijving van deze app klopt niet.',

@@ -8,7 +8,7 @@ import type { Access, Question, Wanted } from '#access'
 import type { Api, Apis } from '#apis'
 import { parseDuration } from '#core/duration'
 import type { TokenLimits } from '#policy'
-import { stricter } from './token-limits.ts'
+import { stricter } from './stricter-limits.ts'
 
 export interface ApiAnswer {
   /** What has to be proved first. */

@@ -13,15 +13,8 @@ import { requestContext } from '#http'
 import { DIRECTORY_DOWN, type TokenLimits } from '#policy'
 import type { Devices, Sessions } from '#sessions'
 import { checkBound } from './resources.ts'
-import {
-  applyLimits,
-  limitsOfCode,
-  registeredScopes,
-  scopesOfApi,
-  stricter,
-  strictestOf,
-  type Token,
-} from './token-limits.ts'
+import { stricter, strictestOf } from './stricter-limits.ts'
+import { applyLimits, limitsOfCode, registeredScopes, scopesOfApi, type Token } from './token-limits.ts'
 
 export interface TokenJudgeRooms {
   readonly access: Access

@@ -14,6 +14,7 @@ import { SIGN_IN_SCOPES } from './account.ts'
 import { LIFETIMES } from './lifetimes.ts'
 import type { Asked } from './question.ts'
 import { grantedScopes } from './resources.ts'
+import { stricter, strictestOf } from './stricter-limits.ts'
 
 /** What becomes an access token: of a person, or of a machine. */
 export type Token = InstanceType<Provider['AccessToken'] | Provider['ClientCredentials']>
@@ -50,10 +51,6 @@ export function limitsOfCode(code: object, names: readonly (string | undefined)[
   return strictestOf(names, policies)
 }
 
-/** Where nobody can tell which rule would decide. */
-export const strictestOf = (names: readonly (string | undefined)[], policies: Policies): TokenLimits =>
-  names.map((name) => policies.tokenLimitsOf(name) ?? {}).reduce(stricter, {})
-
 /** Throws where a token should have scopes and none is left (RFC 6749 §5.2). */
 export function applyLimits(token: Token, { scopes, token: life }: TokenLimits): void {
   // `max` shortens, and never lengthens
@@ -76,17 +73,6 @@ export const registeredScopes = (asked: string, app: App | undefined): string =>
 export function scopesOfApi(asked: string | undefined, api: Api, app: App | undefined): string {
   const granted = grantedScopes(app, api) ?? []
   return cut(asked ?? granted.join(' '), (scope) => granted.includes(scope))
-}
-
-/** What two decisions say about one token. */
-export function stricter(one: TokenLimits, other: TokenLimits): TokenLimits {
-  const scopes =
-    one.scopes && other.scopes
-      ? one.scopes.filter((scope) => other.scopes!.includes(scope))
-      : (one.scopes ?? other.scopes)
-  const lives = [one.token, other.token].filter((life) => life !== undefined)
-  const [shortest] = lives.sort((a, b) => parseDuration(a.max)! - parseDuration(b.max)!)
-  return { ...(scopes && { scopes }), ...(shortest && { token: shortest }) }
 }
 
 /** RFC 6749 §3.3: case-sensitive, in any order; what is left is told in the answer. */
