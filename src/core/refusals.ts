@@ -1,8 +1,8 @@
 /** Every code with which Portico refuses, its HTTP status and its public sentence. `docs/errors.md` documents each. */
 export const REFUSALS = Object.freeze({
   'access-refused': { status: 403, say: 'You may not open this.' },
-  'app-exists': { status: 409, say: 'An app with this id already exists.' },
   'api-unknown': { status: 404, say: 'This API is not registered here.' },
+  'app-exists': { status: 409, say: 'An app with this id already exists.' },
   'app-invalid': { status: 400, say: 'This app is not described correctly.' },
   'app-name-taken': { status: 409, say: 'Another app has this entity id or host already.' },
   'app-unknown': { status: 404, say: 'This app is not registered here.' },
