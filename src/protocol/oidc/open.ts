@@ -287,7 +287,6 @@ export function openOidc(options: OidcOptions): OidcDoor {
       { prefix: '/.well-known/openid-configuration', handle },
       { prefix: '/.well-known/oauth-authorization-server', handle },
     ],
-<<<<<<< HEAD
     programs: {
       prefix: '/oauth2/',
       handle(request, response) {
@@ -296,8 +295,6 @@ export function openOidc(options: OidcOptions): OidcDoor {
         return handle(request, response)
       },
     },
-    consents,
-=======
     consents: {
       ...consents,
       async ofPerson(person) {
@@ -307,7 +304,6 @@ export function openOidc(options: OidcOptions): OidcDoor {
         )
       },
     },
->>>>>>> e62fc51 (oidc: people's tokens for APIs: the API's policy is asked about the person, consent in its words, tokens bound where the API wants it)
     keysChanged() {
       current = build()
     },
