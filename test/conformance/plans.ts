@@ -4,6 +4,11 @@ import { HAPPY } from './basic/happy.ts'
 import { REFUSALS } from './basic/refusals.ts'
 import { SESSIONS } from './basic/sessions.ts'
 import { DISCOVERY } from './config/discovery.ts'
+import { CODES } from './fapi2/codes.ts'
+import { startFapi } from './fapi2/parties.ts'
+import { PROOFS } from './fapi2/proofs.ts'
+import { PUSHING } from './fapi2/pushing.ts'
+import { REQUESTS } from './fapi2/requests.ts'
 import { RP_INITIATED } from './logout/rp-initiated.ts'
 import { BACK_CHANNEL_MODULES, FRONT_CHANNEL_MODULES } from './logout/telling.ts'
 import type { Plan } from './op/plan.ts'
@@ -31,6 +36,18 @@ export const PLANS: Readonly<Record<string, readonly Plan[]>> = {
     {
       name: 'oidcc-frontchannel-rp-initiated-logout-certification-test-plan',
       files: { 'logout/telling.ts': FRONT_CHANNEL_MODULES },
+    },
+  ],
+  fapi2: [
+    {
+      name: 'fapi2-security-profile-final-test-plan',
+      files: {
+        'fapi2/requests.ts': REQUESTS,
+        'fapi2/pushing.ts': PUSHING,
+        'fapi2/codes.ts': CODES,
+        'fapi2/proofs.ts': PROOFS,
+      },
+      start: startFapi,
     },
   ],
 }

@@ -110,15 +110,22 @@ async function answered(
   return received ? { ...asked, answer: answerOf(op, received, state) } : asked
 }
 
-/** Types what the pages ask for; nobody who was not asked has to. */
+/** Types what the pages ask for, and agrees to what they ask about. */
+export async function signInAt(browser: Visitor, page: Page): Promise<Page> {
+  const step = (of: Page, name: string) => formsOf(of).find(({ fields }) => fields.get('step') === name)
+  const again = step(page, 'password')
+  let after = page
+  if (again) after = await browser.submit(again, { password: PASSWORD })
+  else if (step(page, 'identifier')) after = await typePassword(browser, page, USERNAME)
+  const agreeing = step(after, 'consent')
+  return agreeing ? browser.submit(agreeing, { answer: 'allow' }) : after
+}
+
+/** Nobody who was not asked has to. */
 export async function signIn(op: Op, browser: Visitor, client: Client, asked: Asked): Promise<Asked> {
   if (asked.answer) return asked
   const { page, state, nonce } = asked
-  const again = formsOf(page).find(({ fields }) => fields.get('step') === 'password')
-  let after = await (again ? browser.submit(again, { password: PASSWORD }) : typePassword(browser, page, USERNAME))
-  const agreeing = formsOf(after).find(({ fields }) => fields.get('step') === 'consent')
-  if (agreeing) after = await browser.submit(agreeing, { answer: 'allow' })
-  return answered(op, browser, client, { state, nonce }, after)
+  return answered(op, browser, client, { state, nonce }, await signInAt(browser, page))
 }
 
 export interface TokenAnswer {

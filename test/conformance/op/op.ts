@@ -64,7 +64,11 @@ const clientOf = (origin: string, id: string, more: object = {}): Manifest => ({
   },
 })
 
-export async function startOp(mode: ResponseMode = 'default'): Promise<Op> {
+/** @param more further clients, by the origin that their addresses lead to */
+export async function startOp(
+  mode: ResponseMode = 'default',
+  more: (origin: string) => readonly Manifest[] = () => [],
+): Promise<Op> {
   vi.useFakeTimers({ toFake: ['Date'], now: Date.now() })
   const receiver = await startReceiver()
   const { origin } = receiver
@@ -100,6 +104,7 @@ export async function startOp(mode: ResponseMode = 'default'): Promise<Op> {
         frontchannel_logout_uri: `${origin}${FRONT_CHANNEL}`,
         frontchannel_logout_session_required: true,
       }),
+      ...more(origin),
     ],
   })
   const document = await front.fetch(`${issuer}/.well-known/openid-configuration`)

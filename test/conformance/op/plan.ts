@@ -10,14 +10,16 @@ export interface Plan {
   /** Where its modules stand, below `test/conformance`. */
   readonly files: Readonly<Record<string, Modules>>
   readonly mode?: ResponseMode
+  /** Where it is not the plain one. */
+  readonly start?: () => Promise<Op>
 }
 
 /** Takes each module in turn; a test is named after its module. */
-export function run({ name, files, mode }: Plan): void {
+export function run({ name, files, mode, start = () => startOp(mode) }: Plan): void {
   describe(name, () => {
     let op: Op
     beforeAll(async () => {
-      op = await startOp(mode)
+      op = await start()
     })
     afterAll(() => op?.close())
     for (const [module, take] of Object.values(files).flatMap((modules) => Object.entries(modules)))

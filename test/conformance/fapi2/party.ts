@@ -1,0 +1,121 @@
+/** A client of FAPI 2.0: it signs assertions (RFC 7523) and proofs of possession (RFC 9449), and pushes its requests (RFC 9126). */
+import { createHash, randomUUID } from 'node:crypto'
+import { expect } from 'vitest'
+import type { Manifest } from '#catalog'
+import {
+  ecKeys,
+  es256,
+  type Json,
+  jwt,
+  type Keys,
+  now,
+  type ProofParts,
+  proof,
+  registered,
+  type Signer,
+} from '../../support/proofs.ts'
+import type { Op } from '../op/op.ts'
+
+export interface Party {
+  readonly id: string
+  readonly redirectUri: string
+  /** Of its assertions and requests. */
+  readonly keys: Keys
+  /** Of its proofs. */
+  readonly proofKeys: Keys
+}
+
+export const partyOf = (origin: string, id: string): Party => ({
+  id,
+  redirectUri: `${origin}/${id}/callback`,
+  keys: ecKeys(),
+  proofKeys: ecKeys(),
+})
+
+/** As it stands in its manifest. */
+export const manifestOf = ({ id, redirectUri, keys }: Party): Manifest => ({
+  id,
+  name: `Client ${id}`,
+  policy: 'plain',
+  audience: ['*'],
+  oidc: {
+    redirect_uris: [redirectUri],
+    scopes: ['openid', 'profile', 'email', 'offline_access'],
+    grant_types: ['authorization_code', 'refresh_token'],
+    token_endpoint_auth_method: 'private_key_jwt',
+    jwks: { keys: [{ ...registered(keys, `${id}-key`), kty: 'EC' }] },
+    dpop_bound_access_tokens: true,
+    // §5.4: RS256 is none of its algorithms
+    id_token_signed_response_alg: 'ES256',
+  },
+})
+
+/** What a module changes about an assertion; `undefined` takes a claim away. */
+export interface AssertionParts {
+  readonly header?: Json
+  readonly claims?: Json
+  readonly signer?: Signer
+}
+
+/** FAPI 2.0 Security Profile §5.3.3.1: for the issuer, and for nothing else. */
+export const assertionOf = (op: Op, { id, keys }: Party, { header, claims, signer }: AssertionParts = {}): string =>
+  jwt(
+    { alg: 'ES256', kid: `${id}-key`, ...header },
+    { iss: id, sub: id, aud: op.metadata.issuer, jti: randomUUID(), iat: now(), exp: now() + 60, ...claims },
+    signer ?? es256(keys.privateKey),
+  )
+
+export interface Answer {
+  readonly status: number
+  readonly headers: Headers
+  readonly body: Readonly<Record<string, unknown>>
+}
+
+export interface Sending {
+  readonly method?: string
+  /** `null`: none is sent. */
+  readonly assertion?: AssertionParts | null
+  readonly proof?: (ProofParts & { readonly keys?: Keys }) | null
+}
+
+type Fields = Readonly<Record<string, string | undefined>>
+
+/** Sends a form as the client; where a nonce is asked for (RFC 9449 §8) once more, with all that is used once made anew. */
+export async function send(op: Op, party: Party, url: string, fields: Fields, how: Sending = {}): Promise<Answer> {
+  const once = async (nonce: string | undefined): Promise<Answer> => {
+    const assertion = how.assertion === null ? {} : assertionFields(assertionOf(op, party, how.assertion))
+    const all = Object.entries({ ...fields, ...assertion }).filter((entry): entry is [string, string] => !!entry[1])
+    const { keys = party.proofKeys, ...parts } = how.proof ?? {}
+    const claims = { ...(nonce === undefined ? {} : { nonce }), ...parts.claims }
+    const response = await op.fetch(url, {
+      method: how.method ?? 'POST',
+      headers: how.proof === null ? {} : { dpop: proof(keys, url, { ...parts, claims }) },
+      body: new URLSearchParams(all),
+    })
+    const text = await response.text()
+    const json = /^application\/(problem\+)?json/.test(response.headers.get('content-type') ?? '')
+    return { status: response.status, headers: response.headers, body: json ? JSON.parse(text) : {} }
+  }
+  const first = await once(undefined)
+  return first.body['error'] === 'use_dpop_nonce' ? once(first.headers.get('dpop-nonce')!) : first
+}
+
+const assertionFields = (assertion: string): Fields => ({
+  client_assertion: assertion,
+  client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
+})
+
+/** RFC 7636 §4: a verifier and what stands for it. */
+export function verifierOf(): { readonly verifier: string; readonly challenge: string } {
+  const verifier = `${randomUUID()}${randomUUID()}`
+  return { verifier, challenge: createHash('sha256').update(verifier).digest('base64url') }
+}
+
+/** RFC 6749 §5.2, RFC 9126 §2.3: one of the errors, and nothing that could be used. */
+export function refused({ status, body }: Answer, ...errors: readonly string[]): void {
+  expect([400, 401]).toContain(status)
+  expect(errors).toContain(body['error'])
+  for (const name of ['access_token', 'request_uri']) expect(body).not.toHaveProperty(name)
+  for (const name of ['error_description', 'error_uri'])
+    if (body[name] !== undefined) expect(body[name]).toMatch(/^[\x20-\x21\x23-\x5b\x5d-\x7e]*$/)
+}
