@@ -88,8 +88,11 @@ export interface SyncReading {
   readonly pages: AsyncIterable<{ readonly people: readonly SyncedPerson[]; readonly unusable: number }>
   /** Where the next run reads on; undefined where that has to read everybody again. Only after `pages` has ended. */
   mark(): string | undefined
-  /** Who has this id now; undefined is certainly nobody. Throws `directory-unavailable`. */
-  ask(upstreamId: string): Promise<SyncedPerson | undefined>
+  /**
+   * Who has this id now; undefined is certainly nobody, `unusable` somebody whose entry lacks what a person needs. Throws
+   * `directory-unavailable`.
+   */
+  ask(upstreamId: string): Promise<SyncedPerson | 'unusable' | undefined>
   close(): void
 }
 

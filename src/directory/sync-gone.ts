@@ -99,6 +99,8 @@ export function createGone({ db, clock, audit, changes }: Parts) {
         for (const person of page.filter((known) => isMissing(one, known))) {
           await one.goOn()
           const there = await one.reading.ask(person.upstreamId)
+          // whoever cannot be read is there all the same: what is known of them stays
+          if (there === 'unusable') continue
           if (there) await one.found(there)
           else {
             if (!one.dry) await mark(person, one)

@@ -15,8 +15,8 @@ function server(...answers: (Entry | undefined)[]) {
   }
   return { ask, asked }
 }
-async function all(entry: Entry, ask: AskRange): Promise<string[]> {
-  const found: string[] = []
+async function all(entry: Entry, ask: AskRange): Promise<(string | undefined)[]> {
+  const found: (string | undefined)[] = []
   for await (const values of everyValue(entry, 'member', ask)) found.push(...values)
   return found
 }
@@ -60,6 +60,12 @@ test.each<[string, Entry]>([
   await expect(all(entry, ask)).rejects.toThrow('a range of values is missing')
   expect(asked).toEqual([])
   expect(isCut(entry, 'member')).toBe(true)
+})
+
+test('a value that is no text is told to be there, in the first part and in a later one', async () => {
+  const entry = { dn: DN, 'member;range=0-1': ['a', Buffer.from([0x62, 0xfc])] }
+  const { ask } = server({ dn: DN, 'member;range=2-*': [Buffer.from('c'), Buffer.from([0xfc])] })
+  expect(await all(entry as Entry, ask)).toEqual(['a', undefined, 'c', undefined])
 })
 
 test('whether a list was cut is known by its numbers, whatever the case of its name', () => {

@@ -30,6 +30,8 @@ export const FIXES: Readonly<Record<string, string>> = Object.freeze({
   'ldap-10': 'the server names another one (a referral): use that one in `url`, or allow it in `referrals`',
   'group-limit':
     'more groups, or deeper, than `groups.most` and `groups.depth` allow: raise them, or narrow `group_filter`; until then they are unknown',
+  'group-unreadable':
+    'the DN of a group, or of the person, is no UTF-8: rename it in the directory; until then their groups are unknown',
   'ldap-4': 'the server tells only some: raise its size limit for the service account; until then groups are unknown',
   'ldap-50': 'the service account may not read this: give it read access',
 })

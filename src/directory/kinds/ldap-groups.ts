@@ -2,7 +2,8 @@
  * The groups that hold a person: asked for by `group_filter`, or read from the person's `memberOf`; groups in groups by
  * the server's own rule, or level by level.
  *
- * INVARIANT: all of them or none. Past the limits an Error `group-limit` is thrown, and the groups are unknown.
+ * INVARIANT: all of them or none. Past the limits an Error `group-limit` is thrown, where one of them has a name that is no
+ * text an Error `group-unreadable`, and the groups are unknown.
  * ATTACK: whoever can put groups into each other, round in a circle or a thousand deep, must neither keep us busy nor
  * fill the memory; and a list that was cut somewhere would miss the group by which a policy refuses.
  */
@@ -12,7 +13,7 @@ import { isBelow, keyOfDn, nameIn } from './ldap-dn.ts'
 import type { LdapSettings } from './ldap-entry.ts'
 import type { FilterTemplate } from './ldap-filter.ts'
 import { type AskRange, everyValue, rangeSearch } from './ldap-ranges.ts'
-import { bytesOf, texts } from './ldap-values.ts'
+import { bytesOf, texts, UNREADABLE } from './ldap-values.ts'
 
 export interface Group {
   readonly dn: string
@@ -96,6 +97,11 @@ export function createGroupSearch(
 
   async function bySearch(connected: Connected, entry: Entry, username: string): Promise<readonly Group[]> {
     const groups = collection()
+    // a DN that was no text is another one by now, and nobody would be in any group by it
+    if (entry.dn.includes(UNREADABLE))
+      await connected.client.search(entry.dn, { ...options, ...rangeSearch('1.1') }).catch(() => {
+        throw unreadable()
+      })
     const holding = (dn: string) => template.fill({ dn, username })
     const take = (entries: readonly Entry[]): string[] =>
       entries.flatMap((one) => {
@@ -135,7 +141,15 @@ export function createGroupSearch(
       (await connected.client.search(dn, { ...options, ...rangeSearch(attribute) })).searchEntries[0]
     const holding = async (one: Entry): Promise<string[]> => {
       const all: string[] = []
-      for await (const values of everyValue(one, 'memberOf', further)) all.push(...fresh(values))
+      for await (const values of everyValue(one, 'memberOf', further))
+        all.push(
+          ...fresh(
+            values.map((dn) => {
+              if (dn === undefined) throw unreadable()
+              return dn
+            }),
+          ),
+        )
       return all
     }
     let first = await holding(entry)
@@ -164,6 +178,7 @@ export function createGroupSearch(
     : { attributes: [...own, 'memberOf'], of: byMemberOf }
 }
 
+const unreadable = (): Error => Object.assign(new Error('a group whose name is no text'), { code: 'group-unreadable' })
 const limit = (): Error => Object.assign(new Error('more groups than the settings allow'), { code: 'group-limit' })
 const equals = (attribute: string, value: string | Buffer) => new EqualityFilter({ attribute, value })
 const anyOf = (filters: readonly Filter[]): Filter =>

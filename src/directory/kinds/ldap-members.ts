@@ -10,7 +10,7 @@ import { type Group, primarySid } from './ldap-groups.ts'
 import { paged } from './ldap-pages.ts'
 import { type AskRange, everyValue, rangeSearch } from './ldap-ranges.ts'
 import type { Ldap } from './ldap-use.ts'
-import { bytesOf, texts } from './ldap-values.ts'
+import { bytesOf, texts, UNREADABLE } from './ldap-values.ts'
 
 /** LDAP_MATCHING_RULE_IN_CHAIN of Active Directory: groups in groups count ([MS-ADTS] 3.1.1.3.4.4.3). */
 const IN_CHAIN = '1.2.840.113556.1.4.1941'
@@ -19,7 +19,7 @@ const GROUPS_AT_ONCE = 20
 
 export interface Members {
   readonly groups: number
-  /** What groups are called here, of somebody by their place; undefined past the limits of the settings. */
+  /** What groups are called here, of somebody by their place; undefined past the limits of the settings, and where it may not be told. */
   of(place: string): string[] | undefined
 }
 
@@ -113,6 +113,8 @@ export async function readMembers(
   const memberships = new Map<string, number[]>()
   /** Of groups that can be members of others, by their number. */
   const keys: string[] = []
+  /** Whether some group holds somebody whose name is no text: one of those whose own DN is none. */
+  let unreadable = false
   const known = new Set<string>()
   const told = new Set<string>()
 
@@ -139,6 +141,10 @@ export async function readMembers(
     for (const { attribute, template } of compared)
       for await (const values of everyValue(entry, attribute, further))
         for (const value of values) {
+          if (value === undefined) {
+            unreadable = true
+            continue
+          }
           const member = template === '{dn}' ? byDn(value) : byName(value)
           const already = memberships.get(member)
           if (!already) memberships.set(member, [number])
@@ -165,6 +171,7 @@ export async function readMembers(
     of(place) {
       const found = new Set<number>()
       const { most, depth } = settings.groups
+      if (unreadable && place.includes(UNREADABLE)) return undefined
       let level = place.split('\n')
       // the groups that hold the primary one count whatever the settings say of groups in groups
       const primary = memberships.get(level.find((key) => key.startsWith('sid ')) ?? '')

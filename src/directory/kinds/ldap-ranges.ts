@@ -3,10 +3,10 @@
  * when it is asked for `member;range=1500-*` ([MS-ADTS] 3.1.1.3.1.3.3). Under the plain name it then gives none.
  */
 import { type Entry, PresenceFilter } from 'ldapts'
-import { raw, texts } from './ldap-values.ts'
+import { raw, textsOrNot } from './ldap-values.ts'
 
 interface Part {
-  readonly values: string[]
+  readonly values: readonly (string | undefined)[]
   /** Undefined where the server says nothing that makes sense: then nothing is known of the list. */
   readonly first: number | undefined
   /** Undefined: these were the last. */
@@ -32,9 +32,14 @@ export const isCut = (entry: Entry, attribute: string): boolean => {
 /**
  * All values, each part of them as it comes, so that whoever counts can stop. Throws where the server does not begin at the
  * beginning, or does not come to the end: half a group would be taken for the whole, and one that nobody can read for empty.
+ * A value that is no text is there, and is undefined.
  */
-export async function* everyValue(entry: Entry, attribute: string, ask: AskRange): AsyncGenerator<readonly string[]> {
-  yield texts(entry, attribute)
+export async function* everyValue(
+  entry: Entry,
+  attribute: string,
+  ask: AskRange,
+): AsyncGenerator<readonly (string | undefined)[]> {
+  yield textsOrNot(entry, attribute)
   let part = partOf(entry, attribute)
   if (!part) return
   for (let wanted = 0; ; ) {
@@ -59,5 +64,5 @@ function partOf(entry: Entry, attribute: string): Part | undefined {
   const next = last === '*' ? undefined : Number(last) + 1
   if (key === undefined || last === undefined || (next !== undefined && next <= Number(first)))
     return { values: [], first: undefined, next: undefined }
-  return { values: texts(entry, key), first: Number(first), next }
+  return { values: textsOrNot(entry, key), first: Number(first), next }
 }

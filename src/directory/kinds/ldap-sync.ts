@@ -52,7 +52,7 @@ export async function readLdap({ ldap, connected, server, clock }: Reading, ask:
     const groups = canReadMembers(ldap)
       ? (await membersNow()).of(place)
       : await within(server.timeout, () => ldap.groups(connected, entry, bare.usernames[0])).catch((error: unknown) => {
-          if (codeOf(error) === 'group-limit') return undefined
+          if (['group-limit', 'group-unreadable'].includes(codeOf(error))) return undefined
           throw error
         })
     return { ...bare, place, groups }
@@ -109,9 +109,12 @@ export async function readLdap({ ldap, connected, server, clock }: Reading, ask:
     pages: pages(),
     mark: () => marker.mark(groups),
     async ask(upstreamId) {
-      for await (const { people } of read(anybody(idFilter(names.id, upstreamId))))
+      let there = false
+      for await (const { people, unusable } of read(anybody(idFilter(names.id, upstreamId)))) {
         for (const person of people) if (person.upstreamId === upstreamId) return person
-      return undefined
+        there ||= unusable > 0
+      }
+      return there ? 'unusable' : undefined
     },
     close: () => close(connected.socket),
   }

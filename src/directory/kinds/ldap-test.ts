@@ -13,6 +13,7 @@ import { clean, idText, type LdapSettings, toUpstream } from './ldap-entry.ts'
 import { ACCOUNT_FIXES, FIXES } from './ldap-fixes.ts'
 import { targetsOf } from './ldap-referrals.ts'
 import type { Found, Ldap } from './ldap-use.ts'
+import { textsOrNot } from './ldap-values.ts'
 
 type Told = { say: string; fix?: string }
 type Answer<T> = { step: TestStep; value: T | undefined }
@@ -103,7 +104,8 @@ async function* testSearch(
   const entry = searched.value?.entry
   if (!entry || username === undefined) return
   const person = toUpstream(entry, ldap.settings, undefined, now)
-  yield { step: 'person', ok: person !== undefined, ms: 0, ...tellPerson(person, ldap.settings) }
+  const who = tellPerson(person, entry, ldap.settings)
+  yield { step: 'person', ok: who.fix === undefined, ms: 0, ...who }
   if (!person) return
   const groups = await timed('groups', () => use((c) => ldap.groups(c, entry, username)), tellGroups)
   yield groups.step
@@ -119,7 +121,8 @@ async function* testSearch(
   }
 }
 
-function tellPerson(person: UpstreamPerson | undefined, { attributes, template }: LdapSettings): Told {
+function tellPerson(person: UpstreamPerson | undefined, entry: Entry, settings: LdapSettings): Told {
+  const { attributes, template } = settings
   if (!person)
     return {
       say: 'the entry has no usable id or user name',
@@ -134,8 +137,16 @@ function tellPerson(person: UpstreamPerson | undefined, { attributes, template }
     `${attributes.id} ${idText(person.upstreamId, template)}`,
     ...other,
   ]
-  return { say: parts.join(', ') }
+  const unreadable = TEXTS.map((one) => attributes[one]).filter((name) => textsOrNot(entry, name).includes(undefined))
+  return {
+    say: parts.join(', '),
+    ...(unreadable.length > 0 && {
+      fix: `correct ${[...new Set(unreadable)].map((name) => `\`${name}\``).join(', ')} in the directory: what stands there is no UTF-8, and is left out`,
+    }),
+  }
 }
+
+const TEXTS = ['username', 'name', 'given_name', 'family_name', 'mail', 'language'] as const
 
 function tellAccount(entry: Entry, { template }: LdapSettings, now: Instant): Told {
   const { disabled, states } = accountOf(entry, template, now)

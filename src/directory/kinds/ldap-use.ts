@@ -31,7 +31,7 @@ export interface Ldap {
   bindService(connected: Connected): Promise<void>
   /** All entries the filter finds (at most two are asked for) and which of them is meant. `base` unless it is `base_dn`. */
   find(connected: Connected, username: string, base?: string): Promise<Found>
-  /** What they are called here. Throws an Error `group-limit` where there are more than the settings allow. */
+  /** What they are called here. Throws an Error `group-limit` or `group-unreadable` where not all can be told. */
   groups(connected: Connected, entry: Entry, username: string): Promise<string[]>
   /** A question that costs the server nothing, to hear whether it answers. */
   look(connected: Connected): Promise<void>
