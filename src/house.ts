@@ -89,6 +89,7 @@ export async function openHouse({
     const places = openPlaces({ file: geoFile(settings, folder), log })
     const history = openHistory({ state: storage.state, clock })
     const templates = resolve(folder, settings.catalog)
+    const apis = openApis({ storage, clock, audit, ...(policyNames ? { policyNames } : {}) })
     const catalog = await openCatalog({
       storage,
       clock,
@@ -96,9 +97,9 @@ export async function openHouse({
       keys,
       templates,
       ...(policyNames ? { policyNames } : {}),
+      knownApis: async () =>
+        new Map((await apis.all()).list.map(({ id, policy, scopes }) => [id, { policy, scopes: [...scopes.keys()] }])),
     })
-
-    const apis = openApis({ storage, clock, audit, ...(policyNames ? { policyNames } : {}) })
     const diagnosis = openDiagnosis({ issuer, storage, clock, log, catalog })
     const samlKeys = createSamlKeys({ storage, clock, audit, keys, name: new URL(settings.issuer).hostname })
     const receipts = createReceipts(storage, clock, keys.derive(RECEIPT_KEY))

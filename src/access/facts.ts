@@ -1,4 +1,5 @@
 /** What is known about a question, in the words of the policy language (POLICY.md, Facts). */
+import type { AppPartner } from '#catalog'
 import type { Instant } from '#core/clock'
 import type { Person, PersonOutage } from '#directory'
 import { UNKNOWN_ADDRESS } from '#http'
@@ -82,6 +83,7 @@ export function factsOf(
             tier: app.tier,
             audience: app.audience,
             probed: app.greenSince ?? null,
+            ...(app.partner ? { partner: contractFacts(app.partner) } : {}),
           },
         }
       : question.policy
@@ -133,6 +135,11 @@ function enrolledFacts({ enrolled, client }: Question) {
   if (enrolled) return { id: enrolled.id, enrolled: true, kind: enrolled.kind, site: enrolled.site ?? null }
   return enrolled === null || client ? { enrolled: false, kind: 'personal', site: null } : {}
 }
+
+const contractFacts = ({ networks, endsAt }: AppPartner) => ({
+  ...(networks ? { networks } : {}),
+  ...(endsAt === undefined ? {} : { ends: endsAt }),
+})
 
 const upstream = (around: Surroundings) => (around.upstream === undefined ? {} : { upstream: around.upstream })
 

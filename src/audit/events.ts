@@ -40,6 +40,8 @@ export const EVENTS = Object.freeze({
   'logout-delivered': 'An app was told that a session has ended.',
   'logout-given-up': 'An app could not be told that a session has ended.',
   'opening-refused': 'A browser came to an app with a code that was made for another browser, host or session.',
+  'partner-ended': 'A partner gets no tokens any more, and those it had are over.',
+  'partner-resumed': 'A partner that was ended gets tokens again.',
   'people-imported': 'People were imported from a file.',
   'person-added': 'A person was added.',
   'person-changed': 'What is known about a person was changed.',

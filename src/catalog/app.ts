@@ -1,5 +1,6 @@
 /** A registered app: what the other rooms see, and what is stored. */
 import type { Instant } from '#core/clock'
+import { type AppPartner, type PartnerDefinition, toPartner } from './partners/partner.ts'
 import { type AppForwardAuth, type ForwardAuthDefinition, startOf } from './protocols/forward-auth.ts'
 import { PROTOCOLS } from './protocols/list.ts'
 import type { AppOidc, OidcDefinition } from './protocols/oidc-definition.ts'
@@ -29,6 +30,8 @@ export interface App {
   readonly oidc?: AppOidc
   readonly saml?: AppSaml
   readonly forwardAuth?: AppForwardAuth
+  /** It is a partner's, and came from a contract. */
+  readonly partner?: AppPartner
   readonly inputs: Readonly<Record<string, string>>
   /** Since when it counts as tried: a green probe for each of its protocols. Undefined: it does not. */
   readonly greenSince?: Instant
@@ -38,6 +41,8 @@ export interface App {
   readonly firstOpenedAt?: Instant
   /** Until then the secret before the present one is taken too; may be over. */
   readonly previousSecretUntil?: Instant
+  /** Tokens that were issued before are over. */
+  readonly tokensFrom?: Instant
 }
 
 /** The stored form, in the words of a manifest. Complete: nothing of it depends on a template any more. */
@@ -57,6 +62,15 @@ export interface Definition {
   readonly oidc?: OidcDefinition
   readonly saml?: SamlDefinition
   readonly forward_auth?: ForwardAuthDefinition
+  readonly partner?: PartnerDefinition
+}
+
+/** The times of a registered app, as they are stored beside it. */
+type Times = Pick<
+  App,
+  'createdAt' | 'changedAt' | 'firstOpenedAt' | 'previousSecretUntil' | 'tokensFrom' | 'greenSince'
+> & {
+  readonly endedAt?: Instant
 }
 
 /** Whether the app holds a secret that both sides know. */
@@ -81,12 +95,8 @@ const frozen = <T extends object>(value: T): T => {
 }
 
 /** The stored form as other rooms see it, frozen all the way down. */
-export function toApp(
-  definition: Definition,
-  times: Pick<App, 'createdAt' | 'changedAt' | 'firstOpenedAt' | 'previousSecretUntil' | 'greenSince'>,
-  secrets?: ClientSecrets,
-): App {
-  const { id, oidc, saml, forward_auth } = definition
+export function toApp(definition: Definition, { endedAt, ...times }: Times, secrets?: ClientSecrets): App {
+  const { id, oidc, saml, forward_auth, partner } = definition
   return frozen({
     id,
     name: definition.name,
@@ -101,6 +111,7 @@ export function toApp(
     ...(oidc && { oidc: PROTOCOLS.oidc.seen(oidc, id, secrets) }),
     ...(saml && { saml: PROTOCOLS.saml.seen(saml, id) }),
     ...(forward_auth && { forwardAuth: PROTOCOLS.forward_auth.seen(forward_auth, id) }),
+    ...(partner && { partner: toPartner(partner, endedAt) }),
     inputs: definition.inputs,
     ...times,
   })

@@ -6,13 +6,11 @@ import type { AuditEvent } from '#audit'
 import { type PlannedChange, type Problem, planChange, planChanges, type SourceFile } from '#config'
 import { Refusal } from '#core/refusal'
 import type { Definition } from './app.ts'
-import { type RefusedApp, readManifests, type WantedApp } from './manifest-reading.ts'
+import type { ReadManifests, RefusedApp, WantedApp } from './manifest-reading.ts'
 import { clashes, groupsOf } from './names.ts'
 import { PROTOCOL_KEYS } from './protocols/list.ts'
 import type { Registry } from './registry.ts'
 import type { RegistryWriter, StoredApp } from './registry-writing.ts'
-import type { CheckOptions } from './rules.ts'
-import type { Templates } from './templates.ts'
 
 export interface Plan {
   /** In the order of the ids. */
@@ -54,11 +52,20 @@ export interface ApplyOptions {
   readonly onRow?: (row: AppliedChange) => void
 }
 
-export interface ApplyingOn {
+/** What is applied: apps, or partners. */
+export interface Applying {
   readonly registry: Registry
-  readonly templates: Templates
-  readonly check: CheckOptions
+  read(sources: readonly SourceFile[]): Promise<ReadManifests>
+  /** Those among the registered apps that such files are about; all others stay as they are. */
+  isMine(definition: Definition): boolean
+  /** Where the id stands in a file. */
+  readonly key: string
+  /** Why this one is not to be written over, as a code and the end of a sentence. */
+  closed(app: StoredApp): readonly [code: string, message: string] | undefined
 }
+
+/** What is told field by field. */
+const PARTS = [...PROTOCOL_KEYS, 'partner']
 
 const EVENT_OF = { create: 'app-registered', change: 'app-changed', remove: 'app-removed' } as const satisfies Record<
   string,
@@ -66,12 +73,13 @@ const EVENT_OF = { create: 'app-registered', change: 'app-changed', remove: 'app
 >
 
 export async function applyManifests(
-  { registry, templates, check }: ApplyingOn,
+  applying: Applying,
   sources: readonly SourceFile[],
   options: ApplyOptions,
 ): Promise<Applied> {
   const { prune = false, dryRun = false, allOrNothing = false, unread = [] } = options
-  const read = await readManifests(sources, templates, check)
+  const { registry } = applying
+  const read = await applying.read(sources)
   read.problems.unshift(...unread)
   // an empty folder is far more often a wrong path than the wish to remove every app
   if (prune && sources.length === 0) {
@@ -79,18 +87,19 @@ export async function applyManifests(
     read.problems.push({ file: '', line: 1, column: 1, code: 'manifests-missing', message })
   }
   const there = await registry.all()
-  const { wanted, plan } = planned(read, there, prune)
+  const { wanted, plan } = planned(applying, read, there, prune)
   options.onPlan?.(plan)
   if (dryRun || (allOrNothing && plan.problems.length > 0)) {
     const changes = plan.changes.map((change): AppliedChange => ({ ...change, result: 'planned' }))
     return { ...plan, changes, written: false }
   }
-  const changes = await carriedOut(registry, plan, wanted, there, options)
+  const changes = await carriedOut(applying, plan, wanted, there, options)
   return { ...plan, changes, written: true }
 }
 
 /** What is right among the manifests, and what that changes. */
 function planned(
+  { isMine, closed, key }: Applying,
   read: { wanted: WantedApp[]; refused: RefusedApp[]; problems: Problem[] },
   there: ReadonlyMap<string, StoredApp>,
   prune: boolean,
@@ -100,8 +109,16 @@ function planned(
   const unwanted = () => {
     const ids = new Set(wanted.map(({ definition }) => definition.id))
     for (const { id } of refused) if (id !== undefined) ids.add(id)
-    return [...there.keys()].filter((id) => !ids.has(id))
+    return [...there].flatMap(([id, { definition }]) => (!ids.has(id) && isMine(definition) ? [id] : []))
   }
+  wanted = wanted.filter(({ definition: { id }, file, line, problem }) => {
+    const stored = there.get(id)
+    const why = stored && closed(stored)
+    if (!why) return true
+    problems.push(problem([key], why[0], `\`${key}\` is \`${id}\`, ${why[1]}`))
+    refused.push({ id, file, line })
+    return false
+  })
   // whoever is refused keeps the names they have, which may take them from the next one
   for (;;) {
     const gone = new Set(prune && problems.length === 0 ? unwanted() : [])
@@ -126,8 +143,10 @@ function planned(
   const definitions = wanted.map(({ definition }) => definition)
   const pruning = prune && problems.length === 0
   const after = new Map(definitions.map((definition) => [definition.id, definition]))
-  const before = new Map([...there].map(([id, { definition }]) => [id, definition]))
-  const changes = planChanges(after, before, pruning, PROTOCOL_KEYS)
+  const before = new Map(
+    [...there].flatMap(([id, { definition }]) => (isMine(definition) ? [[id, definition] as const] : [])),
+  )
+  const changes = planChanges(after, before, pruning, PARTS)
   const kept = prune && !pruning ? unwanted() : []
   return {
     plan: { changes, refused, problems, kept },
@@ -136,7 +155,7 @@ function planned(
 }
 
 async function carriedOut(
-  registry: Registry,
+  { registry, closed }: Applying,
   { changes }: Plan,
   wanted: ReadonlyMap<string, Definition>,
   there: ReadonlyMap<string, StoredApp>,
@@ -163,11 +182,12 @@ async function carriedOut(
       continue
     }
     try {
-      const done = await registry.write((writer) => writeGroup(writer, ids, wanted, by))
+      const done = await registry.write((writer) => writeGroup(writer, ids, wanted, { by, closed }))
       for (const row of done) tell({ ...withSecret(row), ...row })
     } catch (error) {
       // another process took the name in this very moment; everything else is no fault of the manifest
-      if (!(error instanceof Refusal && error.code === 'app-name-taken')) throw error
+      const came = error instanceof Refusal && (error.code === 'app-name-taken' || error.code === 'partner-contract')
+      if (!came) throw error
       for (const id of ids) tell({ ...plannedOf.get(id)!, result: 'failed', code: error.code })
     }
   }
@@ -179,13 +199,16 @@ async function writeGroup(
   writer: RegistryWriter,
   ids: readonly string[],
   wanted: ReadonlyMap<string, Definition>,
-  by: string,
+  { by, closed }: Pick<ApplyOptions, 'by'> & Pick<Applying, 'closed'>,
 ): Promise<AppliedChange[]> {
   if (ids.length > 1) await writer.freeNames(ids)
   const rows: AppliedChange[] = []
   for (const id of ids) {
     const definition = wanted.get(id)
-    const change = planChange(id, (await writer.stored(id))?.definition, definition, PROTOCOL_KEYS)
+    const stored = await writer.stored(id)
+    if (definition && stored && closed(stored))
+      throw new Refusal('partner-contract', `catalog: \`${id}\` is not its to change`)
+    const change = planChange(id, stored?.definition, definition, PARTS)
     if (!change) continue
     const secret = await carryOut(change, definition, writer, ids.length > 1)
     if (change.action !== 'unchanged') await writer.record(EVENT_OF[change.action], { actor: by, app: id })

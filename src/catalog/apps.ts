@@ -8,10 +8,12 @@ import type { Soon } from '#storage'
 import { type App, type Definition, toApp } from './app.ts'
 import { type Applied, type ApplyOptions, applyManifests } from './apply.ts'
 import { differences, type Manifest, manifestSchema, resolve } from './manifest.ts'
+import { readManifests } from './manifest-reading.ts'
 import type { KeptProbe } from './probes.ts'
 import type { AppName } from './protocols/protocol.ts'
 import type { Registry } from './registry.ts'
-import type { CheckOptions, Issue, PolicyNames } from './rules.ts'
+import type { StoredApp } from './registry-writing.ts'
+import type { CheckOptions, Issue } from './rules.ts'
 import type { Template } from './template.ts'
 import type { Templates } from './templates.ts'
 
@@ -39,9 +41,9 @@ export interface Apps {
   preview(manifest: Manifest): Promise<App | undefined>
   /** Throws Refusal `app-exists`, `app-name-taken`, `app-invalid`, `template-unknown`, `template-invalid`. `by`: a person's id or `cli`. */
   register(manifest: Manifest, by: string): Promise<Registered>
-  /** Throws Refusal `app-unknown`. */
+  /** Throws Refusal `app-unknown`, `partner-contract`. */
   remove(id: string, by: string): Promise<void>
-  /** The app as a manifest in YAML, without secrets. Throws Refusal `app-unknown`. */
+  /** The app as a manifest in YAML, without secrets. Throws Refusal `app-unknown`, `partner-contract`. */
   export(id: string): Promise<string>
   /**
    * The secret before is taken for `overlap` more, or no more at once; the one before that never again. Throws Refusal
@@ -54,7 +56,7 @@ export interface Apps {
   keepProbe(id: string, probe: KeptProbe, by: string): Promise<void>
   /** The last probe for each protocol. */
   probes(id: string): Promise<KeptProbe[]>
-  /** Every app as a manifest, in the order of the ids. */
+  /** Every app as a manifest, in the order of the ids. Partners are none of them: they have contracts. */
   exportAll(): Promise<{ id: string; manifest: string }[]>
   /**
    * INVARIANT: each app is written whole or not at all; one with a mistake is not touched and holds up no other.
@@ -68,12 +70,10 @@ export interface AppsOptions {
   readonly registry: Registry
   readonly templates: Templates
   readonly clock: Clock
-  readonly policyNames?: PolicyNames | undefined
+  readonly check: () => Promise<CheckOptions>
 }
 
-export function createApps({ registry, templates, clock, policyNames }: AppsOptions): Apps {
-  const options = async (): Promise<CheckOptions> => ({ policyNames: await policyNames?.() })
-
+export function createApps({ registry, templates, clock, check: options }: AppsOptions): Apps {
   const examine = async (input: Manifest) => {
     const read = manifestSchema.safeParse(input)
     if (!read.success) {
@@ -117,6 +117,7 @@ export function createApps({ registry, templates, clock, policyNames }: AppsOpti
     },
     async remove(id: string, by: string) {
       await registry.write(async (writer) => {
+        notAPartner(await writer.stored(id))
         if (!(await writer.remove(id))) throw new Refusal('app-unknown', 'catalog: no such app')
         await writer.record('app-removed', { actor: by, app: id })
       })
@@ -124,6 +125,7 @@ export function createApps({ registry, templates, clock, policyNames }: AppsOpti
     async export(id: string) {
       const stored = await registry.stored(id)
       if (!stored) throw new Refusal('app-unknown', 'catalog: no such app')
+      notAPartner(stored)
       const slug = stored.definition.template
       return written(stored.definition, slug === undefined ? undefined : await templateOrNothing(templates, slug))
     },
@@ -132,10 +134,12 @@ export function createApps({ registry, templates, clock, policyNames }: AppsOpti
       const slugs = new Set([...all.values()].flatMap(({ definition }) => definition.template ?? []))
       const known = new Map<string, Template | undefined>()
       for (const slug of slugs) known.set(slug, await templateOrNothing(templates, slug))
-      return [...all].map(([id, { definition }]) => ({
-        id,
-        manifest: written(definition, known.get(definition.template ?? '')),
-      }))
+      return [...all]
+        .filter(([, { definition }]) => !definition.partner)
+        .map(([id, { definition }]) => ({
+          id,
+          manifest: written(definition, known.get(definition.template ?? '')),
+        }))
     },
     async rotateSecret(id: string, by: string, overlap?: Millis) {
       const until = overlap === undefined ? undefined : clock.now() + overlap
@@ -160,9 +164,25 @@ export function createApps({ registry, templates, clock, policyNames }: AppsOpti
       }),
     probes: registry.probes,
     apply: async (sources: readonly SourceFile[], how: ApplyOptions) =>
-      applyManifests({ registry, templates, check: await options() }, sources, how),
+      applyManifests(
+        {
+          registry,
+          read: async (files) => readManifests(files, templates, await options()),
+          isMine: ({ partner }) => !partner,
+          key: 'id',
+          closed: ({ definition }) =>
+            definition.partner && ['partner-contract', 'a partner, whose contract changes it (`partners apply`)'],
+        },
+        sources,
+        how,
+      ),
     secretsShown: registry.secretsShown,
   })
+}
+
+function notAPartner(stored: StoredApp | undefined): void {
+  if (stored?.definition.partner)
+    throw new Refusal('partner-contract', `catalog: \`${stored.definition.id}\` is a partner`)
 }
 
 const written = (definition: Definition, template: Template | undefined): string =>

@@ -11,6 +11,7 @@
  * - `manifest.ts`   template + values → app, and back
  * - `manifest-reading.ts` from texts to definitions         - `names.ts`      who has which name
  * - `apply.ts`      plan, then app after app
+ * - `partners/`     contracts of partners, which become apps
  * - `protocols/`    what an app of each protocol has to say, one file each
  * - `registry.ts` `registry-writing.ts` apps in the `tables.ts`, through `cache.ts` - `apps.ts`     register, apply, export, rotate, remove
  * - `snippet.ts`    the app's side, with real values
@@ -25,6 +26,9 @@ export type { Apps, Registered } from './apps.ts'
 export { readInput } from './inputs.ts'
 export type { Manifest } from './manifest.ts'
 export { type Catalog, type CatalogOptions, openCatalog } from './open.ts'
+export type { AppPartner, Rate } from './partners/partner.ts'
+export type { Partners } from './partners/partners.ts'
+export type { KnownApis } from './partners/reading.ts'
 export type { KeptProbe } from './probes.ts'
 export type { AppForwardAuth, AppRule, IdentityField } from './protocols/forward-auth.ts'
 export type { AppOidc } from './protocols/oidc-definition.ts'

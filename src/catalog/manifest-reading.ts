@@ -1,4 +1,5 @@
-/** From the texts of manifest files to complete definitions, each with its place in its file. */
+/** From the texts of files to complete definitions, each with its place in its file. */
+import type { z } from 'zod'
 import { formatProblem, type Problem, readYamlEach, type SourceFile, type YamlDocument } from '#config'
 import { Refusal } from '#core/refusal'
 import type { Definition } from './app.ts'
@@ -40,33 +41,71 @@ interface Found {
   readonly definition: Definition | undefined
 }
 
-export async function readManifests(
+/** What the files hold: apps as manifests, or partners as contracts. */
+export interface Reading<T> {
+  readonly schema: z.ZodType<T>
+  /** Where the id stands. */
+  readonly key: string
+  /** What one is called. */
+  readonly what: string
+  /** The app that it describes; what is wrong with it is added to `problems`. */
+  define(document: YamlDocument<T>, value: T, problems: Problem[]): Promise<Definition | undefined>
+}
+
+export function readManifests(
   sources: readonly SourceFile[],
   templates: Templates,
   options: CheckOptions,
 ): Promise<ReadManifests> {
+  const known = new Map<string, Awaited<ReturnType<typeof templateOrProblem>>>()
+  return readEach(sources, {
+    schema: manifestSchema,
+    key: 'id',
+    what: 'manifest',
+    async define(document, manifest, problems) {
+      const slug = manifest.template
+      let template: Template | undefined
+      if (slug !== undefined) {
+        const read = known.get(slug) ?? (await templateOrProblem(templates, slug))
+        known.set(slug, read)
+        if (typeof read === 'string') {
+          problems.push(document.problem(['template'], 'template-unknown', `\`template\` ${read}`))
+          return undefined
+        }
+        template = read
+      }
+      const { definition, issues } = resolve(manifest, template, options)
+      problems.push(...issues.map(({ path, code, message }) => document.problem(path, code, message)))
+      return definition
+    },
+  })
+}
+
+export async function readEach<T>(
+  sources: readonly SourceFile[],
+  { schema, key, what, define }: Reading<T>,
+): Promise<ReadManifests> {
   const problems: Problem[] = []
   const found: Found[] = []
-  const known = new Map<string, Awaited<ReturnType<typeof templateOrProblem>>>()
   for (const { file, text } of sources) {
-    const { items, problems: unreadable } = readYamlEach(file, text, manifestSchema)
+    const { items, problems: unreadable } = readYamlEach(file, text, schema)
     problems.push(...unreadable)
     // ATTACK: a file that was cut off before its first line must not look like "no apps any more"
     if (items.length === 0 && unreadable.length === 0)
-      problems.push({ file, line: 1, column: 1, code: 'manifests-missing', message: 'file holds no manifest' })
+      problems.push({ file, line: 1, column: 1, code: 'manifests-missing', message: `file holds no ${what}` })
     for (const document of items) {
       if (found.length === MOST_MANIFESTS) {
-        const message = `document is one of more than ${MOST_MANIFESTS} manifests`
+        const message = `document is one of more than ${MOST_MANIFESTS} ${what}s`
         problems.push(document.problem([], 'manifests-too-many', message))
         return { wanted: [], refused: [], problems }
       }
       problems.push(...document.problems)
       const { line } = document.position([])
-      const definition = document.value && (await defined(document, document.value))
-      found.push({ file, document, line, id: idOf(document.raw), definition })
+      const definition = document.value && (await define(document, document.value, problems))
+      found.push({ file, document, line, id: idOf(document.raw, key), definition })
     }
   }
-  problems.push(...twice(found))
+  problems.push(...twice(found, key))
   const count = new Map<string, number>()
   for (const { id } of found) if (id !== undefined) count.set(id, (count.get(id) ?? 0) + 1)
   const wanted: WantedApp[] = []
@@ -77,41 +116,21 @@ export async function readManifests(
     else refused.push({ ...(id !== undefined && { id }), file, line })
   }
   return { wanted, refused, problems }
-
-  async function defined(
-    document: YamlDocument<unknown>,
-    manifest: Parameters<typeof resolve>[0],
-  ): Promise<Definition | undefined> {
-    const slug = manifest.template
-    let template: Template | undefined
-    if (slug !== undefined) {
-      const read = known.get(slug) ?? (await templateOrProblem(templates, slug))
-      known.set(slug, read)
-      if (typeof read === 'string') {
-        problems.push(document.problem(['template'], 'template-unknown', `\`template\` ${read}`))
-        return undefined
-      }
-      template = read
-    }
-    const { definition, issues } = resolve(manifest, template, options)
-    problems.push(...issues.map(({ path, code, message }) => document.problem(path, code, message)))
-    return definition
-  }
 }
 
-function idOf(raw: unknown): string | undefined {
-  const id = typeof raw === 'object' && raw !== null ? (raw as { id?: unknown }).id : undefined
+function idOf(raw: unknown, key: string): string | undefined {
+  const id = typeof raw === 'object' && raw !== null ? (raw as Readonly<Record<string, unknown>>)[key] : undefined
   return typeof id === 'string' ? id : undefined
 }
 
-function* twice(found: readonly Found[]): Generator<Problem> {
+function* twice(found: readonly Found[], key: string): Generator<Problem> {
   const first = new Map<string, Found>()
   for (const one of found) {
     if (one.id === undefined) continue
     const earlier = first.get(one.id)
     if (earlier) {
-      const message = `\`id\` is \`${one.id}\`, which ${earlier.file}:${earlier.line} describes already`
-      yield one.document.problem(['id'], 'app-twice', message)
+      const message = `\`${key}\` is \`${one.id}\`, which ${earlier.file}:${earlier.line} describes already`
+      yield one.document.problem([key], 'app-twice', message)
     } else first.set(one.id, one)
   }
 }

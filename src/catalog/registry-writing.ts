@@ -27,6 +27,10 @@ export interface StoredApp {
   readonly firstOpenedAt?: Instant
   /** Until then the secret before the present one is taken too; may be over. */
   readonly previousSecretUntil?: Instant
+  /** Of a partner's: somebody ended it then. */
+  readonly endedAt?: Instant
+  /** Tokens that were issued before are over. */
+  readonly tokensFrom?: Instant
 }
 
 /** One step of a change; all steps of one `write` happen or none. */
@@ -42,6 +46,8 @@ export interface RegistryWriter {
   record(event: AuditEvent, fields: AuditFields): Promise<void>
   /** False when there was nothing to remove. */
   remove(id: string): Promise<boolean>
+  /** Ended now, or not any more; tokens from before are over in both cases. */
+  end(id: string, ended: boolean): Promise<void>
   /** In the place of the one before, for the same protocol. */
   keepProbe(id: string, probe: KeptProbe): Promise<void>
   /** The old one is taken until `until`. Throws Refusal `app-unknown`, or `app-without-secret`. */
@@ -60,6 +66,8 @@ export const readRow = (row: AppRow): StoredApp => ({
   secretUnseen: row.secret !== null && Number(row.secret_shown) === 0,
   ...(row.first_opened_at !== null && { firstOpenedAt: Number(row.first_opened_at) }),
   ...(row.previous_until !== null && { previousSecretUntil: Number(row.previous_until) }),
+  ...(row.ended_at !== null && { endedAt: Number(row.ended_at) }),
+  ...(row.tokens_from !== null && { tokensFrom: Number(row.tokens_from) }),
 })
 
 type SecretChange = (eb: ExpressionBuilder<Tables, 'apps'>) => UpdateObject<Tables, 'apps'>
@@ -144,6 +152,14 @@ export function writerOn(
       await forgetNames(id)
       await writeNames(definition)
       return made?.plain
+    },
+    async end(id, ended) {
+      const now = clock.now()
+      await transaction
+        .updateTable('apps')
+        .set({ ended_at: ended ? now : null, tokens_from: now, changed_at: now })
+        .where('id', '=', id)
+        .execute()
     },
     keepProbe: (id, probe) => writeProbe(transaction, id, probe),
     async remove(id) {

@@ -15,6 +15,10 @@ export type AppRow = {
   created_at: Instant
   changed_at: Instant
   first_opened_at: Instant | null
+  /** Of a partner's: somebody ended it then. */
+  ended_at: Instant | null
+  /** Tokens that were issued before are over. */
+  tokens_from: Instant | null
 }
 
 /** By what an app is named outside: the entity id of SAML, the hosts behind a proxy. */
@@ -108,6 +112,13 @@ export const catalogMigrations: readonly Migration[] = [
         .addColumn('report', 'text', (column) => column.notNull())
         .addPrimaryKeyConstraint('app_probes_key', ['app', 'protocol'])
         .execute()
+    },
+  },
+  {
+    name: 'catalog-007-ended',
+    async up(records) {
+      await records.schema.alterTable('apps').addColumn('ended_at', 'bigint').execute()
+      await records.schema.alterTable('apps').addColumn('tokens_from', 'bigint').execute()
     },
   },
 ]

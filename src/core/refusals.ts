@@ -45,6 +45,8 @@ export const REFUSALS = Object.freeze({
   'outbound-failed': { status: 502, say: 'Another server could not be reached.' },
   'outbound-refused': { status: 502, say: 'Another server could not be reached.' },
   overloaded: { status: 503, say: 'Very many people are signing in right now. Please try again in a moment.' },
+  'partner-contract': { status: 409, say: 'This belongs to a partner, and its contract says what it is.' },
+  'partner-unknown': { status: 404, say: 'There is no such partner.' },
   'passkey-invalid': { status: 400, say: 'This passkey could not be checked.' },
   'password-expired': {
     status: 403,

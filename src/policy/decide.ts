@@ -1,11 +1,12 @@
 /** The one function that decides. Pure and synchronous: facts in, verdict and trace out. */
 import { type Answer, answer } from './answer.ts'
+import { judgeContract } from './contract.ts'
 import { AUDIENCE, type Decision, DIRECTORY_DOWN } from './decision.ts'
 import { FACTS_VERSION, type Facts } from './facts.ts'
 import { judgeOutage } from './outage.ts'
 import type { Policies, Policy } from './policies.ts'
 import type { ConditionTrace } from './said.ts'
-import { createScene } from './scene.ts'
+import { createScene, type Scene } from './scene.ts'
 import type { Strengths } from './strengths.ts'
 import { stricter, type Terms } from './terms.ts'
 import type { Truth } from './truth.ts'
@@ -51,7 +52,8 @@ function judge(policies: Policies, policy: Policy, facts: Facts, notes: Notes): 
   const scene = createScene(facts, policies.sites)
   const wanted = wantedOf(strengths, facts.request?.wanted)
   const weigh = (terms: Terms) => answer(strengths, addWanted(terms, wanted), wanted, scene)
-  const closed = outsideAudience(policy, facts, notes) ?? duringOutage(policy, facts, notes)
+  const closed =
+    outsideAudience(policy, facts, notes) ?? duringOutage(policy, facts, notes) ?? againstContract(policy, scene, notes)
   if (closed) return closed
   const walks = [walk(policy, scene, notes, weigh)]
   if (baseline && baseline !== policy) walks.push(walk(baseline, scene, notes, weigh))
@@ -95,6 +97,16 @@ function duringOutage(policy: Policy, facts: Facts, notes: Notes): Draft | undef
   const at = { policy: policy.name, rule: DIRECTORY_DOWN, line: null }
   notes.trace?.push({ ...at, matched: said.closed, conditions: [said.condition] })
   return said.closed ? { ...DENIED, ...at } : undefined
+}
+
+/** A partner's contract is judged before any rule, whoever's policy it is. */
+function againstContract(policy: Policy, scene: Scene, notes: Notes): Draft | undefined {
+  for (const { rule, closed, condition } of judgeContract(scene.facts, scene)) {
+    const at = { policy: policy.name, rule, line: null }
+    notes.trace?.push({ ...at, matched: closed, conditions: [condition] })
+    if (closed !== false) return { ...DENIED, ...at }
+  }
+  return undefined
 }
 
 /** The denial that holds, where one may: a rule's own, with what it says, before that of no rule at all. */

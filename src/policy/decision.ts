@@ -9,14 +9,18 @@ export const AUDIENCE = 'audience'
 /** The same for people whose directory cannot be asked (`outage.ts`). */
 export const DIRECTORY_DOWN = 'directory-down'
 
+/** The same for partners: outside of the networks of the contract, and after its end (`contract.ts`). */
+export const PARTNER_NETWORKS = 'partner-networks'
+export const PARTNER_ENDED = 'partner-ended'
+
 /** Names that no rule of a file may have. */
-export const UNWRITTEN: readonly string[] = Object.freeze([AUDIENCE, DIRECTORY_DOWN])
+export const UNWRITTEN: readonly string[] = Object.freeze([AUDIENCE, DIRECTORY_DOWN, PARTNER_NETWORKS, PARTNER_ENDED])
 
 export type Outcome = 'allow' | 'deny' | 'challenge'
 
 export interface RuleTrace {
   readonly policy: string
-  /** `audience` and `directory-down` are written in no file: the app's own list of groups, and an outage of the person's directory. */
+  /** Those of `UNWRITTEN` are in no file: the app's own list of groups, an outage of the person's directory, a partner's contract. */
   readonly rule: string
   readonly line: string | null
   readonly mode?: 'report'

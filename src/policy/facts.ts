@@ -80,6 +80,15 @@ export interface Facts {
         readonly tier?: string | null | undefined
         /** Since when its probes are green, the oldest of them; `null`: they are not. */
         readonly probed?: Time | null | undefined
+        /** It is a partner's: what its contract says. Absent: it is nobody's. */
+        readonly partner?:
+          | {
+              /** Absent: its requests may come from anywhere. */
+              readonly networks?: readonly string[] | undefined
+              /** First moment without it. */
+              readonly ends?: Time | undefined
+            }
+          | undefined
       }
     | undefined
   /** The place as a database knows it: where the address is in a site whose file says more, that counts instead. */
@@ -165,6 +174,7 @@ export const factsSchema: z.ZodType<Facts> = z.strictObject({
       tags: texts.optional(),
       tier: text.nullable().optional(),
       probed: time.nullable().optional(),
+      partner: z.strictObject({ networks: texts.optional(), ends: time.optional() }).optional(),
     })
     .optional(),
   network: z

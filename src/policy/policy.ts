@@ -17,6 +17,7 @@
  * - `diff.ts` `enforcing.ts`     what two sets of files differ in; a set with a rule of mode `report` in force
  * - `lacking.ts`                  which facts nobody had looked for, where a decision of the past is made again
  * - `outage.ts`                   what stays open of somebody whose directory cannot be asked
+ * - `contract.ts`                 what a partner's contract closes
  * - `facts.ts` `scene.ts`         the input; `decide.ts` `decision.ts` the output; `tests.ts` the tests in the files
  *
  * To add a condition: its file in `conditions/` with its samples, a line in `conditions/list.ts`, its facts in `facts.ts`.
@@ -34,6 +35,8 @@ export {
   type Decision,
   DIRECTORY_DOWN,
   type Outcome,
+  PARTNER_ENDED,
+  PARTNER_NETWORKS,
   type Reported,
   type RuleTrace,
   UNWRITTEN,

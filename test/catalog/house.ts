@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll } from 'vitest'
 import { auditMigrations, createAudit } from '#audit'
-import { type Catalog, catalogMigrations, openCatalog } from '#catalog'
+import { type Catalog, catalogMigrations, type KnownApis, openCatalog } from '#catalog'
 import { systemClock } from '#core/clock'
 import { silentLog } from '#core/log'
 import { type Diagnosis, diagnosisMigrations, openDiagnosis } from '#diagnosis'
@@ -54,7 +54,7 @@ export interface TestHouse {
 }
 
 export async function openHouse(
-  options: { url?: string; templates?: string; policyNames?: () => readonly string[] } = {},
+  options: { url?: string; templates?: string; policyNames?: () => readonly string[]; knownApis?: KnownApis } = {},
 ): Promise<TestHouse> {
   let now = Date.UTC(2026, 10, 22, 9)
   const clock = {
@@ -79,7 +79,7 @@ export async function openHouse(
   })
   const audit = createAudit({ storage, clock, log })
   const keys = await sealing
-  const { policyNames } = options
+  const { policyNames, knownApis } = options
   const catalog = await openCatalog({
     storage,
     clock,
@@ -87,6 +87,7 @@ export async function openHouse(
     keys,
     templates: options.templates ?? SHIPPED,
     ...(policyNames && { policyNames }),
+    ...(knownApis && { knownApis: async () => knownApis }),
   })
   const directories = [{ id: 'local', kind: 'local' as const }]
   const hashing = await hashes

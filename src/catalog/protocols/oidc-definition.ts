@@ -26,7 +26,7 @@ export const claimsShape = z.strictObject({
   in_id_token: z.boolean().default(false).describe('For apps that never call userinfo'),
 })
 
-const jwksShape = z.strictObject({
+export const jwksShape = z.strictObject({
   keys: z
     .array(z.looseObject({ kty: z.enum(['RSA', 'EC', 'OKP']) }))
     .min(1)

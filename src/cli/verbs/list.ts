@@ -25,6 +25,7 @@ const GROUPS: readonly VerbGroup[] = [
   { word: 'apps search', verbs: async () => [(await import('./apps-search.ts')).searchApps] },
   { word: 'apps', verbs: async () => (await import('./apps.ts')).appsVerbs },
   { word: 'apis', verbs: async () => (await import('./apis.ts')).apisVerbs },
+  { word: 'partners', verbs: async () => (await import('./partners.ts')).partnersVerbs },
   { word: 'catalog', verbs: async () => (await import('./catalog.ts')).catalogVerbs },
   {
     word: 'people',

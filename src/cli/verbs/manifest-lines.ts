@@ -33,7 +33,7 @@ export function planLines({ changes, refused, problems, kept }: Plan): string[] 
         ...fields.map(({ field, before, after }) => `    ${field}: ${shown(before)} -> ${shown(after)}`),
       ]),
     ...refused.map(({ id, file, line }) => visible(`! refused   ${id ?? '(no id)'} (${file}:${line})`)),
-    ...kept.map((id) => `! kept      ${id} (nothing is pruned while a manifest has a mistake)`),
+    ...kept.map((id) => `! kept      ${id} (nothing is pruned while a file has a mistake)`),
     [
       'plan:',
       ...(['create', 'change', 'remove'] as const).map((action) => `${counted(changes, action)} to ${action},`),

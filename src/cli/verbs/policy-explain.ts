@@ -170,7 +170,10 @@ async function gatherGiven(args: Arguments, context: Context, policies: Policies
   const device = devices.find(({ id }) => id === deviceId)
   const enrolled = deviceId === undefined || device ? null : await enrolledAs(deviceId, house!, context)
   if (enrolled === 'several') return undefined
-  const question = { kind: 'app', app, session, device, enrolled, address: ip ?? '', startedAt: now } as const
+  // nobody signs in to a partner's program: it asks for itself
+  const client = app?.partner && { id: app.id, authentication: app.oidc!.tokenEndpointAuthMethod }
+  const as = client ? ({ kind: 'api', client } as const) : ({ kind: 'app' } as const)
+  const question = { ...as, app, session, device, enrolled, address: ip ?? '', startedAt: now } as const
   const places = house?.places ?? openPlaces({ file: placesFile(context), log: silentLog })
   const outages = house?.people
   const sources = { policies, places, history: house?.history, ...(outages && { outages }), outage }

@@ -186,6 +186,16 @@ const TRANSLATED: Readonly<Record<RefusalCode, Readonly<Record<Exclude<Language,
     de: 'Gerade melden sich sehr viele Menschen an. Bitte versuchen Sie es gleich noch einmal.',
     ru: 'Сейчас входит очень много людей. Попробуйте ещё раз чуть позже.',
   },
+  'partner-contract': {
+    nl: 'Dit is van een partner; het contract bepaalt wat het is.',
+    de: 'Dies gehört einem Partner; sein Vertrag legt fest, was es ist.',
+    ru: 'Это принадлежит партнёру и определяется его договором.',
+  },
+  'partner-unknown': {
+    nl: 'Deze partner is niet bekend.',
+    de: 'Diesen Partner gibt es nicht.',
+    ru: 'Такого партнёра нет.',
+  },
   'passkey-invalid': {
     nl: 'Deze passkey kon niet worden gecontroleerd.',
     de: 'Dieser Passkey konnte nicht geprüft werden.',

@@ -3,6 +3,7 @@ import type { ClientMetadata, Provider } from 'oidc-provider'
 import { type App, type Catalog, isSecretOf } from '#catalog'
 import type { Clock } from '#core/clock'
 import { SIGN_IN_SCOPES } from './account.ts'
+import { createKeyReading } from './client-keys.ts'
 
 type Client = InstanceType<Provider['Client']>
 
@@ -44,6 +45,7 @@ export function clientMetadata(app: App): ClientMetadata | undefined {
  */
 export function useCatalogClients(engine: Provider, catalog: Catalog, clock: Clock): void {
   const known = new WeakMap<App, Client>()
+  const readKeys = createKeyReading(clock)
   engine.Client.find = async (id: string) => {
     const app = typeof id === 'string' && id.length <= 64 ? await catalog.apps.find(id) : undefined
     if (!app) return undefined
@@ -59,6 +61,7 @@ export function useCatalogClients(engine: Provider, catalog: Catalog, clock: Clo
       })
       known.set(app, client)
     }
+    await readKeys(client as Parameters<typeof readKeys>[0])
     return client
   }
 }

@@ -14,6 +14,7 @@ import { useCatalogClients } from './clients.ts'
 import { deviceFlow } from './device.ts'
 import type { Diagnosing } from './diagnosing.ts'
 import { dPoP, PROOF_ALGS } from './dpop.ts'
+import { endTokensWithClients } from './ended.ts'
 import { type Consents, grantFor } from './grants.ts'
 import { LIFETIMES } from './lifetimes.ts'
 import { type LogoutOptions, rpInitiatedLogout } from './logout.ts'
@@ -205,6 +206,7 @@ export function createEngine(options: EngineOptions): Provider {
   // the server has put our own public address into the request (`open.ts`)
   engine.proxy = true
   useCatalogClients(engine, catalog, options.clock)
+  endTokensWithClients(engine, catalog, options.clock)
   spendOnce(engine, createSpending(options))
   beforeEachToken(engine, options.judge.judge)
   options.diagnosing.listen(engine)

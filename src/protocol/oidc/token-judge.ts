@@ -7,7 +7,7 @@ import { errors, type KoaContextWithOIDC } from 'oidc-provider'
 import type { Access } from '#access'
 import type { Api, Apis } from '#apis'
 import type { App, Catalog } from '#catalog'
-import type { Clock } from '#core/clock'
+import type { Clock, Instant } from '#core/clock'
 import type { People } from '#directory'
 import { requestContext } from '#http'
 import { DIRECTORY_DOWN, type TokenLimits } from '#policy'
@@ -90,6 +90,7 @@ export function createTokenJudge(rooms: TokenJudgeRooms): TokenJudge {
       verdict = { ...stricter(verdict, decision), allowed: outcome === 'allow', reference }
       if (!verdict.allowed) break
     }
+    verdict = { ...verdict, ...stricter(verdict, untilEndOf(app, clock.now())) }
     verdicts.set(request, verdict)
     return verdict
   }
@@ -197,6 +198,16 @@ export function createTokenJudge(rooms: TokenJudgeRooms): TokenJudge {
       return source && assuranceOf(source)
     },
   }
+}
+
+const LONGEST_LIFE = 86_400
+
+/** A token does not outlive the contract that it rests on. */
+function untilEndOf(app: App | undefined, now: Instant): TokenLimits {
+  const end = app?.partner?.endsAt
+  if (end === undefined) return {}
+  const left = Math.max(1, Math.floor((end - now) / 1000))
+  return left < LONGEST_LIFE ? { token: { max: `${left}s` } } : {}
 }
 
 const assuranceOf = ({ acr, authTime }: Source): Assurance => ({

@@ -4,6 +4,7 @@ import { appCertificates } from './app-certificates.ts'
 import { appSecrets } from './app-secrets.ts'
 import { datedTemplates } from './dated-templates.ts'
 import { directories } from './directories.ts'
+import { partners } from './partners.ts'
 import { places } from './places.ts'
 import { probes } from './probes.ts'
 import { samlKeys } from './saml-keys.ts'
@@ -15,6 +16,7 @@ export const SOURCES: readonly Source[] = [
   samlKeys,
   signingKeys,
   directories,
+  partners,
   datedTemplates,
   probes,
   places,
