@@ -523,7 +523,7 @@ describe('request objects and pushed requests', () => {
     })
     const location = response.headers.get('location')
     expect(location ?? '').not.toContain('evil.example')
-    expect(new URL(location ?? 'x:').searchParams.get('error')).toBe('request_not_supported')
+    expect(new URL(location ?? 'x:').searchParams.get('error')).toBe('invalid_request_object')
   })
 
   test('a request_uri elsewhere is not fetched', async () => {

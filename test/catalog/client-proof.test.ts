@@ -76,3 +76,60 @@ test.each([
 ] as [string, object, string][])('%s will not do', async (_, oidc, code) => {
   expect((await registered(oidc)).codes).toContain(code)
 })
+
+const PROFILED = {
+  profile: 'fapi2',
+  token_endpoint_auth_method: 'private_key_jwt',
+  jwks: { keys: [KEY] },
+  dpop_bound_access_tokens: true,
+}
+const PEOPLE = { redirect_uris: ['https://bank.example/cb'], scopes: ['openid'], grant_types: ['authorization_code'] }
+
+test.each([
+  ['the security profile with keys and DPoP', PROFILED],
+  [
+    'the security profile with certificates',
+    { ...TLS, ...NAME, profile: 'fapi2', tls_client_certificate_bound_access_tokens: true },
+  ],
+  ['message signing', { ...PROFILED, profile: 'fapi2-message-signing' }],
+  [
+    'message signing with certificates, and keys for the requests',
+    { ...TLS, ...NAME, profile: 'fapi2-message-signing', dpop_bound_access_tokens: true, jwks: { keys: [KEY] } },
+  ],
+  ['EdDSA', { ...PROFILED, id_token_signed_response_alg: 'EdDSA' }],
+])('%s will do', async (_, oidc) => {
+  expect((await registered(oidc)).codes).toEqual([])
+})
+
+test.each([
+  ['a secret', { profile: 'fapi2', dpop_bound_access_tokens: true }, 'profile-authentication'],
+  ['no binding', { ...PROFILED, dpop_bound_access_tokens: false }, 'profile-binding'],
+  ['PKCE at will', { ...PROFILED, pkce: 'optional' }, 'profile-pkce'],
+  [
+    'another grant',
+    { ...PROFILED, ...PEOPLE, redirect_uris: [], grant_types: ['urn:ietf:params:oauth:grant-type:device_code'] },
+    'profile-grant',
+  ],
+  ['RS256', { ...PROFILED, id_token_signed_response_alg: 'RS256' }, 'profile-algorithm'],
+  ['a key of another curve', { ...PROFILED, jwks: { keys: [{ ...KEY, crv: 'P-384' }] } }, 'profile-key'],
+  ['a short RSA key', { ...PROFILED, jwks: { keys: [{ kty: 'RSA', e: 'AQAB', n: 'A'.repeat(171) }] } }, 'profile-key'],
+  [
+    'a key for RS256',
+    { ...PROFILED, jwks: { keys: [{ kty: 'RSA', e: 'AQAB', n: 'x'.repeat(342), alg: 'RS256' }] } },
+    'profile-key',
+  ],
+  [
+    'an address with a scheme of its own',
+    { ...PROFILED, ...PEOPLE, redirect_uris: ['com.example.app:/cb'] },
+    'profile-redirect',
+  ],
+  ['a wildcard', { ...PROFILED, ...PEOPLE, redirect_uris: ['https://*.bank.example/cb'] }, 'address-unsafe'],
+  [
+    'signed requests without keys',
+    { ...TLS, ...NAME, profile: 'fapi2-message-signing', dpop_bound_access_tokens: true },
+    'keys-missing',
+  ],
+  ['a profile that nobody knows', { ...PROFILED, profile: 'fapi3' }, 'invalid'],
+] as [string, object, string][])('%s does not keep to the profile', async (_, oidc, code) => {
+  expect((await registered(oidc)).codes).toContain(code)
+})

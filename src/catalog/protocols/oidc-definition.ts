@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import type { PreviousSecret } from '../secrets.ts'
 import { addresses, groupName, list, scope, slug } from '../words.ts'
+import { type Profile, type ProfileDefinition, profileFields } from './client-profile.ts'
 import { type ClientProof, proofFields } from './client-proof.ts'
 
 export const TOKEN_ENDPOINT_AUTH_METHODS = [
@@ -86,6 +87,9 @@ export interface AppOidc {
   /** The app gets no token without a proof of its key (RFC 9449 §5.2). */
   readonly dpopBoundAccessTokens: boolean
   readonly proof: ClientProof
+  readonly profile?: Profile
+  readonly requirePushedAuthorizationRequests: boolean
+  readonly requireSignedRequestObject: boolean
   readonly grantTypes: readonly GrantType[]
   readonly responseTypes: readonly 'code'[]
   readonly jwks?: PublicJwks
@@ -102,7 +106,7 @@ export interface AppOidc {
 }
 
 /** The stored form, in the words of a manifest. */
-export interface OidcDefinition extends ClientProof {
+export interface OidcDefinition extends ClientProof, ProfileDefinition {
   readonly redirect_uris: readonly string[]
   readonly post_logout_redirect_uris: readonly string[]
   readonly scopes: readonly string[]
@@ -141,6 +145,7 @@ export const oidcOverrides = z
   .strictObject({
     ...oidcFields,
     ...proofFields,
+    ...profileFields,
     id_token_signed_response_alg: oidcFields.id_token_signed_response_alg.nullable(),
     backchannel_logout_uri: oidcFields.backchannel_logout_uri.nullable(),
     frontchannel_logout_uri: oidcFields.frontchannel_logout_uri.nullable(),

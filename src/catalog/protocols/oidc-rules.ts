@@ -1,4 +1,5 @@
 /** When a client of OpenID Connect is registered in a way that holds together. */
+import { profileRules, signsRequests } from './client-profile.ts'
 import { proofRules } from './client-proof.ts'
 import type { OidcDefinition } from './oidc-definition.ts'
 import type { Rule } from './protocol.ts'
@@ -22,6 +23,7 @@ export function oidcRules(oidc: OidcDefinition): readonly Rule[] {
   const front = oidc.frontchannel_logout_uri
   return [
     ...proofRules(oidc),
+    ...profileRules(oidc),
     [
       code === oidc.redirect_uris.length > 0,
       ['redirect_uris'],
@@ -72,7 +74,7 @@ export function oidcRules(oidc: OidcDefinition): readonly Rule[] {
       `is \`${method}\`, expected exactly one of \`jwks\` and \`jwks_uri\``,
     ],
     [
-      keyed || (oidc.jwks ?? oidc.jwks_uri) === undefined,
+      keyed || signsRequests(oidc) || (oidc.jwks ?? oidc.jwks_uri) === undefined,
       at,
       'keys-unused',
       `is \`${method}\`, but there are keys for \`private_key_jwt\``,

@@ -96,6 +96,7 @@ export const shown = (app: App) => ({
     token_endpoint_auth_method: app.oidc.tokenEndpointAuthMethod,
     pkce: app.oidc.pkce,
     ...(app.oidc.dpopBoundAccessTokens ? { dpop_bound_access_tokens: true } : {}),
+    ...(app.oidc.profile ? { profile: app.oidc.profile } : {}),
     grant_types: app.oidc.grantTypes,
   }),
   ...(app.saml && {

@@ -5,7 +5,7 @@ import { randomId } from '#core/random'
 import type { Outbound } from '#http'
 import type { Keys } from '#keys'
 import type { Delivery, LogoutRow } from '#sessions'
-import { DEFAULT_ALG } from './clients.ts'
+import { answerAlg } from './profiles.ts'
 import { signedToken } from './signed-token.ts'
 
 const EVENT = 'http://schemas.openid.net/event/backchannel-logout'
@@ -40,7 +40,7 @@ export function createBackChannel({ issuer, clock, keys, catalog, outbound }: Ba
     const oidc = (await catalog.apps.find(row.app))?.oidc
     // removed meanwhile, or told in another way now
     if (!oidc?.backchannelLogoutUri) return 'give-up'
-    const token = await logoutToken(row, oidc.idTokenSignedResponseAlg ?? DEFAULT_ALG)
+    const token = await logoutToken(row, answerAlg(oidc))
     const { status } = await outbound(oidc.backchannelLogoutUri, {
       method: 'POST',
       headers: { 'content-type': 'application/x-www-form-urlencoded' },

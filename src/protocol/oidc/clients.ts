@@ -4,11 +4,9 @@ import { type App, type Catalog, isSecretOf } from '#catalog'
 import type { Clock } from '#core/clock'
 import { SIGN_IN_SCOPES } from './account.ts'
 import { createKeyReading } from './client-keys.ts'
+import { profileMetadata } from './profiles.ts'
 
 type Client = InstanceType<Provider['Client']>
-
-/** OIDC Registration §2. */
-export const DEFAULT_ALG = 'RS256'
 
 /** RFC 7591 metadata of an app; undefined when the app does not speak OpenID Connect. */
 export function clientMetadata(app: App): ClientMetadata | undefined {
@@ -35,7 +33,7 @@ export function clientMetadata(app: App): ClientMetadata | undefined {
     // the engine writes thumbprints into the keys
     ...(oidc.jwks ? { jwks: structuredClone(oidc.jwks) as NonNullable<ClientMetadata['jwks']> } : {}),
     ...(oidc.jwksUri ? { jwks_uri: oidc.jwksUri } : {}),
-    id_token_signed_response_alg: oidc.idTokenSignedResponseAlg ?? DEFAULT_ALG,
+    ...profileMetadata(oidc),
   }
 }
 

@@ -1,5 +1,5 @@
 /** The engine's configuration: what it offers, how long things live, and what it may never do. */
-import Provider, { type AdapterPayload, type Configuration, errors, type KoaContextWithOIDC } from 'oidc-provider'
+import Provider, { type AdapterPayload, type Configuration, type KoaContextWithOIDC } from 'oidc-provider'
 import type { Log } from '#core/log'
 import type { People } from '#directory'
 import { type Outbound, pageRequestOf, requestContext } from '#http'
@@ -9,7 +9,7 @@ import { CLAIMS, createFindAccount } from './account.ts'
 import { type AdapterOptions, createAdapterFactory } from './adapter.ts'
 import { answer } from './answer.ts'
 import { requestedApis } from './api-question.ts'
-import { isCanonical } from './canonical.ts'
+import { checkAssertion } from './assertions.ts'
 import { useCatalogClients } from './clients.ts'
 import { deviceFlow } from './device.ts'
 import type { Diagnosing } from './diagnosing.ts'
@@ -19,6 +19,7 @@ import { type Consents, grantFor } from './grants.ts'
 import { LIFETIMES } from './lifetimes.ts'
 import { type LogoutOptions, rpInitiatedLogout } from './logout.ts'
 import { type CertificateSettings, certificateMethods, endpointAliases, mutualTls } from './mutual-tls.ts'
+import { rotates, SIGNED_ANSWER_ALGS, SIGNED_REQUEST_ALGS, signedMessages } from './profiles.ts'
 import type { createQuestioning, QuestionRooms } from './question.ts'
 import { createSpending, spendOnce } from './replay.ts'
 import { type ResourceRooms, resourceIndicators } from './resources.ts'
@@ -47,9 +48,6 @@ export interface EngineOptions extends QuestionRooms, AdapterOptions, LogoutOpti
   readonly diagnosing: Diagnosing
 }
 
-/** 9999-12-31T23:59:59Z */
-const LAST_SECOND = 253_402_300_799
-
 export function createEngine(options: EngineOptions): Provider {
   const { issuer, catalog, questioning } = options
   const secure = issuer.startsWith('https:')
@@ -73,6 +71,9 @@ export function createEngine(options: EngineOptions): Provider {
       userinfoSigningAlgValues: ['RS256', 'ES256', 'EdDSA'],
       clientAuthSigningAlgValues: ['RS256', 'PS256', 'ES256', 'EdDSA'],
       dPoPSigningAlgValues: PROOF_ALGS,
+      requestObjectSigningAlgValues: SIGNED_REQUEST_ALGS,
+      authorizationSigningAlgValues: SIGNED_ANSWER_ALGS,
+      introspectionSigningAlgValues: SIGNED_ANSWER_ALGS,
     },
     cookies: {
       names: {
@@ -107,6 +108,7 @@ export function createEngine(options: EngineOptions): Provider {
       deviceFlow: deviceFlow(options.presenter, issuer),
       dPoP: dPoP(options.keys),
       mTLS: mutualTls(options.certificates, options.clock),
+      ...signedMessages(options.clock),
       rpInitiatedLogout: rpInitiatedLogout(options, ({ req }) => options.bridge.visitorOf(req)),
     },
     // telling apps is not the engine's: `sign-out-way.ts`, `back-channel.ts`
@@ -122,14 +124,8 @@ export function createEngine(options: EngineOptions): Provider {
     pkce: { required: (_ctx, client) => client.tokenEndpointAuthMethod === 'none' || client['pkce'] !== 'optional' },
     // where somebody should sign in, as other providers understand it too
     extraParams: ['domain_hint', 'idp'],
-    extraClientMetadata: { properties: ['pkce', 'tls_client_auth_ca'] },
-    // a mark of use cannot be kept for ever
-    assertJwtClientAuthClaimsAndHeader({ oidc }, { exp }) {
-      if (!isCanonical(String(oidc.params?.['client_assertion'])))
-        throw new errors.InvalidClientAuth('client assertion is not canonical base64url')
-      if (!Number.isSafeInteger(exp) || Number(exp) > LAST_SECOND)
-        throw new errors.InvalidClientAuth('client assertion has no end that is a time')
-    },
+    extraClientMetadata: { properties: ['pkce', 'tls_client_auth_ca', 'profile'] },
+    assertJwtClientAuthClaimsAndHeader: checkAssertion(issuer, options.clock),
     async revokeGrantPolicy({ oidc }) {
       const { AccessToken, RefreshToken } = oidc.entities
       if (oidc.route !== 'token') return !(oidc.route === 'revocation' && AccessToken)
@@ -147,7 +143,7 @@ export function createEngine(options: EngineOptions): Provider {
     // the last thing that the engine asks before it spends the refresh token
     async rotateRefreshToken(ctx) {
       await options.judge.refresh(ctx)
-      return true
+      return rotates(ctx.oidc.client)
     },
     allowOmittingSingleRegisteredRedirectUri: false,
     async loadExistingGrant(ctx) {
