@@ -12,17 +12,25 @@ export class Refusal extends Error {
   readonly retryAfter: number | undefined
   /** Under which an administrator finds more: for the page, instead of the request's id. */
   readonly reference: string | undefined
+  /** The id of the person it is about, for the log and the trail: an administrator looks for them. */
+  readonly subject: string | undefined
 
   constructor(
     code: RefusalCode,
     detail?: string,
-    options: { cause?: unknown; retryAfter?: number; reference?: string | undefined } = {},
+    options: {
+      cause?: unknown
+      retryAfter?: number
+      reference?: string | undefined
+      subject?: string | undefined
+    } = {},
   ) {
     super(detail ? `${code}: ${detail}` : code, options.cause === undefined ? {} : { cause: options.cause })
     this.code = code
     this.detail = detail
     this.retryAfter = options.retryAfter
     this.reference = options.reference
+    this.subject = options.subject
   }
 
   get status(): number {

@@ -153,7 +153,8 @@ export function createSignIn(parts: Parts): SignIn {
     // read again: whoever was disabled while the hash ran must not come in
     const now = told ? await mirror(directory, told) : await store.byId(person.id)
     // said to whoever has just shown the right password, and to nobody else
-    if (told?.disabled) throw new Refusal('person-disabled', `switched off in directory ${directory.id}`)
+    if (told?.disabled)
+      throw new Refusal('person-disabled', `switched off in directory ${directory.id}`, { subject: now?.id })
     if (!now || now.disabled) return 'wrong'
     if (held) {
       // nobody comes in with it, in an outage as little as now
@@ -161,7 +162,7 @@ export function createSignIn(parts: Parts): SignIn {
       // people change the password of the directory they belong to, and of no other
       if (held.held !== 'directory-forbids' && held.changeable && now.directory === directory.id)
         return { toRenew: now, because: held.held }
-      throw new Refusal(held.held, `said by directory ${directory.id}`)
+      throw new Refusal(held.held, `said by directory ${directory.id}`, { subject: now.id })
     }
     // ATTACK: another directory that they are connected to must not let in whom their own knows no more
     if (now.directory !== directory.id && (await refresh(now.id, typed.device)) === 'gone') return 'wrong'

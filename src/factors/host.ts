@@ -127,13 +127,14 @@ export function openFactors(options: FactorsOptions): Factors {
       const factor = factorOf(kind)
       const entered = await throttle.enter(factor.lane, kind, attempt)
       /** ATTACK: beyond the limits nobody hears that a password was right, not even one that lets nobody in. */
-      const right = async (reason: RefusalCode, personId = attempt.personId) => {
+      const right = async (reason: RefusalCode, personId: string | undefined) => {
         await audit.record('factor-refused', { subject: personId, factor: kind, reason })
         await entered.right()
       }
       const verdict = await check(factor, input, attempt).catch(async (error: unknown) => {
         // a refusal says that nothing was compared, or that it was right; after anything else the try stays counted
-        if (error instanceof Refusal) await (SAYS_RIGHT.has(error.code) ? right(error.code) : entered.undone())
+        if (error instanceof Refusal)
+          await (SAYS_RIGHT.has(error.code) ? right(error.code, attempt.personId ?? error.subject) : entered.undone())
         throw error
       })
       if ('wrong' in verdict) {

@@ -135,7 +135,7 @@ export function createAway(rooms: SigninRooms, { isKnown }: Pick<Places, 'isKnow
       { request: request.id, directory, code: refusal.code, detail: refusal.detail },
       refusal.cause,
     )
-    await audit.record('upstream-refused', { actor: 'system', reason: `${directory}${faultOf(refusal)}` })
+    await audit.record('upstream-refused', fieldsOf(refusal, directory))
     return refusal
   }
 
@@ -157,8 +157,14 @@ export async function noteSeldom(
 ): Promise<void> {
   log.warn('upstream-refused', { request, directory, code: refusal.code, detail: refusal.detail }, refusal.cause)
   const first = await storage.state.add(`upstream-noted:${directory}`, '', { ttl: minutes(1) })
-  if (first) await audit.record('upstream-refused', { actor: 'system', reason: `${directory}${faultOf(refusal)}` })
+  if (first) await audit.record('upstream-refused', fieldsOf(refusal, directory))
 }
+
+const fieldsOf = (refusal: Refusal, directory: string) => ({
+  actor: 'system',
+  subject: refusal.subject,
+  reason: `${directory}${faultOf(refusal)}`,
+})
 
 /** The word that the kind of directory has for the cause, where it has one. */
 const faultOf = ({ cause }: Refusal): string =>

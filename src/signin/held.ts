@@ -13,10 +13,10 @@ const HELD: ReadonlySet<RefusalCode> = new Set<RefusalCode>([
 /** The reference that the page shows; undefined for what people mend by typing again. */
 export function noteHeld(
   { log }: Pick<SigninRooms, 'log'>,
-  { code, detail }: Refusal,
+  { code, detail, subject: person }: Refusal,
   request: string,
 ): string | undefined {
   if (!HELD.has(code)) return undefined
-  log.warn('sign-in-refused', { request, code, detail })
+  log.warn('sign-in-refused', { request, code, detail, ...(person && { person }) })
   return request
 }

@@ -149,7 +149,7 @@ export function createOutcomes(rooms: SigninRooms, { placeOf, isEnrolled }: Pick
     const asked = proof.factor === 'password' || (proof.factor === 'upstream' && proof.directory === known?.directory)
     const person = asked ? known : await people.refresh(personId, device)
     if (!person || person === 'gone' || person.disabled)
-      throw new Refusal('person-disabled', 'sign-in of somebody switched off')
+      throw new Refusal('person-disabled', 'sign-in of somebody switched off', { subject: personId })
     // what is added to a session from before takes nothing from what the provider said then
     const vouchedFor = current?.personId === personId && !current.authenticated.some(({ duringOutage }) => duringOutage)
     return !asked && !vouchedFor && (await people.isUnasked(person)) ? { ...proof, duringOutage: true } : proof

@@ -96,6 +96,11 @@ test.each([
       .find((one) => one.includes('"sign-in-refused"') && one.includes(reference!))
     expect(JSON.parse(line!)).toMatchObject({ code, detail: expect.stringContaining('directory domain') })
     expect(line).not.toContain('kim')
+    // whom the help desk looks for, by their name or by what the log says
+    const [kim] = await gateway.server.house.people.list({ directory: 'domain' })
+    expect(JSON.parse(line!)).toMatchObject({ person: kim!.id })
+    const [found] = await gateway.server.house.audit.search({ event: 'factor-refused', subject: kim!.id })
+    expect(found).toMatchObject({ factor: 'password', reason: code })
   },
 )
 

@@ -124,7 +124,7 @@ export function createFederation(parts: Parts): Federation {
 
   async function welcome(arrived: Arrived): Promise<Person> {
     const person = await mirror(at(arrived.directory).directory, arrived.vouched.person)
-    if (person.disabled) throw new Refusal('person-disabled', 'came from another provider')
+    if (person.disabled) throw new Refusal('person-disabled', 'came from another provider', { subject: person.id })
     if (person.directory === arrived.directory) await outages.vouched(person.id, person.directory)
     return person
   }
