@@ -5,10 +5,12 @@ import { REFUSALS } from './basic/refusals.ts'
 import { SESSIONS } from './basic/sessions.ts'
 import { DISCOVERY } from './config/discovery.ts'
 import { CODES } from './fapi2/codes.ts'
-import { startFapi } from './fapi2/parties.ts'
+import { startFapi, startSigning } from './fapi2/parties.ts'
+import { PROFILE } from './fapi2/profile.ts'
 import { PROOFS } from './fapi2/proofs.ts'
 import { PUSHING } from './fapi2/pushing.ts'
 import { REQUESTS } from './fapi2/requests.ts'
+import { SIGNED } from './fapi2/signed.ts'
 import { RP_INITIATED } from './logout/rp-initiated.ts'
 import { BACK_CHANNEL_MODULES, FRONT_CHANNEL_MODULES } from './logout/telling.ts'
 import type { Plan } from './op/plan.ts'
@@ -46,8 +48,14 @@ export const PLANS: Readonly<Record<string, readonly Plan[]>> = {
         'fapi2/pushing.ts': PUSHING,
         'fapi2/codes.ts': CODES,
         'fapi2/proofs.ts': PROOFS,
+        'fapi2/profile.ts': PROFILE,
       },
       start: startFapi,
+    },
+    {
+      name: 'fapi2-message-signing-final-test-plan',
+      files: { 'fapi2/signed.ts': SIGNED },
+      start: startSigning,
     },
   ],
 }

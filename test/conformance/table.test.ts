@@ -36,8 +36,8 @@ test('every module of the plans has one row, and there are no others', () => {
   expect(keysOf(() => true).toSorted()).toEqual(known.toSorted())
 })
 
-test('every row says one of four things', () => {
-  expect(rows.filter(({ state }) => !['covered', 'not offered', 'not applicable', 'fapi2'].includes(state))).toEqual([])
+test('every row says one of three things', () => {
+  expect(rows.filter(({ state }) => !['covered', 'not offered', 'not applicable'].includes(state))).toEqual([])
 })
 
 test('what is covered has a test in the file that is named, and every test has a row', () => {

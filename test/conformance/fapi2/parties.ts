@@ -10,15 +10,18 @@ export interface Fapi {
 
 const parties = new WeakMap<Op, readonly [Party, Party]>()
 
-export async function startFapi(): Promise<Op> {
+async function start(profile: 'fapi2' | 'fapi2-message-signing'): Promise<Op> {
   let known: readonly [Party, Party] | undefined
   const op = await startOp('default', (origin) => {
     known = [partyOf(origin, 'fapi-one'), partyOf(origin, 'fapi-two')]
-    return known.map(manifestOf)
+    return known.map((party) => manifestOf(party, profile))
   })
   parties.set(op, known!)
   return op
 }
+
+export const startFapi = (): Promise<Op> => start('fapi2')
+export const startSigning = (): Promise<Op> => start('fapi2-message-signing')
 
 export const fapiOf = (op: Op): Fapi => {
   const [one, two] = parties.get(op)!

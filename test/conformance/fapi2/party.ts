@@ -33,7 +33,7 @@ export const partyOf = (origin: string, id: string): Party => ({
 })
 
 /** As it stands in its manifest. */
-export const manifestOf = ({ id, redirectUri, keys }: Party): Manifest => ({
+export const manifestOf = ({ id, redirectUri, keys }: Party, profile: 'fapi2' | 'fapi2-message-signing'): Manifest => ({
   id,
   name: `Client ${id}`,
   policy: 'plain',
@@ -45,8 +45,7 @@ export const manifestOf = ({ id, redirectUri, keys }: Party): Manifest => ({
     token_endpoint_auth_method: 'private_key_jwt',
     jwks: { keys: [{ ...registered(keys, `${id}-key`), kty: 'EC' }] },
     dpop_bound_access_tokens: true,
-    // §5.4: RS256 is none of its algorithms
-    id_token_signed_response_alg: 'ES256',
+    profile,
   },
 })
 
