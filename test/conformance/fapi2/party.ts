@@ -1,5 +1,5 @@
 /** A client of FAPI 2.0: it signs assertions (RFC 7523) and proofs of possession (RFC 9449), and pushes its requests (RFC 9126). */
-import { createHash, randomUUID } from 'node:crypto'
+import { constants, createHash, generateKeyPairSync, type KeyObject, randomUUID, sign } from 'node:crypto'
 import { expect } from 'vitest'
 import type { Manifest } from '#catalog'
 import {
@@ -21,6 +21,8 @@ export interface Party {
   readonly redirectUri: string
   /** Of its assertions and requests. */
   readonly keys: Keys
+  /** Registered too, for no algorithm in particular. */
+  readonly rsa: { readonly publicKey: KeyObject; readonly privateKey: KeyObject }
   /** Of its proofs. */
   readonly proofKeys: Keys
 }
@@ -29,11 +31,15 @@ export const partyOf = (origin: string, id: string): Party => ({
   id,
   redirectUri: `${origin}/${id}/callback`,
   keys: ecKeys(),
+  rsa: generateKeyPairSync('rsa', { modulusLength: 2048 }),
   proofKeys: ecKeys(),
 })
 
 /** As it stands in its manifest. */
-export const manifestOf = ({ id, redirectUri, keys }: Party, profile: 'fapi2' | 'fapi2-message-signing'): Manifest => ({
+export const manifestOf = (
+  { id, redirectUri, keys, rsa }: Party,
+  profile: 'fapi2' | 'fapi2-message-signing',
+): Manifest => ({
   id,
   name: `Client ${id}`,
   policy: 'plain',
@@ -43,7 +49,12 @@ export const manifestOf = ({ id, redirectUri, keys }: Party, profile: 'fapi2' | 
     scopes: ['openid', 'profile', 'email', 'offline_access'],
     grant_types: ['authorization_code', 'refresh_token'],
     token_endpoint_auth_method: 'private_key_jwt',
-    jwks: { keys: [{ ...registered(keys, `${id}-key`), kty: 'EC' }] },
+    jwks: {
+      keys: [
+        { ...registered(keys, `${id}-key`), kty: 'EC' },
+        { ...rsa.publicKey.export({ format: 'jwk' }), kid: `${id}-rsa`, use: 'sig', kty: 'RSA' },
+      ],
+    },
     dpop_bound_access_tokens: true,
     profile,
   },
@@ -54,6 +65,16 @@ export interface AssertionParts {
   readonly header?: Json
   readonly claims?: Json
   readonly signer?: Signer
+}
+
+/** Signed by the other key of the client: RS256, which is none of the profile's algorithms, or PS256, which is. */
+export const byRsa = ({ id, rsa }: Party, alg: 'RS256' | 'PS256'): AssertionParts => {
+  const padding = alg === 'PS256' ? constants.RSA_PKCS1_PSS_PADDING : constants.RSA_PKCS1_PADDING
+  return {
+    header: { alg, kid: `${id}-rsa` },
+    signer: (signed) =>
+      sign('sha256', Buffer.from(signed), { key: rsa.privateKey, padding, saltLength: 32 }).toString('base64url'),
+  }
 }
 
 /** FAPI 2.0 Security Profile §5.3.3.1: for the issuer, and for nothing else. */
