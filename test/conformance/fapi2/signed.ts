@@ -10,6 +10,9 @@ import { type Answer, type AssertionParts, byRsa, type Party, refused, send } fr
 
 const PREFIX = 'fapi2-security-profile-final-'
 
+/** A client of the profile takes signed answers only. */
+const signedAnswer = (party: Party, changes: Changes = {}) => requestOf(party, { response_mode: 'jwt', ...changes })
+
 /** Ten minutes, for this provider, by this client. */
 const objectOf = (op: Op, party: Party, { parameters }: Request, { header, claims, signer }: AssertionParts = {}) =>
   jwt(
@@ -36,7 +39,7 @@ async function readAnswer(op: Op, { id }: Party, answer: URLSearchParams): Promi
 /** Pushed, authorized with whatever else stands in the address, redeemed and used. */
 async function flow(op: Op, changes: Changes = {}, parts: AssertionParts = {}, beside: Record<string, string> = {}) {
   const { one } = fapiOf(op)
-  const request = requestOf(one, { response_mode: 'jwt', ...changes })
+  const request = signedAnswer(one, changes)
   const { status, body } = await pushObject(op, one, objectOf(op, one, request, parts))
   expect([status, body['error_description']]).toEqual([201, undefined])
   const answer = await authorize(op, one, addressOf(op, one, String(body['request_uri']), beside))
@@ -60,8 +63,10 @@ const fails =
   (parts: (op: Op) => AssertionParts, changes: Changes = {}): Modules[string] =>
   async (op) => {
     const { one } = fapiOf(op)
-    const answer = await pushObject(op, one, objectOf(op, one, requestOf(one, changes), parts(op)))
+    const answer = await pushObject(op, one, objectOf(op, one, signedAnswer(one, changes), parts(op)))
     refused(answer, 'invalid_request_object', 'invalid_request')
+    // and nothing else was wrong with it
+    expect((await pushObject(op, one, objectOf(op, one, signedAnswer(one)))).status).toBe(201)
   }
 
 export const SIGNED: Modules = {
@@ -115,7 +120,7 @@ export const SIGNED: Modules = {
 
   async [`${PREFIX}ensure-unsigned-request-at-par-endpoint-fails`](op) {
     const { one } = fapiOf(op)
-    const { parameters } = requestOf(one)
+    const { parameters } = signedAnswer(one)
     const answer = await send(op, one, String(op.metadata[PUSHED]), parameters, { proof: null })
     refused(answer, 'invalid_request', 'invalid_request_object')
   },
