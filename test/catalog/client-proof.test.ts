@@ -133,3 +133,29 @@ test.each([
 ] as [string, object, string][])('%s does not keep to the profile', async (_, oidc, code) => {
   expect((await registered(oidc)).codes).toContain(code)
 })
+
+const TRUST = { issuer: 'https://cluster.example', subject: 'system:serviceaccount:shop:orders' }
+const FEDERATED = { token_endpoint_auth_method: 'private_key_jwt', federated: [TRUST] }
+
+test('tokens of others stand for a key', async () => {
+  expect((await registered(FEDERATED)).codes).toEqual([])
+  const all = { ...TRUST, audience: 'x', jwks_uri: 'https://cluster.example/keys', reuse: true }
+  expect((await registered({ ...FEDERATED, federated: [TRUST, all] })).codes).toEqual([])
+})
+
+test.each([
+  ['beside a secret', { federated: [TRUST] }, 'federated-beside'],
+  ['beside keys', { ...FEDERATED, jwks: { keys: [KEY] } }, 'federated-beside'],
+  ['with a profile', { ...FEDERATED, profile: 'fapi2', dpop_bound_access_tokens: true }, 'profile-authentication'],
+  ['from nobody', { ...FEDERATED, federated: [] }, 'invalid'],
+  ['without subject', { ...FEDERATED, federated: [{ issuer: TRUST.issuer }] }, 'invalid'],
+  ['in plain http', { ...FEDERATED, federated: [{ ...TRUST, issuer: 'http://cluster.example' }] }, 'address-unsafe'],
+  ['of any issuer', { ...FEDERATED, federated: [{ ...TRUST, issuer: 'https://*.example' }] }, 'address-unsafe'],
+  [
+    'with keys in plain http',
+    { ...FEDERATED, federated: [{ ...TRUST, jwks_uri: 'http://cluster.example/k' }] },
+    'address-unsafe',
+  ],
+] as [string, object, string][])('tokens of others %s will not do', async (_, oidc, code) => {
+  expect((await registered(oidc)).codes).toContain(code)
+})

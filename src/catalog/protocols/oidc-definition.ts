@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import type { PreviousSecret } from '../secrets.ts'
 import { addresses, groupName, list, scope, slug } from '../words.ts'
+import { type Federated, type FederatedDefinition, federatedFields } from './client-federated.ts'
 import { type Profile, type ProfileDefinition, profileFields } from './client-profile.ts'
 import { type ClientProof, proofFields } from './client-proof.ts'
 
@@ -87,6 +88,8 @@ export interface AppOidc {
   /** The app gets no token without a proof of its key (RFC 9449 §5.2). */
   readonly dpopBoundAccessTokens: boolean
   readonly proof: ClientProof
+  /** Tokens of others that stand for a key of its own. */
+  readonly federated: readonly Federated[]
   readonly profile?: Profile
   readonly requirePushedAuthorizationRequests: boolean
   readonly requireSignedRequestObject: boolean
@@ -106,7 +109,7 @@ export interface AppOidc {
 }
 
 /** The stored form, in the words of a manifest. */
-export interface OidcDefinition extends ClientProof, ProfileDefinition {
+export interface OidcDefinition extends ClientProof, ProfileDefinition, FederatedDefinition {
   readonly redirect_uris: readonly string[]
   readonly post_logout_redirect_uris: readonly string[]
   readonly scopes: readonly string[]
@@ -146,6 +149,7 @@ export const oidcOverrides = z
     ...oidcFields,
     ...proofFields,
     ...profileFields,
+    ...federatedFields,
     id_token_signed_response_alg: oidcFields.id_token_signed_response_alg.nullable(),
     backchannel_logout_uri: oidcFields.backchannel_logout_uri.nullable(),
     frontchannel_logout_uri: oidcFields.frontchannel_logout_uri.nullable(),

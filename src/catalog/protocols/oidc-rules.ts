@@ -1,4 +1,5 @@
 /** When a client of OpenID Connect is registered in a way that holds together. */
+import { federatedRules } from './client-federated.ts'
 import { profileRules, signsRequests } from './client-profile.ts'
 import { proofRules } from './client-proof.ts'
 import type { OidcDefinition } from './oidc-definition.ts'
@@ -24,6 +25,7 @@ export function oidcRules(oidc: OidcDefinition): readonly Rule[] {
   return [
     ...proofRules(oidc),
     ...profileRules(oidc),
+    ...federatedRules(oidc),
     [
       code === oidc.redirect_uris.length > 0,
       ['redirect_uris'],
@@ -68,7 +70,7 @@ export function oidcRules(oidc: OidcDefinition): readonly Rule[] {
       'holds `offline_access` without the grant `refresh_token`',
     ],
     [
-      !keyed || (oidc.jwks === undefined) !== (oidc.jwks_uri === undefined),
+      !keyed || oidc.federated !== undefined || (oidc.jwks === undefined) !== (oidc.jwks_uri === undefined),
       at,
       'keys-missing',
       `is \`${method}\`, expected exactly one of \`jwks\` and \`jwks_uri\``,

@@ -1,5 +1,6 @@
 /** OpenID Connect and OAuth 2.0: an app that is a client (OIDC Registration §2, RFC 7591). */
 import type { z } from 'zod'
+import { federatedAddresses } from './client-federated.ts'
 import { proofOf } from './client-proof.ts'
 import { type AppOidc, BARE_OIDC, type OidcDefinition, type oidcTemplate } from './oidc-definition.ts'
 import { oidcRules } from './oidc-rules.ts'
@@ -29,6 +30,7 @@ export const oidc: AppProtocol<z.output<typeof oidcTemplate>, OidcDefinition, Ap
   },
 
   addresses: (stored) => [
+    ...federatedAddresses(stored),
     ...stored.redirect_uris.map((text, i): AddressAt => ({ path: ['redirect_uris', i], text, use: 'redirect' })),
     ...stored.post_logout_redirect_uris.map(
       (text, i): AddressAt => ({ path: ['post_logout_redirect_uris', i], text, use: 'redirect' }),
@@ -55,6 +57,7 @@ export const oidc: AppProtocol<z.output<typeof oidcTemplate>, OidcDefinition, Ap
       pkce: stored.pkce,
       dpopBoundAccessTokens: stored.dpop_bound_access_tokens ?? false,
       proof: proofOf(stored),
+      federated: stored.federated ?? [],
       ...(stored.profile && { profile: stored.profile }),
       requirePushedAuthorizationRequests: stored.require_pushed_authorization_requests ?? false,
       requireSignedRequestObject: stored.require_signed_request_object ?? false,

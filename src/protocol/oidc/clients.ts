@@ -4,9 +4,16 @@ import { type App, type Catalog, isSecretOf } from '#catalog'
 import type { Clock } from '#core/clock'
 import { SIGN_IN_SCOPES } from './account.ts'
 import { createKeyReading } from './client-keys.ts'
+import type { FederatedCredentials } from './federated.ts'
 import { profileMetadata } from './profiles.ts'
 
 type Client = InstanceType<Provider['Client']>
+
+export interface ClientRooms {
+  readonly catalog: Catalog
+  readonly clock: Clock
+  readonly federated: Pick<FederatedCredentials, 'key'>
+}
 
 /** RFC 7591 metadata of an app; undefined when the app does not speak OpenID Connect. */
 export function clientMetadata(app: App): ClientMetadata | undefined {
@@ -41,7 +48,7 @@ export function clientMetadata(app: App): ClientMetadata | undefined {
  * Replaces the engine's own look-up, whose cache holds 100 clients and hashes the client's record at each request. Apps
  * are frozen and the catalog hands out the same object until it changes, so the object itself is the cache key.
  */
-export function useCatalogClients(engine: Provider, catalog: Catalog, clock: Clock): void {
+export function useCatalogClients(engine: Provider, { catalog, clock, federated }: ClientRooms): void {
   const known = new WeakMap<App, Client>()
   const readKeys = createKeyReading(clock)
   engine.Client.find = async (id: string) => {
@@ -51,6 +58,8 @@ export function useCatalogClients(engine: Provider, catalog: Catalog, clock: Clo
     if (!client) {
       const metadata = clientMetadata(app)
       if (!metadata) return undefined
+      if (app.oidc!.federated.length > 0)
+        metadata.jwks = { keys: [federated.key] } as NonNullable<ClientMetadata['jwks']>
       client = new (engine.Client as unknown as new (metadata: ClientMetadata) => Client)(metadata)
       Object.assign(client, {
         // every ID token names its session: the app is told by that of its end, and signs out by that here

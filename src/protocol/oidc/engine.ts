@@ -15,13 +15,14 @@ import { deviceFlow } from './device.ts'
 import type { Diagnosing } from './diagnosing.ts'
 import { dPoP, PROOF_ALGS } from './dpop.ts'
 import { endTokensWithClients } from './ended.ts'
+import type { FederatedCredentials } from './federated.ts'
 import { type Consents, grantFor } from './grants.ts'
 import { LIFETIMES } from './lifetimes.ts'
 import { type LogoutOptions, rpInitiatedLogout } from './logout.ts'
 import { type CertificateSettings, certificateMethods, endpointAliases, mutualTls } from './mutual-tls.ts'
 import { rotates, SIGNED_ANSWER_ALGS, SIGNED_REQUEST_ALGS, signedMessages } from './profiles.ts'
 import type { createQuestioning, QuestionRooms } from './question.ts'
-import { createSpending, spendOnce } from './replay.ts'
+import { type Spending, spendOnce } from './replay.ts'
 import { type ResourceRooms, resourceIndicators } from './resources.ts'
 import { EngineKey } from './signing-key.ts'
 import type { TokenJudge } from './token-judge.ts'
@@ -42,6 +43,8 @@ export interface EngineOptions extends QuestionRooms, AdapterOptions, LogoutOpti
   readonly log: Log
   readonly strengths: readonly string[]
   readonly certificates?: CertificateSettings | undefined
+  readonly federated: FederatedCredentials
+  readonly spending: Spending
   /** Where the browser goes when somebody has to be asked. */
   interactionPath(ctx: KoaContextWithOIDC, interaction: InstanceType<Provider['Interaction']>): Promise<string>
   readonly judge: TokenJudge
@@ -201,9 +204,9 @@ export function createEngine(options: EngineOptions): Provider {
   const engine = new Provider(issuer, configuration)
   // the server has put our own public address into the request (`open.ts`)
   engine.proxy = true
-  useCatalogClients(engine, catalog, options.clock)
+  useCatalogClients(engine, options)
   endTokensWithClients(engine, catalog, options.clock)
-  spendOnce(engine, createSpending(options))
+  spendOnce(engine, options.spending)
   beforeEachToken(engine, options.judge.judge)
   options.diagnosing.listen(engine)
   // without a listener koa writes the error, with whatever is in its message, to standard error

@@ -12,6 +12,7 @@
  * - `short-ways/`  the usual token requests without the engine's detours
  * - `dpop.ts`      tokens bound to a key of the client        - `replay.ts`  what may be shown once
  * - `mutual-tls.ts` clients that come with a certificate      - `profiles.ts` FAPI 2.0, signed requests and answers
+ * - `federated.ts` tokens of others that stand for a client   - `foreign-keys.ts` by whose keys they are signed
  * - `clients.ts`   registered apps as the engine's clients    - `grants.ts`  consent, per person and app
  * - `account.ts`   claims about people                        - `logout.ts`  an app asks for a sign-out
  * - `sign-out-way.ts` how an app hears of one; `back-channel.ts` sends it

@@ -23,10 +23,12 @@ import { agreedInWords, scopesInWords } from './consent-words.ts'
 import { createDiagnosing } from './diagnosing.ts'
 import type { Endings } from './endings.ts'
 import { createEngine, ENGINE_COOKIES } from './engine.ts'
+import { createFederatedCredentials } from './federated.ts'
 import { type Consents, createConsents } from './grants.ts'
 import { afterLogout } from './logout.ts'
 import type { CertificateSettings } from './mutual-tls.ts'
 import { ANOTHER_PERSON, createQuestioning, type Proved } from './question.ts'
+import { createSpending } from './replay.ts'
 import { createShortWays, type ShortWays } from './short-ways/open.ts'
 import { createTokenJudge } from './token-judge.ts'
 
@@ -105,6 +107,8 @@ export function openOidc(options: OidcOptions): OidcDoor {
   const questioning = createQuestioning({ access, apis: options.apis, catalog, clock, bridge, people })
   const consents = createConsents(storage, clock)
   const judge = createTokenJudge(options)
+  const spending = createSpending({ state, clock })
+  const federated = createFederatedCredentials({ ...options, spending })
   const diagnosing = createDiagnosing({ ...options, bridge, resumeCookie })
 
   function build(): {
@@ -163,6 +167,8 @@ export function openOidc(options: OidcOptions): OidcDoor {
       },
       judge,
       diagnosing,
+      spending,
+      federated,
     })
     engine.use(async (ctx, next) => {
       const visitor = bridge.visitorOf(ctx.req)
@@ -251,7 +257,9 @@ export function openOidc(options: OidcOptions): OidcDoor {
     if (document) response.setHeader('cache-control', 'public, max-age=1800')
     if (!browser) {
       const answered = tokens && request.method === 'POST' && (await current.shortWays(request, response))
-      if (!answered) await current.handle(request, response)
+      if (answered) return
+      if (request.method === 'POST') await federated.exchange(request)
+      await current.handle(request, response)
       return
     }
     // ATTACK: a sibling host can plant the engine's cookie, and then knows the secret that its forms carry

@@ -176,6 +176,8 @@ export function seenOf(ctx: KoaContextWithOIDC, thrown: EngineError, app: App, a
   if (NOT_REGISTERED.test(said)) return { error, exchange: 'grant-not-registered' }
   if (error === 'invalid_scope') return { error, scopes: { asked: wordsOf(params['scope']), registered: oidc.scopes } }
   if (error !== 'invalid_client' && !AUTHENTICATION.has(said)) return { error }
+  // why is in the log: what the engine has seen is not what the app has sent (`federated.ts`)
+  if (oidc.federated.length > 0 && params['client_assertion'] !== undefined) return { error }
   const authentication = authenticationOf(ctx, oidc, around)
   const byAssertion =
     authentication.sent.join() === 'client_assertion' && oidc.tokenEndpointAuthMethod === 'private_key_jwt'
