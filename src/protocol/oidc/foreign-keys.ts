@@ -56,11 +56,11 @@ export function createForeignKeys({ outbound, clock }: { outbound: Outbound; clo
 
   return (from: Issuer): JWTVerifyGetKey =>
     async (header, token) => {
-      const { at, keys } = keysOf(from, clock.now() - KEPT)
+      const { keys } = keysOf(from, clock.now() - KEPT)
       try {
         return await (await keys)(header, token)
       } catch (error) {
-        if (!(error instanceof errors.JWKSNoMatchingKey) || clock.now() - at < AGAIN) throw error
+        if (!(error instanceof errors.JWKSNoMatchingKey)) throw error
         return (await keysOf(from, clock.now() - AGAIN).keys)(header, token)
       }
     }
