@@ -119,13 +119,15 @@ describe('the shipped policies', () => {
 test('the examples of docs/policy.md are sound, and their tests pass', () => {
   const page = readFileSync(join(import.meta.dirname, '../../docs/policy.md'), 'utf8')
   const blocks = [...page.matchAll(/```yaml\n(.*?)```/gs)].map(([, text], i) => [`${i}.yaml`, text] as const)
-  expect(blocks.length).toBe(6)
+  expect(blocks.length).toBe(7)
+  // what is typed is run by `life.test.ts`; nothing else stands there for looking at only
+  expect([...new Set([...page.matchAll(/```(\w+)\n/g)].map(([, kind]) => kind))].sort()).toEqual(['csv', 'sh', 'yaml'])
   const [, csv] = /```csv\n(.*?)```/s.exec(page)!
   const files = { ...Object.fromEntries(blocks), 'networks/stores.csv': csv }
   const read = load(files)
   expect(read.problems).toEqual([])
   const tests = runPolicyTests(read.policies!)
-  expect(tests.length).toBe(8)
+  expect(tests.length).toBe(9)
   expect(tests.filter(({ ok }) => !ok).map(({ name, got }) => [name, got.outcome, got.rule])).toEqual([])
   expect(read.policies!.sites.at('192.0.2.1')).toMatchObject({ name: 'utrecht-1', country: 'NL' })
 })
