@@ -6,7 +6,17 @@ import { parseDuration } from '#core/duration'
 import type { Log } from '#core/log'
 import type { People, Person } from '#directory'
 import type { Keys } from '#keys'
-import { type Decision, decide, type Facts, type Gathered, type Policies, type Suggestion, suggest } from '#policy'
+import {
+  DECIDING_FAILED,
+  type Decision,
+  decide,
+  FACTS_VERSION,
+  type Facts,
+  type Gathered,
+  type Policies,
+  type Suggestion,
+  suggest,
+} from '#policy'
 import type { Devices, Limits, Session, Sessions } from '#sessions'
 import type { Storage } from '#storage'
 import { createEnrolledLookup, type EnrolledLookup } from './enrolled.ts'
@@ -102,12 +112,15 @@ export function openAccess(options: AccessOptions): Access {
       log.error('decision-failed', {}, cause)
       return {
         outcome: 'deny',
+        policy: facts.app?.policy ?? null,
+        rule: DECIDING_FAILED,
+        line: null,
         satisfied_by: [],
         missing: [],
         reported: [],
         trace: [],
-        versions: { policies: inForce.version, facts: 1 },
-      } as unknown as Decision
+        versions: { policies: inForce.version, facts: FACTS_VERSION },
+      }
     }
   }
 

@@ -4,7 +4,7 @@ import type { App } from '#catalog'
 import { Refusal } from '#core/refusal'
 import type { Answer } from '#http'
 import { type HelpCode, helpSentence, reasonSentence, type WhyData, whyView } from '#pages'
-import { type Decision, DIRECTORY_DOWN, decide, UNWRITTEN } from '#policy'
+import { DECIDING_FAILED, type Decision, DIRECTORY_DOWN, decide, UNWRITTEN } from '#policy'
 import { helpWith, reasonsFor } from '#signin'
 import type { Visit } from './gate.ts'
 import type { AccountOptions } from './options.ts'
@@ -16,7 +16,8 @@ export function createWhy({ access, catalog, factors, people, clock }: AccountOp
   /** The whole decision where the policies that made it are in force or stored; else only what the receipt itself says. */
   async function decisionOf(receipt: Receipt): Promise<Decision> {
     const { facts, policies, outcome, policy, rule } = receipt
-    const then = facts && (await access.policiesThen(receipt))
+    // made again, it would be what it should have been
+    const then = facts && rule !== DECIDING_FAILED && (await access.policiesThen(receipt))
     if (then) return decide(then, facts)
     return {
       outcome,

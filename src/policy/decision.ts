@@ -13,8 +13,17 @@ export const DIRECTORY_DOWN = 'directory-down'
 export const PARTNER_NETWORKS = 'partner-networks'
 export const PARTNER_ENDED = 'partner-ended'
 
+/** The same where deciding itself broke: who asks has to know it from a request that no rule allows. */
+export const DECIDING_FAILED = 'deciding-failed'
+
 /** Names that no rule of a file may have. */
-export const UNWRITTEN: readonly string[] = Object.freeze([AUDIENCE, DIRECTORY_DOWN, PARTNER_NETWORKS, PARTNER_ENDED])
+export const UNWRITTEN: readonly string[] = Object.freeze([
+  AUDIENCE,
+  DIRECTORY_DOWN,
+  DECIDING_FAILED,
+  PARTNER_NETWORKS,
+  PARTNER_ENDED,
+])
 
 export type Outcome = 'allow' | 'deny' | 'challenge'
 

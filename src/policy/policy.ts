@@ -32,6 +32,7 @@ export { countries } from './countries.ts'
 export { decide } from './decide.ts'
 export {
   AUDIENCE,
+  DECIDING_FAILED,
   type Decision,
   DIRECTORY_DOWN,
   type Outcome,

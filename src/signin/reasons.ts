@@ -1,7 +1,7 @@
 /** Why somebody is asked or refused, as codes that the pages turn into sentences. */
 import type { Verdict } from '#access'
 import { conditionName, type Messages, type ReasonCode, reasonSentence, strengthName } from '#pages'
-import { type ConditionTrace, type Decision, DIRECTORY_DOWN } from '#policy'
+import { type ConditionTrace, DECIDING_FAILED, type Decision, DIRECTORY_DOWN } from '#policy'
 import type { Situation } from './dispatch.ts'
 
 export interface Reason {
@@ -24,7 +24,7 @@ export function reasonsFor(verdict: About, app: string, messages: Messages): rea
 }
 
 function denied({ policy, rule, trace }: Decision, app: string, messages: Messages): Reason[] {
-  if (trace.some(({ matched, mode }) => matched === 'error' && mode !== 'report'))
+  if (rule === DECIDING_FAILED || trace.some(({ matched, mode }) => matched === 'error' && mode !== 'report'))
     return [{ code: 'error-while-deciding' }]
   const entry = trace.find((one) => one.policy === policy && one.rule === rule)
   const unknown = unknownIn(entry ? [entry] : trace, messages)

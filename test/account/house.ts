@@ -17,7 +17,7 @@ import { factorsMigrations, openFactors, type Proof } from '#factors'
 import { createHttpServer } from '#http'
 import { keysMigrations, openKeys } from '#keys'
 import { createPresenter, errorView } from '#pages'
-import { loadPolicies } from '#policy'
+import { loadPolicies, type Policies } from '#policy'
 import { createSignOuts, openDevices, openOutbox, openSessions, sessionsMigrations } from '#sessions'
 import { openSignin } from '#signin'
 import { openStorage } from '#storage'
@@ -47,6 +47,17 @@ rules:
 
 export const password = (at: number): Proof => ({ factor: 'password', at, amr: ['pwd'] })
 export const totp = (at: number): Proof => ({ factor: 'totp', at, amr: ['otp'] })
+
+/** The same, which a decision breaks on that looks at their version: nothing else is outside what `decide` catches. */
+function brokenOnce(policies: Policies): Policies {
+  let looked = false
+  const get = () => {
+    if (looked) return policies.version
+    looked = true
+    throw new Error('broken on purpose')
+  }
+  return Object.create(policies, { version: { get } })
+}
 
 export async function openHouse(policies: Partial<typeof POLICIES> = {}, also: readonly Directory[] = []) {
   const time = { now: START }
@@ -84,7 +95,9 @@ export async function openHouse(policies: Partial<typeof POLICIES> = {}, also: r
   const devices = openDevices({ storage, clock, audit })
   const catalog = await openCatalog({ storage, clock, audit, keys, templates: folder })
   const versions = openVersions(storage, clock)
-  const live = await openLivePolicies({ folder, log, versions })
+  const opened = await openLivePolicies({ folder, log, versions })
+  let broken = false
+  const live = { ...opened, current: () => (broken ? brokenOnce(opened.current()) : opened.current()) }
   const places = openPlaces({ log })
   const history = openHistory({ state: storage.state, clock })
   const access = openAccess({
@@ -173,6 +186,13 @@ export async function openHouse(policies: Partial<typeof POLICIES> = {}, also: r
       const one = browser()
       one.cookies.set(sessions.cookieName, cookie)
       return { ...one, session }
+    },
+    /** While `work` runs, every decision breaks. */
+    async whileBroken<T>(work: () => Promise<T>): Promise<T> {
+      broken = true
+      return work().finally(() => {
+        broken = false
+      })
     },
     /** Puts these files in force as the next publication. */
     async publish(files: Partial<typeof POLICIES> = {}) {

@@ -89,3 +89,24 @@ test('a page of our own is no app: what helps now is told, by the rules of now',
   await house.publish()
   expect((await browser.get(`/why/${reference}`)).body).toContain(AGAIN)
 })
+
+test('a decision that broke is told as that, and not as a request that no rule allows, whatever the rules say of it', async () => {
+  await house.publish(ANY)
+  const { id } = await house.person('kim')
+  const browser = await house.signedIn(id)
+  const app = await house.catalog.apps.find('till')
+  const question = {
+    kind: 'app',
+    app,
+    session: browser.session,
+    address: '203.0.113.9',
+    startedAt: house.time.now,
+  } as const
+  const broken = await house.whileBroken(() => house.access.ask(question))
+  expect(broken).toMatchObject({ outcome: 'deny', decision: { policy: 'apps', rule: 'deciding-failed' } })
+  expect(await house.access.ask(question)).toMatchObject({ outcome: 'allow' })
+  const page = (await browser.get(`/why/${broken.reference}`)).body
+  expect(page).toContain('Something went wrong while deciding, and then nothing opens.')
+  expect(page).toContain('Stayed closed')
+  expect(page).not.toMatch(/No rule lets you in|deciding-failed|lets you in/)
+})

@@ -1,7 +1,7 @@
 /** The end, with what to do: refused by a rule, or asked for something this person cannot give here. */
 
 import { helpSentence, type ReasonCode, type RefusedData, reasonSentence, refusedView } from '#pages'
-import { AUDIENCE, DIRECTORY_DOWN } from '#policy'
+import { AUDIENCE, DECIDING_FAILED, DIRECTORY_DOWN } from '#policy'
 import { pathOf } from '../errand.ts'
 import { helpWith, wantsAdding } from '../help.ts'
 import type { Scene, Step } from './step.ts'
@@ -44,6 +44,7 @@ function refusedData(scene: Scene): RefusedData {
 const UNWRITTEN: Readonly<Record<string, ReasonCode>> = {
   [AUDIENCE]: 'not-in-audience',
   [DIRECTORY_DOWN]: 'directory-down',
+  [DECIDING_FAILED]: 'error-while-deciding',
 }
 
 const fallback = ({ verdict }: Scene): ReasonCode =>
