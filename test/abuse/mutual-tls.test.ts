@@ -1,7 +1,9 @@
 /** Clients that come with a certificate (RFC 8705), and those that come with the wrong one, or only say that they do. */
+import { execFile } from 'node:child_process'
 import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { makeAuthority, makeClientCertificate, makeServerCertificate } from '../support/certificates.ts'
 import { certifiedJwk, clientCert, escapedCert, post, thumbprint } from '../support/certified.ts'
@@ -156,6 +158,16 @@ describe('at the listener that asks for certificates', () => {
       client_secret: 'x',
     })
     expect(status).toBe(401)
+  })
+
+  test('curl gets a token with its certificate, as the documentation has it', async () => {
+    const files = ['--cacert', 'ca.pem', '--cert', 'shop.pem', '--key', 'shop.key']
+    const there = ['--resolve', `localhost:${port}:127.0.0.1`, `https://localhost:${port}/oauth2/token`]
+    const form = ['--data', 'grant_type=client_credentials', '--data', 'client_id=by-dns']
+    const { stdout } = await promisify(execFile)('curl', ['--silent', '--show-error', ...files, ...form, ...there], {
+      cwd: folder,
+    })
+    expect(JSON.parse(stdout)).toMatchObject({ access_token: expect.any(String) })
   })
 
   test('nothing for browsers is there', async () => {

@@ -255,3 +255,37 @@ test('a secret is made where the contract allows one, and shown once', async () 
   expect(JSON.stringify(await catalog.partners.apply([source], { by }))).not.toContain('clientSecret')
   expect(parse(await catalog.partners.export('acme'))).toEqual(parse(source.text))
 })
+
+describe('what a partner proves besides', () => {
+  const FEDERATED =
+    '[{ issuer: https://cluster.acme.example, subject: system:serviceaccount:shop:orders, reuse: true }]'
+  test.each([
+    [
+      'a certificate',
+      '{ method: tls_client_auth, tls_client_auth_san_dns: acme.example, tls_client_certificate_bound_access_tokens: true }',
+    ],
+    ['a token of its cluster', `{ method: private_key_jwt, federated: ${FEDERATED} }`],
+    ['FAPI 2.0', `{ method: private_key_jwt, jwks: ${KEY_LINE}, profile: fapi2, dpop_bound_access_tokens: true }`],
+  ])('%s is in the contract, and comes back out of it', async (_, authentication) => {
+    const { catalog } = await house()
+    const applied = await catalog.partners.apply([contract({ authentication })], { by })
+    expect([applied.problems.map(formatProblem), actions(applied)]).toEqual([[], ['create acme']])
+    const exported = { file: 'acme.yaml', text: await catalog.partners.export('acme') }
+    expect(parse(exported.text).authentication).toEqual(parse(authentication))
+    expect(actions(await catalog.partners.apply([exported], { by }))).toEqual(['unchanged acme'])
+  })
+
+  test('what does not hold together is told where it stands', async () => {
+    const { catalog } = await house()
+    const authentication = '{ method: tls_client_auth }'
+    const bound = `{ method: private_key_jwt, jwks: ${KEY_LINE}, profile: fapi2 }`
+    for (const [given, code, place] of [
+      [authentication, 'certificate-subject', '`authentication.method`'],
+      [bound, 'profile-binding', '`authentication.dpop_bound_access_tokens`'],
+    ] as const) {
+      const { problems } = await catalog.partners.apply([contract({ authentication: given })], { by, dryRun: true })
+      expect(problems.map(formatProblem).join()).toContain(code)
+      expect(problems.map(formatProblem).join()).toContain(place)
+    }
+  })
+})

@@ -7,6 +7,9 @@ import { isIP } from 'node:net'
 import { z } from 'zod'
 import type { Definition } from '../app.ts'
 import type { Manifest } from '../manifest.ts'
+import { federatedFields } from '../protocols/client-federated.ts'
+import { profileFields } from '../protocols/client-profile.ts'
+import { proofFields } from '../protocols/client-proof.ts'
 import { jwksShape, type OidcDefinition, TOKEN_ENDPOINT_AUTH_METHODS } from '../protocols/oidc-definition.ts'
 import { present } from '../protocols/protocol.ts'
 import { line, list, scope, slug } from '../words.ts'
@@ -54,6 +57,21 @@ const METHODS = TOKEN_ENDPOINT_AUTH_METHODS.filter((method) => method !== 'none'
   Exclude<OidcDefinition['token_endpoint_auth_method'], 'none'>,
 ]
 
+/** What a client proves besides, in the words of an app. */
+const PROOFS = z.strictObject({
+  ...proofFields,
+  dpop_bound_access_tokens: z.boolean(),
+  ...federatedFields,
+  profile: profileFields.profile,
+})
+export const PROOF_KEYS = Object.keys(PROOFS.shape) as (keyof typeof PROOFS.shape)[]
+
+/** Of an app or a contract, what it proves. */
+const proofsOf = (
+  from: Partial<Record<(typeof PROOF_KEYS)[number], unknown>>,
+): z.output<ReturnType<typeof PROOFS.partial>> =>
+  Object.fromEntries(PROOF_KEYS.filter((key) => from[key] !== undefined).map((key) => [key, from[key]]))
+
 export const contractSchema = z.strictObject({
   partner: slug.describe('Its name in commands, policies and tokens: the client id'),
   name: line,
@@ -73,6 +91,7 @@ export const contractSchema = z.strictObject({
     jwks: jwksShape.optional(),
     jwks_uri: z.string().optional(),
     allow_secret: line.optional().describe('Why this partner may use a secret, which can be copied'),
+    ...PROOFS.partial().shape,
   }),
   networks: list(network, MOST_NETWORKS)
     .min(1)
@@ -107,6 +126,7 @@ export function toManifest(contract: Contract, policy: string | undefined): Mani
       grant_types: ['client_credentials'],
       token_endpoint_auth_method: method,
       ...present({ jwks, jwks_uri }),
+      ...proofsOf(authentication),
       apis,
     },
   }
@@ -140,7 +160,11 @@ export function toContract(definition: Definition, policy: string | undefined): 
     organisation,
     contacts: [...contacts],
     ...(definition.policy !== policy && { policy: definition.policy }),
-    authentication: { method, ...present({ jwks, jwks_uri, allow_secret }) } as Contract['authentication'],
+    authentication: {
+      method,
+      ...present({ jwks, jwks_uri, allow_secret }),
+      ...proofsOf(oidc!),
+    } as Contract['authentication'],
     ...(networks && { networks: [...networks] }),
     apis: Object.fromEntries(Object.entries(apis).map(([api, scopes]) => [api, [...scopes]])),
     ...present({ quota, expires }),

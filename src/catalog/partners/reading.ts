@@ -5,7 +5,7 @@ import type { Definition } from '../app.ts'
 import { manifestSchema, resolve } from '../manifest.ts'
 import { type ReadManifests, readEach } from '../manifest-reading.ts'
 import type { CheckOptions, Issue } from '../rules.ts'
-import { type Contract, contractSchema, keyProblem, partnerPart, toManifest } from './contract.ts'
+import { type Contract, contractSchema, keyProblem, PROOF_KEYS, partnerPart, toManifest } from './contract.ts'
 
 /** The APIs that are registered, by their ids. */
 export type KnownApis = ReadonlyMap<string, { readonly policy: string; readonly scopes: readonly string[] }>
@@ -24,6 +24,13 @@ const PLACES: readonly (readonly [app: readonly string[], contract: readonly str
     ['oidc', 'jwks'],
     ['authentication', 'jwks'],
   ],
+  ...PROOF_KEYS.map(
+    (key) =>
+      [
+        ['oidc', key],
+        ['authentication', key],
+      ] as const,
+  ),
   [['oidc', 'apis'], ['apis']],
   [['id'], ['partner']],
 ]
