@@ -6,7 +6,7 @@ import { auditMigrations, createAudit } from '#audit'
 import { catalogMigrations, openCatalog, type PolicyNames } from '#catalog'
 import type { House } from '#cli'
 import type { Settings } from '#config'
-import { openHistory, openPlaces } from '#context'
+import { openHistory, openPlaces, openQuotas } from '#context'
 import type { Clock } from '#core/clock'
 import { parseDuration } from '#core/duration'
 import type { Log } from '#core/log'
@@ -88,6 +88,7 @@ export async function openHouse({
     const devices = openDevices({ storage, clock, audit })
     const places = openPlaces({ file: geoFile(settings, folder), log })
     const history = openHistory({ state: storage.state, clock })
+    const quotas = openQuotas({ state: storage.state, clock, audit })
     const templates = resolve(folder, settings.catalog)
     const apis = openApis({ storage, clock, audit, ...(policyNames ? { policyNames } : {}) })
     const catalog = await openCatalog({
@@ -155,6 +156,7 @@ export async function openHouse({
       endings,
       places,
       history,
+      quotas,
       catalog,
       apis,
       diagnosis,

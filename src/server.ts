@@ -140,6 +140,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     endings,
     catalog,
     apis,
+    quotas: house.quotas,
     diagnosis,
     access,
     signin,

@@ -59,6 +59,8 @@ export const EVENTS = Object.freeze({
   'policies-refused': 'A set of policies has mistakes and was not loaded; the earlier one goes on.',
   'policies-rolled-back': 'An earlier version of the policies was put in force again.',
   'provider-throttled': 'Too many set out to another identity provider from one address; some were told to wait.',
+  'quota-exceeded':
+    'A program asked more often than its quota says; told once for the time of the quota, which is in `reason`.',
   'recovery-codes-made': 'Recovery codes were made; the earlier ones no longer work.',
   'server-started': 'A server process started.',
   'server-stopped': 'A server process stopped.',

@@ -4,7 +4,7 @@ import type { Apis } from '#apis'
 import type { Audit } from '#audit'
 import type { Catalog } from '#catalog'
 import type { LoadedSettings, Settings } from '#config'
-import type { History, Places } from '#context'
+import type { History, Places, Quotas } from '#context'
 import type { Clock } from '#core/clock'
 import type { Log } from '#core/log'
 import type { Diagnosis } from '#diagnosis'
@@ -44,6 +44,7 @@ export interface House {
   readonly endings: Endings
   readonly places: Places
   readonly history: History
+  readonly quotas: Quotas
   readonly catalog: Catalog
   readonly apis: Apis
   readonly diagnosis: Diagnosis

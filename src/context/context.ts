@@ -5,6 +5,7 @@
  * - `database.ts` `databases/`  what tells the place of an address: the contract, the list, a file each
  * - `places.ts`                 the database that is configured, opened by the first question
  * - `history.ts`                the sign-ins before, the countries, the counters: two small rows of state per person
+ * - `quotas.ts`                 how often a client may ask, over all processes
  * - `buckets.ts`                the arithmetic of counters        - `platform.ts` the platform of a browser
  *
  * To add a database: its file in `databases/`, a line in `databases/list.ts`.
@@ -13,3 +14,4 @@ export type { Place } from './database.ts'
 export { type Counter, type History, type Judged, openHistory, type Past, type SignIn, trustedBy } from './history.ts'
 export { openPlaces, type Places } from './places.ts'
 export { platformOf } from './platform.ts'
+export { openQuotas, type Quota, type QuotaKind, type Quotas, quotaHeaders, quotaWords, type Taken } from './quotas.ts'

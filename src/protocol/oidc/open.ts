@@ -5,6 +5,7 @@ import type { Access } from '#access'
 import type { Apis } from '#apis'
 import type { Audit } from '#audit'
 import type { Catalog } from '#catalog'
+import { type Quotas, quotaHeaders } from '#context'
 import type { Clock } from '#core/clock'
 import type { Log } from '#core/log'
 import { Refusal } from '#core/refusal'
@@ -47,6 +48,7 @@ export interface OidcOptions {
   readonly apis: Apis
   readonly diagnosis: Diagnosis
   readonly access: Access
+  readonly quotas: Pick<Quotas, 'take'>
   readonly signin: Signin
   readonly presenter: Presenter
   readonly outbound: Outbound
@@ -180,6 +182,8 @@ export function openOidc(options: OidcOptions): OidcDoor {
       await next()
       if (visitor) await afterwards(ctx as KoaContextWithOIDC, visitor)
       await diagnosing.after(ctx as KoaContextWithOIDC)
+      const taken = judge.taken(ctx.req)
+      if (taken) ctx.set({ ...quotaHeaders(taken) })
       const reference = judge.refusal(ctx.req)
       // RFC 6749 §5.2
       if (reference) Object.assign(ctx.body as object, { error_uri: `${issuer}/why/${reference}` })

@@ -7,6 +7,7 @@ import { errors, type KoaContextWithOIDC } from 'oidc-provider'
 import type { Access } from '#access'
 import type { Api, Apis } from '#apis'
 import type { App, Catalog } from '#catalog'
+import { type Quotas, quotaWords, type Taken } from '#context'
 import type { Clock, Instant } from '#core/clock'
 import type { People } from '#directory'
 import { requestContext } from '#http'
@@ -21,6 +22,7 @@ export interface TokenJudgeRooms {
   readonly catalog: Catalog
   readonly apis: Pick<Apis, 'all'>
   readonly clock: Clock
+  readonly quotas: Pick<Quotas, 'take'>
   readonly people: Pick<People, 'byId'>
   readonly sessions: Pick<Sessions, 'byId'>
   readonly devices: Pick<Devices, 'byId'>
@@ -42,6 +44,8 @@ export interface Machine {
 export interface MachineVerdict extends TokenLimits {
   readonly allowed: boolean
   readonly reference: string | undefined
+  /** Of a partner with a quota for tokens: this request is one of it, or too much. */
+  readonly taken?: Taken
 }
 
 type Source = { readonly acr?: string | undefined; readonly authTime?: number | undefined }
@@ -49,6 +53,8 @@ type Source = { readonly acr?: string | undefined; readonly authTime?: number | 
 export interface TokenJudge {
   /** One question for a request, however often it is looked at. */
   machine(request: IncomingMessage, app: App | undefined, client: Machine): Promise<MachineVerdict>
+  /** What this request took of a quota. */
+  taken(request: IncomingMessage): Taken | undefined
   /** The reference of the decision that refused a machine in this request. */
   refusal(request: IncomingMessage): string | undefined
   /** What rules say about the token of that code; somebody was let in when it was issued. */
@@ -70,7 +76,7 @@ export interface TokenJudge {
 const refused = (sentence: string) => new errors.CustomOIDCProviderError('invalid_grant', sentence)
 
 export function createTokenJudge(rooms: TokenJudgeRooms): TokenJudge {
-  const { access, apis, catalog, clock, people, sessions, devices } = rooms
+  const { access, apis, catalog, clock, quotas, people, sessions, devices } = rooms
   const verdicts = new WeakMap<IncomingMessage, MachineVerdict>()
   const judged = new WeakMap<object, Source | undefined>()
   const refreshes = new WeakMap<IncomingMessage, TokenLimits>()
@@ -78,6 +84,14 @@ export function createTokenJudge(rooms: TokenJudgeRooms): TokenJudge {
   async function machine(request: IncomingMessage, app: App | undefined, { id, method, api, scopes }: Machine) {
     const known = verdicts.get(request)
     if (known) return known
+    // ATTACK: it has shown that it is the partner; before, anybody could use up what is another's
+    const quota = app?.partner?.quota.tokens
+    const taken = quota && (await quotas.take(id, 'tokens', quota))
+    if (taken && !taken.allowed) {
+      const much: MachineVerdict = { allowed: false, reference: undefined, taken }
+      verdicts.set(request, much)
+      return much
+    }
     const { address } = requestContext(request)
     const client = { id, authentication: method, ...(scopes ? { scopes } : {}) }
     const question = { kind: 'api', app, client, address, startedAt: clock.now() } as const
@@ -90,7 +104,7 @@ export function createTokenJudge(rooms: TokenJudgeRooms): TokenJudge {
       verdict = { ...stricter(verdict, decision), allowed: outcome === 'allow', reference }
       if (!verdict.allowed) break
     }
-    verdict = { ...verdict, ...stricter(verdict, untilEndOf(app, clock.now())) }
+    verdict = { ...verdict, ...stricter(verdict, untilEndOf(app, clock.now())), ...(taken && { taken }) }
     verdicts.set(request, verdict)
     return verdict
   }
@@ -102,6 +116,7 @@ export function createTokenJudge(rooms: TokenJudgeRooms): TokenJudge {
   ): Promise<TokenLimits> {
     const { clientId: id, tokenEndpointAuthMethod } = ctx.oidc.client!
     const verdict = await machine(ctx.req, app, { id, method: String(tokenEndpointAuthMethod), ...of })
+    if (verdict.taken && !verdict.taken.allowed) throw tooMany(verdict.taken)
     if (!verdict.allowed) throw new errors.AccessDenied(`refused by policy, reference ${verdict.reference}`)
     return verdict
   }
@@ -177,6 +192,7 @@ export function createTokenJudge(rooms: TokenJudgeRooms): TokenJudge {
 
   return {
     machine,
+    taken: (request) => verdicts.get(request)?.taken,
     refusal(request) {
       const verdict = verdicts.get(request)
       return verdict && !verdict.allowed ? verdict.reference : undefined
@@ -198,6 +214,13 @@ export function createTokenJudge(rooms: TokenJudgeRooms): TokenJudge {
       return source && assuranceOf(source)
     },
   }
+}
+
+/** RFC 6585 §4. OAuth has no word for it at the token endpoint; this is the one of the other endpoint (RFC 6749 §4.1.2.1). */
+function tooMany({ quota, more }: Taken): Error {
+  const said = `too many token requests: ${quotaWords(quota)}; there are more in ${more} s`
+  const error = new errors.CustomOIDCProviderError('temporarily_unavailable', said)
+  return Object.assign(error, { status: 429, statusCode: 429 })
 }
 
 const LONGEST_LIFE = 86_400
