@@ -1,8 +1,8 @@
 /** Opens the rooms on the configured storage, in the order of their floors. The server and the command line share it. */
 import { resolve } from 'node:path'
 import { accessMigrations, createReceipts, openVersions, RECEIPT_KEY } from '#access'
-import { apisMigrations, openApis } from '#apis'
-import { auditMigrations, createAudit } from '#audit'
+import { apisMigrations, openApis, openRevocations, type Revocations } from '#apis'
+import { type Audit, auditMigrations, createAudit } from '#audit'
 import { catalogMigrations, openCatalog, type PolicyNames } from '#catalog'
 import type { House } from '#cli'
 import type { Settings } from '#config'
@@ -91,10 +91,11 @@ export async function openHouse({
     const quotas = openQuotas({ state: storage.state, clock, audit })
     const templates = resolve(folder, settings.catalog)
     const apis = openApis({ storage, clock, audit, ...(policyNames ? { policyNames } : {}) })
+    const revocations = openRevocations({ storage, clock, audit })
     const catalog = await openCatalog({
       storage,
       clock,
-      audit,
+      audit: withRemovals(audit, revocations),
       keys,
       templates,
       ...(policyNames ? { policyNames } : {}),
@@ -109,6 +110,13 @@ export async function openHouse({
     signOuts.add(signOutWay)
     const endings = attachEndings({ issuer, state: storage.state, audit, sessions, devices, people, signOuts, catalog })
     attachSamlEndings({ issuer, state: storage.state, clock, catalog, samlKeys, signOuts })
+    people.onDisabled((personId) => revocations.revoke({ kind: 'subject', id: personId }, 'system'))
+    sessions.onEnd(async ({ session }) => {
+      const apps = await Promise.all(session.apps.map(({ app }) => catalog.apps.find(app)))
+      // any other session has no token that could live without it
+      if (apps.some((app) => Object.keys(app?.oidc?.apis ?? {}).length > 0))
+        await revocations.revoke({ kind: 'session', id: session.id }, 'system')
+    })
     people.onPasswordSet(async (personId, by) => {
       await sessions.endAll(personId, 'password-changed', by)
       // ATTACK: an app opened with the old password may have got a token that outlives its session
@@ -159,6 +167,7 @@ export async function openHouse({
       quotas,
       catalog,
       apis,
+      revocations,
       diagnosis,
       receipts,
       versions: openVersions(storage, clock),
@@ -177,3 +186,12 @@ export async function openHouse({
 
 const geoFile = ({ geo }: Settings, folder: string): string | undefined =>
   geo.file === undefined ? undefined : resolve(folder, geo.file)
+
+/** An app that goes takes its tokens with it, in the transaction in which it goes. */
+const withRemovals = ({ record }: Audit, { revoke }: Revocations): Pick<Audit, 'record'> => ({
+  async record(event, fields, on) {
+    await record(event, fields, on)
+    if (event === 'app-removed' && fields.app !== undefined)
+      await revoke({ kind: 'client', id: fields.app }, fields.actor ?? 'system', on)
+  },
+})

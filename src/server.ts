@@ -2,6 +2,7 @@
 import { resolve } from 'node:path'
 import { type LivePolicies, openAccess, openLivePolicies, PoliciesInvalid, readGood } from '#access'
 import { openAccount } from '#account'
+import { openApiAccess } from '#api-access'
 import type { House } from '#cli'
 import type { Settings } from '#config'
 import { type Clock, systemClock } from '#core/clock'
@@ -73,6 +74,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     endings,
     catalog,
     apis,
+    revocations,
     diagnosis,
     versions,
     places,
@@ -199,6 +201,22 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     presenter,
     support: settings.support,
   })
+  const apiAccess = openApiAccess({
+    issuer,
+    proxies: settings.proxies,
+    storage,
+    clock,
+    log,
+    keys,
+    people,
+    sessions,
+    devices,
+    catalog,
+    apis,
+    revocations,
+    access,
+    opaqueToken: oidc.opaqueToken,
+  })
   const claim = openClaim({ storage, people, audit, presenter, issuer })
 
   const clockwork = createClockwork({
@@ -231,8 +249,15 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     http = await createHttpServer({
       listen: settings.listen,
       proxies: settings.proxies,
-      routes: [...signin.routes, ...saml.routes, ...account.routes, ...claim.routes, ...forwardAuth.routes],
-      raw: [...forwardAuth.raw, ...oidc.raw],
+      routes: [
+        ...signin.routes,
+        ...saml.routes,
+        ...account.routes,
+        ...claim.routes,
+        ...forwardAuth.routes,
+        ...apiAccess.routes,
+      ],
+      raw: [...forwardAuth.raw, ...apiAccess.raw, ...oidc.raw],
       certificateHeader: settings.client_certificates?.header,
       ...shared,
     })

@@ -1,6 +1,7 @@
 /** An API as it is written in a file of `apis/`, as it is stored, and as other rooms see it. */
 import { z } from 'zod'
 import { parseDuration } from '#core/duration'
+import { type ApiGateway, gatewaySchema, toGateway } from './gateway.ts'
 
 /** A scope-token (RFC 6749 §3.3). */
 const scopeName = z
@@ -50,6 +51,7 @@ export const apiSchema = z.strictObject({
     .enum(['none', 'dpop', 'mtls', 'either'])
     .default('none')
     .describe('Whether a token is of use to its holder only (RFC 9449, RFC 8705)'),
+  gateway: gatewaySchema.optional().describe('For a proxy in front of it, which asks about each call'),
 })
 
 export type ApiFile = z.input<typeof apiSchema>
@@ -70,9 +72,11 @@ export interface Api {
   readonly lifetime: number
   readonly alg: (typeof ACCESS_TOKEN_ALGS)[number]
   readonly senderConstraint: ApiDefinition['sender_constraint']
+  /** Absent: no proxy asks about its calls. */
+  readonly gateway?: ApiGateway
 }
 
-export const toApi = ({ api, name, audience, policy, scopes, token, sender_constraint }: ApiDefinition): Api =>
+export const toApi = ({ api, name, audience, policy, scopes, token, sender_constraint, gateway }: ApiDefinition): Api =>
   Object.freeze({
     id: api,
     name,
@@ -83,4 +87,5 @@ export const toApi = ({ api, name, audience, policy, scopes, token, sender_const
     lifetime: parseDuration(token.lifetime)! / 1000,
     alg: token.alg,
     senderConstraint: sender_constraint,
+    ...(gateway && { gateway: toGateway(gateway) }),
   })

@@ -2,6 +2,7 @@
 import { type Problem, readYamlEach, type SourceFile } from '#config'
 import { nearest } from '#core/nearest'
 import { type ApiDefinition, apiSchema } from './api.ts'
+import { gatewayProblems } from './gateway.ts'
 
 export interface ReadApis {
   readonly wanted: ReadonlyMap<string, ApiDefinition>
@@ -33,6 +34,8 @@ export function readApis(sources: readonly SourceFile[], policyNames?: readonly 
           const hint = near ? `; did you mean \`${near}\`?` : ''
           found.push(problem(['policy'], 'policy-unknown', `\`policy\` names no policy: \`${policy}\`${hint}`))
         }
+        for (const wrong of value.gateway ? gatewayProblems(value.gateway, Object.keys(value.scopes)) : [])
+          found.push(problem([...wrong.path], wrong.code, wrong.message))
         if (found.length === 0) {
           wanted.set(api, value)
           audiences.set(audience, api)

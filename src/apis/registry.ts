@@ -46,6 +46,8 @@ export interface ApiSet {
   readonly list: readonly Api[]
   find(id: string): Api | undefined
   forAudience(audience: string): Api | undefined
+  /** Those that a gateway answers for there, often one. */
+  atHost(host: string): readonly Api[]
 }
 
 export interface ApisOptions {
@@ -56,7 +58,7 @@ export interface ApisOptions {
 }
 
 /** Fields that a plan tells field by field. */
-const PARTS = ['token', 'scopes']
+const PARTS = ['token', 'scopes', 'gateway']
 const EVENT_OF = { create: 'api-registered', change: 'api-changed', remove: 'api-removed' } as const
 /** There is one list of them. */
 const ONE = ''
@@ -135,10 +137,15 @@ function setOf(definitions: Iterable<ApiDefinition>): ApiSet {
   const list = [...definitions].map(toApi)
   const ids = new Map(list.map((api) => [api.id, api]))
   const audiences = new Map(list.map((api) => [api.audience, api]))
+  const hosts = Map.groupBy(
+    list.flatMap((api) => (api.gateway?.hosts ?? []).map((host) => ({ host, api }))),
+    ({ host }) => host,
+  )
   return Object.freeze({
     list,
     find: (id: string) => ids.get(id),
     forAudience: (audience: string) => audiences.get(audience),
+    atHost: (host: string) => hosts.get(host)?.map(({ api }) => api) ?? [],
   })
 }
 

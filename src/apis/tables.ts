@@ -9,8 +9,19 @@ export type ApiRow = {
   changed_at: number
 }
 
+/** What a revocation is about. */
+export type RevokedKind = 'token' | 'client' | 'subject' | 'session'
+
+export type RevocationRow = {
+  kind: RevokedKind
+  id: string
+  at: number
+  until: number
+}
+
 export type Tables = {
   apis: ApiRow
+  token_revocations: RevocationRow
 }
 
 export const apisMigrations: readonly Migration[] = [
@@ -24,6 +35,19 @@ export const apisMigrations: readonly Migration[] = [
         .addColumn('audience', 'text', (column) => column.notNull().unique())
         .addColumn('json', 'text', (column) => column.notNull())
         .addColumn('changed_at', 'bigint', (column) => column.notNull())
+        .execute()
+    },
+  },
+  {
+    name: 'apis-002-revocations',
+    async up(records) {
+      await records.schema
+        .createTable('token_revocations')
+        .addColumn('kind', 'text', (column) => column.notNull())
+        .addColumn('id', 'text', (column) => column.notNull())
+        .addColumn('at', 'bigint', (column) => column.notNull())
+        .addColumn('until', 'bigint', (column) => column.notNull())
+        .addPrimaryKeyConstraint('token_revocations_pk', ['kind', 'id'])
         .execute()
     },
   },

@@ -1,6 +1,6 @@
 /** What a command line verb is: one row of `verbs/list.ts`. */
 import type { Receipts, Versions } from '#access'
-import type { Apis } from '#apis'
+import type { Apis, Revocations } from '#apis'
 import type { Audit } from '#audit'
 import type { Catalog } from '#catalog'
 import type { LoadedSettings, Settings } from '#config'
@@ -47,6 +47,8 @@ export interface House {
   readonly quotas: Quotas
   readonly catalog: Catalog
   readonly apis: Apis
+  /** Of access tokens that are JWTs. */
+  readonly revocations: Revocations
   readonly diagnosis: Diagnosis
   readonly receipts: Receipts
   /** Published policies. */

@@ -286,6 +286,11 @@ const TRANSLATED: Readonly<Record<RefusalCode, Readonly<Record<Exclude<Language,
     de: 'Die App hat eine Anfrage gesendet, die sich nicht beantworten lässt.',
     ru: 'Приложение отправило запрос, на который нельзя ответить.',
   },
+  'scope-missing': {
+    nl: 'Dit toegangstoken geldt daar niet voor.',
+    de: 'Dieses Zugriffstoken gilt dafür nicht.',
+    ru: 'Этот токен доступа на это не распространяется.',
+  },
   'sealed-record-invalid': {
     nl: 'Er ging iets mis aan onze kant.',
     de: 'Bei uns ist etwas schiefgegangen.',
@@ -350,6 +355,16 @@ const TRANSLATED: Readonly<Record<RefusalCode, Readonly<Record<Exclude<Language,
     nl: 'De catalogus kent deze app niet.',
     de: 'Diese App steht nicht im Katalog.',
     ru: 'В каталоге нет такого приложения.',
+  },
+  'token-invalid': {
+    nl: 'Dit toegangstoken is hier niet geldig, of niet meer.',
+    de: 'Dieses Zugriffstoken gilt hier nicht oder nicht mehr.',
+    ru: 'Этот токен доступа здесь не действует или больше не действует.',
+  },
+  'token-required': {
+    nl: 'Hierop komt alleen antwoord met een toegangstoken.',
+    de: 'Das wird nur mit einem Zugriffstoken beantwortet.',
+    ru: 'На это отвечают только с токеном доступа.',
   },
   throttled: {
     nl: 'Te veel pogingen. Wacht even.',

@@ -28,6 +28,7 @@ import { createFederatedCredentials } from './federated.ts'
 import { type Consents, createConsents } from './grants.ts'
 import { afterLogout } from './logout.ts'
 import type { CertificateSettings } from './mutual-tls.ts'
+import { createOpaqueTokens } from './opaque-tokens.ts'
 import { ANOTHER_PERSON, createQuestioning, type Proved } from './question.ts'
 import { createSpending } from './replay.ts'
 import { createShortWays, type ShortWays } from './short-ways/open.ts'
@@ -62,6 +63,8 @@ export interface OidcDoor {
   readonly consents: Pick<Consents, 'withdraw'> & {
     ofPerson(person: string): Promise<{ app: string; scopes: readonly (string | ScopeWords)[] }[]>
   }
+  /** A living opaque access token, for doors that are asked about each call. */
+  readonly opaqueToken: ReturnType<typeof createOpaqueTokens>
   /** Makes the engine anew with the keys as they are now. */
   keysChanged(): void
   /** Sends a row of the outbox. */
@@ -316,6 +319,7 @@ export function openOidc(options: OidcOptions): OidcDoor {
         )
       },
     },
+    opaqueToken: createOpaqueTokens({ state, sessions }),
     keysChanged() {
       current = build()
     },

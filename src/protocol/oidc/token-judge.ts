@@ -29,7 +29,7 @@ export interface TokenJudgeRooms {
 }
 
 /** How strongly the person signed in, and when: what whoever asks about the access token is told (RFC 9470 §6.2). */
-export type Assurance = { readonly acr?: string; readonly auth_time?: number }
+export type Assurance = { readonly acr?: string; readonly auth_time?: number; readonly sid?: string }
 
 export interface Machine {
   readonly id: string
@@ -211,7 +211,7 @@ export function createTokenJudge(rooms: TokenJudgeRooms): TokenJudge {
     confirm(token) {
       if (!judged.has(token)) throw new Error('a token that nobody has judged')
       const source = judged.get(token)
-      return source && assuranceOf(source)
+      return source && { ...assuranceOf(source), ...sessionOf(token) }
     },
   }
 }
@@ -237,3 +237,9 @@ const assuranceOf = ({ acr, authTime }: Source): Assurance => ({
   ...(acr === undefined ? {} : { acr }),
   ...(authTime === undefined ? {} : { auth_time: authTime }),
 })
+
+type OfSession = { readonly expiresWithSession?: boolean; readonly sessionUid?: string }
+
+/** What ends with a session says with which: nobody could tell otherwise of a token that is kept nowhere. */
+const sessionOf = ({ expiresWithSession, sessionUid }: OfSession) =>
+  expiresWithSession && sessionUid !== undefined ? { sid: sessionUid } : {}

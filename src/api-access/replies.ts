@@ -1,0 +1,72 @@
+/** Our answers, before a dialect puts them into its proxy's words. */
+import type { AccessToken, Api } from '#apis'
+import { REFUSALS, type RefusalCode } from '#core/refusals'
+import type { Reply } from './dialect.ts'
+import { PROOF_ALGS } from './sender.ts'
+
+/** What a call is let through with: all that the API is told. What a client sends under these names never reaches it. */
+export const TOLD = ['X-Portico-Client', 'X-Portico-Subject', 'X-Portico-Scope'] as const
+/** ATTACK: a proxy that keeps answers would find this one under the same address for whoever comes next. */
+const NOT_KEPT = { 'Cache-Control': 'no-store' } as const
+const [CLIENT, SUBJECT, SCOPE] = TOLD
+
+export interface Why {
+  readonly code: RefusalCode
+  readonly api?: Api | undefined
+  /** RFC 6750 §3.1, RFC 9449 §7.1, RFC 9470 §3. */
+  readonly error?: string
+  readonly description?: string
+  /** What the call needs. */
+  readonly scopes?: readonly string[]
+  /** RFC 9470 §3. */
+  readonly acr?: string | undefined
+  readonly reference?: string | undefined
+  readonly scheme?: 'Bearer' | 'DPoP'
+}
+
+const OPEN: Reply = Object.freeze({
+  status: 200,
+  headers: Object.freeze({ [CLIENT]: '', [SUBJECT]: '', [SCOPE]: '', ...NOT_KEPT }),
+})
+
+export function createReplies({ issuer }: { readonly issuer: string }) {
+  /** RFC 9728 §5.1: where a client reads which scopes there are, and who gives tokens. */
+  function challenge({ api, error, description, scopes, acr, scheme = 'Bearer' }: Why): string {
+    const parts = [
+      ...(error === undefined ? [] : [`error="${error}"`]),
+      ...(description === undefined ? [] : [`error_description="${description}"`]),
+      ...(scopes === undefined ? [] : [`scope="${scopes.join(' ')}"`]),
+      ...(acr === undefined ? [] : [`acr_values="${acr.replace(/[^\x21\x23-\x5b\x5d-\x7e]/g, '')}"`]),
+      ...(scheme === 'DPoP' ? [`algs="${PROOF_ALGS.join(' ')}"`] : []),
+      ...(api === undefined ? [] : [`resource_metadata="${issuer}/.well-known/oauth-protected-resource/${api.id}"`]),
+    ]
+    return `${scheme} ${parts.join(', ')}`
+  }
+
+  return {
+    open: OPEN,
+    allowed: ({ client, subject }: Pick<AccessToken, 'client' | 'subject'>, scopes: readonly string[]): Reply => ({
+      status: 200,
+      headers: { [CLIENT]: client, [SUBJECT]: subject, [SCOPE]: scopes.join(' '), ...NOT_KEPT },
+    }),
+    /** A problem document (RFC 9457), with what a client of OAuth understands in its header. */
+    refused(why: Why): Reply {
+      const { code, reference, error, api } = why
+      // nothing that is not registered has a page of ours
+      const status = REFUSALS[code].status === 404 ? 403 : REFUSALS[code].status
+      const challenged = error !== undefined || (status === 401 && api !== undefined)
+      const found = reference === undefined ? {} : { ref: reference }
+      return {
+        status,
+        headers: {
+          'content-type': 'application/problem+json',
+          ...NOT_KEPT,
+          ...(challenged ? { 'WWW-Authenticate': challenge(why) } : {}),
+        },
+        body: JSON.stringify({ type: 'about:blank', title: REFUSALS[code].say, status, code, ...found }),
+      }
+    },
+  }
+}
+
+export type Replies = ReturnType<typeof createReplies>
