@@ -4,8 +4,10 @@
  */
 import { REFUSALS, type RefusalCode } from '#core/refusals'
 import type { Language } from './language.ts'
+import { OF_CALLS } from './refusals-of-calls.ts'
 
 const TRANSLATED: Readonly<Record<RefusalCode, Readonly<Record<Exclude<Language, 'en'>, string>>>> = Object.freeze({
+  ...OF_CALLS,
   'access-refused': {
     nl: 'U mag dit niet openen.',
     de: 'Sie dürfen das nicht öffnen.',
@@ -15,11 +17,6 @@ const TRANSLATED: Readonly<Record<RefusalCode, Readonly<Record<Exclude<Language,
     nl: 'Er bestaat al een app met deze id.',
     de: 'Es gibt schon eine App mit dieser ID.',
     ru: 'Приложение с таким идентификатором уже есть.',
-  },
-  'api-unknown': {
-    nl: 'Deze API is hier niet geregistreerd.',
-    de: 'Diese API ist hier nicht registriert.',
-    ru: 'Этот программный интерфейс здесь не зарегистрирован.',
   },
   'app-invalid': {
     nl: 'De beschrijving van deze app klopt niet.',
@@ -246,11 +243,6 @@ const TRANSLATED: Readonly<Record<RefusalCode, Readonly<Record<Exclude<Language,
     de: 'Der Benutzername oder das Passwort stimmt nicht.',
     ru: 'Неверное имя пользователя или пароль.',
   },
-  'path-ambiguous': {
-    nl: 'Dit adres kan op meer dan één manier worden gelezen en wordt daarom niet geopend.',
-    de: 'Diese Adresse lässt sich auf mehr als eine Weise lesen und wird deshalb nicht geöffnet.',
-    ru: 'Этот адрес можно понять по-разному, поэтому он не открывается.',
-  },
   'person-disabled': {
     nl: 'Dit account is uitgeschakeld.',
     de: 'Dieses Konto ist abgeschaltet.',
@@ -276,20 +268,10 @@ const TRANSLATED: Readonly<Record<RefusalCode, Readonly<Record<Exclude<Language,
     de: 'Sehr viele sind gerade aus Ihrem Netz unterwegs, um sich dort anzumelden. Bitte warten Sie einen Moment.',
     ru: 'Из вашей сети сейчас очень многие пошли входить туда. Подождите немного.',
   },
-  'proxy-unknown': {
-    nl: 'Dit wordt alleen beantwoord aan proxy’s die hier bekend zijn.',
-    de: 'Das wird nur Proxys beantwortet, die hier bekannt sind.',
-    ru: 'На это отвечают только известным здесь прокси.',
-  },
   'request-refused': {
     nl: 'De app stuurde een verzoek dat niet kan worden beantwoord.',
     de: 'Die App hat eine Anfrage gesendet, die sich nicht beantworten lässt.',
     ru: 'Приложение отправило запрос, на который нельзя ответить.',
-  },
-  'scope-missing': {
-    nl: 'Dit toegangstoken geldt daar niet voor.',
-    de: 'Dieses Zugriffstoken gilt dafür nicht.',
-    ru: 'Этот токен доступа на это не распространяется.',
   },
   'sealed-record-invalid': {
     nl: 'Er ging iets mis aan onze kant.',
@@ -355,16 +337,6 @@ const TRANSLATED: Readonly<Record<RefusalCode, Readonly<Record<Exclude<Language,
     nl: 'De catalogus kent deze app niet.',
     de: 'Diese App steht nicht im Katalog.',
     ru: 'В каталоге нет такого приложения.',
-  },
-  'token-invalid': {
-    nl: 'Dit toegangstoken is hier niet geldig, of niet meer.',
-    de: 'Dieses Zugriffstoken gilt hier nicht oder nicht mehr.',
-    ru: 'Этот токен доступа здесь не действует или больше не действует.',
-  },
-  'token-required': {
-    nl: 'Hierop komt alleen antwoord met een toegangstoken.',
-    de: 'Das wird nur mit einem Zugriffstoken beantwortet.',
-    ru: 'На это отвечают только с токеном доступа.',
   },
   throttled: {
     nl: 'Te veel pogingen. Wacht even.',
