@@ -3,7 +3,7 @@
  * leaves none when asked to sign in, so there the rule is the one that then let them in.
  */
 import { join } from 'node:path'
-import { createFriction, createReplay, type Friction, type Replayed } from '#access'
+import { createFriction, createReplay, type Friction, type Replayed } from '#access/reports'
 import { decide, type Facts, loadPolicies } from '#policy'
 import type { Gateway } from '../test/support/gateway.ts'
 

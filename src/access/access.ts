@@ -16,14 +16,13 @@
  * - `receipts.ts` one compact row for each decision: `receipt-parts.ts` what rows share, `receipt-recording.ts` writing,
  *   `receipt-reading.ts` reading, `receipt-retention.ts` removing, `numbering.ts` a row's number as a reference
  * - `app-uses.ts`, `board.ts` which apps people opened, and how far each has come
- * - `replay/`     receipts decided again by other policies, and what people were asked for
+ * - `replay/`     receipts decided again by other policies, and what people were asked for: behind `#access/reports`
  */
 import { receiptMigrations } from './receipt-tables.ts'
 import { versionMigrations } from './versions.ts'
 
 export const accessMigrations = [...receiptMigrations, ...versionMigrations]
 export { type Access, type AccessOptions, openAccess, type Verdict } from './ask.ts'
-export { type Board, boardOf } from './board.ts'
 export { gatherFacts } from './facts.ts'
 export { type LivePolicies, openLivePolicies, PoliciesInvalid, readGood } from './live.ts'
 export type { Memory } from './memory.ts'
@@ -31,10 +30,5 @@ export { type Published, type PublishRooms, publish, rollBack } from './publish.
 export type { Question, Wanted } from './question.ts'
 export type { Page, Receipt } from './receipt.ts'
 export { createReceipts, RECEIPT_KEY, type Receipts } from './receipts.ts'
-export { createFriction, type Friction } from './replay/friction.ts'
-export { createReplay, type Replayed } from './replay/replay.ts'
-export { createReported, type ReportedRule } from './replay/reported.ts'
-export { CHANGES, DIMENSIONS, type Tally } from './replay/tally.ts'
-export type { By } from './replay/units.ts'
 export { createPoliciesThen, nowOf } from './then.ts'
 export { openVersions, type Publication, policiesOf, type Versions } from './versions.ts'

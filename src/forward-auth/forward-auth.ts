@@ -9,12 +9,10 @@
  * - `opening.ts`        what a browser carries to us      - `start.ts`   where it arrives, and goes back with a code
  * - `upgrades.ts`     what may become a WebSocket
  * - `own-paths.ts`      `/.portico/` on the app's host    - `keys-to-apps.ts` the code, and the cookie that it becomes
- * - `snippet.ts` `snippets/` what stands in the proxy's configuration, a file each
+ * - `snippet.ts` `snippets/` what stands in the proxy's configuration: behind `#forward-auth/proxy-files`
  *
  * Nobody's word counts who is not in `proxies`. A browser that has not opened the app goes to us, is asked there, and comes
  * back with a code for a cookie of that host alone. Both go with the session.
  */
 export { signOutWay } from './keys-to-apps.ts'
 export { type ForwardAuthDoor, openForwardAuth } from './open.ts'
-export { type ProxyFile, type ProxySnippet, snippetValues } from './snippet.ts'
-export { SNIPPETS } from './snippets/list.ts'

@@ -1,8 +1,7 @@
 /** Where a request comes from. */
 import type { IncomingMessage } from 'node:http'
-import { isIPv6 } from 'node:net'
 import { createRecent } from '#core/recent'
-import { type Networks, normaliseAddress } from './networks.ts'
+import { familyOf, type Networks, normaliseAddress } from './networks.ts'
 
 /** What stands for an address that nobody could find out (RFC 1122 §3.2.1.3): nobody's own. */
 export const UNKNOWN_ADDRESS = '0.0.0.0'
@@ -82,7 +81,7 @@ const withoutPort = (hop: string): string =>
 export function sourceOf(address: string): string {
   const ip = normaliseAddress(address)
   if (ip === undefined) return 'unknown'
-  if (!isIPv6(ip)) return ip
+  if (familyOf(ip) !== 6) return ip
   const [head = '', tail] = ip.replace(/(\d+)\.(\d+)\.(\d+)\.(\d+)$/, '0:0').split('::')
   const front = head === '' ? [] : head.split(':')
   const back = tail === undefined || tail === '' ? [] : tail.split(':')

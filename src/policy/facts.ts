@@ -1,7 +1,8 @@
 /** The facts of one request: everything a policy may look at. What is left out is unknown. */
-import { isIP } from 'node:net'
+
 import { z } from 'zod'
 import { type Problem, readYaml } from '#config'
+import { familyOf } from '#http/networks'
 import { OWN_FACTORS } from './factors.ts'
 import { type History, historySchema, placeFields } from './history.ts'
 import { type Time, time } from './instants.ts'
@@ -181,7 +182,7 @@ export const factsSchema: z.ZodType<Facts> = z.strictObject({
     .strictObject({
       ip: z
         .string()
-        .refine((ip) => isIP(ip) !== 0, 'expected an IPv4 or IPv6 address')
+        .refine((ip) => familyOf(ip) !== 0, 'expected an IPv4 or IPv6 address')
         .optional(),
       ...placeFields,
     })

@@ -1,5 +1,6 @@
 /** Named networks: ranges, or countries. */
-import { BlockList, isIP, isIPv4 } from 'node:net'
+import { BlockList, isIPv4 } from 'node:net'
+import { familyOf } from '#http/networks'
 import { plainAddress, toAddress, toNumber } from './address.ts'
 
 export interface Zone {
@@ -22,7 +23,7 @@ export interface Range {
 /** `192.0.2.0/24`, `2001:db8::/32` or one address; undefined when it is none of them. */
 export function parseRange(text: string): Range | undefined {
   const [address = '', bits, ...rest] = text.split('/')
-  const version = isIP(address)
+  const version = familyOf(address)
   if (version === 0 || address.includes('%') || rest.length > 0) return undefined
   const most = version === 4 ? 32 : 128
   if (bits !== undefined && !/^(0|[1-9]\d{0,2})$/.test(bits)) return undefined

@@ -14,4 +14,3 @@
 export { PROBED_PROTOCOLS } from './kinds/list.ts'
 export type { CaseReport, Grade, ProbedProtocol, ProbeReport } from './report.ts'
 export { openProbe, type Probe, type ProbeOptions } from './run.ts'
-export { probeMigrations } from './tables.ts'

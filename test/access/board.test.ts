@@ -1,7 +1,7 @@
 /** The factory board: who opened what, from receipts, and what that says about an app. */
 import fc from 'fast-check'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { boardOf } from '#access'
+import { boardOf } from '#access/reports'
 import type { App } from '#catalog'
 import { allowed, NINE, openStore, type Store, silent } from './house.ts'
 

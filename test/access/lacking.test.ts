@@ -1,6 +1,6 @@
 /** A fact that was looked for and is not there, and one that nobody looked for: a candidate can be judged by the first only. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { createReplay, createReported } from '#access'
+import { createReplay, createReported } from '#access/reports'
 import { decide, type Facts, type Gathered, type Policies, type Signal } from '#policy'
 import { policiesOf } from '../policy/house.ts'
 import { NINE, openStore, type Store } from './house.ts'

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
 import type { App } from '#catalog'
-import { SNIPPETS, snippetValues } from '#forward-auth'
+import { SNIPPETS, snippetValues } from '#forward-auth/proxy-files'
 
 const app = {
   id: 'wiki',

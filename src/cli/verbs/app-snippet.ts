@@ -1,7 +1,7 @@
 /** `apps snippet`: the other side's settings, with real values: the app's own, or those of the proxy in front of it. */
 import { type App, renderSettings, type Template } from '#catalog'
 import { Refusal } from '#core/refusal'
-import { type ProxyFile, SNIPPETS, snippetValues } from '#forward-auth'
+import { type ProxyFile, SNIPPETS, snippetValues } from '#forward-auth/proxy-files'
 import type { Arguments, Context } from '../verb.ts'
 import { appOf, endpointsFor, snippetLines, templatesOf } from './app-lines.ts'
 

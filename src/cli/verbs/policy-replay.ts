@@ -7,7 +7,7 @@ import {
   type Replayed,
   type ReportedRule,
   type Tally,
-} from '#access'
+} from '#access/reports'
 import type { Policies } from '#policy'
 import { sinceOf } from '../moment.ts'
 import type { Arguments, Context, House, Verb } from '../verb.ts'

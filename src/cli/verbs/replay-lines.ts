@@ -1,5 +1,5 @@
 /** A replay as lines that a person can read. */
-import { CHANGES, DIMENSIONS, type Replayed, type Tally } from '#access'
+import { CHANGES, DIMENSIONS, type Replayed, type Tally } from '#access/reports'
 
 type Change = (typeof CHANGES)[number]
 

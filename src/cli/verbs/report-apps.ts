@@ -1,5 +1,5 @@
 /** `report apps`: how far each app has come, and how long that took. */
-import { type Board, boardOf } from '#access'
+import { type Board, boardOf } from '#access/reports'
 import { days, hours, type Instant, type Millis, minutes } from '#core/clock'
 import { formatDuration } from '#core/duration'
 import type { Diagnosed } from '#diagnosis'

@@ -1,6 +1,7 @@
 /** `report prompts`: how often people are asked for proof, and what asked them. */
 
-import { type By, createFriction, type Friction, policiesOf } from '#access'
+import { policiesOf } from '#access'
+import { type By, createFriction, type Friction } from '#access/reports'
 import type { Policies } from '#policy'
 import { sinceOf } from '../moment.ts'
 import type { Verb } from '../verb.ts'
