@@ -26,6 +26,7 @@ const PACKAGES: readonly [name: string, proof: string][] = [
   ['caddy', '/usr/bin/caddy'],
   ['haproxy', '/usr/sbin/haproxy'],
   ['openssl', '/usr/bin/openssl'],
+  ['curl', '/usr/bin/curl'],
   ['samba', '/usr/sbin/samba'],
   ['samba-ad-provision', '/usr/share/samba/setup/provision.ldif'],
   ['ldb-tools', '/usr/bin/ldbmodify'],

@@ -159,3 +159,23 @@ test.each([
 ] as [string, object, string][])('tokens of others %s will not do', async (_, oidc, code) => {
   expect((await registered(oidc)).codes).toContain(code)
 })
+
+test('what is exported and applied again changes nothing', async () => {
+  const house = await openHouse()
+  try {
+    const manifests = [
+      { ...TLS, ...NAME, tls_client_auth_ca: CA, tls_client_certificate_bound_access_tokens: true },
+      { ...PROFILED, require_pushed_authorization_requests: true, require_signed_request_object: true },
+      FEDERATED,
+    ].map((oidc, i) => ({ id: `m${i}`, template: 'machine', policy: 'default', oidc }) as Manifest)
+    for (const manifest of manifests) await house.catalog.apps.register(manifest, 'test')
+    const files = (await house.catalog.apps.exportAll()).map(({ id, manifest }) => ({
+      file: `${id}.yaml`,
+      text: manifest,
+    }))
+    const { changes, problems } = await house.catalog.apps.apply(files, { by: 'test' })
+    expect([problems, changes.map(({ action }) => action)]).toEqual([[], ['unchanged', 'unchanged', 'unchanged']])
+  } finally {
+    await house.close()
+  }
+})
