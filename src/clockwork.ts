@@ -53,6 +53,7 @@ export function createClockwork({ house, keep, deliverLogouts, keysChanged, refr
     await deliverLogouts()
     await removeOldReceipts()
     await diagnosis.tidy()
+    await house.revocations.tidy()
   }
 
   /** Step by step, with other writes between them, and no more than so many at once. */

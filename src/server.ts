@@ -142,6 +142,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     endings,
     catalog,
     apis,
+    revocations,
     quotas: house.quotas,
     diagnosis,
     access,

@@ -9,6 +9,7 @@
  * - `token.ts`       whether a token holds, now         - `verdicts.ts` the question, put again when anything changed
  * - `sender.ts`      whether it is shown by whom it was given to
  * - `replies.ts`     our answers                        - `resource-metadata.ts` what clients find out by themselves
+ * - `revoked-list.ts` for gateways that check tokens by themselves
  *
  * Nobody's word counts who is not in `proxies`. What no rule names is closed; a token that is revoked is over at the next call.
  */

@@ -8,6 +8,7 @@ import { DIALECTS } from './dialects/list.ts'
 import type { ApiAccessOptions } from './options.ts'
 import { createReplies } from './replies.ts'
 import { createResourceMetadata } from './resource-metadata.ts'
+import { createRevokedList } from './revoked-list.ts'
 import { createSenders } from './sender.ts'
 import { createHolding } from './token.ts'
 import { createVerdicts } from './verdicts.ts'
@@ -36,7 +37,7 @@ export function openApiAccess(options: ApiAccessOptions): ApiAccessDoor {
     },
   })
   return {
-    raw: [question(PLACE), question(`${PLACE}/`)],
+    raw: [question(PLACE), question(`${PLACE}/`), createRevokedList(options)],
     routes: [createResourceMetadata(options)],
   }
 }

@@ -2,7 +2,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { KoaContextWithOIDC, Provider } from 'oidc-provider'
 import type { Access } from '#access'
-import type { Apis } from '#apis'
+import { type Apis, createAccessTokens, type Revocations } from '#apis'
 import type { Audit } from '#audit'
 import type { Catalog } from '#catalog'
 import { type Quotas, quotaHeaders } from '#context'
@@ -26,6 +26,7 @@ import type { Endings } from './endings.ts'
 import { createEngine, ENGINE_COOKIES } from './engine.ts'
 import { createFederatedCredentials } from './federated.ts'
 import { type Consents, createConsents } from './grants.ts'
+import { createJwtRevocation } from './jwt-revocation.ts'
 import { afterLogout } from './logout.ts'
 import type { CertificateSettings } from './mutual-tls.ts'
 import { createOpaqueTokens } from './opaque-tokens.ts'
@@ -47,6 +48,7 @@ export interface OidcOptions {
   readonly endings: Endings
   readonly catalog: Catalog
   readonly apis: Apis
+  readonly revocations: Revocations
   readonly diagnosis: Diagnosis
   readonly access: Access
   readonly quotas: Pick<Quotas, 'take'>
@@ -111,6 +113,7 @@ export function openOidc(options: OidcOptions): OidcDoor {
   const resumeCookie = `${secure ? '__Secure-' : ''}${ENGINE_COOKIES.resume}`
   const questioning = createQuestioning({ access, apis: options.apis, catalog, clock, bridge, people })
   const consents = createConsents(storage, clock)
+  const revokeJwt = createJwtRevocation({ ...options, tokens: createAccessTokens(options) })
   const judge = createTokenJudge(options)
   const spending = createSpending({ state, clock })
   const federated = createFederatedCredentials({ ...options, spending })
@@ -185,6 +188,7 @@ export function openOidc(options: OidcOptions): OidcDoor {
       await next()
       if (visitor) await afterwards(ctx as KoaContextWithOIDC, visitor)
       await diagnosing.after(ctx as KoaContextWithOIDC)
+      await revokeJwt(ctx as KoaContextWithOIDC)
       const taken = judge.taken(ctx.req)
       if (taken) ctx.set({ ...quotaHeaders(taken) })
       const reference = judge.refusal(ctx.req)

@@ -1,0 +1,83 @@
+/**
+ * What gateways that check JWTs by themselves have to know beside them: a signed list of what was revoked before its time
+ * (`GET /oauth2/revoked`), compact, and asked for every few seconds with `If-None-Match`. The format stands in docs/apis.md.
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { RevokedSet } from '#apis'
+import { type Instant, minutes } from '#core/clock'
+import { sha256 } from '#core/digest'
+import { protection, type RawHandler } from '#http'
+import type { ApiAccessOptions } from './options.ts'
+
+/** RFC 8725 §3.11: a type of its own, which is no token. */
+export const LIST_TYPE = 'portico-revoked+jwt'
+/** 96 bits: nobody finds a token that is taken for a revoked one, and the list tells no ids. */
+const SHORT = 16
+/** Signed anew after so long, so that a list of long ago is told from one that nothing was added to. */
+const SIGN_AGAIN = minutes(5)
+const LIFE = minutes(60)
+
+export const short = (id: string): string => sha256(id).slice(0, SHORT)
+
+interface Made {
+  readonly set: RevokedSet
+  readonly at: Instant
+  readonly etag: string
+  readonly text: string
+}
+
+const encoded = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url')
+
+export function createRevokedList({ issuer, keys, clock, revocations }: ApiAccessOptions): RawHandler {
+  const always = protection(issuer)
+  let made: Made | undefined
+
+  async function make(set: RevokedSet, at: Instant): Promise<Made> {
+    const living = set.entries.filter(({ until }) => until > at)
+    const until = (kind: string) =>
+      Object.fromEntries(
+        living.filter((one) => one.kind === kind).map(({ id, at }) => [short(id), Math.floor(at / 1000)]),
+      )
+    const signer = keys.signing.signers()[0]!
+    const iat = Math.floor(at / 1000)
+    const claims = {
+      iss: issuer,
+      iat,
+      exp: iat + LIFE / 1000,
+      tokens: living.filter(({ kind }) => kind === 'token').map(({ id }) => short(id)),
+      clients: until('client'),
+      subjects: until('subject'),
+      sessions: until('session'),
+    }
+    const signed = `${encoded({ alg: signer.alg, kid: signer.kid, typ: LIST_TYPE })}.${encoded(claims)}`
+    const text = `${signed}.${Buffer.from(await signer.sign(Buffer.from(signed))).toString('base64url')}`
+    return { set, at, etag: `"${short(text)}"`, text }
+  }
+
+  async function current(): Promise<Made> {
+    const set = await revocations.current()
+    const now = clock.now()
+    if (made?.set === set && now >= made.at && now - made.at < SIGN_AGAIN) return made
+    made = await make(set, now)
+    return made
+  }
+
+  return {
+    prefix: '/oauth2/revoked',
+    wholeHead: true,
+    async handle(request: IncomingMessage, response: ServerResponse) {
+      if (request.method !== 'GET' && request.method !== 'HEAD') {
+        response.writeHead(405, [...always, 'allow', 'GET, HEAD', 'content-length', '0']).end()
+        return
+      }
+      const { etag, text } = await current()
+      const head = [...always, 'etag', etag, 'cache-control', 'public, max-age=5']
+      if (request.headers['if-none-match'] === etag) {
+        response.writeHead(304, head).end()
+        return
+      }
+      const type = ['content-type', 'application/jwt', 'content-length', String(text.length)]
+      response.writeHead(200, [...head, ...type]).end(request.method === 'HEAD' ? undefined : text)
+    },
+  }
+}

@@ -1,0 +1,98 @@
+/** What is revoked is over at the next call, and stands in the list of those who check tokens by themselves. */
+import { createLocalJWKSet, decodeJwt, decodeProtectedHeader, jwtVerify } from 'jose'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { short } from '../../src/api-access/revoked-list.ts'
+import type { Gateway } from '../support/gateway.ts'
+import { call, ORDERS, post, program, STOCK, startApis, tokenOf } from './house.ts'
+
+let gateway: Gateway
+beforeAll(async () => {
+  gateway = await startApis()
+})
+afterAll(() => gateway?.close())
+
+const status = async (token: string, host?: string) =>
+  (await call(gateway, '/orders/1', token, host === undefined ? {} : { host })).status
+
+/** From the answer to the revocation to the first refusal. */
+async function timed(kind: string, token: string, revoke: () => Promise<unknown>, host?: string): Promise<void> {
+  expect(await status(token, host)).toBe(200)
+  await revoke()
+  const from = performance.now()
+  let calls = 1
+  while ((await status(token, host)) === 200 && calls < 1000) calls++
+  console.log(`revoked → refused, ${kind}: call ${calls}, after ${(performance.now() - from).toFixed(1)} ms`)
+  expect(calls).toBe(1)
+}
+const revoke = (id: string, token: string) => post(gateway, 'revocation', id, { token })
+
+async function list(etag?: string) {
+  const answer = await fetch(`${gateway.issuer}/oauth2/revoked`, { headers: etag ? { 'if-none-match': etag } : {} })
+  return { answer, etag: answer.headers.get('etag')!, text: await answer.text() }
+}
+
+describe('the first call after it is refused', () => {
+  test('a JWT, by its client (RFC 7009)', async () => {
+    const [token, another] = [await tokenOf(gateway, 'one'), await tokenOf(gateway, 'one')]
+    await timed('JWT, token', token, async () => {
+      const answer = await revoke('one', token)
+      expect([answer.status, await answer.text()]).toEqual([200, ''])
+    })
+    expect(await status(another)).toBe(200)
+    // again, or of no token at all, is no mistake
+    expect((await revoke('one', token)).status).toBe(200)
+  })
+
+  test('an opaque token, by its client', async () => {
+    const token = await tokenOf(gateway, 'one', STOCK)
+    await timed('opaque, token', token, () => revoke('one', token), 'stock.kestrel.example')
+  })
+
+  test('all of an app that is removed, also once it is registered again', async () => {
+    const { apps } = gateway.server.house.catalog
+    const token = await tokenOf(gateway, 'other')
+    await timed('JWT, client', token, () => apps.remove('other', 'test'))
+    await apps.register(program('other', { orders: ['orders:read'] }) as never, 'test')
+    expect(await status(token)).toBe(401)
+  })
+
+  test('of an app that may no longer call this API', async () => {
+    const { apps } = gateway.server.house.catalog
+    const token = await tokenOf(gateway, 'reader')
+    const text = JSON.stringify(program('reader', { stock: ['stock:read'] }))
+    await timed('JWT, grant of an app', token, () => apps.apply([{ file: 'a.yaml', text }], { by: 'test' } as never))
+  })
+})
+
+test('nobody else revokes a token, and no other text is taken for one', async () => {
+  const token = await tokenOf(gateway, 'one')
+  expect((await revoke('less', token)).status).toBe(200)
+  expect(await status(token)).toBe(200)
+  expect((await revoke('one', `${token.slice(0, -4)}AAAA`)).status).toBe(400)
+  const wrong = await fetch(`${gateway.issuer}/oauth2/revocation`, {
+    method: 'POST',
+    headers: { authorization: `Basic ${btoa('one:wrong')}` },
+    body: new URLSearchParams({ token }),
+  })
+  expect(wrong.status).toBe(401)
+  expect(await status(token)).toBe(200)
+})
+
+test('the list names it by a short hash, is signed, and is told again only once it has changed', async () => {
+  const before = await list()
+  expect((await list(before.etag)).answer.status).toBe(304)
+  const token = await tokenOf(gateway, 'one')
+  await revoke('one', token)
+  const { answer, text, etag } = await list(before.etag)
+  expect([answer.status, answer.headers.get('cache-control')]).toEqual([200, 'public, max-age=5'])
+  expect(etag).not.toBe(before.etag)
+  expect(decodeProtectedHeader(text).typ).toBe('portico-revoked+jwt')
+  const jwks = await (await fetch(`${gateway.issuer}/oauth2/jwks`)).json()
+  const { payload } = await jwtVerify(text, createLocalJWKSet(jwks), {
+    issuer: gateway.issuer,
+    typ: 'portico-revoked+jwt',
+  })
+  expect(payload['tokens']).toContain(short(decodeJwt(token).jti!))
+  expect(payload['clients']).toEqual({ [short('other')]: expect.any(Number) })
+  expect(text).not.toContain(ORDERS)
+})
