@@ -10,6 +10,7 @@ import { certifiedJwk, clientCert, escapedCert, post, thumbprint } from '../supp
 import { type Gateway, startGateway } from '../support/gateway.ts'
 import { POLICIES } from '../support/policies.ts'
 import { freePort } from '../support/ports.ts'
+import { athOf, ecKeys, proof } from '../support/proofs.ts'
 import { sendRaw } from '../support/raw.ts'
 
 const DAY = 86_400_000
@@ -75,6 +76,7 @@ beforeAll(async () => {
     },
     apps: [
       machine('by-dns', { tls_client_auth_san_dns: 'shop.example.com' }),
+      machine('both', { tls_client_auth_san_dns: 'shop.example.com', dpop_bound_access_tokens: true }),
       machine('by-uri', { tls_client_auth_san_uri: 'spiffe://kestrel.example/shop' }),
       machine('by-ip', { tls_client_auth_san_ip: '192.0.2.7' }),
       machine('by-mail', { tls_client_auth_san_email: 'shop@kestrel.example' }),
@@ -196,6 +198,26 @@ describe('at the listener that asks for certificates', () => {
       body: 'grant_type=client_credentials',
     })
     expect(plain.status).toBe(400)
+  })
+
+  test('a proof of possession is for the address where it is shown', async () => {
+    const keys = ecKeys()
+    const there = `https://mtls.localhost:${port}/oauth2/token`
+    const info = `${gateway.issuer}/oauth2/userinfo`
+    const claims = { htm: 'GET', ath: athOf('x') }
+    const looked = await fetch(info, { headers: { authorization: 'DPoP x', dpop: proof(keys, info, { claims }) } })
+    const nonce = looked.headers.get('dpop-nonce')
+    const shown = (url: string) =>
+      post(
+        at(),
+        'shop',
+        '/oauth2/token',
+        { ...CREDENTIALS, client_id: 'both' },
+        { dpop: proof(keys, url, { claims: { nonce } }) },
+      )
+    const taken = await shown(there)
+    expect([taken.status, taken.json['token_type']]).toEqual([200, 'DPoP'])
+    expect((await shown(`${gateway.issuer}/oauth2/token`)).json['error']).toBe('invalid_dpop_proof')
   })
 
   test('the discovery document names it', async () => {
