@@ -18,10 +18,11 @@ import {
 import { credentialsOf } from './credentials.ts'
 import type { Dialect, Reply } from './dialect.ts'
 import type { ApiAccessOptions } from './options.ts'
-import { type Replies, TOLD, type Why } from './replies.ts'
+import type { Replies, Why } from './replies.ts'
 import { needsOf } from './rules.ts'
 import type { Sender, Senders } from './sender.ts'
 import type { Fault, Held } from './token.ts'
+import { TOLD } from './told.ts'
 import type { Verdicts } from './verdicts.ts'
 
 /** The same cause is logged once in so long, under one reference: anybody could fill the log otherwise. */

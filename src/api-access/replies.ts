@@ -3,9 +3,8 @@ import type { AccessToken, Api } from '#apis'
 import { REFUSALS, type RefusalCode } from '#core/refusals'
 import type { Reply } from './dialect.ts'
 import { PROOF_ALGS } from './sender.ts'
+import { TOLD } from './told.ts'
 
-/** What a call is let through with: all that the API is told. What a client sends under these names never reaches it. */
-export const TOLD = ['X-Portico-Client', 'X-Portico-Subject', 'X-Portico-Scope'] as const
 /** ATTACK: a proxy that keeps answers would find this one under the same address for whoever comes next. */
 const NOT_KEPT = { 'Cache-Control': 'no-store' } as const
 const [CLIENT, SUBJECT, SCOPE] = TOLD

@@ -116,4 +116,43 @@ const applyApis: Verb = {
   },
 }
 
-export const apisVerbs: readonly Verb[] = [applyApis, listApis, showApi, exportApi]
+const snippetOfApi: Verb = {
+  words: ['apis', 'snippet'],
+  usage: 'apis snippet ID --for nginx|envoy|traefik|caddy',
+  summary: 'the configuration of a gateway that asks about each call to an API',
+  options: ['for'],
+  async run(args, context) {
+    const [id, ...more] = args.positional
+    const wanted = args.flag('for')
+    if (id === undefined || more.length > 0 || wanted === undefined) {
+      context.err(`usage: portico ${snippetOfApi.usage}`)
+      return 2
+    }
+    const { SNIPPETS, snippetValues } = await import('#api-access/gateway-files')
+    const snippet = SNIPPETS.find(({ name }) => name === wanted)
+    const set = await (await context.open()).apis.all()
+    const api = set.find(id)
+    if (!api)
+      throw unknownApi(
+        id,
+        set.list.map((one) => one.id),
+      )
+    const { gateway } = api
+    if (!snippet || !gateway) {
+      const known = SNIPPETS.map(({ name }) => name).join(', ')
+      context.err(
+        gateway ? `there is no snippet for \`${wanted}\`; known: ${known}` : `\`${id}\` has no \`gateway\` in its file`,
+      )
+      return 2
+    }
+    if (context.settings.proxies.length === 0)
+      context.err(
+        'warning: `proxies` is empty in the settings, so no gateway is answered: name the address of this one',
+      )
+    const files = snippet.files(snippetValues({ ...api, gateway }, context.settings.listen))
+    context.print(files, () => files.flatMap(({ file, text }) => [`# ${file}`, text.trimEnd()]))
+    return 0
+  },
+}
+
+export const apisVerbs: readonly Verb[] = [applyApis, listApis, showApi, exportApi, snippetOfApi]

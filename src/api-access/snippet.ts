@@ -1,0 +1,56 @@
+/** What stands in a gateway's configuration for one API, with real values. To add one: a file in `snippets/`, its line in the list. */
+import type { Api, ApiGateway } from '#apis'
+import { isLoopback } from '#http'
+import { TOLD } from './told.ts'
+
+export interface SnippetValues {
+  readonly id: string
+  /** Hosts of the API, as the gateway listens for them. */
+  readonly sites: readonly {
+    readonly host: string
+    readonly name: string
+    readonly port: number
+    readonly secure: boolean
+  }[]
+  /** `127.0.0.1:3000`: where the gateway reaches us. */
+  readonly portico: string
+  /** `http://10.0.0.5:8080`: where it reaches the API. */
+  readonly upstream: string
+  /** Names of all headers that we set, and the client must not. */
+  readonly headers: readonly string[]
+  /** Names of headers by which an API could be told of another path than we were. */
+  readonly stripped: readonly string[]
+}
+
+export interface GatewayFile {
+  readonly format: string
+  /** Where it usually stands. */
+  readonly file: string
+  readonly text: string
+}
+
+export interface GatewaySnippet {
+  readonly name: string
+  files(values: SnippetValues): GatewayFile[]
+}
+
+/** `listen` of the settings: where no address is said, the gateway stands on the same machine. */
+export function snippetValues(api: Api & { readonly gateway: ApiGateway }, listen: string): SnippetValues {
+  const { hosts, upstream } = api.gateway
+  return {
+    id: api.id,
+    sites: hosts.map(siteOf),
+    portico: listen.replace(/^(?:0\.0\.0\.0|\[::\]):/, '127.0.0.1:'),
+    upstream,
+    headers: TOLD,
+    stripped: ['X-Original-URL', 'X-Rewrite-URL'],
+  }
+}
+
+function siteOf(host: string) {
+  const [, name = host, port] = /^(.+?)(?::(\d+))?$/.exec(host) ?? []
+  const secure = !isLoopback(name)
+  return { host, name, secure, port: port === undefined ? (secure ? 443 : 80) : Number(port) }
+}
+
+export const unique = <T>(values: readonly T[]): T[] => [...new Set(values)]
