@@ -12,6 +12,7 @@ COPY src ./src
 # what the settings point at unless a portico.yaml in /app says something else
 COPY policies ./policies
 COPY apps-catalog ./apps-catalog
+COPY partner-kit ./partner-kit
 
 # the only place that is written to: the database and the master key. Everything else may be mounted read-only
 RUN mkdir data && chown 1000:1000 data && chmod 0700 data

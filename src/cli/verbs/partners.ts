@@ -5,6 +5,7 @@ import { formatDuration } from '#core/duration'
 import type { Context, Verb } from '../verb.ts'
 import { idOf } from './app-lines.ts'
 import { forPrograms, planLines, rowLine, summary } from './manifest-lines.ts'
+import { partnerKit } from './partners-kit.ts'
 import { filesAt } from './source-files.ts'
 
 const BY = 'cli'
@@ -150,6 +151,7 @@ export const partnersVerbs: readonly Verb[] = [
   listPartners,
   showPartner,
   exportPartner,
+  partnerKit,
   ending(
     'end',
     'a partner gets no tokens any more, whatever is applied; opaque tokens are over at once',
