@@ -11,6 +11,7 @@
  * - `replies.ts`     our answers                        - `resource-metadata.ts` what clients find out by themselves
  * - `revoked-list.ts` for gateways that check tokens by themselves
  * - `snippet.ts` `snippets/` what stands in a gateway's configuration: behind `#api-access/gateway-files`
+ * - `evaluation.ts`  the same asked in the words of AuthZEN
  *
  * Nobody's word counts who is not in `proxies`. What no rule names is closed; a token that is revoked is over at the next call.
  */

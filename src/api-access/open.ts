@@ -5,6 +5,7 @@ import { protection, type RawHandler, type Route } from '#http'
 import { createCheck } from './check.ts'
 import { PLACE, type Reply } from './dialect.ts'
 import { DIALECTS } from './dialects/list.ts'
+import { createEvaluation } from './evaluation.ts'
 import type { ApiAccessOptions } from './options.ts'
 import { createReplies } from './replies.ts'
 import { createResourceMetadata } from './resource-metadata.ts'
@@ -20,10 +21,11 @@ export interface ApiAccessDoor {
 
 export function openApiAccess(options: ApiAccessOptions): ApiAccessDoor {
   const tokens = createAccessTokens(options)
+  const verdicts = createVerdicts(options)
   const check = createCheck({
     ...options,
     replies: createReplies(options),
-    verdicts: createVerdicts(options),
+    verdicts,
     senders: createSenders(options),
     holding: createHolding({ ...options, tokens }),
   })
@@ -38,7 +40,7 @@ export function openApiAccess(options: ApiAccessOptions): ApiAccessDoor {
   })
   return {
     raw: [question(PLACE), question(`${PLACE}/`), createRevokedList(options)],
-    routes: [createResourceMetadata(options)],
+    routes: [createResourceMetadata(options), ...createEvaluation({ ...options, verdicts })],
   }
 }
 
