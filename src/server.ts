@@ -144,6 +144,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     apis,
     revocations,
     quotas: house.quotas,
+    revocations,
     diagnosis,
     access,
     signin,

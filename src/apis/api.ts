@@ -47,6 +47,19 @@ export const apiSchema = z.strictObject({
       alg: z.enum(ACCESS_TOKEN_ALGS).default('ES256'),
     })
     .prefault({}),
+  exchange: z
+    .array(
+      z.strictObject({
+        from: id.describe('The API whose tokens are taken'),
+        by: z.array(id).min(1).max(50).describe('The clients that may show them'),
+        scopes: z
+          .record(scopeName, z.array(scopeName).min(1).max(50))
+          .describe('What each scope of the token that is shown is worth here, at most'),
+      }),
+    )
+    .max(50)
+    .default([])
+    .describe('Tokens of other APIs that may be exchanged for one of this (RFC 8693)'),
   sender_constraint: z
     .enum(['none', 'dpop', 'mtls', 'either'])
     .default('none')
@@ -72,11 +85,22 @@ export interface Api {
   readonly lifetime: number
   readonly alg: (typeof ACCESS_TOKEN_ALGS)[number]
   readonly senderConstraint: ApiDefinition['sender_constraint']
+  readonly exchange: ApiDefinition['exchange']
   /** Absent: no proxy asks about its calls. */
   readonly gateway?: ApiGateway
 }
 
-export const toApi = ({ api, name, audience, policy, scopes, token, sender_constraint, gateway }: ApiDefinition): Api =>
+export const toApi = ({
+  api,
+  name,
+  audience,
+  policy,
+  scopes,
+  token,
+  sender_constraint,
+  exchange,
+  gateway,
+}: ApiDefinition): Api =>
   Object.freeze({
     id: api,
     name,
@@ -87,5 +111,6 @@ export const toApi = ({ api, name, audience, policy, scopes, token, sender_const
     lifetime: parseDuration(token.lifetime)! / 1000,
     alg: token.alg,
     senderConstraint: sender_constraint,
+    exchange: exchange ?? [],
     ...(gateway && { gateway: toGateway(gateway) }),
   })

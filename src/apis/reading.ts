@@ -36,6 +36,12 @@ export function readApis(sources: readonly SourceFile[], policyNames?: readonly 
         }
         for (const wrong of value.gateway ? gatewayProblems(value.gateway, Object.keys(value.scopes)) : [])
           found.push(problem([...wrong.path], wrong.code, wrong.message))
+        for (const [i, { scopes }] of value.exchange.entries())
+          for (const [scope, worth] of Object.entries(scopes))
+            for (const unknown of worth.filter((one) => !Object.hasOwn(value.scopes, one))) {
+              const at = ['exchange', i, 'scopes', scope]
+              found.push(problem(at, 'scope-unknown', `\`${at.join('.')}\` names no scope of this API: \`${unknown}\``))
+            }
         if (found.length === 0) {
           wanted.set(api, value)
           audiences.set(audience, api)

@@ -67,6 +67,8 @@ export const EVENTS = Object.freeze({
   'session-ended': 'A session ended.',
   'session-raised': 'A session gained a proof.',
   'session-started': 'A session started.',
+  'token-exchanged':
+    'A program that was called for somebody got a token to call another API for them; the reason is its name.',
   'token-reuse-detected': 'A refresh token came a second time; its whole family was revoked.',
   'tokens-revoked': 'Tokens were revoked.',
   'upstream-refused': 'What another identity provider answered was not accepted.',

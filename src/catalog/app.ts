@@ -77,11 +77,16 @@ type Times = Pick<
 export const hasSecret = ({ oidc }: Definition): boolean =>
   oidc?.token_endpoint_auth_method.startsWith('client_secret_') ?? false
 
-/** A machine gets tokens for itself only: no person ever signs in to it. */
+const FOR_PROGRAMS: ReadonlySet<string> = new Set([
+  'client_credentials',
+  'urn:ietf:params:oauth:grant-type:token-exchange',
+])
+
+/** A machine gets tokens for itself, or shows one that it was called with: no person ever signs in to it. */
 export const isMachine = ({ oidc, saml, forward_auth }: Definition): boolean =>
   oidc !== undefined &&
   (saml ?? forward_auth) === undefined &&
-  oidc.grant_types.every((grant) => grant === 'client_credentials')
+  oidc.grant_types.every((grant) => FOR_PROGRAMS.has(grant))
 
 /** By what it is named outside. */
 export const namesOf = ({ saml, forward_auth }: Definition): AppName[] => [

@@ -19,6 +19,7 @@ export const GRANT_TYPES = [
   'refresh_token',
   'client_credentials',
   'urn:ietf:params:oauth:grant-type:device_code',
+  'urn:ietf:params:oauth:grant-type:token-exchange',
 ] as const
 export const SIGNING_ALGS = ['ES256', 'RS256', 'EdDSA'] as const
 

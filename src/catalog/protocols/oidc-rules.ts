@@ -18,6 +18,7 @@ export function oidcRules(oidc: OidcDefinition): readonly Rule[] {
   const grants = new Set(oidc.grant_types)
   const code = grants.has('authorization_code')
   const person = code || grants.has('urn:ietf:params:oauth:grant-type:device_code')
+  const exchange = grants.has('urn:ietf:params:oauth:grant-type:token-exchange')
   const keys = oidc.jwks?.keys ?? []
   const keyed = method === 'private_key_jwt' || method === 'self_signed_tls_client_auth'
   const at = ['token_endpoint_auth_method']
@@ -56,7 +57,18 @@ export function oidcRules(oidc: OidcDefinition): readonly Rule[] {
       'refresh-alone',
       'has `refresh_token` without a grant by which a person signs in',
     ],
-    [person || grants.has('client_credentials'), ['grant_types'], 'grant-missing', 'has no grant that starts anything'],
+    [
+      person || grants.has('client_credentials') || exchange,
+      ['grant_types'],
+      'grant-missing',
+      'has no grant that starts anything',
+    ],
+    [
+      !exchange || method !== 'none',
+      at,
+      'exchange-public',
+      'is `none`, but only a client that authenticates may exchange tokens (RFC 8693 §5)',
+    ],
     [
       person === oidc.scopes.includes('openid'),
       ['scopes'],

@@ -24,6 +24,7 @@ import { agreedInWords, scopesInWords } from './consent-words.ts'
 import { createDiagnosing } from './diagnosing.ts'
 import type { Endings } from './endings.ts'
 import { createEngine, ENGINE_COOKIES } from './engine.ts'
+import { registerExchange } from './exchange.ts'
 import { createFederatedCredentials } from './federated.ts'
 import { type Consents, createConsents } from './grants.ts'
 import { createJwtRevocation } from './jwt-revocation.ts'
@@ -117,6 +118,8 @@ export function openOidc(options: OidcOptions): OidcDoor {
   const judge = createTokenJudge(options)
   const spending = createSpending({ state, clock })
   const federated = createFederatedCredentials({ ...options, spending })
+  const tokens = createAccessTokens(options)
+  const opaqueToken = createOpaqueTokens({ state, sessions })
   const diagnosing = createDiagnosing({ ...options, bridge, resumeCookie })
 
   function build(): {
@@ -196,6 +199,7 @@ export function openOidc(options: OidcOptions): OidcDoor {
       if (reference) Object.assign(ctx.body as object, { error_uri: `${issuer}/why/${reference}` })
       await durable(ctx)
     })
+    registerExchange(engine, { ...options, judge, tokens, opaqueToken })
     return { engine, handle: engine.callback(), shortWays: createShortWays({ ...options, engine, judge }) }
   }
 
@@ -323,7 +327,7 @@ export function openOidc(options: OidcOptions): OidcDoor {
         )
       },
     },
-    opaqueToken: createOpaqueTokens({ state, sessions }),
+    opaqueToken,
     keysChanged() {
       current = build()
     },

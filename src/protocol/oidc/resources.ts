@@ -33,6 +33,16 @@ export function checkBound({ senderConstraint: wanted }: Api, token: object): vo
   if (!met) throw new errors.InvalidRequest(`this API takes tokens only that are bound to ${by[wanted]}`)
 }
 
+/** An API as the engine knows resources. */
+export const resourceOf = (api: Api, scopes: readonly string[]) =>
+  ({
+    audience: api.audience,
+    scope: scopes.join(' '),
+    accessTokenTTL: api.lifetime,
+    accessTokenFormat: api.format,
+    ...(api.format === 'jwt' ? { jwt: { sign: { alg: api.alg } } } : {}),
+  }) as never
+
 export function resourceIndicators({ apis, catalog }: ResourceRooms) {
   return {
     enabled: true,
@@ -51,13 +61,7 @@ export function resourceIndicators({ apis, catalog }: ResourceRooms) {
       const api = (await apis.all()).forAudience(resource)
       const scopes = api && grantedScopes(await catalog.apps.find(client.clientId), api)
       if (!scopes) throw new errors.InvalidTarget('this client gets no tokens for this resource')
-      return {
-        audience: api!.audience,
-        scope: scopes.join(' '),
-        accessTokenTTL: api!.lifetime,
-        accessTokenFormat: api!.format,
-        ...(api!.format === 'jwt' ? { jwt: { sign: { alg: api!.alg } } } : {}),
-      } as never
+      return resourceOf(api!, scopes)
     },
   }
 }

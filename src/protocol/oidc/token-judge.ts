@@ -29,7 +29,12 @@ export interface TokenJudgeRooms {
 }
 
 /** How strongly the person signed in, and when: what whoever asks about the access token is told (RFC 9470 §6.2). */
-export type Assurance = { readonly acr?: string; readonly auth_time?: number; readonly sid?: string }
+export type Assurance = {
+  readonly acr?: string
+  readonly auth_time?: number
+  readonly sid?: string
+  readonly act?: object
+}
 
 export interface Machine {
   readonly id: string
@@ -48,7 +53,12 @@ export interface MachineVerdict extends TokenLimits {
   readonly taken?: Taken
 }
 
-type Source = { readonly acr?: string | undefined; readonly authTime?: number | undefined }
+type Source = {
+  readonly acr?: string | undefined
+  readonly authTime?: number | undefined
+  /** Who acts for the person (RFC 8693 §4.1). */
+  readonly act?: object
+}
 
 export interface TokenJudge {
   /** One question for a request, however often it is looked at. */
@@ -233,7 +243,8 @@ function untilEndOf(app: App | undefined, now: Instant): TokenLimits {
   return left < LONGEST_LIFE ? { token: { max: `${left}s` } } : {}
 }
 
-const assuranceOf = ({ acr, authTime }: Source): Assurance => ({
+const assuranceOf = ({ acr, authTime, act }: Source): Assurance => ({
+  ...(act === undefined ? {} : { act }),
   ...(acr === undefined ? {} : { acr }),
   ...(authTime === undefined ? {} : { auth_time: authTime }),
 })

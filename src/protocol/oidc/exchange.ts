@@ -1,0 +1,168 @@
+/**
+ * Token exchange (RFC 8693): an API that was called for somebody calls another API for the same person. The file of the API that
+ * is called says whose tokens it takes, who may show them, and what each of their scopes is worth there; nothing else can be had.
+ *
+ * INVARIANT: the new token is never wider than the one that was shown: no scope that none of its scopes is worth, not longer,
+ * of the same person and session, and it names everybody through whose hands it went (`act`, §4.1).
+ */
+import { errors, type Provider, type TokenEndpointGrantContext } from 'oidc-provider'
+import type { Access } from '#access'
+import type { AccessToken, AccessTokens, Api, ApiSet, Apis, Revocations } from '#apis'
+import type { Audit } from '#audit'
+import type { Catalog } from '#catalog'
+import type { Clock } from '#core/clock'
+import type { People } from '#directory'
+import { requestContext } from '#http'
+import type { Sessions } from '#sessions'
+import { checkBound, grantedScopes, resourceOf } from './resources.ts'
+import { stricter } from './stricter-limits.ts'
+import type { TokenJudge } from './token-judge.ts'
+
+export const TOKEN_EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange'
+const ACCESS_TOKEN = 'urn:ietf:params:oauth:token-type:access_token'
+const SUBJECT_TYPES = new Set([ACCESS_TOKEN, 'urn:ietf:params:oauth:token-type:jwt'])
+const PARAMETERS = [
+  ...['subject_token', 'subject_token_type', 'requested_token_type'],
+  ...['actor_token', 'actor_token_type', 'resource', 'audience', 'scope'],
+]
+/** Through so many hands. */
+const LONGEST_CHAIN = 3
+
+export interface ExchangeRooms {
+  readonly access: Access
+  readonly apis: Pick<Apis, 'all'>
+  readonly audit: Audit
+  readonly catalog: Catalog
+  readonly clock: Clock
+  readonly people: Pick<People, 'byId'>
+  readonly sessions: Pick<Sessions, 'byId'>
+  readonly revocations: Pick<Revocations, 'current'>
+  readonly tokens: AccessTokens
+  opaqueToken(text: string): AccessToken | undefined | Promise<AccessToken | undefined>
+  readonly judge: TokenJudge
+}
+
+interface Parameters {
+  readonly subject_token?: string
+  readonly subject_token_type?: string
+  readonly requested_token_type?: string
+  readonly actor_token?: string
+  readonly audience?: string
+}
+
+/** Who acts for whom: the newest outside (RFC 8693 §4.1). */
+interface Actor {
+  readonly sub: string
+  readonly act?: Actor
+}
+
+/** §2.2.2: whatever is wrong with the token that was shown, and whatever it may not be used for. */
+const refused = (why: string) => new errors.InvalidRequest(why)
+
+export function registerExchange(engine: Provider, rooms: ExchangeRooms): void {
+  engine.registerGrantType(
+    TOKEN_EXCHANGE,
+    (ctx: TokenEndpointGrantContext<Parameters>) => exchange(ctx, rooms),
+    PARAMETERS,
+  )
+}
+
+async function exchange(ctx: TokenEndpointGrantContext<Parameters>, rooms: ExchangeRooms): Promise<void> {
+  const { params, client, provider } = ctx.oidc
+  checkForm(params)
+  const app = await rooms.catalog.apps.find(client.clientId)
+  const set = await rooms.apis.all()
+  const api = targetOf(params, set)
+  const granted = app && api && grantedScopes(app, api)
+  // RFC 8707 §2: what is not there, and what is not this client's to ask for, alike
+  if (!api || !granted) throw new errors.InvalidTarget('this client gets no tokens for this resource')
+  // a partner's contract has limits that are judged where it asks for itself; an API of ours acts for people, a partner does not
+  if (app.partner) throw refused('this client may not exchange tokens')
+  const { shown, act } = await readShown(params.subject_token!, rooms)
+  const actor: Actor = { sub: app.id, ...(act ? { act } : {}) }
+  checkChain(actor)
+  const worth = worthOf(shown, api, set, app.id)
+  const asked = ctx.oidc.requestParamScopes
+  const scopes = granted.filter((scope) => worth.has(scope) && (asked.size === 0 || asked.has(scope)))
+  if (scopes.length === 0)
+    throw new errors.InvalidScope('none of the requested scopes is to be had with this token', [...asked].join(' '))
+  const { person, session } = await stillThere(shown, rooms)
+  const address = session.address ?? requestContext(ctx.req).address
+  const question = { kind: 'api', policy: api.policy, person, session, address, startedAt: rooms.clock.now() } as const
+  const { outcome, decision, reference, acr, authTime } = await rooms.access.ask(question)
+  if (outcome !== 'allow') throw new errors.AccessDenied(`refused by policy, reference ${reference}`)
+
+  const token = new provider.AccessToken({
+    ...{ accountId: person.id, client, expiresWithSession: true, sessionUid: session.id, gty: TOKEN_EXCHANGE },
+  } as unknown as ConstructorParameters<typeof provider.AccessToken>[0])
+  token.resourceServer = new provider.ResourceServer(api.audience, resourceOf(api, scopes))
+  token.scope = scopes.join(' ')
+  checkBound(api, token)
+  const left = Math.floor((shown.expiresAt - rooms.clock.now()) / 1000)
+  const life = { token: { max: `${Math.min(left, api.lifetime)}s` } }
+  const source = { acr, authTime: authTime === undefined ? undefined : Math.floor(authTime / 1000), act: actor }
+  rooms.judge.allowed(token, stricter(decision, life), source)
+  ctx.oidc.entity('AccessToken', token)
+  const value = await token.save()
+  const about = { actor: app.id, subject: person.id, app: app.id, reason: api.id }
+  await rooms.audit.record('token-exchanged', { ...about, ...(reference === undefined ? {} : { receipt: reference }) })
+  ctx.body = {
+    access_token: value,
+    issued_token_type: ACCESS_TOKEN,
+    token_type: token.tokenType,
+    expires_in: token.expiration,
+    scope: token.scope,
+  }
+}
+
+function checkForm({ subject_token, subject_token_type, requested_token_type, actor_token }: Parameters): void {
+  if (!subject_token) throw refused('subject_token is missing')
+  if (!SUBJECT_TYPES.has(subject_token_type ?? '')) throw refused('subject_token_type is not that of an access token')
+  if (![undefined, ACCESS_TOKEN].includes(requested_token_type)) throw refused('only access tokens are issued')
+  // who acts is who has authenticated: a second claim about it could only contradict that
+  if (actor_token !== undefined) throw refused('the actor is the client itself, without an actor_token')
+}
+
+/** §2.1: by `resource`, or by the same address as `audience`. */
+function targetOf({ resource, audience }: { resource?: unknown } & Parameters, set: ApiSet): Api | undefined {
+  const named = [resource, audience].filter((one) => one !== undefined)
+  return typeof named[0] === 'string' && named.every((one) => one === named[0]) ? set.forAudience(named[0]) : undefined
+}
+
+/** The token that was shown, where it is one of ours that lives, and in whose name it was used so far. */
+async function readShown(text: string, { tokens, opaqueToken, revocations }: ExchangeRooms) {
+  const isJwt = text.includes('.')
+  const shown = isJwt ? tokens.read(text) : await opaqueToken(text)
+  if (shown === undefined || typeof shown === 'string') throw refused('subject_token is not valid')
+  if ((await revocations.current()).has(shown)) throw refused('subject_token is not valid')
+  // its signature holds and it is in the one spelling that we write, so that it can be read as it stands
+  const { act } = isJwt
+    ? JSON.parse(Buffer.from(text.split('.')[1]!, 'base64url').toString('utf8'))
+    : { act: undefined }
+  return { shown, act: act as Actor | undefined }
+}
+
+/** ATTACK: tokens that go in circles, each time for a little longer or to somebody else. */
+function checkChain(actor: Actor): void {
+  const hands: string[] = []
+  for (let one: Actor | undefined = actor; one; one = one.act) hands.push(one.sub)
+  if (hands.length > LONGEST_CHAIN || new Set(hands).size < hands.length)
+    throw refused('this token went through too many hands, or through the same before')
+}
+
+/** Which scopes of the API the token is worth, shown by this client. */
+function worthOf({ audience, scopes }: AccessToken, api: Api, set: ApiSet, client: string): ReadonlySet<string> {
+  const from = audience === undefined ? undefined : set.forAudience(audience)
+  const rules = api.exchange.filter((rule) => rule.from === from?.id && rule.by.includes(client))
+  if (rules.length === 0) throw refused('this API takes no such token from this client')
+  return new Set(rules.flatMap((rule) => scopes.flatMap((scope) => rule.scopes[scope] ?? [])))
+}
+
+/** INVARIANT: somebody who is switched off, or has signed out, calls nothing. A token of a program speaks for nobody. */
+async function stillThere({ subject, session: id }: AccessToken, { people, sessions }: ExchangeRooms) {
+  const person = await people.byId(subject)
+  const session = id === undefined ? undefined : await sessions.byId(id)
+  if (!person || person.disabled || session?.personId !== person.id)
+    throw refused('subject_token is not of somebody who is signed in')
+  return { person, session }
+}
