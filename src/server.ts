@@ -144,7 +144,6 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     apis,
     revocations,
     quotas: house.quotas,
-    revocations,
     diagnosis,
     access,
     signin,
