@@ -64,6 +64,42 @@ describe('the first call after it is refused', () => {
   })
 })
 
+/** As the engine writes it for somebody who has signed in. */
+async function ofPerson(person: string, more: object = {}): Promise<string> {
+  const parts = (await tokenOf(gateway, 'one')).split('.').map((part) => Buffer.from(part, 'base64url').toString())
+  const claims = JSON.stringify({
+    ...JSON.parse(parts[1]!),
+    jti: `${person}-${Object.keys(more)}`,
+    sub: person,
+    client_id: 'people',
+    ...more,
+  })
+  const text = [parts[0]!, claims].map((part) => Buffer.from(part).toString('base64url')).join('.')
+  const signer = gateway.server.house.keys.signing.signers().find(({ alg }) => alg === 'ES256')!
+  return `${text}.${Buffer.from(await signer.sign(Buffer.from(text))).toString('base64url')}`
+}
+
+test('of a person who is switched off, and of a session that ends, the first call after it is refused', async () => {
+  const { people, sessions, catalog } = gateway.server.house
+  await catalog.apps.register(
+    {
+      ...{ id: 'people', name: 'People', policy: 'open', audience: ['staff'] },
+      oidc: { redirect_uris: ['https://people.kestrel.example/cb'], apis: { orders: ['orders:read'] } },
+    } as never,
+    'test',
+  )
+  const { id } = await people.add(
+    { username: 'sam', name: 'Sam', groups: ['staff'], password: 'a lamp post in the rain' },
+    'test',
+  )
+  const proofs = [{ factor: 'password', at: Date.now(), amr: ['pwd'] }]
+  const { session } = await sessions.start({ personId: id, proofs: proofs as never, address: '127.0.0.1' })
+  await timed('JWT, session', await ofPerson(id, { sid: session.id }), () => sessions.end(session.id, 'ended', 'test'))
+  await timed('JWT, person', await ofPerson(id), () => people.disable(id, 'test'))
+  const { text } = await list()
+  expect(decodeJwt(text)['subjects']).toEqual({ [short(id)]: expect.any(Number) })
+})
+
 test('nobody else revokes a token, and no other text is taken for one', async () => {
   const token = await tokenOf(gateway, 'one')
   expect((await revoke('less', token)).status).toBe(200)
