@@ -13,6 +13,9 @@ export const serveVerbs: readonly Verb[] = [
   },
 ]
 
+/** Milliseconds. */
+const WARM_AFTER = 500
+
 async function serve({ settings, folder, out, err }: Context): Promise<number> {
   const log = createLog({ level: settings.log.level })
   // listened for from the beginning: whoever waits for "ready" may send one in the next instant
@@ -31,7 +34,10 @@ async function serve({ settings, folder, out, err }: Context): Promise<number> {
         'nobody is here yet, and the link for the first administrator was made before; without it: portico people add USERNAME --name NAME --group administrators --group staff --password-stdin',
       )
     out(`ready ${settings.issuer}`)
-    await server.house.factors.warm().catch((cause: unknown) => log.error('warm-up-failed', {}, cause))
+    // a moment later: whoever waited for "ready" asks something now
+    setTimeout(() => {
+      server.house.factors.warm().catch((cause: unknown) => log.error('warm-up-failed', {}, cause))
+    }, WARM_AFTER).unref()
     await told
     await server.close()
     return 0

@@ -4,7 +4,6 @@
  */
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { parse } from 'yaml'
 
 export interface Found {
   readonly slug: string
@@ -35,11 +34,15 @@ export const slugsOf = (names: readonly string[]): string[] =>
   names.filter((name) => name.endsWith(SUFFIX)).map((name) => name.slice(0, -SUFFIX.length))
 
 /** Templates whose slug, name, vendor or category holds the word; best first. An empty word finds all. */
-export function searchTemplates(folder: string, word: string): Found[] {
+export async function searchTemplates(folder: string, word: string): Promise<Found[]> {
   const wanted = word.trim().toLowerCase()
   // hundreds of small files that the system has in memory: a promise for each would cost more than reading it
-  return slugsOf(filesOf(folder))
-    .map((slug) => headOf(slug, readFileSync(join(folder, slug + SUFFIX), 'utf8')))
+  const heads: Found[] = []
+  for (const slug of slugsOf(filesOf(folder))) {
+    const found = headOf(slug, readFileSync(join(folder, slug + SUFFIX), 'utf8'))
+    heads.push(found instanceof Promise ? await found : found)
+  }
+  return heads
     .map((found) => ({ found, rank: rankOf(found, wanted) }))
     .filter(({ rank }) => rank < NO_MATCH)
     .sort((a, b) => a.rank - b.rank || (a.found.slug < b.found.slug ? -1 : 1))
@@ -47,17 +50,19 @@ export function searchTemplates(folder: string, word: string): Found[] {
 }
 
 /** A plain value on its line, as nearly every template has it: read so, hundreds of files take no time. */
-const PLAIN = /^(name|vendor|category|as_of): +([\p{L}\p{N}][^#:'"\n]*)$/gmu
+const PLAIN = /^(name|vendor|category|as_of): +([\p{L}\p{N}][^#:\n]*)$/gmu
 const SAID = /^(?:name|vendor|category|as_of):/gm
 
-function headOf(slug: string, text: string): Found {
+function headOf(slug: string, text: string): Found | Promise<Found> {
   const end = text.search(END_OF_HEAD)
   const head = end < 0 ? text : text.slice(0, end)
   const plain = [...head.matchAll(PLAIN)]
-  const values =
-    plain.length === head.match(SAID)?.length
-      ? Object.fromEntries(plain.map(([, key, value]) => [key!, value!.trimEnd()]))
-      : parsedHead(head)
+  return plain.length === head.match(SAID)?.length
+    ? asFound(slug, Object.fromEntries(plain.map(([, key, value]) => [key!, value!.trimEnd()])))
+    : parsedHead(head).then((values) => asFound(slug, values))
+}
+
+function asFound(slug: string, values: Readonly<Record<string, unknown>>): Found {
   const said = (key: keyof Found) => (typeof values[key] === 'string' ? values[key] : '')
   const asOf = said('as_of')
   return {
@@ -69,9 +74,10 @@ function headOf(slug: string, text: string): Found {
   }
 }
 
-function parsedHead(head: string): Readonly<Record<string, unknown>> {
+/** The reader is loaded for whoever needs it: a catalog of plain heads does not. */
+async function parsedHead(head: string): Promise<Readonly<Record<string, unknown>>> {
   try {
-    return parse(head, { schema: 'failsafe', maxAliasCount: 0 }) ?? {}
+    return (await import('yaml')).parse(head, { schema: 'failsafe', maxAliasCount: 0 }) ?? {}
   } catch {
     // a broken file is still found by its name; `catalog check` says what is wrong with it
     return {}

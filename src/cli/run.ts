@@ -54,7 +54,7 @@ export async function runCommand(options: RunOptions): Promise<number> {
       else for (const line of [human()].flat()) out(line)
     },
   }
-  const answered = verb.atOnce?.(args, immediate)
+  const answered = await verb.atOnce?.(args, immediate)
   if (answered !== undefined) return answered
   // loaded when it is needed: the schema of the settings takes longer than some commands
   const { formatProblem, loadSettings } = await import('#config')

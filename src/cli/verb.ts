@@ -95,7 +95,7 @@ export interface Verb {
   /** May be the first to open the storage: makes the database and the master key where there are none. */
   readonly creates?: true
   /** Tried first, before the settings are read; undefined: cannot answer, `run` does. */
-  atOnce?(args: Arguments, context: Immediate): number | undefined
+  atOnce?(args: Arguments, context: Immediate): Promise<number | undefined>
   /** 0 done, 1 the answer is no, 2 wrong use or cannot run. Refusals thrown become exit code 2 with their sentence. */
   run(args: Arguments, context: Context): Promise<number>
 }

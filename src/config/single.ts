@@ -1,11 +1,11 @@
 /**
  * One setting without all others, for a command that answers at once: the schema of all settings takes longer to load than
- * such a command has (docs/decisions/0023-answering-at-once.md).
+ * such a command has, and so does a reader of YAML (docs/decisions/0023-answering-at-once.md). Only files are read that say it
+ * plainly.
  */
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { CONFIG_VARIABLE, PREFIX } from './variables.ts'
-import { readText } from './yaml-text.ts'
 
 export interface Single {
   readonly value: string
@@ -34,15 +34,33 @@ export function readSetting(
 }
 
 const WRONG = Symbol('wrong')
+/** Lines of a file in which every key at the top stands at the beginning of one: nothing else is read here. */
+const PLAIN_LINE = /^(?:[a-z_]+:(?: .*)?|[ #].*|)$/
+/** A value that means what it looks like. */
+const PLAIN_VALUE = /^ +([A-Za-z./][A-Za-z0-9._/-]*)(?: +#.*)?$/
+/** Words that YAML takes for something else than text. */
+const NO_TEXT = /^(?:true|false|null|\.inf|\.nan)$/i
 
 function inFile(path: string, name: string): unknown {
   try {
-    const { value, problems } = readText(path, readFileSync(path, 'utf8'))
-    if (problems.length > 0) return WRONG
-    if (value === null || value === undefined) return undefined
-    if (typeof value !== 'object' || Array.isArray(value)) return WRONG
-    return (value as Record<string, unknown>)[name]
+    return plainly(readFileSync(path, 'utf8'), name)
   } catch {
     return WRONG
   }
+}
+
+function plainly(text: string, name: string): unknown {
+  if (text.startsWith('{')) {
+    const value = (JSON.parse(text) as Record<string, unknown>)[name]
+    // whoever says it twice is left to those who look for that
+    return text.split(`"${name}"`).length > 2 ? WRONG : value
+  }
+  const lines = text.split('\n').map((line) => line.trimEnd())
+  if (!lines.every((line) => PLAIN_LINE.test(line))) return WRONG
+  const found = lines.filter((line) => line.startsWith(`${name}:`))
+  if (found.length === 0) return undefined
+  // a text may go on in the next line
+  const goesOn = lines.find((line, i) => i > lines.indexOf(found[0]!) && line !== '')?.startsWith(' ')
+  const value = found.length === 1 && !goesOn ? PLAIN_VALUE.exec(found[0]!.slice(name.length + 1))?.[1] : undefined
+  return value === undefined || NO_TEXT.test(value) ? WRONG : value
 }

@@ -109,9 +109,9 @@ export const REFUSALS = Object.freeze({
   'sync-unsupported': { status: 409, say: 'A directory of this kind cannot be read from end to end.' },
   'template-invalid': { status: 409, say: 'The description of this app in the catalog has a mistake.' },
   'template-unknown': { status: 404, say: 'The catalog has no such app.' },
+  throttled: { status: 429, say: 'Too many tries. Please wait a moment.' },
   'token-invalid': { status: 401, say: 'This access token is not valid here, or no longer.' },
   'token-required': { status: 401, say: 'This is only answered with an access token.' },
-  throttled: { status: 429, say: 'Too many tries. Please wait a moment.' },
   'type-not-supported': { status: 415, say: 'What was sent has a form that is not understood here.' },
   'upstream-refused': { status: 502, say: 'Signing in there did not work. Please try again.' },
   'username-invalid': {

@@ -14,21 +14,35 @@ function both(text: string, env: Record<string, string> = {}) {
   return { single: readSetting('catalog', 'apps-catalog', file, env), all: loadSettings(file, env) }
 }
 
-test.each([
+const PLAIN: [string, string, Record<string, string>][] = [
   ['nothing', '', {}],
   ['comments', '# nothing\n', {}],
   ['another setting', 'organisation: Kestrel\n', {}],
-  ['the setting', 'organisation: Kestrel\ncatalog: ours # the folder\n', {}],
-  ['quotes', 'catalog: "ou\\x72s"\n', {}],
+  ['the setting', 'organisation: Kestrel\ncatalog: ours # the folder\n\nsessions:\n  idle: 2h\n', {}],
+  ['a path', 'catalog: /etc/portico/apps-catalog.d\r\nlog: { level: info }\r\n', {}],
   ['JSON', '{ "organisation": "Kestrel", "catalog": "ours" }', {}],
-  ['an anchor', 'organisation: &name ours\ncatalog: *name\n', {}],
   ['the environment', '', { PORTICO_CATALOG: 'theirs' }],
   ['the environment over the file', 'catalog: ours\n', { PORTICO_CATALOG: 'theirs' }],
   ['a number that is a name', '', { PORTICO_CATALOG: '7' }],
-])('one setting is what all of them say: %s', (_, text, env) => {
-  const { single, all } = both(text, env as Record<string, string>)
+]
+test.each(PLAIN)('one setting is what all of them say: %s', (_, text, env) => {
+  const { single, all } = both(text, env)
   expect(all.problems).toEqual([])
   expect(single).toEqual({ value: all.settings!.catalog, folder: all.folder })
+})
+
+test.each([
+  ['quotes', 'catalog: "ou\\x72s"\n'],
+  ['quotes around the key', '"catalog": ours\n'],
+  ['an anchor', 'organisation: &name ours\ncatalog: *name\n'],
+  ['lines', 'catalog: ours\n  and theirs\n'],
+  ['lines with one between', 'catalog: ours\n\n  and theirs\n'],
+  ['a folded text', 'catalog: >-\n  ours\n'],
+  ['a document begins', '---\ncatalog: ours\n'],
+  ['a flow over lines', '{\n catalog: ours }\n'],
+])('what is said in another way is read by those who read all: %s', (_, text) => {
+  const { single, all } = both(text)
+  expect([all.problems, single]).toEqual([[], undefined])
 })
 
 test.each([
@@ -39,6 +53,10 @@ test.each([
   ['no keys', '- catalog\n'],
   ['text', 'catalog\n'],
   ['broken', 'catalog: "a\n'],
+  ['yes', 'catalog: true\n'],
+  ['nothing that is a word', 'catalog: null\n'],
+  ['twice in JSON', '{ "catalog": "a", "catalog": "b" }'],
+  ['no JSON', '{ "catalog": "a"'],
 ])('what is wrong is left to those who say what it is: %s', (_, text) => {
   const { single, all } = both(text)
   expect(single).toBeUndefined()

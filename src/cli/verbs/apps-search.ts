@@ -9,11 +9,11 @@ export const searchApps: Verb = {
   words: ['apps', 'search'],
   usage: 'apps search WORD',
   summary: 'templates of the catalog by name, vendor or category',
-  atOnce(args, context) {
+  async atOnce(args, context) {
     const catalog = readSetting('catalog', 'apps-catalog', args.flag('config'))
     const folder = catalog && resolve(catalog.folder, catalog.value)
     if (folder === undefined || !existsSync(folder)) return undefined
-    return tell(searchTemplates(folder, args.positional.join(' ')), context)
+    return tell(await searchTemplates(folder, args.positional.join(' ')), context)
   },
   // something is wrong with the settings or the folder, or the folder is named in a file of its own
   async run(args, context) {
