@@ -215,6 +215,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     catalog,
     apis,
     revocations,
+    quotas: house.quotas,
     access,
     opaqueToken: oidc.opaqueToken,
   })

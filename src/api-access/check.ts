@@ -1,6 +1,7 @@
 /** The path of a question: API → rule → token → its sender → networks → scopes → policy → what the API is told. */
 import type { IncomingMessage } from 'node:http'
 import type { Api, ApiGateway, ApiSet } from '#apis'
+import { quotaHeaders, quotaWords } from '#context'
 import { type Millis, seconds } from '#core/clock'
 import { createRecent } from '#core/recent'
 import { Refusal } from '#core/refusal'
@@ -38,7 +39,7 @@ export interface CheckRooms extends ApiAccessOptions {
 }
 
 export function createCheck(rooms: CheckRooms) {
-  const { apis, clock, log, access, replies, verdicts, senders, holding } = rooms
+  const { apis, clock, log, access, quotas, replies, verdicts, senders, holding } = rooms
   const proxies = createNetworks(rooms.proxies)
   const logged = createRecent<string, { readonly at: number; readonly reference: string }>(CAUSES)
 
@@ -110,6 +111,11 @@ export function createCheck(rooms: CheckRooms) {
         { code: 'scope-missing', error: 'insufficient_scope', scopes: needs.scopes },
         app.id,
       )
+    // the last question: only a call that would pass is one of those that the contract speaks of
+    const calls = app.partner?.quota.calls
+    const taken = calls && (await quotas.take(app.id, 'calls', calls))
+    if (taken && !taken.allowed)
+      return refuse(`quota: ${quotaWords(calls)}`, { code: 'throttled', headers: quotaHeaders(taken) }, app.id)
     return replies.allowed(token, scopes)
   }
 

@@ -2,6 +2,7 @@
 import type { Access } from '#access'
 import type { AccessToken, Apis, Revocations } from '#apis'
 import type { Catalog } from '#catalog'
+import type { Quotas } from '#context'
 import type { Clock } from '#core/clock'
 import type { Log } from '#core/log'
 import type { People } from '#directory'
@@ -23,6 +24,7 @@ export interface ApiAccessOptions {
   readonly catalog: Pick<Catalog, 'apps'>
   readonly apis: Apis
   readonly revocations: Revocations
+  readonly quotas: Pick<Quotas, 'take'>
   readonly access: Access
   /** A living opaque token of ours, as of the beginning of the request. */
   opaqueToken(value: string): AccessToken | undefined | Promise<AccessToken | undefined>

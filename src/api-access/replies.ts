@@ -21,6 +21,8 @@ export interface Why {
   readonly acr?: string | undefined
   readonly reference?: string | undefined
   readonly scheme?: 'Bearer' | 'DPoP'
+  /** More of them. */
+  readonly headers?: Readonly<Record<string, string>>
 }
 
 const OPEN: Reply = Object.freeze({
@@ -60,6 +62,7 @@ export function createReplies({ issuer }: { readonly issuer: string }) {
         headers: {
           'content-type': 'application/problem+json',
           ...NOT_KEPT,
+          ...why.headers,
           ...(challenged ? { 'WWW-Authenticate': challenge(why) } : {}),
         },
         body: JSON.stringify({ type: 'about:blank', title: REFUSALS[code].say, status, code, ...found }),

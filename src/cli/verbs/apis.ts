@@ -118,7 +118,7 @@ const applyApis: Verb = {
 
 const snippetOfApi: Verb = {
   words: ['apis', 'snippet'],
-  usage: 'apis snippet ID --for nginx|envoy|traefik|caddy',
+  usage: 'apis snippet ID --for nginx|envoy|kong|apigee|traefik|caddy',
   summary: 'the configuration of a gateway that asks about each call to an API',
   options: ['for'],
   async run(args, context) {
