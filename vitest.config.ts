@@ -23,8 +23,9 @@ class LongestFirst extends BaseSequencer {
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
+    // no test is about time; a busy machine must not make one fail
+    testTimeout: 120_000,
+    hookTimeout: 240_000,
     maxWorkers: 2,
     sequence: { sequencer: LongestFirst },
   },
