@@ -221,3 +221,24 @@ test('a server that cannot be reached is unknown, its authority is told all the 
     { of: 'gone' },
   ])
 })
+
+test.each([
+  ['a country', '{ country: [NL] }', ['geoip-lite']],
+  ['a journey', '{ travel.speed: { over: 900 } }', ['geoip-lite']],
+  ['nothing of the kind', '{ user.groups: [staff] }', []],
+])('without a file of places it is told that nobody knows their age where rules look at %s', async (_, when, of) => {
+  const policies = { 'one.yaml': `policy: one\nrules:\n  - { name: r, when: ${when}, allow: {} }\n` }
+  const other = await startGateway({ policies })
+  try {
+    const out: string[] = []
+    await runCommand({
+      words: ['expiring', '--json', '--config', `${other.folder}/portico.yaml`],
+      verbs: VERBS,
+      openHouse: async () => ({ ...other.server.house, close: async () => {} }) as never,
+      out: (line) => out.push(line),
+    })
+    expect(JSON.parse(out.join('')).unknown.map((one: { of: string }) => one.of)).toEqual(of)
+  } finally {
+    await other.close()
+  }
+})
