@@ -1,4 +1,7 @@
-/** What a storage driver is: one member of `drivers/list.ts`, chosen by the scheme of `storage.url`. */
+/**
+ * What storage drivers are: members of `drivers/list.ts`, chosen by the scheme of `storage.url` (records) and of `state.url`
+ * (short-lived state).
+ */
 import type { Clock } from '#core/clock'
 import type { Log } from '#core/log'
 import type { Keep } from './kept.ts'
@@ -10,8 +13,9 @@ export interface DriverOptions {
   readonly log: Log
 }
 
-export interface OpenedStorage {
+export interface OpenedRecords {
   readonly records: Records
+  /** The contract of state on the tables of `state-tables.ts`, as durable as the records and committed together with them. */
   readonly state: State
   readonly prepare: Prepare
   readonly keep: Keep
@@ -19,14 +23,30 @@ export interface OpenedStorage {
   close(): Promise<void>
 }
 
-export interface StorageDriver {
+export interface RecordsDriver {
   /** `sqlite` in `sqlite:data/portico.db`. */
   readonly scheme: string
   /**
    * Opens what stands behind `scheme:`; the tables of `state` need not exist yet.
    * Throws `Refusal('storage-unavailable')` with a sentence for the operator.
    */
-  open(place: string, options: DriverOptions): Promise<OpenedStorage>
+  open(place: string, options: DriverOptions): Promise<OpenedRecords>
   /** Opens for looking only and never creates anything; undefined when there is nothing yet. */
-  peek(place: string): Promise<Pick<OpenedStorage, 'records' | 'close'> | undefined>
+  peek(place: string): Promise<Pick<OpenedRecords, 'records' | 'close'> | undefined>
+}
+
+/** Where short-lived state is kept when not in the database of the records. */
+export interface StatePlace {
+  readonly url: string
+}
+
+export interface OpenedState {
+  readonly state: State
+  close(): Promise<void>
+}
+
+export interface StateDriver {
+  readonly schemes: readonly string[]
+  /** Throws `Refusal('storage-unavailable')` with a sentence for the operator. */
+  open(place: StatePlace, options: DriverOptions): Promise<OpenedState>
 }

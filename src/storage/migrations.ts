@@ -2,7 +2,7 @@
 import { type Kysely, sql } from 'kysely'
 import type { Clock } from '#core/clock'
 import { Refusal } from '#core/refusal'
-import type { OpenedStorage } from './driver.ts'
+import type { OpenedRecords } from './driver.ts'
 import type { Migration, Records } from './records.ts'
 
 export interface MigrationState {
@@ -76,7 +76,7 @@ async function appliedNames(records: Records): Promise<Set<string>> {
 
 /** What is applied and what would be; for a database that does not exist yet, nothing is. Never changes anything. */
 export async function readMigrationStatus(
-  opened: Pick<OpenedStorage, 'records'> | undefined,
+  opened: Pick<OpenedRecords, 'records'> | undefined,
   migrations: readonly Migration[],
 ): Promise<MigrationState[]> {
   const applied = opened && (await hasTable(opened.records)) ? await appliedNames(opened.records) : new Set<string>()

@@ -1,9 +1,9 @@
-/** Opening the storage: the driver by the url's scheme, then migrations, then the purge. */
+/** Opening the storage: the drivers by the urls' schemes, then migrations, then the purge. */
 import type { Clock, Millis } from '#core/clock'
 import type { Log } from '#core/log'
 import { Refusal } from '#core/refusal'
-import type { StorageDriver } from './driver.ts'
-import { DRIVERS } from './drivers/list.ts'
+import type { DriverOptions, OpenedState, RecordsDriver, StatePlace } from './driver.ts'
+import { RECORDS_DRIVERS, STATE_DRIVERS } from './drivers/list.ts'
 import type { Keep } from './kept.ts'
 import { applyMigrations, type MigrationState, readMigrationStatus } from './migrations.ts'
 import type { Migration, Prepare, Records } from './records.ts'
@@ -13,6 +13,8 @@ import { stateMigration } from './state-tables.ts'
 export interface StorageOptions {
   /** `sqlite:data/portico.db` (relative to the working directory), `sqlite::memory:` for tests. */
   readonly url: string
+  /** Where short-lived state is kept; with the records unless given, or where its url is theirs. */
+  readonly state?: StatePlace | undefined
   readonly clock: Clock
   readonly log: Log
   /** Of all rooms, in the order of their floors. Applied at opening, each once, in one transaction each. */
@@ -21,12 +23,18 @@ export interface StorageOptions {
 
 export interface Storage {
   readonly records: Records
+  /** What may be lost when its store fails over, as far as docs/operations.md says so. */
   readonly state: State
+  /**
+   * The same contract in the database of the records, always: for what expires and must not be lost all the same, neither the
+   * value nor that it was spent. Where state is kept with the records the two are one.
+   */
+  readonly durable: State
   /** For what every sign-on reads and writes. */
   readonly prepare: Prepare
   /** For what every question of a proxy rests on. */
   readonly keep: Keep
-  /** Waits for what is being written, stops the purge, closes the file. */
+  /** Waits for what is being written, stops the purge, closes what was opened. */
   close(): Promise<void>
 }
 
@@ -34,16 +42,28 @@ const PURGE_EVERY: Millis = 5000
 /** Small, so that nobody's write waits behind a purge for more than some milliseconds. */
 const PURGE_STEP = 500
 
-function driverFor(url: string): { driver: StorageDriver; place: string } {
+function driverFor(url: string): { driver: RecordsDriver; place: string } {
   const colon = url.indexOf(':')
-  const driver = DRIVERS.find(({ scheme }) => scheme === url.slice(0, colon))
+  const driver = RECORDS_DRIVERS.find(({ scheme }) => scheme === url.slice(0, colon))
   // the url itself may carry a password
-  if (!driver)
+  if (!driver) {
+    const known = RECORDS_DRIVERS.map(({ scheme }) => scheme).join(', ')
+    throw new Refusal('storage-unavailable', `storage.url names no known driver; known: ${known}`)
+  }
+  return { driver, place: url.slice(colon + 1) }
+}
+
+async function openState(place: StatePlace, options: DriverOptions): Promise<OpenedState> {
+  const named = place.url.slice(0, place.url.indexOf(':'))
+  const driver = STATE_DRIVERS.find(({ schemes }) => schemes.includes(named))
+  if (!driver) {
+    const known = STATE_DRIVERS.flatMap(({ schemes }) => schemes).join(', ')
     throw new Refusal(
       'storage-unavailable',
-      `storage.url names no known driver; known: ${DRIVERS.map((d) => d.scheme).join(', ')}`,
+      `state.url names no known driver; known: ${known}, or what storage.url says`,
     )
-  return { driver, place: url.slice(colon + 1) }
+  }
+  return driver.open(place, options)
 }
 
 /**
@@ -51,24 +71,28 @@ function driverFor(url: string): { driver: StorageDriver; place: string } {
  * Throws `Refusal('storage-unavailable')` whose detail tells the operator in a sentence what is wrong: folder or file not
  * writable, not a database, damaged, of a newer version.
  */
-export async function openStorage({ url, clock, log, migrations }: StorageOptions): Promise<Storage> {
+export async function openStorage({ url, state, clock, log, migrations }: StorageOptions): Promise<Storage> {
   const { driver, place } = driverFor(url)
   const opened = await driver.open(place, { clock, log })
+  let elsewhere: OpenedState | undefined
   try {
     const applied = await applyMigrations(opened.records, [stateMigration, ...migrations], clock)
     if (applied.length > 0) log.info('storage-migrated', { count: applied.length })
+    if (state && state.url !== url) elsewhere = await openState(state, { clock, log })
   } catch (error) {
     await opened.close()
     throw error
   }
-  const stopPurge = startPurge(opened.state, clock, log)
+  const stopPurges = [opened, ...(elsewhere ? [elsewhere] : [])].map((one) => startPurge(one.state, clock, log))
   return Object.freeze({
     records: opened.records,
-    state: opened.state,
+    state: (elsewhere ?? opened).state,
+    durable: opened.state,
     prepare: opened.prepare,
     keep: opened.keep,
     close: async () => {
-      await stopPurge()
+      await Promise.all(stopPurges.map((stop) => stop()))
+      await elsewhere?.close()
       await opened.close()
     },
   })

@@ -7,7 +7,7 @@
  * - `records.ts`   the contract of durable records
  * - `kept.ts`      what was made of a row, kept until somebody writes it
  * - `migrations.ts` which migrations are applied, each once over all processes
- * - `driver.ts`    what a driver is; `drivers/list.ts` the explicit list of them
+ * - `driver.ts`    what drivers of records and of state are; `drivers/list.ts` the explicit lists of them
  * - `unit.ts`      what one request writes, made durable once at its end
  * - `conflict.ts`  telling a violated unique index from other errors
  *

@@ -1,5 +1,8 @@
 /** Every storage driver, by name. */
-import type { StorageDriver } from '../driver.ts'
+import type { RecordsDriver, StateDriver } from '../driver.ts'
 import { sqliteDriver } from './sqlite.ts'
 
-export const DRIVERS: readonly StorageDriver[] = Object.freeze([sqliteDriver])
+export const RECORDS_DRIVERS: readonly RecordsDriver[] = Object.freeze([sqliteDriver])
+
+/** For short-lived state in a place of its own. */
+export const STATE_DRIVERS: readonly StateDriver[] = Object.freeze([])

@@ -7,7 +7,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type CompiledQuery, Kysely } from 'kysely'
-import type { StorageDriver } from '../driver.ts'
+import type { RecordsDriver } from '../driver.ts'
 import type { Prepare } from '../records.ts'
 import { type SqliteConnections, sqliteDialect } from './sqlite-dialect.ts'
 import { translated } from './sqlite-errors.ts'
@@ -18,10 +18,10 @@ import { createSqliteState } from './sqlite-state.ts'
 import { isRead, Statements } from './sqlite-statements.ts'
 import { Writer } from './sqlite-writer.ts'
 
-export const sqliteDriver: StorageDriver = Object.freeze({
+export const sqliteDriver: RecordsDriver = Object.freeze({
   scheme: 'sqlite',
 
-  async open(place: string, { clock }: Parameters<StorageDriver['open']>[1]) {
+  async open(place: string, { clock }: Parameters<RecordsDriver['open']>[1]) {
     const temporary = place === ':memory:' ? mkdtempSync(join(tmpdir(), 'portico-')) : undefined
     const file = openFile(temporary ? join(temporary, 'memory.db') : place, { durable: temporary === undefined })
     const writer = new Writer(file.writer)
