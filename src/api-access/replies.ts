@@ -1,8 +1,7 @@
 /** Our answers, before a dialect puts them into its proxy's words. */
-import type { AccessToken, Api } from '#apis'
+import { type AccessToken, type Api, PROOF_ALGS } from '#apis'
 import { REFUSALS, type RefusalCode } from '#core/refusals'
 import type { Reply } from './dialect.ts'
-import { PROOF_ALGS } from './sender.ts'
 import { TOLD } from './told.ts'
 
 /** ATTACK: a proxy that keeps answers would find this one under the same address for whoever comes next. */

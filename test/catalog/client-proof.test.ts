@@ -48,6 +48,10 @@ test.each([
   ['a name, and an authority of its own', { ...TLS, ...NAME, tls_client_auth_ca: CA }],
   ['its own certificates', { ...SELF, jwks: { keys: [{ ...KEY, x5c: [X5C] }] } }],
   ['its own certificates behind an address', { ...SELF, jwks_uri: 'https://partner.example/keys' }],
+  [
+    'a key for requests beside its certificates',
+    { ...SELF, require_signed_request_object: true, jwks: { keys: [KEY, { ...KEY, kid: 'b', x5c: [X5C] }] } },
+  ],
   ['tokens bound to a certificate', { tls_client_certificate_bound_access_tokens: true }],
   ['tokens bound to a key', { dpop_bound_access_tokens: true }],
 ])('%s will do', async (_, oidc) => {
@@ -69,6 +73,16 @@ test.each([
   ['an authority that is text', { ...TLS, ...NAME, tls_client_auth_ca: 'x' }, 'invalid'],
   ['an authority and something else', { ...TLS, ...NAME, tls_client_auth_ca: `${CA}x` }, 'invalid'],
   ['keys without certificates', { ...SELF, jwks: { keys: [KEY] } }, 'certificate-missing'],
+  [
+    'one key without its certificate',
+    { ...SELF, jwks: { keys: [KEY, { ...KEY, kid: 'b', x5c: [X5C] }] } },
+    'certificate-missing',
+  ],
+  [
+    'a key for requests and no certificate',
+    { ...SELF, require_signed_request_object: true, jwks: { keys: [KEY] } },
+    'certificate-missing',
+  ],
   ['keys with something else', { ...SELF, jwks: { keys: [{ ...KEY, x5c: ['AAAA'] }] } }, 'certificate-missing'],
   ['no certificates', SELF, 'keys-missing'],
   ['keys beside a name', { ...TLS, ...NAME, jwks: { keys: [KEY] } }, 'keys-unused'],

@@ -1,10 +1,11 @@
 /** Token exchange (RFC 8693): an API calls another one for the person whose token it was called with. */
-import { createLocalJWKSet, jwtVerify } from 'jose'
+import { calculateJwkThumbprint, createLocalJWKSet, jwtVerify } from 'jose'
 import * as oidc from 'openid-client'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { createBrowser } from '../../demo/browser.ts'
 import { type Gateway, PASSWORD, startGateway } from '../support/gateway.ts'
 import { POLICIES } from '../support/policies.ts'
+import { ecKeys, es256, now, type ProofParts, proof, publicJwk, respelled } from '../support/proofs.ts'
 import { atCallback, CALLBACK, relyingParty, typePassword } from '../support/relying-party.ts'
 
 const at = (id: string) => `https://api.kestrel.example/${id}`
@@ -55,6 +56,17 @@ beforeAll(async () => {
       service('stock-service', { trucks: ['trucks:see'], orders: ['orders:read'] }),
       service('trucks-service', { gates: ['gates:open'] }),
       service('gates-service', { lamps: ['lamps:on'], orders: ['orders:read'] }),
+      {
+        ...service('bound-service', {}),
+        oidc: { ...service('bound-service', { stock: ['stock:read'] }).oidc, dpop_bound_access_tokens: true },
+      },
+      {
+        ...service('certified-service', {}),
+        oidc: {
+          ...service('certified-service', { stock: ['stock:read'] }).oidc,
+          tls_client_certificate_bound_access_tokens: true,
+        },
+      },
       service('stranger', { stock: ['stock:read'] }),
       service('unregistered', {}),
       { id: 'plain', template: 'machine', policy: 'open', oidc: { apis: { stock: ['stock:read'] } } },
@@ -69,7 +81,7 @@ beforeAll(async () => {
       ),
       api('stock', ['stock:read', 'stock:write', 'stock:burn'], {
         token: { lifetime: '1h' },
-        ...takes('orders', ['orders-service'], {
+        ...takes('orders', ['orders-service', 'bound-service', 'certified-service'], {
           'orders:read': ['stock:read'],
           'orders:write': ['stock:read', 'stock:write'],
         }),
@@ -108,6 +120,7 @@ async function exchange(
   token: string,
   resource: string,
   more: Record<string, string | undefined> = {},
+  headers: Record<string, string> = {},
 ) {
   const fields = {
     ...{ grant_type: EXCHANGE, subject_token: token, subject_token_type: ACCESS_TOKEN, resource: at(resource) },
@@ -116,7 +129,7 @@ async function exchange(
   const sent = Object.entries(fields).filter((field): field is [string, string] => field[1] !== undefined)
   const answer = await fetch(`${gateway.issuer}/oauth2/token`, {
     method: 'POST',
-    headers: { authorization: `Basic ${btoa(`${client}:${gateway.secrets.get(client)}`)}` },
+    headers: { ...headers, authorization: `Basic ${btoa(`${client}:${gateway.secrets.get(client)}`)}` },
     body: new URLSearchParams(sent),
   })
   return { status: answer.status, ...((await answer.json()) as Record<string, unknown>) } as Record<string, unknown>
@@ -177,7 +190,7 @@ describe('a token that an API was called with', () => {
       [
         api('stock', ['stock:read', 'stock:write', 'stock:burn'], {
           token: { lifetime: '1h' },
-          ...takes('orders', ['orders-service'], {
+          ...takes('orders', ['orders-service', 'bound-service', 'certified-service'], {
             'orders:read': ['stock:read'],
             'orders:write': ['stock:read', 'stock:write'],
           }),
@@ -275,6 +288,51 @@ describe('a token that an API was called with', () => {
     expect((await exchange('orders-service', access_token, 'stock'))['error']).toBe('invalid_request')
     const first = await exchange('orders-service', await called(), 'stock')
     expect((await exchange('orders-service', String(first['access_token']), 'vault'))['error']).toBe('invalid_request')
+  })
+})
+
+describe('what an API gets for a key of its own', () => {
+  const keys = ecKeys()
+  const by = async (token: string, dpop: string | undefined, client = 'bound-service') =>
+    exchange(client, token, 'stock', {}, dpop === undefined ? {} : { dpop })
+  const right = (parts: ProofParts = {}) => proof(keys, `${gateway.issuer}/oauth2/token`, parts)
+
+  test('is bound to it, by a proof that opens once, of 50 at once exactly once', async () => {
+    const token = await called()
+    const answer = await by(token, right())
+    expect([answer['status'], answer['token_type']]).toEqual([200, 'DPoP'])
+    const jkt = await calculateJwkThumbprint(publicJwk(keys) as never)
+    expect((await read(answer['access_token'], 'stock'))['cnf']).toEqual({ jkt })
+    const same = right()
+    const answers = await Promise.all(Array.from({ length: 50 }, () => by(token, same)))
+    expect(answers.filter(({ status }) => status === 200)).toHaveLength(1)
+    expect(answers.filter(({ error }) => error === 'invalid_grant')).toHaveLength(49)
+  })
+
+  test.each<[string, () => string | undefined]>([
+    ['no proof', () => undefined],
+    ['a proof for another address', () => proof(keys, `${gateway.issuer}/oauth2/revocation`)],
+    ['a proof for another method', () => right({ claims: { htm: 'GET' } })],
+    ['a proof of two minutes ago', () => right({ claims: { iat: now() - 120 } })],
+    ['a proof that somebody else signed', () => right({ signer: es256(ecKeys().privateKey) })],
+    ['a proof of another type', () => right({ header: { typ: 'JWT' } })],
+    ['a proof without id', () => right({ claims: { jti: undefined } })],
+    ['two proofs', () => `${right()}, ${right()}`],
+    ['a proof in another spelling', () => respelled(right())],
+    ['no JWT', () => 'x'],
+  ])('is not had with %s', async (_, make) => {
+    const answer = await by(await called(), make())
+    expect([answer['status'], answer['access_token']]).toEqual([400, undefined])
+    expect(answer['error']).toMatch(/^invalid_(grant|dpop_proof)$/)
+  })
+
+  test('is bound for whoever shows a key, also where none is asked for', async () => {
+    expect((await by(await called(), right(), 'orders-service'))['token_type']).toBe('DPoP')
+  })
+
+  test('is not had by who is registered with a certificate and comes without', async () => {
+    const answer = await by(await called(), undefined, 'certified-service')
+    expect([answer['status'], answer['error']]).toEqual([400, 'invalid_grant'])
   })
 })
 

@@ -3,6 +3,7 @@ import { X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { request } from 'node:https'
 import { join } from 'node:path'
+import { fetchPageOverTls } from './page-fetch.ts'
 
 export interface CertifiedAnswer {
   readonly status: number
@@ -52,6 +53,18 @@ export function post(
     sent.on('error', reject)
     sent.end(body)
   })
+}
+
+/** `fetch` for a program that comes with the certificate, wherever it speaks TLS. */
+export function fetchCertified(folder: string, name: string) {
+  const read = (file: string) => readFileSync(join(folder, file), 'utf8')
+  const secure = fetchPageOverTls(read('ca.pem'), { cert: read(`${name}.pem`), key: read(`${name}.key`) })
+  return (input: string, init: RequestInit = {}): Promise<Response> => {
+    const headers = Object.fromEntries(new Headers(init.headers))
+    const form = init.body instanceof URLSearchParams ? { 'content-type': 'application/x-www-form-urlencoded' } : {}
+    const url = new URL(input)
+    return url.protocol === 'http:' ? fetch(url, init) : secure(url, { ...init, headers: { ...form, ...headers } })
+  }
 }
 
 export const certificate = (folder: string, name: string) =>

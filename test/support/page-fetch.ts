@@ -38,13 +38,14 @@ const asked =
 
 export const fetchPage: FetchPage = asked(httpRequest)
 
-/** The same over TLS, where every name is this machine's and the authority `ca` (PEM) is believed. */
-export const fetchPageOverTls = (ca: string): FetchPage =>
+/** The same over TLS, where every name is this machine's and the authority `ca` (PEM) is believed; `own`: a certificate to show. */
+export const fetchPageOverTls = (ca: string, own: { cert?: string; key?: string } = {}): FetchPage =>
   asked((url, options, answered) =>
     httpsRequest(
       {
         ...options,
         ca,
+        ...own,
         host: '127.0.0.1',
         port: url.port,
         path: url.pathname + url.search,

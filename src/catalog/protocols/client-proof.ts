@@ -2,6 +2,7 @@
 import { X509Certificate } from 'node:crypto'
 import { z } from 'zod'
 import { line } from '../words.ts'
+import { type ProfileDefinition, signsRequests } from './client-profile.ts'
 import type { Path, Rule } from './protocol.ts'
 
 const CERTIFICATE = /-----BEGIN CERTIFICATE-----\n[A-Za-z0-9+/=\n]+-----END CERTIFICATE-----/g
@@ -58,7 +59,7 @@ export function proofOf(stored: ClientProof): ClientProof {
   return Object.fromEntries(kept.map((key) => [key, stored[key as keyof ClientProof]]))
 }
 
-interface Registered extends ClientProof {
+interface Registered extends ClientProof, ProfileDefinition {
   readonly token_endpoint_auth_method: string
   readonly dpop_bound_access_tokens?: boolean
   readonly jwks?: { readonly keys: readonly Readonly<Record<string, unknown>>[] }
@@ -84,10 +85,10 @@ export function proofRules(oidc: Registered): readonly Rule[] {
       `is \`${method}\`, but there is something about certificates for \`tls_client_auth\``,
     ],
     [
-      method !== 'self_signed_tls_client_auth' || (oidc.jwks?.keys ?? []).every((key) => isCertified(key['x5c'])),
+      method !== 'self_signed_tls_client_auth' || oidc.jwks === undefined || areCertified(oidc, oidc.jwks.keys),
       ['jwks'],
       'certificate-missing',
-      'holds a key without its certificate; expected `x5c` in each (RFC 8705 §2.2.2)',
+      'holds a key without its certificate; expected `x5c` in each by which no requests are signed (RFC 8705 §2.2.2)',
     ],
     [
       !(oidc.tls_client_certificate_bound_access_tokens && oidc.dpop_bound_access_tokens),
@@ -96,6 +97,13 @@ export function proofRules(oidc: Registered): readonly Rule[] {
       'stands beside `tls_client_certificate_bound_access_tokens`; tokens are bound to one of the two',
     ],
   ]
+}
+
+/** One that signs requests has keys for that beside its certificates. */
+const areCertified = (oidc: Registered, keys: readonly Readonly<Record<string, unknown>>[]): boolean => {
+  const certified = keys.filter((key) => isCertified(key['x5c']))
+  const signing = keys.filter((key) => key['x5c'] === undefined)
+  return certified.length > 0 && certified.length + (signsRequests(oidc) ? signing.length : 0) === keys.length
 }
 
 const isCertified = (x5c: unknown): boolean => {

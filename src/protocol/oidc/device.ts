@@ -71,3 +71,15 @@ export function deviceFlow(presenter: Presenter, issuer: string): DeviceFlow {
     },
   }
 }
+
+/**
+ * A device that asks at the listener for certificates (RFC 8705 §5) is told of the page at the issuer: people have no
+ * certificate, and their pages are not there.
+ */
+export function showPageOf(issuer: string, { oidc, body }: KoaContextWithOIDC): void {
+  if (oidc?.route !== 'device_authorization' || typeof body !== 'object' || body === null) return
+  for (const name of ['verification_uri', 'verification_uri_complete'] as const) {
+    const url = URL.parse(String((body as Record<string, unknown>)[name]))
+    if (url) Object.assign(body, { [name]: issuer + url.pathname + url.search })
+  }
+}

@@ -5,9 +5,6 @@ import { isCanonical } from './canonical.ts'
 
 type Features = NonNullable<Configuration['features']>
 
-/** RFC 9449 §5, RFC 8725 §3.1: no algorithm of one secret for both, none that is none. */
-export const PROOF_ALGS = ['ES256', 'EdDSA', 'Ed25519', 'PS256'] as const
-
 /**
  * Every proof carries a nonce of ours (RFC 9449 §8): so none can be made beforehand by whoever has the key for a moment, and
  * no client is refused for a clock that is wrong. The nonces come from the master key: every process takes those of the others.

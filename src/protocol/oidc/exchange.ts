@@ -10,10 +10,10 @@ import type { Access } from '#access'
 import type { AccessToken, AccessTokens, Api, ApiSet, Apis, Revocations } from '#apis'
 import type { Audit } from '#audit'
 import type { Catalog } from '#catalog'
-import type { Clock } from '#core/clock'
 import type { People } from '#directory'
 import { requestContext } from '#http'
 import type { Sessions } from '#sessions'
+import { type BindingRooms, bindExchanged } from './exchange-binding.ts'
 import { checkBound, grantedScopes, resourceOf } from './resources.ts'
 import { stricter } from './stricter-limits.ts'
 import type { TokenJudge } from './token-judge.ts'
@@ -28,12 +28,11 @@ const PARAMETERS = [
 /** Through so many hands. */
 const LONGEST_CHAIN = 3
 
-export interface ExchangeRooms {
+export interface ExchangeRooms extends BindingRooms {
   readonly access: Access
   readonly apis: Pick<Apis, 'all'>
   readonly audit: Audit
   readonly catalog: Catalog
-  readonly clock: Clock
   readonly people: Pick<People, 'byId'>
   readonly sessions: Pick<Sessions, 'byId'>
   readonly revocations: Pick<Revocations, 'current'>
@@ -97,6 +96,7 @@ async function exchange(ctx: TokenEndpointGrantContext<Parameters>, rooms: Excha
   } as unknown as ConstructorParameters<typeof provider.AccessToken>[0])
   token.resourceServer = new provider.ResourceServer(api.audience, resourceOf(api, scopes))
   token.scope = scopes.join(' ')
+  await bindExchanged(ctx, app, token, rooms)
   checkBound(api, token)
   const left = Math.floor((shown.expiresAt - rooms.clock.now()) / 1000)
   const life = { token: { max: `${Math.min(left, api.lifetime)}s` } }

@@ -35,31 +35,34 @@ const METHODS = ['tls_client_auth', 'self_signed_tls_client_auth'] as const
 /** Of clients that come so; none where no certificate could reach us. */
 export const certificateMethods = (settings: CertificateSettings | undefined) => (settings ? METHODS : [])
 
+/** Whether its time is now. */
+const isCurrent = (certificate: X509Certificate, clock: Clock): boolean => {
+  const now = clock.now()
+  return now >= certificate.validFromDate.getTime() && now <= certificate.validToDate.getTime()
+}
+
+/** With which the client came: one whose time is over is none, whoever vouches for it. */
+export function certificateOf(request: IncomingMessage, clock: Clock): X509Certificate | undefined {
+  const certificate = clientCertificateOf(request)
+  return certificate && isCurrent(certificate, clock) ? certificate : undefined
+}
+
 export function mutualTls(settings: CertificateSettings | undefined, clock: Clock): NonNullable<Features['mTLS']> {
   if (!settings) return { enabled: false }
-  const current = (certificate: X509Certificate): boolean => {
-    const now = clock.now()
-    return now >= certificate.validFromDate.getTime() && now <= certificate.validToDate.getTime()
-  }
-  const certificateOf = (request: IncomingMessage): X509Certificate | undefined => {
-    const certificate = clientCertificateOf(request)
-    // one whose time is over is none, whoever vouches for it
-    return certificate && current(certificate) ? certificate : undefined
-  }
   return {
     enabled: true,
     certificateBoundAccessTokens: true,
     selfSignedTlsClientAuth: true,
     tlsClientAuth: true,
-    getCertificate: (ctx) => certificateOf(ctx.req),
+    getCertificate: (ctx) => certificateOf(ctx.req, clock),
     certificateAuthorized(ctx) {
-      const certificate = certificateOf(ctx.req)
+      const certificate = certificateOf(ctx.req, clock)
       const own = ctx.oidc.client?.['tls_client_auth_ca']
       const authorities = typeof own === 'string' ? authoritiesOf(own) : settings.authorities
-      return certificate !== undefined && isForClients(certificate) && authorities.some(issued(certificate, current))
+      return certificate !== undefined && isForClients(certificate) && authorities.some(issued(certificate, clock))
     },
     certificateSubjectMatches(ctx: KoaContextWithOIDC, property, expected) {
-      const certificate = certificateOf(ctx.req)
+      const certificate = certificateOf(ctx.req, clock)
       return certificate !== undefined && (SUBJECTS[property]?.(certificate, expected) ?? false)
     },
   }
@@ -77,9 +80,11 @@ const isForClients = ({ ca, keyUsage }: X509Certificate): boolean =>
  * Whether this very authority has signed it. No chain is followed: who issues certificates of clients stands in the list, so
  * that there is nothing about paths to get wrong (RFC 5280 §6), and another branch of the same root is not let in by it.
  */
-const issued =
-  (certificate: X509Certificate, current: (one: X509Certificate) => boolean) => (authority: X509Certificate) =>
-    authority.ca && current(authority) && certificate.checkIssued(authority) && certificate.verify(authority.publicKey)
+const issued = (certificate: X509Certificate, clock: Clock) => (authority: X509Certificate) =>
+  authority.ca &&
+  isCurrent(authority, clock) &&
+  certificate.checkIssued(authority) &&
+  certificate.verify(authority.publicKey)
 
 /** RFC 8705 §2.1.2. Compared by OpenSSL where it can, which knows what is inside a name and what only looks so. */
 const SUBJECTS: Readonly<Record<string, (certificate: X509Certificate, expected: string) => boolean>> = Object.freeze({

@@ -21,6 +21,7 @@ import { addressOf } from './addresses.ts'
 import { createBackChannel } from './back-channel.ts'
 import { createBridge, type Visitor } from './bridge.ts'
 import { agreedInWords, scopesInWords } from './consent-words.ts'
+import { showPageOf } from './device.ts'
 import { createDiagnosing } from './diagnosing.ts'
 import type { Endings } from './endings.ts'
 import { createEngine, ENGINE_COOKIES } from './engine.ts'
@@ -190,6 +191,7 @@ export function openOidc(options: OidcOptions): OidcDoor {
       }
       await next()
       if (visitor) await afterwards(ctx as KoaContextWithOIDC, visitor)
+      showPageOf(issuer, ctx as KoaContextWithOIDC)
       await diagnosing.after(ctx as KoaContextWithOIDC)
       await revokeJwt(ctx as KoaContextWithOIDC)
       const taken = judge.taken(ctx.req)
@@ -199,7 +201,7 @@ export function openOidc(options: OidcOptions): OidcDoor {
       if (reference) Object.assign(ctx.body as object, { error_uri: `${issuer}/why/${reference}` })
       await durable(ctx)
     })
-    registerExchange(engine, { ...options, judge, tokens, opaqueToken })
+    registerExchange(engine, { ...options, judge, tokens, opaqueToken, spending })
     return { engine, handle: engine.callback(), shortWays: createShortWays({ ...options, engine, judge }) }
   }
 

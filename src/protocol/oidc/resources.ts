@@ -33,6 +33,18 @@ export function checkBound({ senderConstraint: wanted }: Api, token: object): vo
   if (!met) throw new errors.InvalidRequest(`this API takes tokens only that are bound to ${by[wanted]}`)
 }
 
+/**
+ * INVARIANT: an app whose tokens are to be bound gets no other. The engine sees to it as well, but where the settings name no
+ * `client_certificates` it passes over what a registration says about them.
+ */
+export function checkPromised(app: App | undefined, token: object): void {
+  const { jkt, 'x5t#S256': certificate } = token as Binding
+  if (app?.oidc?.dpopBoundAccessTokens && jkt === undefined)
+    throw new errors.InvalidGrant('DPoP proof JWT not provided')
+  if (app?.oidc?.proof.tls_client_certificate_bound_access_tokens && certificate === undefined)
+    throw new errors.InvalidGrant('mutual TLS client certificate not provided')
+}
+
 /** An API as the engine knows resources. */
 export const resourceOf = (api: Api, scopes: readonly string[]) =>
   ({

@@ -13,7 +13,7 @@ import type { People } from '#directory'
 import { requestContext } from '#http'
 import { DIRECTORY_DOWN, type TokenLimits } from '#policy'
 import type { Devices, Sessions } from '#sessions'
-import { checkBound } from './resources.ts'
+import { checkBound, checkPromised } from './resources.ts'
 import { stricter, strictestOf } from './stricter-limits.ts'
 import { applyLimits, limitsOfCode, registeredScopes, scopesOfApi, type Token } from './token-limits.ts'
 
@@ -181,6 +181,7 @@ export function createTokenJudge(rooms: TokenJudgeRooms): TokenJudge {
     const app = await catalog.apps.find(ctx.oidc.client!.clientId)
     const resource = token.resourceServer?.identifier()
     const api = resource === undefined ? undefined : (await apis.all()).forAudience(resource)
+    checkPromised(app, token)
     if (api) checkBound(api, token)
     if (token.kind === 'ClientCredentials') {
       const asked = ctx.oidc.body?.['scope'] as string | undefined

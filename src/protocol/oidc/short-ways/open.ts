@@ -45,9 +45,9 @@ export function createShortWays(rooms: Rooms & { readonly catalog: Pick<Catalog,
     if (!way.fields.every((name) => sent.fields.has(name))) return undefined
     const app = await authenticated(sent.credentials)
     if (!app?.oidc?.grantTypes.some((allowed) => allowed === grant)) return undefined
-    const client = await engine.Client.find(app.id)
     // its tokens are bound to a key that it has to show
-    if (client?.['dpopBoundAccessTokens'] || client?.['tlsClientCertificateBoundAccessTokens']) return undefined
+    if (app.oidc.dpopBoundAccessTokens || app.oidc.proof.tls_client_certificate_bound_access_tokens) return undefined
+    const client = await engine.Client.find(app.id)
     const answer = client && (await way.take({ request, app, client, fields: sent.fields }))
     if (answer) await rooms.diagnosis.worked(app.id, 'token')
     return answer
