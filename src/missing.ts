@@ -11,8 +11,10 @@ export function missingFile({
   readonly settings: Settings
   readonly folder: string
 }): string | undefined {
-  const database = inFolder(settings.storage.url, folder).replace(/^sqlite:/, '')
-  if (database !== ':memory:' && !existsSync(database))
+  const url = inFolder(settings.storage.url, folder)
+  const database = url.replace(/^sqlite:/, '')
+  // whether one of a server is there, only the server knows
+  if (database !== url && database !== ':memory:' && !existsSync(database))
     return `database at \`${database}\`; start the gateway with \`portico serve\`, or name another settings file with --config`
   const key = resolve(folder, settings.secrets.key_file)
   return settings.secrets.key === undefined && !existsSync(key)
@@ -20,8 +22,9 @@ export function missingFile({
     : undefined
 }
 
-/** The address of the storage with a file name that starts in the folder of the settings. */
+/** The address of the storage; a file name in it starts in the folder of the settings. */
 export function inFolder(url: string, folder: string): string {
+  if (!url.startsWith('sqlite:')) return url
   const path = url.replace(/^sqlite:/, '')
   return path === ':memory:' || isAbsolute(path) ? url : `sqlite:${resolve(folder, path)}`
 }

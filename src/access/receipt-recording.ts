@@ -4,7 +4,7 @@ import type { Clock } from '#core/clock'
 import { createRecent } from '#core/recent'
 import { Refusal } from '#core/refusal'
 import type { Decision, Facts, Gathered } from '#policy'
-import type { Storage } from '#storage'
+import { rowNumbers, type Storage } from '#storage'
 import { floorOf } from './numbering.ts'
 import { hashOf, takeApart } from './receipt-parts.ts'
 import { dayOf, type ReceiptTables } from './receipt-tables.ts'
@@ -29,15 +29,16 @@ export function createRecording(
   const whos = createRecent<string, Known>(MOST_WHO)
   const whats = createRecent<string, Known>(MOST_WHAT)
   const floor = floorOf(clock.now())
-  // explicit, for after a restore the row's number is not the next one; the last row is at hand at the end of the table
-  const nextId = sql<number>`max(${0}, coalesce((select max(id) from receipts), 0) + 1)`
+  // explicit, for after a restore the row's number is not the next one
+  const numbers = rowNumbers(storage.records, 'receipts', floor)
   // the parts are looked up by their hashes in the very statement that refers to them
   const partOf = db.selectFrom('receipt_parts').select('id').where('hash', '=', HERE)
   const insertReceipt = storage.prepare(
     db
       .insertInto('receipts')
       .columns(['id', 'at', 'started', 'who', 'what', 'own'])
-      .values({ id: nextId, at: HERE, started: HERE, who: partOf, what: partOf, own: HERE })
+      .values({ id: numbers.next, at: HERE, started: HERE, who: partOf, what: partOf, own: HERE })
+      .returning('id')
       .compile(),
   )
   const insertPart = storage.prepare(
@@ -60,9 +61,12 @@ export function createRecording(
     const knownWho = whos.get(who)
     const knownWhat = whats.get(what)
     const write = async (whoHash: string, whatHash: string) =>
-      (await insertReceipt([floor, at, started, whoHash, whatHash, own])).insertId
+      (await insertReceipt([floor, at, started, whoHash, whatHash, own])).rows[0]!.id
 
-    /** INVARIANT: written in one tick, parts first, so that they and the row that needs them share a commit. */
+    /**
+     * INVARIANT: the parts are there before the row that needs them. Within a unit of work SQLite writes all of it in one tick,
+     * with one commit.
+     */
     const writeAll = async (fresh: boolean): Promise<number> => {
       const whoHash = knownWho?.hash ?? hashOf(who)
       const whatHash = knownWhat?.hash ?? hashOf(what)
@@ -71,10 +75,11 @@ export function createRecording(
       if (fresh || knownWhat?.day !== day) parts.push(insertPart([whatHash, null, day, what]))
       whos.set(who, { hash: whoHash, day })
       whats.set(what, { hash: whatHash, day })
-      const [row] = await Promise.all([write(whoHash, whatHash), ...parts])
-      return row
+      await Promise.all(parts)
+      return write(whoHash, whatHash)
     }
 
+    await numbers.ready()
     try {
       if (knownWho && knownWhat?.day === day) return await write(knownWho.hash, knownWhat.hash)
       return await writeAll(false)

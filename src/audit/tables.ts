@@ -1,6 +1,6 @@
 /** The trail's table. Rows are added and never changed; the database itself refuses anything else. */
-import { type Generated, sql } from 'kysely'
-import type { Migration } from '#storage'
+import type { Generated } from 'kysely'
+import { appendOnly, type Migration } from '#storage'
 
 export type AuditTables = {
   audit_events: {
@@ -21,45 +21,42 @@ export type AuditTables = {
   }
 }
 
-const STATEMENTS = [
-  `create table audit_events (
-    id integer primary key autoincrement,
-    at integer not null,
-    event text not null,
-    actor text,
-    subject text,
-    app text,
-    session text,
-    receipt text,
-    factor text,
-    key_id text,
-    reason text,
-    count integer
-  )`,
-  'create index audit_events_at on audit_events (at)',
-  'create index audit_events_event on audit_events (event)',
-  'create index audit_events_actor on audit_events (actor) where actor is not null',
-  'create index audit_events_subject on audit_events (subject) where subject is not null',
-  'create index audit_events_app on audit_events (app) where app is not null',
-  'create index audit_events_receipt on audit_events (receipt) where receipt is not null',
-  `create trigger audit_events_unchanged before update on audit_events
-    begin select raise(abort, 'the audit trail is append-only'); end`,
-  `create trigger audit_events_kept before delete on audit_events
-    begin select raise(abort, 'the audit trail is append-only'); end`,
-]
+const TEXTS = ['actor', 'subject', 'app', 'session', 'receipt', 'factor', 'key_id', 'reason'] as const
 
 export const auditMigrations: readonly Migration[] = Object.freeze([
   {
     name: 'audit-001-events',
     async up(records) {
-      for (const statement of STATEMENTS) await sql.raw(statement).execute(records)
+      const { schema } = records
+      const table = schema
+        .createTable('audit_events')
+        .addColumn('id', 'integer', (c) => c.primaryKey().autoIncrement())
+        .addColumn('at', 'integer', (c) => c.notNull())
+        .addColumn('event', 'text', (c) => c.notNull())
+      const texts = TEXTS.reduce((made, name) => made.addColumn(name, 'text'), table)
+      await texts.addColumn('count', 'integer').execute()
+      for (const name of ['at', 'event'])
+        await schema.createIndex(`audit_events_${name}`).on('audit_events').column(name).execute()
+      for (const name of ['actor', 'subject', 'app', 'receipt'])
+        await schema
+          .createIndex(`audit_events_${name}`)
+          .on('audit_events')
+          .column(name)
+          .where(name, 'is not', null)
+          .execute()
+      await appendOnly(records, 'audit_events', 'the audit trail is append-only')
     },
   } satisfies Migration,
   {
     name: 'audit-002-devices',
     async up(records) {
-      await sql`alter table audit_events add column device text`.execute(records)
-      await sql`create index audit_events_device on audit_events (device) where device is not null`.execute(records)
+      await records.schema.alterTable('audit_events').addColumn('device', 'text').execute()
+      await records.schema
+        .createIndex('audit_events_device')
+        .on('audit_events')
+        .column('device')
+        .where('device', 'is not', null)
+        .execute()
     },
   } satisfies Migration,
 ])

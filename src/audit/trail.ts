@@ -76,6 +76,7 @@ export function createAudit({ storage, clock, log }: { storage: Storage; clock: 
   const compiled = db
     .insertInto('audit_events')
     .values(values('', 0, [], null))
+    .returning('id')
     .compile()
   const insert = storage.prepare(compiled)
   return Object.freeze({
@@ -85,10 +86,10 @@ export function createAudit({ storage, clock, log }: { storage: Storage; clock: 
       const count = fields.count ?? null
       const at = clock.now()
       const parameters = [at, event, ...texts, count]
-      const { insertId } = transaction
-        ? await transaction.executeQuery({ ...compiled, parameters })
+      const { rows } = transaction
+        ? await transaction.executeQuery<{ id: number }>({ ...compiled, parameters })
         : await insert(parameters)
-      const said: Record<string, string | number> = { audit: Number(insertId) }
+      const said: Record<string, string | number> = { audit: rows[0]!.id }
       TEXTS.forEach((name, at) => {
         if (texts[at] !== null) said[name] = texts[at]!
       })

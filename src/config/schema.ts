@@ -44,8 +44,12 @@ export const settingsSchema = z
       .strictObject({
         url: z
           .string()
-          .regex(/^sqlite:.+/, 'expected `sqlite:FILE`')
-          .default('sqlite:data/portico.db'),
+          .regex(
+            /^(sqlite:|postgres(ql)?:\/\/).+/,
+            'expected `sqlite:FILE` or `postgres://USER:PASSWORD@HOST:PORT/DATABASE`',
+          )
+          .default('sqlite:data/portico.db')
+          .describe('Where everything durable is kept'),
       })
       .prefault({}),
     state: z

@@ -122,7 +122,11 @@ function leaves(value: unknown, path = ''): [path: string, value: unknown][] {
 export function showSettings(loaded: LoadedSettings): { path: string; value: unknown; origin: string }[] {
   return leaves(loaded.settings).map(([path, value]) => ({
     path,
-    value: isSecretPath(path) ? '***' : value,
+    value: isSecretPath(path) ? '***' : masked(value),
     origin: loaded.origins.get(path) ?? 'default',
   }))
 }
+
+/** Without the password of a URL. */
+const masked = (value: unknown): unknown =>
+  typeof value === 'string' ? value.replace(/^([a-z0-9+.-]+:\/\/[^:@/]*):.*@/i, '$1:***@') : value

@@ -1,13 +1,13 @@
 /**
  * Finding people by a part of their user name, name or mail address. Of a large directory the whole table would have to be
- * read for that, so all parts of three letters are kept in an index (SQLite's FTS5), by triggers: whoever writes a person
- * writes it, and cannot forget.
+ * read for that, so all parts of three letters are kept in an index. PostgreSQL's (`pg_trgm`) serves the comparison itself. SQLite's
+ * (FTS5) is a table of its own, written by triggers: whoever writes a person writes it, and cannot forget.
  *
  * INVARIANT: the index only narrows; whom it finds is compared as if there were none. It folds at least what the comparison
  * folds, so it never narrows too much.
  */
 import { type ExpressionBuilder, type Kysely, type RawBuilder, sql } from 'kysely'
-import type { Migration } from '#storage'
+import { inDialect, type Migration } from '#storage'
 import { usernameKey } from './person.ts'
 import type { Tables } from './tables.ts'
 
@@ -20,11 +20,11 @@ const SHORTEST = 3
 /** What has to hold of people for a search; made before the query, because it looks how common the text is. */
 export async function searchFor(db: Kysely<Tables>, search: string): Promise<(eb: Where) => ReturnType<Where['or']>> {
   const text = usernameKey(search) ?? search.slice(0, 100)
-  const narrow = await narrowed(db, text)
+  const narrow = await inDialect(db, { sqlite: narrowed, postgres: undefined })?.(db, text)
   return (eb) => (narrow ? eb.and([narrow, contains(eb, text)]) : contains(eb, text))
 }
 
-/** Whom the index finds; undefined where it does not help. */
+/** Whom SQLite's index finds; undefined where it does not help. */
 async function narrowed(db: Kysely<Tables>, text: string): Promise<RawBuilder<boolean> | undefined> {
   if (text.includes('\0') || !text.isWellFormed()) return undefined
   // what everybody's address ends with takes long to look through: it is looked at only where the rest is common as well
@@ -45,7 +45,7 @@ async function narrowed(db: Kysely<Tables>, text: string): Promise<RawBuilder<bo
 }
 
 function contains(eb: Where, text: string) {
-  const pattern = `%${text.replace(/[\\%_]/g, '\\$&')}%`
+  const pattern = `%${lower(text).replace(/[\\%_]/g, '\\$&')}%`
   // the database folds ASCII only; user names are folded by us
   return eb.or([
     sql<boolean>`${eb.ref('username_key')} like ${pattern} escape '\\'`,
@@ -54,9 +54,12 @@ function contains(eb: Where, text: string) {
   ])
 }
 
+/** As the database folds; what it compares without regard to case is otherwise its own affair. */
+const lower = (text: string) => text.replace(/[A-Z]/g, (letter) => letter.toLowerCase())
+
 const TEXT = (row: string) => `${row}username_key || char(10) || ${row}name || char(10) || coalesce(${row}mail, '')`
 
-const STATEMENTS = [
+const SQLITE = [
   // a number that stays: the table's own row numbers change when the database is packed
   'alter table people add column number integer',
   'update people set number = rowid',
@@ -77,9 +80,17 @@ const STATEMENTS = [
   end`,
 ]
 
+const POSTGRES = [
+  'create extension if not exists pg_trgm',
+  ...['username_key', 'lower(name)', 'lower(mail)'].map(
+    (text, at) => `create index people_parts_${at + 1} on people using gin ((${text}) gin_trgm_ops)`,
+  ),
+]
+
 export const searchMigration: Migration = Object.freeze({
   name: 'directory-021-search',
   async up(records) {
-    for (const statement of STATEMENTS) await sql.raw(statement).execute(records)
+    for (const statement of inDialect(records, { sqlite: SQLITE, postgres: POSTGRES }))
+      await sql.raw(statement).execute(records)
   },
 } satisfies Migration)

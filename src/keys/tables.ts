@@ -1,5 +1,4 @@
 /** Where signing keys are kept: the public half readable, the private half sealed, and erased once the key is gone. */
-import { sql } from 'kysely'
 import type { Migration } from '#storage'
 
 export type KeysTables = {
@@ -20,19 +19,18 @@ export const keysMigrations: readonly Migration[] = Object.freeze([
   {
     name: 'keys-001-signing',
     async up(records) {
-      await sql
-        .raw(`create table signing_keys (
-          kid text primary key not null,
-          alg text not null,
-          generation integer not null,
-          public_jwk text not null,
-          private_sealed text,
-          created_at integer not null,
-          signs_from integer not null,
-          retires_at integer,
-          unique (alg, generation)
-        )`)
-        .execute(records)
+      await records.schema
+        .createTable('signing_keys')
+        .addColumn('kid', 'text', (c) => c.primaryKey().notNull())
+        .addColumn('alg', 'text', (c) => c.notNull())
+        .addColumn('generation', 'integer', (c) => c.notNull())
+        .addColumn('public_jwk', 'text', (c) => c.notNull())
+        .addColumn('private_sealed', 'text')
+        .addColumn('created_at', 'integer', (c) => c.notNull())
+        .addColumn('signs_from', 'integer', (c) => c.notNull())
+        .addColumn('retires_at', 'integer')
+        .addUniqueConstraint('signing_keys_generation', ['alg', 'generation'])
+        .execute()
     },
   } satisfies Migration,
 ])

@@ -25,9 +25,9 @@ export interface OpenedRecords {
 
 export interface RecordsDriver {
   /** `sqlite` in `sqlite:data/portico.db`. */
-  readonly scheme: string
+  readonly schemes: readonly string[]
   /**
-   * Opens what stands behind `scheme:`; the tables of `state` need not exist yet.
+   * Opens what stands behind the scheme and its colon; the tables of `state` need not exist yet.
    * Throws `Refusal('storage-unavailable')` with a sentence for the operator.
    */
   open(place: string, options: DriverOptions): Promise<OpenedRecords>

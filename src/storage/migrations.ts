@@ -2,6 +2,7 @@
 import { type Kysely, sql } from 'kysely'
 import type { Clock } from '#core/clock'
 import { Refusal } from '#core/refusal'
+import { inDialect } from './dialect.ts'
 import type { OpenedRecords } from './driver.ts'
 import type { Migration, Records } from './records.ts'
 
@@ -18,16 +19,34 @@ type Tables = {
 
 const withTables = (records: Records): Kysely<Tables> => records
 
-const TABLE = 'create table if not exists migrations (name text primary key not null, applied_at integer not null)'
-
 async function hasTable(records: Records): Promise<boolean> {
-  const found = await sql`select 1 from sqlite_schema where type = 'table' and name = 'migrations'`.execute(records)
-  return found.rows.length > 0
+  const found = inDialect(records, {
+    sqlite: sql`select 1 from sqlite_schema where type = 'table' and name = 'migrations'`,
+    postgres: sql`select 1 where to_regclass('migrations') is not null`,
+  })
+  return (await found.execute(records)).rows.length > 0
 }
+
+const createTable = (records: Records) =>
+  records.transaction().execute(({ schema }) =>
+    schema
+      .createTable('migrations')
+      .ifNotExists()
+      .addColumn('name', 'text', (c) => c.primaryKey().notNull())
+      .addColumn('applied_at', 'integer', (c) => c.notNull())
+      .execute(),
+  )
+
+/** Of what changes a whole table nobody knows beforehand how long it takes. */
+const unhurried = (transaction: Records) =>
+  inDialect(transaction, {
+    sqlite: undefined,
+    postgres: sql`set local statement_timeout = 0`,
+  })?.execute(transaction)
 
 /**
  * Applies what is missing, in order. Two processes that start at once take turns: each looks again after it has the
- * writing connection. Throws `Refusal('storage-unavailable')` for a database of a newer version.
+ * writing connection (SQLite), or its turn. Throws `Refusal('storage-unavailable')` for a database of a newer version.
  */
 export async function applyMigrations(
   records: Records,
@@ -39,7 +58,7 @@ export async function applyMigrations(
   if (twice !== undefined) throw new Error(`two migrations are called ${twice}`)
 
   // asked first: a process that starts while another one writes for long need not wait when there is nothing to do
-  if (!(await hasTable(records))) await sql.raw(TABLE).execute(records)
+  if (!(await hasTable(records))) await createTable(records)
   const before = await appliedNames(records)
   const unknown = [...before].filter((name) => !names.includes(name))
   if (unknown.length > 0) {
@@ -60,6 +79,7 @@ export async function applyMigrations(
           .where('name', '=', migration.name)
           .executeTakeFirst()
         if (there) return false
+        await unhurried(transaction)
         await migration.up(transaction)
         await transaction.insertInto('migrations').values({ name: migration.name, applied_at: clock.now() }).execute()
         return true

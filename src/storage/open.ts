@@ -11,7 +11,7 @@ import type { State } from './state.ts'
 import { stateMigration } from './state-tables.ts'
 
 export interface StorageOptions {
-  /** `sqlite:data/portico.db` (relative to the working directory), `sqlite::memory:` for tests. */
+  /** `postgres://…`, or `sqlite:data/portico.db` (relative to the working directory), `sqlite::memory:` for tests. */
   readonly url: string
   /** Where short-lived state is kept; with the records unless given, or where its url is theirs. */
   readonly state?: StatePlace | undefined
@@ -44,10 +44,10 @@ const PURGE_STEP = 500
 
 function driverFor(url: string): { driver: RecordsDriver; place: string } {
   const colon = url.indexOf(':')
-  const driver = RECORDS_DRIVERS.find(({ scheme }) => scheme === url.slice(0, colon))
+  const driver = RECORDS_DRIVERS.find(({ schemes }) => schemes.includes(url.slice(0, colon)))
   // the url itself may carry a password
   if (!driver) {
-    const known = RECORDS_DRIVERS.map(({ scheme }) => scheme).join(', ')
+    const known = RECORDS_DRIVERS.flatMap(({ schemes }) => schemes).join(', ')
     throw new Refusal('storage-unavailable', `storage.url names no known driver; known: ${known}`)
   }
   return { driver, place: url.slice(colon + 1) }

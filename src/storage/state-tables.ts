@@ -1,20 +1,32 @@
 /** The first migration of every storage: the tables of short-lived state. */
-import { CompiledQuery } from 'kysely'
+import { sql } from 'kysely'
+import { inDialect } from './dialect.ts'
 import type { Migration, Records } from './records.ts'
-
-const TABLES = [
-  'create table state (k text primary key not null, v text not null, expires integer, grp text, alias text)',
-  'create index state_grp on state (grp) where grp is not null',
-  'create unique index state_alias on state (alias) where alias is not null',
-  'create index state_expires on state (expires) where expires is not null',
-  `create table state_members (name text not null, member text not null, expires integer not null,
-    primary key (name, member)) without rowid`,
-  'create index state_members_expires on state_members (expires)',
-]
 
 export const stateMigration: Migration = Object.freeze({
   name: 'storage-001-state',
   async up(records: Records) {
-    for (const statement of TABLES) await records.executeQuery(CompiledQuery.raw(statement))
+    const { schema } = records
+    await schema
+      .createTable('state')
+      .addColumn('k', 'text', (c) => c.primaryKey().notNull())
+      .addColumn('v', 'text', (c) => c.notNull())
+      .addColumn('expires', 'integer')
+      .addColumn('grp', 'text')
+      .addColumn('alias', 'text')
+      .execute()
+    const index = (name: string, column: string) =>
+      schema.createIndex(name).on('state').column(column).where(column, 'is not', null)
+    await index('state_grp', 'grp').execute()
+    await index('state_alias', 'alias').unique().execute()
+    await index('state_expires', 'expires').execute()
+    const members = schema
+      .createTable('state_members')
+      .addColumn('name', 'text', (c) => c.notNull())
+      .addColumn('member', 'text', (c) => c.notNull())
+      .addColumn('expires', 'integer', (c) => c.notNull())
+      .addPrimaryKeyConstraint('state_members_key', ['name', 'member'])
+    await inDialect(records, { sqlite: members.modifyEnd(sql`without rowid`), postgres: members }).execute()
+    await schema.createIndex('state_members_expires').on('state_members').column('expires').execute()
   },
 })

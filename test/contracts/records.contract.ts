@@ -1,6 +1,7 @@
 /** What every driver of durable records has to keep; run by one test file for each driver. */
+import { sql } from 'kysely'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { isConflict, type Migration, type Storage } from '#storage'
+import { appendOnly, isConflict, type Migration, rowNumbers, type Storage } from '#storage'
 
 type Tables = {
   things: { id: number; name: string; owner: number | null }
@@ -88,27 +89,107 @@ export function recordsContract(name: string, open: () => Promise<Storage>, fini
       expect(await ids()).toEqual([1])
     })
 
-    test('writes of others wait while a transaction runs, and follow in the order they were asked for', async () => {
-      const order: string[] = []
-      const note = (what: string) => () => order.push(what)
-      const behind: Promise<unknown>[] = []
-      const first = insert(1).then(note('before'))
-      const running = things()
+    test('what a transaction does not catch ends it, and what it catches as well: nothing of it stays', async () => {
+      const failing = things()
         .transaction()
         .execute(async (transaction) => {
-          const rows = await transaction.selectFrom('things').select('id').execute()
-          behind.push(storage.state.set('k', 'v').then(note('state')), insert(2).then(note('after')))
-          await new Promise(setImmediate)
-          await transaction
-            .insertInto('things')
-            .values({ id: 10 + rows.length, name: 'counted', owner: null })
-            .execute()
+          await transaction.insertInto('things').values({ id: 1, name: 'a', owner: null }).execute()
+          await sql`select nonsense`.execute(transaction)
         })
-        .then(note('transaction'))
-      await Promise.all([first, running])
-      await Promise.all(behind)
-      expect(order).toEqual(['before', 'transaction', 'state', 'after'])
-      expect(await ids()).toEqual([1, 2, 11])
+      await expect(failing).rejects.toThrow('nonsense')
+      expect(await ids(other)).toEqual([])
+      await insert(2)
+      expect(await ids(other)).toEqual([2])
+    })
+
+    test('values come back as rooms know them: booleans as numbers, integers of 53 bits, texts with NUL', async () => {
+      const text = 'a\u0000b\u0001c \u0010'
+      await things()
+        .insertInto('things')
+        .values({ id: 2 ** 53 - 1, name: text, owner: null })
+        .execute()
+      const row = await things()
+        .selectFrom('things')
+        .select(['id', 'name', sql<number>`name = ${text}`.as('same')])
+        .where('name', 'in', [text])
+        .executeTakeFirstOrThrow()
+      expect(row).toEqual({ id: 2 ** 53 - 1, name: text, same: 1 })
+      const count = await things()
+        .selectFrom('things')
+        .select(({ fn }) => fn.countAll<number>().as('n'))
+        .where(sql<boolean>`owner is null`)
+        .executeTakeFirstOrThrow()
+      expect(count.n).toBe(1)
+      await insert(1, 'owned', 2 ** 53 - 1)
+      const owned = things()
+        .updateTable('things')
+        .set({ owner: true as never })
+        .where('id', '=', 1)
+      await owned.execute()
+      expect(await things().selectFrom('things').select('owner').where('id', '=', 1).execute()).toEqual([{ owner: 1 }])
+    })
+
+    test('an integer beyond 2^53 is not read as another one', async () => {
+      await insert(1)
+      await sql`update things set id = 9007199254740993`.execute(storage.records)
+      await expect(things().selectFrom('things').selectAll().execute()).rejects.toThrow(RangeError)
+    })
+
+    test('texts are in the order of their bytes, `lower` folds ASCII only, and nobody is in an empty list', async () => {
+      const names = ['b', 'Ä', 'a', 'B', 'ä', '_', 'é']
+      for (const [id, label] of names.entries()) await insert(id + 1, label)
+      const all = things().selectFrom('things').select('name').orderBy('name')
+      expect((await all.execute()).map(({ name: one }) => one)).toEqual([...names].sort())
+      expect(await all.where(sql`lower(name)`, '=', 'ä').execute()).toEqual([{ name: 'ä' }])
+      expect((await all.where(sql`lower(name)`, '=', 'b').execute()).length).toBe(2)
+      expect(await all.where('id', 'in', []).execute()).toEqual([])
+      expect((await all.where('id', 'not in', []).execute()).length).toBe(names.length)
+    })
+
+    test('a key counts by itself where none is given', async () => {
+      const add = (label: string) =>
+        sql<{ id: number }>`insert into things (name) values (${label}) returning id`.execute(storage.records)
+      const given = [await add('a'), await add('b')].map(({ rows }) => rows[0]!.id)
+      expect(given[1]!).toBeGreaterThan(given[0]!)
+    })
+
+    test('numbers of rows grow from their floor on, and are never given twice, over two connections', async () => {
+      const adding = (of: Storage, floor: number) => {
+        const numbers = rowNumbers(of.records, 'things', floor)
+        const insertion = of.prepare(
+          things(of)
+            .insertInto('things')
+            .columns(['id', 'name'])
+            .values({ id: numbers.next, name: '' })
+            .returning('id')
+            .compile(),
+        )
+        return async (label: string) => {
+          await numbers.ready()
+          return (await insertion([floor, label])).rows[0]!.id
+        }
+      }
+      const [mine, theirs] = [adding(storage, 1000), adding(other, 500)]
+      const given = [await theirs('first'), await mine('second')]
+      given.push(...(await Promise.all(Array.from({ length: 20 }, (_, i) => (i % 2 ? mine : theirs)(`n${i}`)))))
+      expect(given[0]).toBe(500)
+      expect(given[1]).toBe(1000)
+      expect(new Set(given).size).toBe(given.length)
+      expect(Math.min(...given.slice(2))).toBeGreaterThan(1000)
+    })
+
+    test('what is only added is refused every other change by the database itself', async () => {
+      await storage.records.transaction().execute(async (transaction) => {
+        await transaction.schema
+          .createTable('trail')
+          .addColumn('id', 'integer', (c) => c.primaryKey())
+          .execute()
+        await appendOnly(transaction, 'trail', 'this only grows')
+      })
+      await sql`insert into trail (id) values (1)`.execute(storage.records)
+      for (const change of [sql`update trail set id = 2`, sql`delete from trail`])
+        await expect(change.execute(storage.records)).rejects.toThrow('this only grows')
+      expect((await sql`select id from trail`.execute(other.records)).rows).toEqual([{ id: 1 }])
     })
 
     test('transactions that ask at once run one after the other, over two connections, without lost updates', async () => {

@@ -18,6 +18,7 @@ const open = (clock: Clock = systemClock) =>
   })
 
 keptContract('SQLite', {
+  commits: 'together',
   open,
   fill: async (storage) => void (await sql`pragma max_page_count = 60`.execute(storage.records)),
   finish: () => {

@@ -105,7 +105,7 @@ test('a place that is a folder, below a file, or of an unknown kind is refused w
   expect(await refusal(open(folder))).toContain('file cannot be written (EISDIR)')
   expect(await refusal(open(join(folder, 'file', 'x.db')))).toContain('cannot be created')
   expect(await refusal(open('', [], 'oracle://user:secret@host/db'))).toBe(
-    'storage.url names no known driver; known: sqlite',
+    'storage.url names no known driver; known: sqlite, postgres, postgresql',
   )
 })
 

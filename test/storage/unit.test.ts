@@ -9,17 +9,17 @@ import { temporaryFolder } from './folder.ts'
 const folder = temporaryFolder()
 let count = 0
 
-unitContract(
-  'SQLite',
-  () =>
+unitContract('SQLite', {
+  commits: 'together',
+  open: () =>
     openStorage({
       url: `sqlite:${join(folder, `unit-${count}.db`)}`,
       clock: systemClock,
       log: silentLog,
       migrations: [],
     }),
-  async (storage) => void (await sql`pragma max_page_count = 60`.execute(storage.records)),
-  () => {
+  fill: async (storage) => void (await sql`pragma max_page_count = 60`.execute(storage.records)),
+  finish: () => {
     count++
   },
-)
+})

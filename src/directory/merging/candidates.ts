@@ -1,5 +1,4 @@
 /** The people of the two directories, with what a match or a conflict is found by. */
-import { sql } from 'kysely'
 import { isAscii, ownsAddress } from '../federation/own-domains.ts'
 import { ADMINISTRATORS, usernameKey } from '../person.ts'
 import type { Store } from '../store.ts'
@@ -72,15 +71,14 @@ const NONE: readonly string[] = Object.freeze([])
 
 /** What other tables say of some people: who of them is an administrator, and which directories know them as well. */
 async function besideOf({ db }: Store, ids: readonly string[]) {
-  const own = sql<string>`(select value from json_each(${JSON.stringify(ids)}))`
   const given = await db
     .selectFrom('memberships')
     .select('person_id')
     .where('group_name', '=', ADMINISTRATORS)
-    .where('person_id', 'in', own)
+    .where('person_id', 'in', ids)
     .execute()
   const linked = new Map<string, string[]>()
-  const identities = db.selectFrom('identities').select(['person_id', 'directory']).where('person_id', 'in', own)
+  const identities = db.selectFrom('identities').select(['person_id', 'directory']).where('person_id', 'in', ids)
   for (const row of await identities.execute())
     linked.set(row.person_id, [...(linked.get(row.person_id) ?? []), row.directory])
   return { administrators: new Set(given.map((row) => row.person_id)), linked }

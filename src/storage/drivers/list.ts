@@ -1,8 +1,9 @@
 /** Every storage driver, by name. */
 import type { RecordsDriver, StateDriver } from '../driver.ts'
+import { postgresDriver } from './postgres.ts'
 import { sqliteDriver } from './sqlite.ts'
 
-export const RECORDS_DRIVERS: readonly RecordsDriver[] = Object.freeze([sqliteDriver])
+export const RECORDS_DRIVERS: readonly RecordsDriver[] = Object.freeze([sqliteDriver, postgresDriver])
 
 /** For short-lived state in a place of its own. */
 export const STATE_DRIVERS: readonly StateDriver[] = Object.freeze([])

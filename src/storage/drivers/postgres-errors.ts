@@ -77,7 +77,9 @@ export const isOutdated = (error: unknown): boolean =>
 export function isCut(error: unknown): boolean {
   const code = codeOf(error)
   return (
-    /^(08|57P0)/.test(code) || SYSTEM.test(code) || /[Cc]onnection terminated|not queryable/.test((error as Error).message)
+    /^(08|57P0)/.test(code) ||
+    SYSTEM.test(code) ||
+    /[Cc]onnection terminated|not queryable/.test((error as Error).message)
   )
 }
 

@@ -14,9 +14,10 @@ import {
 } from 'kysely'
 import { Refusal } from '#core/refusal'
 import { settled } from '../unit.ts'
+import { isRead } from './reads.ts'
 import { translated } from './sqlite-errors.ts'
 import type { Read } from './sqlite-reader.ts'
-import { bound, isRead, type Statements } from './sqlite-statements.ts'
+import { bound, type Statements } from './sqlite-statements.ts'
 import { LOST, type Writer } from './sqlite-writer.ts'
 
 /** Kysely would otherwise let only one query run at a time, and a group could never form. */
@@ -43,8 +44,8 @@ export const sqliteDialect = (connections: SqliteConnections): Dialect => ({
 })
 
 function execute<R>(statements: Statements, query: CompiledQuery): QueryResult<R> {
-  const { rows, changes, insertId } = statements.execute<R>(query.sql, query.parameters)
-  return { rows, numAffectedRows: BigInt(changes), insertId: BigInt(insertId) }
+  const { rows, changes } = statements.execute<R>(query.sql, query.parameters)
+  return { rows, numAffectedRows: BigInt(changes) }
 }
 
 class Connection implements DatabaseConnection {

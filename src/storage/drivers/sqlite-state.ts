@@ -4,6 +4,7 @@ import type { Clock, Instant, Millis } from '#core/clock'
 import { Refusal } from '#core/refusal'
 import type { Keep } from '../kept.ts'
 import type { State, StateEntry, StateOptions } from '../state.ts'
+import { endOf } from '../state-end.ts'
 import { translated } from './sqlite-errors.ts'
 import type { Read } from './sqlite-reader.ts'
 import type { Writer } from './sqlite-writer.ts'
@@ -48,12 +49,6 @@ const SQL = Object.freeze({
 
 type Name = keyof typeof SQL
 type Row = Record<string, SQLInputValue>
-
-function end(now: Instant, ttl: Millis | undefined): Instant | null {
-  if (ttl === undefined) return null
-  if (!Number.isFinite(ttl)) throw new RangeError('ttl must be a finite number of milliseconds')
-  return Math.ceil(now + ttl)
-}
 
 export function createSqliteState({
   read,
@@ -119,7 +114,7 @@ export function createSqliteState({
       return all('members', set, now()).map((row) => row['member'] as string)
     },
     async set(key: string, value: string, options: StateOptions = {}) {
-      const expires = end(now(), options.ttl)
+      const expires = endOf(now(), options.ttl)
       return writer.write(() => {
         if (options.alias !== undefined) on('freeAlias').run(options.alias, key)
         on('set').run(key, value, expires, options.group ?? null, options.alias ?? null)
@@ -127,7 +122,7 @@ export function createSqliteState({
     },
     async add(key: string, value: string, options: StateOptions = {}) {
       const at = now()
-      const expires = end(at, options.ttl)
+      const expires = endOf(at, options.ttl)
       return writer.write(() => {
         if (options.alias !== undefined) {
           if (on('aliasHolder').get(options.alias, key, at)) return false
@@ -147,7 +142,7 @@ export function createSqliteState({
       const at = now()
       if (!options)
         return writer.write(() => changed('swap', value, key, expected, at) === 1 || isAnother(key, expected, at))
-      const expires = end(at, options.ttl)
+      const expires = endOf(at, options.ttl)
       return writer.write(() => {
         if (options.alias !== undefined) {
           if (!on('holds').get(key, expected, at)) return isAnother(key, expected, at)
@@ -162,7 +157,7 @@ export function createSqliteState({
     async increment(key: string, by: number, ttl: Millis) {
       if (!Number.isSafeInteger(by)) throw new RangeError('a counter counts in whole numbers')
       const at = now()
-      const expires = end(at, ttl)
+      const expires = endOf(at, ttl)
       return writer.write(() => Number((on('increment').get(key, by, expires, at) as Row)['v']))
     },
     async delete(key: string) {
@@ -175,7 +170,7 @@ export function createSqliteState({
     },
     async addMember(set: string, member: string, ttl: Millis) {
       const at = now()
-      const expires = end(at, ttl)
+      const expires = endOf(at, ttl)
       return writer.write(() => {
         if (changed('prolongMember', expires, set, member, at) === 1) return false
         on('addMember').run(expires, set, member)

@@ -1,6 +1,5 @@
 /** Prepared statements of one connection, compiled once and kept; the longest unused leave first. */
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite'
-import type { CompiledQuery } from 'kysely'
 
 const MOST_KEPT = 500
 
@@ -43,22 +42,15 @@ export class Statements {
     return statement
   }
 
-  /** `insertId` is that of the last row that was inserted on this connection. */
-  execute<R>(sql: string, parameters: readonly unknown[]): { rows: R[]; changes: number; insertId: number } {
+  execute<R>(sql: string, parameters: readonly unknown[]): { rows: R[]; changes: number } {
     const { statement, yieldsRows } = this.prepare(sql)
     if (yieldsRows) {
       const rows = statement.all(...bound(parameters)) as R[]
-      return { rows, changes: rows.length, insertId: 0 }
+      return { rows, changes: rows.length }
     }
-    const { changes, lastInsertRowid } = statement.run(...bound(parameters))
-    return { rows: [], changes: Number(changes), insertId: Number(lastInsertRowid) }
+    return { rows: [], changes: Number(statement.run(...bound(parameters)).changes) }
   }
 }
-
-/** A select without `returning` cannot write; a raw statement is judged by its first word. */
-export const isRead = (query: CompiledQuery): boolean =>
-  query.query.kind === 'SelectQueryNode' ||
-  (query.query.kind === 'RawNode' && /^\s*(select|explain)\b/i.test(query.sql))
 
 /** SQLite has no booleans; everything else Kysely hands over it knows or refuses itself. */
 export function bound(parameters: readonly unknown[]): SQLInputValue[] {

@@ -9,17 +9,18 @@ import { join } from 'node:path'
 import { type CompiledQuery, Kysely } from 'kysely'
 import type { RecordsDriver } from '../driver.ts'
 import type { Prepare } from '../records.ts'
+import { isRead } from './reads.ts'
 import { type SqliteConnections, sqliteDialect } from './sqlite-dialect.ts'
 import { translated } from './sqlite-errors.ts'
 import { openFile, peekFile } from './sqlite-file.ts'
 import { createKeep } from './sqlite-kept.ts'
 import { createRead, type Read } from './sqlite-reader.ts'
 import { createSqliteState } from './sqlite-state.ts'
-import { isRead, Statements } from './sqlite-statements.ts'
+import { Statements } from './sqlite-statements.ts'
 import { Writer } from './sqlite-writer.ts'
 
 export const sqliteDriver: RecordsDriver = Object.freeze({
-  scheme: 'sqlite',
+  schemes: ['sqlite'],
 
   async open(place: string, { clock }: Parameters<RecordsDriver['open']>[1]) {
     const temporary = place === ':memory:' ? mkdtempSync(join(tmpdir(), 'portico-')) : undefined
