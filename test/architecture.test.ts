@@ -29,6 +29,7 @@ const ONLY_IN: [what: RegExp, where: string][] = [
   [/\bDate\.now\(|new Date\(\)|\bperformance\.now\(/, 'core/clock.ts'],
   [/\bMath\.random\(/, '(nowhere)'],
   [/\bprocess\.env\b/, 'config/'],
+  [/'pg'/, 'storage/drivers/postgres'],
   [/from 'ioredis'/, 'storage/drivers/redis.ts'],
   [/from 'oidc-provider/, 'protocol/oidc/'],
   [/from 'geoip-lite'/, 'context/'],

@@ -7,6 +7,7 @@ import { join } from 'node:path'
 /** Real servers and a real browser, from Debian. */
 const PACKAGES: readonly [name: string, proof: string][] = [
   ['chromium', '/usr/bin/chromium'],
+  ['postgresql', '/usr/share/doc/postgresql/copyright'],
   ['slapd', '/usr/sbin/slapd'],
   ['ldap-utils', '/usr/bin/ldapsearch'],
   ['apache2', '/usr/sbin/apache2'],
