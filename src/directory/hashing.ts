@@ -5,7 +5,7 @@
 import { availableParallelism } from 'node:os'
 import { type Algorithm, hash as argon2, verify as argon2Verify, parseOptions } from '@node-rs/argon2'
 import { type Clock, type Millis, seconds } from '#core/clock'
-import { randomBytes, randomId } from '#core/random'
+import { randomBytes } from '#core/random'
 import { Refusal } from '#core/refusal'
 import { createQueue } from './queue.ts'
 
@@ -36,7 +36,7 @@ export interface Hashing {
   load(): { done: number; running: number; waiting: number }
 }
 
-export async function createHashing(options: HashingOptions): Promise<Hashing> {
+export function createHashing(options: HashingOptions): Hashing {
   const places = options.places ?? availableParallelism()
   const queue = createQueue({
     clock: options.clock,
@@ -53,8 +53,8 @@ export async function createHashing(options: HashingOptions): Promise<Hashing> {
       return result
     }, line)
   const hash = (password: string) => argon2(password, { ...COST, algorithm: ARGON2ID, salt: randomBytes(16) })
-  /** What unknown people are compared with: nobody knows its password, not even this process. */
-  const nobody = await hash(randomId(32))
+  /** What unknown people are compared with, at today's cost: nobody knows a password that gives these 32 random bytes. */
+  const nobody = `$argon2id$v=19$m=${COST.memoryCost},t=${COST.timeCost},p=${COST.parallelism}$${phcBytes(16)}$${phcBytes(COST.outputLen)}`
 
   return Object.freeze({
     places,
@@ -76,6 +76,9 @@ export async function createHashing(options: HashingOptions): Promise<Hashing> {
     load: () => ({ done, running: queue.running, waiting: queue.waiting }),
   })
 }
+
+/** The base64 of PHC strings has no padding. */
+const phcBytes = (length: number): string => randomBytes(length).toString('base64').replaceAll('=', '')
 
 function costOf(phc: string): ReturnType<typeof parseOptions> | undefined {
   try {

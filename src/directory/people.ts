@@ -153,7 +153,7 @@ export interface DirectoryOptions {
 export async function openDirectory(options: DirectoryOptions): Promise<People> {
   const { storage, clock, log, audit, folder } = options
   const store = createStore(storage, new Set(options.directories.map(({ id }) => id)))
-  const hashing = options.hashing ?? (await createHashing({ clock }))
+  const hashing = options.hashing ?? createHashing({ clock })
   const tools: Tools = { clock, log, store, state: storage.state, hashing, folder, outside: options.outside }
   const directories: OpenDirectory[] = []
   for (const settings of options.directories) {

@@ -4,14 +4,16 @@ import { nearest } from '#core/nearest'
 
 /** Regions that the runtime has names for and that are no country; databases use `EU` for addresses of several. */
 const NO_COUNTRY = new Set(['EU', 'EZ', 'QO', 'UN', 'XA', 'XB', 'ZZ'])
-const names = new Intl.DisplayNames('en', { type: 'region', fallback: 'none' })
+/** Made when first asked: it takes part of a start, and most policies name no country. */
+let made: Intl.DisplayNames | undefined
+const names = (): Intl.DisplayNames => (made ??= new Intl.DisplayNames('en', { type: 'region', fallback: 'none' }))
 
 /** Codes that were given up or never were lead to the one in force: `UK` to `GB`, `DD` to `DE`. */
 const inForce = (code: string): string | undefined => new Intl.Locale('und', { region: code }).region
 
 /** True for the one code of a country: not for `nl`, not for `UK`, which is `GB`. */
 export const isCountry = (code: string): boolean =>
-  /^[A-Z]{2}$/.test(code) && !NO_COUNTRY.has(code) && names.of(code) !== undefined && inForce(code) === code
+  /^[A-Z]{2}$/.test(code) && !NO_COUNTRY.has(code) && names().of(code) !== undefined && inForce(code) === code
 
 const LETTERS = [...'ABCDEFGHIJKLMNOPQRSTUVWXYZ']
 let all: readonly string[] | undefined

@@ -47,7 +47,7 @@ async function openGate(settings: Directory) {
   const storage = await openStorage({ url: 'sqlite::memory:', clock, log: silentLog, migrations })
   onTestFinished(() => storage.close())
   const audit = createAudit({ storage, clock, log: silentLog })
-  const hashing = await createHashing({ clock })
+  const hashing = createHashing({ clock })
   const people = await openDirectory({
     storage,
     clock,

@@ -30,7 +30,7 @@ const sealing = (async () => {
   return keys
 })()
 
-const hashes = createHashing({ clock: systemClock })
+const hashing = createHashing({ clock: systemClock })
 
 export function folder(files: Record<string, string> = {}): string {
   const path = mkdtempSync(join(tmpdir(), 'portico-catalog-'))
@@ -90,7 +90,6 @@ export async function openHouse(
     ...(knownApis && { knownApis: async () => knownApis }),
   })
   const directories = [{ id: 'local', kind: 'local' as const }]
-  const hashing = await hashes
   const people = await openDirectory({ storage, clock, log, audit, directories, folder: tmpdir(), hashing })
   const samlKeys = createSamlKeys({ storage, clock, audit, keys, name: 'sso.kestrel.example' })
   const diagnosis = openDiagnosis({ issuer: 'https://sso.kestrel.example', storage, clock, log, catalog })

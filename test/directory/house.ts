@@ -49,7 +49,7 @@ export async function openHouse(
   })
   onTestFinished(() => storage.close())
   const audit = createAudit({ storage, clock, log })
-  const hashing = await createHashing({ clock, ...(options.waiting === undefined ? {} : { waiting: options.waiting }) })
+  const hashing = createHashing({ clock, ...(options.waiting === undefined ? {} : { waiting: options.waiting }) })
   const reopen = (other: readonly Directory[]) =>
     openDirectory({ storage, clock, log, audit, directories: [...other], folder: tmpdir(), hashing })
   return { people: await reopen(directories), audit, storage, clock, hashing, said, reopen }

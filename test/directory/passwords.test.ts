@@ -104,7 +104,7 @@ test('a damaged hash lets nobody in and costs the same', async () => {
 
 test('hashing turns away who finds the line full, says when to come back, and serves all others', async () => {
   const clock = { now: () => 0 }
-  const hashing = await createHashing({ clock, places: 1, waiting: 3 })
+  const hashing = createHashing({ clock, places: 1, waiting: 3 })
   const results = await Promise.allSettled(Array.from({ length: 6 }, () => hashing.verify(undefined, 'x')))
   expect(results.map((r) => r.status)).toEqual([
     'fulfilled',

@@ -98,12 +98,15 @@ export interface Serving {
 const MEEK = ['setpriv', '--bounding-set=-dac_override,-dac_read_search', '--inh-caps=-all']
 
 /** Runs one command. `meek`: where the test runs as root, the command is not almighty. */
-export function portico(words: readonly string[], options: { readonly meek?: boolean } = {}): Serving {
+export function portico(
+  words: readonly string[],
+  options: { readonly meek?: boolean; readonly env?: NodeJS.ProcessEnv } = {},
+): Serving {
   const before = options.meek && process.getuid!() === 0 ? MEEK : []
   const [program = '', ...args] = [...before, process.execPath, MAIN, ...words]
   const child = spawn(program, args, {
     cwd: root,
-    env: { PATH: process.env['PATH'] },
+    env: { PATH: process.env['PATH'], ...options.env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   let [out, err] = ['', '']
