@@ -20,6 +20,8 @@ export interface SnippetValues {
   readonly headers: readonly string[]
   /** Names of headers by which an API could be told of another path than we were. */
   readonly stripped: readonly string[]
+  /** The header by which we are told the certificate of a client, where the settings name one. */
+  readonly certificate?: string
 }
 
 export interface GatewayFile {
@@ -34,8 +36,20 @@ export interface GatewaySnippet {
   files(values: SnippetValues): GatewayFile[]
 }
 
-/** `listen` of the settings: where no address is said, the gateway stands on the same machine. */
-export function snippetValues(api: Api & { readonly gateway: ApiGateway }, listen: string): SnippetValues {
+/** Of the settings. `listen`: where no address is said, the gateway stands on the same machine. */
+export interface Told {
+  readonly listen: string
+  readonly client_certificates?: { readonly header?: string | undefined } | undefined
+}
+
+/**
+ * ATTACK: a certificate is public, and we believe our proxies about it. What the client itself writes into that header has to go
+ * before we are asked, or a token that is bound to a certificate is of use to whoever finds it.
+ */
+export function snippetValues(
+  api: Api & { readonly gateway: ApiGateway },
+  { listen, client_certificates: certificates }: Told,
+): SnippetValues {
   const { hosts, upstream } = api.gateway
   return {
     id: api.id,
@@ -44,6 +58,7 @@ export function snippetValues(api: Api & { readonly gateway: ApiGateway }, liste
     upstream,
     headers: TOLD,
     stripped: ['X-Original-URL', 'X-Rewrite-URL'],
+    ...(certificates?.header === undefined ? {} : { certificate: certificates.header }),
   }
 }
 

@@ -62,7 +62,7 @@ export async function startApis(options: GatewayOptions = {}): Promise<Gateway> 
         '{ name: less, when: { client.id: [less] }, allow: { scopes: [orders:read] } }',
         '{ name: r, allow: {} }',
       ),
-      'nowhere.yaml': 'networks:\n  nowhere: { ranges: [203.0.113.0/24] }\n',
+      'nowhere.yaml': 'networks:\n  nowhere: { ranges: [203.0.113.0/24] }\n  inside: { ranges: [127.0.0.1/32] }\n',
     },
     apps: [
       program('one', { orders: READ_WRITE, stock: ['stock:read'], signed: ['signed:read'], bound: ['bound:read'] }),

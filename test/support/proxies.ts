@@ -110,7 +110,11 @@ const RUN: Readonly<
   },
   caddy(folder, [site], tls) {
     // it would get a certificate by itself
-    const text = tls ? site!.text.replace(' {\n', ` {\n  tls ${tls.certificate} ${tls.key}\n`) : site!.text
+    const files = tls && `tls ${tls.certificate} ${tls.key}`
+    const more = site!.text.includes('\n  tls {\n')
+    const text = files
+      ? site!.text.replace(more ? '\n  tls {\n' : ' {\n', more ? `\n  ${files} {\n` : ` {\n  ${files}\n`)
+      : site!.text
     writeFileSync(join(folder, 'Caddyfile'), `{\n  admin off\n  auto_https off\n}\n${text}`)
     return { command: '/usr/bin/caddy', args: ['run', '--config', `${folder}/Caddyfile`, '--adapter', 'caddyfile'] }
   },

@@ -11,8 +11,8 @@ const address = (where: string): string => {
   const { hostname, port, protocol } = new URL(where)
   return `{ address: ${hostname.replace(/^\[|\]$/g, '')}, port_value: ${port || (protocol === 'https:' ? 443 : 80)} }`
 }
-const exact = (names: readonly string[]) =>
-  names.map((name) => `              - exact: ${name.toLowerCase()}`).join('\n')
+const exact = (names: readonly string[], indent: number) =>
+  names.map((name) => `${' '.repeat(indent)}- exact: ${name.toLowerCase()}`).join('\n')
 const cluster = (name: string, where: string): string => `- name: ${name}
   type: STRICT_DNS
   load_assignment:
@@ -35,17 +35,16 @@ http_filters:
   typed_config:
     "@type": type.googleapis.com/envoy.extensions.filters.http.ext_authz.v3.ExtAuthz
     failure_mode_allow: false
+    allowed_headers:
+      patterns:
+${exact(ASKED, 6)}
     http_service:
       server_uri: { uri: http://${portico}, cluster: portico, timeout: 5s }
       path_prefix: /authz/api/${id}
-      authorization_request:
-        allowed_headers:
-          patterns:
-${exact(ASKED)}
       authorization_response:
         allowed_upstream_headers:
           patterns:
-${exact(headers)}
+${exact(headers, 10)}
 `,
     },
     {

@@ -5,14 +5,19 @@ const variable = (name: string): string => `portico_${name.toLowerCase().replace
 
 export const nginx: GatewaySnippet = {
   name: 'nginx',
-  files({ id, sites, portico, upstream, headers, stripped }) {
+  files({ id, sites, portico, upstream, headers, stripped, certificate }) {
     const names = unique(sites.map(({ name }) => name))
     const listen = unique(
       sites.map(({ port, secure }) => (secure ? `  listen ${port} ssl;` : `  listen 127.0.0.1:${port};`)),
     )
-    const tls = sites.some(({ secure }) => secure)
-      ? `\n  ssl_certificate     /etc/nginx/tls/${names[0]}.crt;\n  ssl_certificate_key /etc/nginx/tls/${names[0]}.key;`
+    const secure = sites.some((site) => site.secure)
+    // whose it is, and whether it still holds, we look at ourselves
+    const asked = secure && certificate !== undefined ? '\n  ssl_verify_client   optional_no_ca;' : ''
+    const tls = secure
+      ? `\n  ssl_certificate     /etc/nginx/tls/${names[0]}.crt;\n  ssl_certificate_key /etc/nginx/tls/${names[0]}.key;${asked}`
       : ''
+    // also where there is none: nobody else may say it
+    const shown = certificate === undefined ? '' : `\n    proxy_set_header ${certificate} $ssl_client_escaped_cert;`
     const set = headers.map(
       (name) => `    auth_request_set $${variable(name)} $upstream_http_${name.toLowerCase().replaceAll('-', '_')};`,
     )
@@ -47,7 +52,7 @@ ${[...set, ...given, ...stripped.map((name) => `    proxy_set_header ${name} "";
     proxy_set_header X-Original-Method $request_method;
     proxy_set_header X-Forwarded-Uri "";
     proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
-    proxy_set_header Forwarded "";
+    proxy_set_header Forwarded "";${shown}
     proxy_pass_request_body off;
     proxy_set_header Content-Length "";
     proxy_http_version 1.1;
@@ -55,10 +60,10 @@ ${[...set, ...given, ...stripped.map((name) => `    proxy_set_header ${name} "";
     proxy_pass http://${portico}/authz/api?api=${id};
   }
 
+  # nginx itself passes the challenge of a 401 on
   location @portico_unauthorized {
     default_type application/problem+json;
     add_header Cache-Control no-store always;
-    add_header WWW-Authenticate $portico_challenge always;
     return 401 $portico_problem;
   }
 

@@ -3,7 +3,8 @@ import { type GatewaySnippet, unique } from '../snippet.ts'
 
 export const traefik: GatewaySnippet = {
   name: 'traefik',
-  files({ id, sites, portico, upstream, headers, stripped }) {
+  files({ id, sites, portico, upstream, headers, stripped, certificate }) {
+    const gone = [...headers, ...stripped, ...(certificate === undefined ? [] : [certificate])]
     const secure = sites.some((site) => site.secure)
     return [
       {
@@ -22,7 +23,7 @@ ${secure ? '      tls: {}\n' : ''}      middlewares: [${id}-strip, ${id}-portico
     ${id}-strip:
       headers:
         customRequestHeaders:
-${[...headers, ...stripped].map((name) => `          ${name}: ""`).join('\n')}
+${gone.map((name) => `          ${name}: ""`).join('\n')}
     ${id}-portico:
       forwardAuth:
         address: http://${portico}/authz/api?api=${id}

@@ -149,7 +149,7 @@ const snippetOfApi: Verb = {
       context.err(
         'warning: `proxies` is empty in the settings, so no gateway is answered: name the address of this one',
       )
-    const files = snippet.files(snippetValues({ ...api, gateway }, context.settings.listen))
+    const files = snippet.files(snippetValues({ ...api, gateway }, context.settings))
     context.print(files, () => files.flatMap(({ file, text }) => [`# ${file}`, text.trimEnd()]))
     return 0
   },
