@@ -100,7 +100,12 @@ export async function openHouse({
       templates,
       ...(policyNames ? { policyNames } : {}),
       knownApis: async () =>
-        new Map((await apis.all()).list.map(({ id, policy, scopes }) => [id, { policy, scopes: [...scopes.keys()] }])),
+        new Map(
+          (await apis.all()).list.map(({ id, policy, scopes, details }) => [
+            id,
+            { policy, scopes: [...scopes.keys(), ...details.keys()] },
+          ]),
+        ),
     })
     const diagnosis = openDiagnosis({ issuer, storage, clock, log, catalog })
     const samlKeys = createSamlKeys({ storage, clock, audit, keys, name: new URL(settings.issuer).hostname })

@@ -72,6 +72,7 @@ export function factsOf(
       kind: question.kind,
       started: question.startedAt,
       ...(wanted ? { wanted } : {}),
+      ...(question.details?.length ? { authorization_details: question.details } : {}),
     },
     ...(person ? { user: { ...userFacts(person), ...outageFacts(outage) } } : {}),
     ...(app

@@ -26,6 +26,8 @@ export interface Question {
   readonly wanted?: Wanted
   /** An allow opens the app here and now, and is the first to do so: it counts as one opening. */
   readonly opens?: boolean
+  /** Types of the authorization details that are asked for (RFC 9396). */
+  readonly details?: readonly string[]
   /** A client that asks for itself. */
   readonly client?: { readonly id: string; readonly authentication: string; readonly scopes?: readonly string[] }
 }

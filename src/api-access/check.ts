@@ -104,11 +104,18 @@ export function createCheck(rooms: CheckRooms) {
         error: 'insufficient_user_authentication',
       })
     if (judged.outcome !== 'allow') return replies.refused({ code: 'access-refused', api, reference })
-    const scopes = judged.scopes ? held.scopes.filter((scope) => judged.scopes!.includes(scope)) : held.scopes
+    const may = (word: string) => judged.scopes?.includes(word) ?? true
+    const [scopes, details] = [held.scopes.filter(may), held.details.filter(({ type }) => may(type))]
     if (!needs.scopes.every((scope) => scopes.includes(scope)))
       return refuse(
         `scope: needs ${needs.scopes.join(' ')}`,
         { code: 'scope-missing', error: 'insufficient_scope', scopes: needs.scopes },
+        app.id,
+      )
+    if (!needs.types.every((type) => details.some((one) => one.type === type)))
+      return refuse(
+        `details: needs ${needs.types.join(' ')}`,
+        { code: 'details-missing', error: 'insufficient_scope' },
         app.id,
       )
     // the last question: only a call that would pass is one of those that the contract speaks of
@@ -116,7 +123,7 @@ export function createCheck(rooms: CheckRooms) {
     const taken = calls && (await quotas.take(app.id, 'calls', calls))
     if (taken && !taken.allowed)
       return refuse(`quota: ${quotaWords(calls)}`, { code: 'throttled', headers: quotaHeaders(taken) }, app.id)
-    return replies.allowed(token, scopes)
+    return replies.allowed(token, scopes, details)
   }
 
   /** INVARIANT: a network that is not there, or is known by its country only, lets nobody in. */

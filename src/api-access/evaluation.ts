@@ -10,7 +10,7 @@ import { isSecretOf } from '#catalog'
 import { Refusal } from '#core/refusal'
 import { type Answer, json, normaliseAddress, type PageRequest, type Route, readPath, UNKNOWN_ADDRESS } from '#http'
 import type { ApiAccessOptions } from './options.ts'
-import { needsOf } from './rules.ts'
+import { type Needs, needsOf } from './rules.ts'
 import type { Verdicts } from './verdicts.ts'
 
 const MOST = 100
@@ -30,6 +30,7 @@ const many = one.partial().extend({
 })
 
 type Asked = z.output<typeof one>
+type AccessNeeds = Extract<Needs, { access: 'token' }>
 interface Decision {
   readonly decision: boolean
   readonly context?: Readonly<Record<string, unknown>>
@@ -64,17 +65,27 @@ export function createEvaluation(rooms: EvaluationRooms): Route[] {
     if (!app || !granted) return no('subject gets no tokens for this API')
     const needed = neededBy(api, action.name, resource.properties?.['path'])
     if (!needed) return no('action is not one of this API')
-    const scopes = granted.filter((scope) => api.scopes.has(scope))
+    const scopes = granted.filter((word) => api.scopes.has(word))
+    const types = needed.types.filter((type) => granted.includes(type))
     const address = normaliseAddress(String(context?.['ip'] ?? '')) ?? UNKNOWN_ADDRESS
     const token = {
-      ...{ id: '', client: app.id, subject: app.id, scopes, audience: api.audience },
+      ...{
+        id: '',
+        client: app.id,
+        subject: app.id,
+        scopes,
+        details: types.map((type) => ({ type })),
+        audience: api.audience,
+      },
       ...{ issuedAt: clock.now(), expiresAt: clock.now() },
     }
     const judged = await verdicts.of({ api, app, token, address })
     const found = judged.reference === undefined ? {} : { ref: judged.reference }
     if (judged.outcome !== 'allow') return no('policy', found)
-    const left = judged.scopes ? scopes.filter((scope) => judged.scopes!.includes(scope)) : scopes
-    if (!needed.every((scope) => left.includes(scope))) return no('scope', { scope: needed.join(' '), ...found })
+    const left = [...scopes, ...types].filter((word) => judged.scopes?.includes(word) ?? true)
+    if (!needed.scopes.every((one) => left.includes(one)))
+      return no('scope', { scope: needed.scopes.join(' '), ...found })
+    if (!needed.types.every((one) => left.includes(one))) return no('authorization details', found)
     return { decision: true, ...(judged.reference === undefined ? {} : { context: found }) }
   }
 
@@ -106,13 +117,13 @@ export function createEvaluation(rooms: EvaluationRooms): Route[] {
 }
 
 /** Undefined: nothing that this API knows, or that a rule opens. */
-function neededBy(api: Api, name: string, path: unknown): readonly string[] | undefined {
-  if (api.scopes.has(name)) return [name]
+function neededBy(api: Api, name: string, path: unknown): Pick<AccessNeeds, 'scopes' | 'types'> | undefined {
+  if (api.scopes.has(name)) return { scopes: [name], types: [] }
   const read = typeof path === 'string' && path.startsWith('/') ? readPath(path) : undefined
   if (read === undefined || !api.gateway || !/^[A-Z]{1,20}$/.test(name)) return undefined
   const needs = needsOf(api.gateway.rules, { method: name, path: read, uri: read, query: '' }, {})
   if (needs.access === 'deny') return undefined
-  return needs.access === 'public' ? [] : needs.scopes
+  return needs.access === 'public' ? { scopes: [], types: [] } : needs
 }
 
 /** Throws Refusal `input-invalid`. */

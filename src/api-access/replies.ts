@@ -1,12 +1,12 @@
 /** Our answers, before a dialect puts them into its proxy's words. */
-import { type AccessToken, type Api, PROOF_ALGS } from '#apis'
+import { type AccessToken, type Api, type AuthorizationDetail, PROOF_ALGS } from '#apis'
 import { REFUSALS, type RefusalCode } from '#core/refusals'
 import type { Reply } from './dialect.ts'
 import { TOLD } from './told.ts'
 
 /** ATTACK: a proxy that keeps answers would find this one under the same address for whoever comes next. */
 const NOT_KEPT = { 'Cache-Control': 'no-store' } as const
-const [CLIENT, SUBJECT, SCOPE] = TOLD
+const [CLIENT, SUBJECT, SCOPE, DETAILS] = TOLD
 
 export interface Why {
   readonly code: RefusalCode
@@ -26,7 +26,7 @@ export interface Why {
 
 const OPEN: Reply = Object.freeze({
   status: 200,
-  headers: Object.freeze({ [CLIENT]: '', [SUBJECT]: '', [SCOPE]: '', ...NOT_KEPT }),
+  headers: Object.freeze({ [CLIENT]: '', [SUBJECT]: '', [SCOPE]: '', [DETAILS]: '', ...NOT_KEPT }),
 })
 
 export function createReplies({ issuer }: { readonly issuer: string }) {
@@ -45,9 +45,18 @@ export function createReplies({ issuer }: { readonly issuer: string }) {
 
   return {
     open: OPEN,
-    allowed: ({ client, subject }: Pick<AccessToken, 'client' | 'subject'>, scopes: readonly string[]): Reply => ({
+    allowed: (
+      { client, subject }: Pick<AccessToken, 'client' | 'subject'>,
+      scopes: readonly string[],
+      details: readonly AuthorizationDetail[],
+    ): Reply => ({
       status: 200,
-      headers: { [CLIENT]: client, [SUBJECT]: subject, [SCOPE]: scopes.join(' '), ...NOT_KEPT },
+      headers: {
+        ...{ [CLIENT]: client, [SUBJECT]: subject, [SCOPE]: scopes.join(' ') },
+        // as text it would hold quotes and letters that proxies understand differently
+        [DETAILS]: details.length === 0 ? '' : Buffer.from(JSON.stringify(details)).toString('base64url'),
+        ...NOT_KEPT,
+      },
     }),
     /** A problem document (RFC 9457), with what a client of OAuth understands in its header. */
     refused(why: Why): Reply {

@@ -13,12 +13,13 @@ export const createResourceMetadata = ({ issuer, apis }: Pick<ApiAccessOptions, 
   async handle({ params }) {
     const api = (await apis.all()).find(params['api']!)
     if (!api) throw new Refusal('api-unknown')
-    const { name, audience, scopes, senderConstraint } = api
+    const { name, audience, scopes, details, senderConstraint } = api
     const document = {
       resource: audience,
       authorization_servers: [issuer],
       jwks_uri: `${issuer}/oauth2/jwks`,
       scopes_supported: [...scopes.keys()],
+      ...(details.size > 0 ? { authorization_details_types_supported: [...details.keys()] } : {}),
       bearer_methods_supported: ['header'],
       resource_name: name,
       ...(senderConstraint === 'dpop' ? { dpop_bound_access_tokens_required: true } : {}),

@@ -6,8 +6,8 @@ import { namesPath, otherMethods, refuseOtherPaths, type Target } from '#http'
 export type Needs =
   | { readonly access: 'public' }
   | { readonly access: 'deny' }
-  /** A token with all of them. */
-  | { readonly access: 'token'; readonly scopes: readonly string[] }
+  /** A token with all of them, and with authorization details of all these types. */
+  | { readonly access: 'token'; readonly scopes: readonly string[]; readonly types: readonly string[] }
 
 const PUBLIC: Needs = Object.freeze({ access: 'public' })
 const DENY: Needs = Object.freeze({ access: 'deny' })
@@ -36,7 +36,8 @@ export function needsOfOne(rules: readonly GatewayRule[], method: string, path: 
       (methods === undefined || methods.includes(method) || methods.includes(alike)) &&
       paths.some((pattern) => namesPath(pattern, path, access === 'public')),
   )
-  if (rule?.scopes) return { access: 'token', scopes: rule.scopes }
+  const { scopes, authorization_details: types } = rule ?? {}
+  if (scopes ?? types) return { access: 'token', scopes: scopes ?? [], types: types ?? [] }
   return rule?.access === 'public' ? PUBLIC : DENY
 }
 
@@ -44,5 +45,6 @@ function both(one: Needs, other: Needs): Needs {
   if (one.access === 'deny' || other.access === 'deny') return DENY
   if (one.access === 'public') return other
   if (other.access === 'public') return one
-  return { access: 'token', scopes: [...new Set([...one.scopes, ...other.scopes])] }
+  const all = (key: 'scopes' | 'types') => [...new Set([...one[key], ...other[key]])]
+  return { access: 'token', scopes: all('scopes'), types: all('types') }
 }

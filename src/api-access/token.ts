@@ -1,5 +1,5 @@
 /** Whether a token holds for an API at this moment: everything about it that no policy decides. */
-import type { AccessToken, AccessTokens, Api, TokenFault } from '#apis'
+import type { AccessToken, AccessTokens, Api, AuthorizationDetail, TokenFault } from '#apis'
 import type { App } from '#catalog'
 import type { Person } from '#directory'
 import type { Session } from '#sessions'
@@ -23,6 +23,8 @@ export interface Held {
   readonly session?: Session
   /** Of those in the token, the ones that the client may still have. */
   readonly scopes: readonly string[]
+  /** The same of its authorization details. */
+  readonly details: readonly AuthorizationDetail[]
 }
 
 export function createHolding(rooms: ApiAccessOptions & { readonly tokens: AccessTokens }) {
@@ -46,13 +48,15 @@ export function createHolding(rooms: ApiAccessOptions & { readonly tokens: Acces
     if (!granted) return 'not-granted'
     if ((await revocations.current()).has(token)) return 'revoked'
     const scopes = token.scopes.filter((scope) => granted.includes(scope) && api.scopes.has(scope))
-    if (token.subject === token.client) return { token, app, scopes }
+    const details = token.details.filter(({ type }) => granted.includes(type) && api.details.has(type))
+    const held = { token, app, scopes, details }
+    if (token.subject === token.client) return held
     // INVARIANT: somebody switched off, merged or removed calls nothing
     const person = await people.recall(token.subject)
     if (!person || person.disabled) return 'person'
-    if (token.session === undefined) return { token, app, person, scopes }
+    if (token.session === undefined) return { ...held, person }
     const session = await sessions.recall(token.session)
     if (session?.personId !== person.id) return 'session'
-    return { token, app, person, session, scopes }
+    return { ...held, person, session }
   }
 }

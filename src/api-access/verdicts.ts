@@ -39,7 +39,7 @@ export interface Call {
 
 export interface Judged {
   readonly outcome: Verdict['outcome']
-  /** Of what the token has, a call may use at most these. Absent: all. */
+  /** Of what the token has, scopes and types of authorization details, a call may use at most these. Absent: all. */
   readonly scopes?: readonly string[]
   /** The strength that is missing. */
   readonly strength?: string | undefined
@@ -56,6 +56,8 @@ interface Kept {
   readonly recordedAt: Instant
 }
 
+const typesOf = ({ details }: AccessToken): string[] => [...new Set(details.map(({ type }) => type))]
+
 export function createVerdicts({ access, clock, devices }: Pick<ApiAccessOptions, 'access' | 'clock' | 'devices'>) {
   const kept = createRecent<string, Kept>(KEPT)
   const judging = new Map<string, { readonly basis: Basis; readonly done: Promise<Kept> }>()
@@ -65,7 +67,8 @@ export function createVerdicts({ access, clock, devices }: Pick<ApiAccessOptions
     const { api, app, token, address } = call
     if (call.person) return questionsOfPerson(call, call.person)
     const client = { id: app.id, authentication: String(app.oidc?.tokenEndpointAuthMethod), scopes: token.scopes }
-    const question = { kind: 'api', app, client, address, startedAt: clock.now() } as const
+    const details = typesOf(token)
+    const question = { kind: 'api', app, client, details, address, startedAt: clock.now() } as const
     return [...new Set([api.policy, app.policy])].map((policy) => ({ ...question, policy }))
   }
 
@@ -76,7 +79,8 @@ export function createVerdicts({ access, clock, devices }: Pick<ApiAccessOptions
     const address = session?.address ?? UNKNOWN_ADDRESS
     // what was given on the way to the token is given for it
     const startedAt = token.issuedAt - CONVERSATION
-    const question = { app, person, session, device, enrolled, address, startedAt } as const
+    const details = typesOf(token)
+    const question = { app, person, session, device, enrolled, address, startedAt, details } as const
     const own: Question = { kind: 'app', ...question }
     return api.policy === app.policy ? [own] : [{ kind: 'api', policy: api.policy, ...question }, own]
   }
@@ -108,7 +112,7 @@ export function createVerdicts({ access, clock, devices }: Pick<ApiAccessOptions
       const { api, app, token, person, session, address } = call
       const basis: Basis = { api, app, person, session, address, policies: await access.policies.latest() }
       const of = person ? `${person.id} ${token.session ?? ''} ${token.issuedAt}` : address
-      const id = `${api.id} ${app.id} ${of} ${token.scopes.join(' ')}`
+      const id = `${api.id} ${app.id} ${of} ${[...token.scopes, ...typesOf(token)].join(' ')}`
       const before = kept.get(id)
       if (before && isCurrent(before, basis, clock.now())) return before.judged
       const other = judging.get(id)

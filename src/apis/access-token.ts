@@ -9,6 +9,7 @@ import { sha256 } from '#core/digest'
 import { createRecent } from '#core/recent'
 import type { Keys } from '#keys'
 import { ACCESS_TOKEN_ALGS, type Api } from './api.ts'
+import { type AuthorizationDetail, readDetails } from './details.ts'
 
 export interface AccessToken {
   /** `jti`; of an opaque one the token itself. */
@@ -17,6 +18,8 @@ export interface AccessToken {
   /** A person's id, or the client's own for one that asks for itself. */
   readonly subject: string
   readonly scopes: readonly string[]
+  /** RFC 9396 §9.1. */
+  readonly details: readonly AuthorizationDetail[]
   /** The one resource that it is for. */
   readonly audience: string | undefined
   readonly issuedAt: Instant
@@ -142,20 +145,22 @@ function parsed(part: string): Record<string, unknown> | undefined {
 
 /** RFC 9068 §2.2. Undefined where a claim is missing or has another type. */
 function accepted(claims: Record<string, unknown>, issuer: string, alg: Api['alg'], kid: string) {
-  const { iss, aud, sub, client_id, jti, iat, exp, nbf, scope, sid, cnf } = claims
+  const { iss, aud, sub, client_id, jti, iat, exp, nbf, scope, sid, cnf, authorization_details } = claims
   if (iss !== issuer) return 'issuer' as const
   const texts = [sub, client_id, jti]
   if (!texts.every((text) => typeof text === 'string' && text !== '' && text.length <= 512)) return undefined
   const times = nbf === undefined ? [iat, exp] : [iat, exp, nbf]
   if (!times.every((time) => Number.isSafeInteger(time) && (time as number) > 0)) return undefined
   const bound = bindingOf(cnf)
-  if (!bound || !(scope === undefined || typeof scope === 'string')) return undefined
+  const details = readDetails(authorization_details)
+  if (!details || !bound || !(scope === undefined || typeof scope === 'string')) return undefined
   if (!(sid === undefined || typeof sid === 'string')) return undefined
   return {
     id: jti as string,
     client: client_id as string,
     subject: sub as string,
     scopes: scope ? scope.split(' ') : [],
+    details,
     audience: typeof aud === 'string' ? aud : undefined,
     issuedAt: Math.max(iat as number, (nbf as number | undefined) ?? 0) * 1000,
     expiresAt: (exp as number) * 1000,

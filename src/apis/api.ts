@@ -1,6 +1,7 @@
 /** An API as it is written in a file of `apis/`, as it is stored, and as other rooms see it. */
 import { z } from 'zod'
 import { parseDuration } from '#core/duration'
+import { type DetailType, detailTypesSchema, toDetailTypes } from './details.ts'
 import { type ApiGateway, gatewaySchema, toGateway } from './gateway.ts'
 
 /** A scope-token (RFC 6749 §3.3). */
@@ -60,6 +61,9 @@ export const apiSchema = z.strictObject({
     .max(50)
     .default([])
     .describe('Tokens of other APIs that may be exchanged for one of this (RFC 8693)'),
+  authorization_details: detailTypesSchema
+    .default({})
+    .describe('What a token can be good for beyond scopes, as objects of these types (RFC 9396)'),
   sender_constraint: z
     .enum(['none', 'dpop', 'mtls', 'either'])
     .default('none')
@@ -80,6 +84,8 @@ export interface Api {
   readonly audience: string
   readonly policy: string
   readonly scopes: ReadonlyMap<string, Words>
+  /** By their types. */
+  readonly details: ReadonlyMap<string, DetailType>
   readonly format: 'jwt' | 'opaque'
   /** Seconds. */
   readonly lifetime: number
@@ -96,6 +102,7 @@ export const toApi = ({
   audience,
   policy,
   scopes,
+  authorization_details,
   token,
   sender_constraint,
   exchange,
@@ -107,6 +114,8 @@ export const toApi = ({
     audience,
     policy,
     scopes: new Map(Object.entries(scopes)),
+    // what was stored before there were any has none
+    details: toDetailTypes(authorization_details ?? {}, audience),
     format: token.format,
     lifetime: parseDuration(token.lifetime)! / 1000,
     alg: token.alg,

@@ -4,12 +4,20 @@
  *
  * - `api.ts`      what stands in a file of `apis/`, and what other rooms see
  * - `gateway.ts`  how it stands behind a gateway: hosts, and rules of methods and paths
+ * - `details.ts`  authorization details: types, limits, what covers what · `detail-schema.ts` their JSON Schema
  * - `access-token.ts` its JWTs, verified            - `revocations.ts` what ends them before their time
  * - `proof.ts`    that somebody has the key which a token is bound to
  * - `reading.ts`  from files to definitions     - `registry.ts` the registered ones: look up, apply, export
  */
 export { type AccessToken, type AccessTokens, createAccessTokens, type TokenFault } from './access-token.ts'
 export type { Api, Words } from './api.ts'
+export {
+  type AuthorizationDetail,
+  areCovered,
+  type DetailType,
+  detailsFault,
+  readDetails,
+} from './details.ts'
 export type { ApiGateway, GatewayRule } from './gateway.ts'
 export { PROOF_ALGS, PROOF_YOUNG, readProof } from './proof.ts'
 export { type ApiSet, type Apis, type AppliedApis, openApis, unknownApi } from './registry.ts'

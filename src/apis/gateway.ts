@@ -28,9 +28,18 @@ const rule = z
       .optional()
       .describe('All methods unless given; `GET` is `HEAD` as well'),
     scopes: z.array(z.string()).min(1).max(20).optional().describe('A token needs all of them'),
-    access: z.enum(['public', 'deny']).optional().describe('Instead of scopes: for everybody, or for nobody'),
+    authorization_details: z
+      .array(z.string())
+      .min(1)
+      .max(20)
+      .optional()
+      .describe('Types (RFC 9396): a token needs details of all of them'),
+    access: z.enum(['public', 'deny']).optional().describe('Instead of these: for everybody, or for nobody'),
   })
-  .refine(({ scopes, access }) => (scopes === undefined) !== (access === undefined), 'expected `scopes` or `access`')
+  .refine(
+    ({ scopes, authorization_details: types, access }) => ((scopes ?? types) === undefined) !== (access === undefined),
+    'expected `access`, or `scopes` or `authorization_details`',
+  )
 
 export const gatewaySchema = z.strictObject({
   hosts: z.array(host).min(1).max(20).describe('With the port where it is not the usual one'),
@@ -62,19 +71,26 @@ export const toGateway = ({ hosts, upstream = UPSTREAM_UNSAID, networks, rules }
 
 export interface GatewayProblem {
   readonly path: readonly (string | number)[]
-  readonly code: 'scope-unknown' | 'rule-unreachable'
+  readonly code: 'scope-unknown' | 'type-unknown' | 'rule-unreachable'
   readonly message: string
 }
 
 /** What is wrong with rules that are sound one by one. */
-export function gatewayProblems({ rules }: GatewayFile, scopes: Iterable<string>): GatewayProblem[] {
-  const known = new Set(scopes)
+export function gatewayProblems(
+  { rules }: GatewayFile,
+  known: { readonly scopes: object; readonly types: object },
+): GatewayProblem[] {
   return rules.flatMap((rule, i): GatewayProblem[] => {
     const path = ['gateway', 'rules', i] as const
-    const unknown = rule.scopes?.find((scope) => !known.has(scope))
+    const unknown = rule.scopes?.find((scope) => !Object.hasOwn(known.scopes, scope))
     if (unknown !== undefined) {
       const message = `\`scopes\` names \`${unknown}\`, which is none of this API`
       return [{ path: [...path, 'scopes'], code: 'scope-unknown', message }]
+    }
+    const type = rule.authorization_details?.find((one) => !Object.hasOwn(known.types, one))
+    if (type !== undefined) {
+      const message = `\`authorization_details\` names \`${type}\`, which is no type of this API`
+      return [{ path: [...path, 'authorization_details'], code: 'type-unknown', message }]
     }
     if (!rules.slice(0, i).some((earlier) => hides(earlier, rule))) return []
     const message = 'never holds: an earlier rule names all its paths and methods; put it before that one'

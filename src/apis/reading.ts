@@ -2,6 +2,7 @@
 import { type Problem, readYamlEach, type SourceFile } from '#config'
 import { nearest } from '#core/nearest'
 import { type ApiDefinition, apiSchema } from './api.ts'
+import { detailProblems } from './details.ts'
 import { gatewayProblems } from './gateway.ts'
 
 export interface ReadApis {
@@ -12,11 +13,12 @@ export interface ReadApis {
 }
 
 /** `policyNames`: those in force; undefined: not known, so not checked. */
-export function readApis(sources: readonly SourceFile[], policyNames?: readonly string[]): ReadApis {
+export async function readApis(sources: readonly SourceFile[], policyNames?: readonly string[]): Promise<ReadApis> {
   const wanted = new Map<string, ApiDefinition>()
   const problems: Problem[] = []
   const refused: { id?: string; file: string; line: number }[] = []
   const audiences = new Map<string, string>()
+  const types = new Map<string, string>()
   for (const { file, text } of sources) {
     const read = readYamlEach(file, text, apiSchema)
     problems.push(...read.problems)
@@ -34,7 +36,15 @@ export function readApis(sources: readonly SourceFile[], policyNames?: readonly 
           const hint = near ? `; did you mean \`${near}\`?` : ''
           found.push(problem(['policy'], 'policy-unknown', `\`policy\` names no policy: \`${policy}\`${hint}`))
         }
-        for (const wrong of value.gateway ? gatewayProblems(value.gateway, Object.keys(value.scopes)) : [])
+        const { authorization_details: declared, scopes: known } = value
+        for (const type of Object.keys(declared).filter((one) => types.has(one))) {
+          const message = `\`authorization_details.${type}\` is a type of \`${types.get(type)}\` too`
+          found.push(problem(['authorization_details', type], 'type-taken', message))
+        }
+        for (const wrong of [
+          ...(await detailProblems(declared, value)),
+          ...(value.gateway ? gatewayProblems(value.gateway, { scopes: known, types: declared }) : []),
+        ])
           found.push(problem([...wrong.path], wrong.code, wrong.message))
         for (const [i, { scopes }] of value.exchange.entries())
           for (const [scope, worth] of Object.entries(scopes))
@@ -45,6 +55,7 @@ export function readApis(sources: readonly SourceFile[], policyNames?: readonly 
         if (found.length === 0) {
           wanted.set(api, value)
           audiences.set(audience, api)
+          for (const type of Object.keys(declared)) types.set(type, api)
           continue
         }
       }

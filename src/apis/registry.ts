@@ -46,6 +46,10 @@ export interface ApiSet {
   readonly list: readonly Api[]
   find(id: string): Api | undefined
   forAudience(audience: string): Api | undefined
+  /** Whose authorization details have that type. */
+  forType(type: string): Api | undefined
+  /** Of all of them, in the order of the APIs. */
+  readonly types: readonly string[]
   /** Those that a gateway answers for there, often one. */
   atHost(host: string): readonly Api[]
 }
@@ -58,7 +62,7 @@ export interface ApisOptions {
 }
 
 /** Fields that a plan tells field by field. */
-const PARTS = ['token', 'scopes', 'gateway']
+const PARTS = ['token', 'scopes', 'authorization_details', 'gateway']
 const EVENT_OF = { create: 'api-registered', change: 'api-changed', remove: 'api-removed' } as const
 /** There is one list of them. */
 const ONE = ''
@@ -75,7 +79,7 @@ export function openApis({ storage, clock, audit, policyNames }: ApisOptions): A
     all: async () => kept.known(ONE) ?? (await kept.of(ONE))!,
 
     async apply(sources: readonly SourceFile[], { by, dryRun = false, prune = false, unread = [] }: ApplyApis) {
-      const read = readApis(sources, await policyNames?.())
+      const read = await readApis(sources, await policyNames?.())
       const problems = [...unread, ...read.problems]
       // an empty folder is far more often a wrong path than the wish to remove every API
       if (prune && sources.length === 0)
@@ -137,6 +141,7 @@ function setOf(definitions: Iterable<ApiDefinition>): ApiSet {
   const list = [...definitions].map(toApi)
   const ids = new Map(list.map((api) => [api.id, api]))
   const audiences = new Map(list.map((api) => [api.audience, api]))
+  const types = new Map(list.flatMap((api) => [...api.details.keys()].map((type) => [type, api])))
   const hosts = Map.groupBy(
     list.flatMap((api) => (api.gateway?.hosts ?? []).map((host) => ({ host, api }))),
     ({ host }) => host,
@@ -145,26 +150,35 @@ function setOf(definitions: Iterable<ApiDefinition>): ApiSet {
     list,
     find: (id: string) => ids.get(id),
     forAudience: (audience: string) => audiences.get(audience),
+    forType: (type: string) => types.get(type),
+    types: [...types.keys()],
     atHost: (host: string) => hosts.get(host)?.map(({ api }) => api) ?? [],
   })
 }
 
-/** Those whose audience nobody else has, who stays. */
+/** Those whose audience and types nobody else has, who stays. */
 function withoutTaken(
   wanted: ReadonlyMap<string, ApiDefinition>,
   there: ReadonlyMap<string, ApiDefinition>,
   prune: boolean,
   problems: Problem[],
 ): ReadonlyMap<string, ApiDefinition> {
-  const owners = new Map<string, string>()
-  for (const [id, { audience }] of there) if (!prune && !wanted.has(id)) owners.set(audience, id)
+  const staying = prune ? [] : [...there].filter(([id]) => !wanted.has(id))
+  const owners = new Map(staying.map(([id, { audience }]) => [audience, id]))
+  const types = new Map(
+    staying.flatMap(([id, one]) => Object.keys(one.authorization_details ?? {}).map((t) => [t, id])),
+  )
   return new Map(
-    [...wanted].filter(([id, { audience }]) => {
+    [...wanted].filter(([id, { audience, authorization_details }]) => {
+      const taken = (code: string, what: string, owner: string): false => {
+        const message = `\`${id}\`: ${what} is that of \`${owner}\`, which is registered`
+        problems.push({ file: '', line: 1, column: 1, code, message })
+        return false
+      }
       const owner = owners.get(audience)
-      if (owner === undefined) return true
-      const message = `\`${id}\`: \`audience\` is that of \`${owner}\`, which is registered`
-      problems.push({ file: '', line: 1, column: 1, code: 'audience-taken', message })
-      return false
+      if (owner !== undefined) return taken('audience-taken', '`audience`', owner)
+      const type = Object.keys(authorization_details).find((one) => types.has(one))
+      return type === undefined || taken('type-taken', `\`authorization_details.${type}\``, types.get(type)!)
     }),
   )
 }

@@ -13,6 +13,7 @@ export const REFUSALS = Object.freeze({
   'conversation-expired': { status: 400, say: 'This sign-in took too long. Please start again.' },
   'cross-origin': { status: 403, say: 'This form was sent from another site.' },
   'database-missing': { status: 503, say: 'There is no database here yet.' },
+  'details-missing': { status: 403, say: 'This access token is not good for that.' },
   'device-code-invalid': { status: 400, say: 'This code is not right, or it was used already or is too old.' },
   'device-unknown': { status: 404, say: 'This device is not known.' },
   'directory-forbids': {

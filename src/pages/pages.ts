@@ -92,6 +92,7 @@ export type {
 } from './views.ts'
 export {
   conditionName,
+  type DetailWords,
   fill,
   type HelpCode,
   helpSentence,

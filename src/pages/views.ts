@@ -9,7 +9,7 @@ import type { Instant } from '#core/clock'
 import type { RefusalCode } from '#core/refusals'
 import type { Sending } from '#http'
 import type { Markup } from './markup.ts'
-import type { ScopeWords } from './words.ts'
+import type { DetailWords, ScopeWords } from './words.ts'
 
 /** What `document()` wraps. Spread it: `document({ ...identifierView(data, messages), lang, … })`. */
 export interface View {
@@ -166,6 +166,8 @@ export interface RecoveryCodesData extends Form {
 export interface ConsentData extends Form {
   readonly app: string
   readonly scopes: readonly (string | ScopeWords)[]
+  /** What is asked for this once. */
+  readonly details?: readonly DetailWords[]
   readonly username?: string
   readonly answers?: Answers
 }

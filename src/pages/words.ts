@@ -16,7 +16,7 @@ export type ReasonCode = keyof Messages['reasons']
 export type HelpCode = keyof Messages['help']
 export type Values = Readonly<Record<string, string | number>>
 
-const PLACE = /\{(\w+)\}/g
+const PLACE = /\{([\w.-]+)\}/g
 
 /** The sentence as plain text. A place without a value stays as it is written: it shows in tests, and leaks nothing. */
 export const fill = (sentence: string, values: Values = {}): string =>
@@ -64,7 +64,6 @@ export function strengthName(messages: Messages, strength: string): string {
   return Object.hasOwn(names, strength) ? names[strength]! : strength
 }
 
-/** What an app may do, in words. */
 /** A scope of an API, in its owner's words: one sentence, or one for each language. */
 export interface ScopeWords {
   readonly scope: string
@@ -72,12 +71,35 @@ export interface ScopeWords {
   readonly words: string | Readonly<Partial<Record<Language, string | undefined>>>
 }
 
+/** What a token is to be good for beyond scopes (RFC 9396): a sentence with places, and every field of what was asked for. */
+export interface DetailWords {
+  readonly api: string
+  readonly words: ScopeWords['words']
+  /** `['creditor.name', 'ACME']` */
+  readonly fields: readonly (readonly [path: string, text: string])[]
+}
+
+const sentenceIn = ({ language }: Messages, words: ScopeWords['words']): string | undefined =>
+  typeof words === 'string' ? words : (words[language as Language] ?? words.en ?? Object.values(words)[0])
+
+/** INVARIANT: whatever the sentence does not name stands behind it, so that nobody agrees to what they have not seen. */
+export function detailLine(messages: Messages, { api, words, fields }: DetailWords): Markup {
+  const sentence = sentenceIn(messages, words) ?? ''
+  const places = [...new Set([...sentence.matchAll(PLACE)].map(([, place]) => place!))]
+  const isOf = (place: string, path: string) => path === place || path.startsWith(`${place}.`)
+  const told = (place: string) => fields.filter(([path]) => isOf(place, path)).map(([, text]) => text)
+  const values = places.map((place) => [place, html`<bdi>${told(place).join(', ') || '–'}</bdi>`] as const)
+  const more = fields.filter(([path]) => !places.some((place) => isOf(place, path)))
+  return html`${api}: ${phrase(sentence, Object.fromEntries(values))}${more.map(
+    ([path, text]) => html`<br><small>${path}: <bdi>${text}</bdi></small>`,
+  )}`
+}
+
+/** What an app may do, in words. */
 export function scopeName(messages: Messages, scope: string | ScopeWords): string {
   if (typeof scope !== 'string') {
     const { api, words } = scope
-    const said =
-      typeof words === 'string' ? words : (words[messages.language as Language] ?? words.en ?? Object.values(words)[0])
-    return `${api}: ${said ?? scope.scope}`
+    return `${api}: ${sentenceIn(messages, words) ?? scope.scope}`
   }
   const names: Readonly<Record<string, string>> = messages.scopes
   return scope !== 'other' && Object.hasOwn(names, scope) ? names[scope]! : fill(messages.scopes.other, { scope })

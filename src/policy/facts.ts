@@ -42,6 +42,8 @@ export interface Facts {
         readonly kind?: (typeof REQUEST_KINDS)[number] | undefined
         /** When this very request began: a factor given since then satisfies `within: 0s`. */
         readonly started?: Time | undefined
+        /** Types of the authorization details that are asked for (RFC 9396 §2). Absent: none. */
+        readonly authorization_details?: readonly string[] | undefined
         /** What the app asks on top of the policy; it can only add. */
         readonly wanted?:
           | {
@@ -139,6 +141,7 @@ export const factsSchema: z.ZodType<Facts> = z.strictObject({
     .strictObject({
       kind: z.enum(REQUEST_KINDS).optional(),
       started: time.optional(),
+      authorization_details: texts.optional(),
       wanted: z
         .strictObject({
           strength: texts.optional(),

@@ -7,7 +7,7 @@ import { randomId } from '#core/random'
 import type { RefusalCode } from '#core/refusals'
 import type { Arrived } from '#directory'
 import type { FactorKind, RenewalReason } from '#factors'
-import type { ScopeWords } from '#pages'
+import type { DetailWords, ScopeWords } from '#pages'
 import type { State } from '#storage'
 
 /** A way in which a proof can be given: here, or at the provider that somebody came from. */
@@ -41,6 +41,8 @@ export interface NewErrand {
   readonly consent?: readonly string[]
   /** Those of them that belong to an API, in words. */
   readonly consentWords?: Readonly<Record<string, ScopeWords>>
+  /** What they agree to this once, in words. */
+  readonly consentDetails?: readonly DetailWords[]
   /** Somebody else shall sign in, or wants to: the session that exists does not count. */
   readonly somebodyElse?: boolean
 }

@@ -8,7 +8,7 @@ import { SNIPPETS, snippetValues } from '#api-access/gateway-files'
 
 const gateway = { hosts: ['api.kestrel.example', '127.0.0.1:8080'], upstream: 'http://10.0.0.5:8081' }
 const values = snippetValues({ id: 'orders', gateway } as never, { listen: '0.0.0.0:3000' })
-const TOLD = ['X-Portico-Client', 'X-Portico-Subject', 'X-Portico-Scope']
+const TOLD = ['X-Portico-Client', 'X-Portico-Subject', 'X-Portico-Scope', 'X-Portico-Authorization-Details']
 
 describe.each(SNIPPETS.map((snippet) => [snippet.name, snippet] as const))('%s', (name, snippet) => {
   const files = snippet.files(values)

@@ -8,7 +8,10 @@ import type { CheckOptions, Issue } from '../rules.ts'
 import { type Contract, contractSchema, keyProblem, PROOF_KEYS, partnerPart, toManifest } from './contract.ts'
 
 /** The APIs that are registered, by their ids. */
-export type KnownApis = ReadonlyMap<string, { readonly policy: string; readonly scopes: readonly string[] }>
+export type KnownApis = ReadonlyMap<
+  string,
+  { readonly policy: string /** With the types of its authorization details. */; readonly scopes: readonly string[] }
+>
 
 /** Where a part of an app stands in a contract. */
 const PLACES: readonly (readonly [app: readonly string[], contract: readonly string[]])[] = [

@@ -48,7 +48,10 @@ const showApi: Verb = {
       const scopes = app.oidc?.apis[id]
       return scopes ? [{ id: app.id, scopes }] : []
     })
-    context.print({ ...api, scopes: Object.fromEntries(api.scopes), clients: apps }, () => [
+    const inWords = (words: string | Readonly<Record<string, string | undefined>>) =>
+      typeof words === 'string' ? words : (words.en ?? Object.values(words)[0])
+    const details = Object.fromEntries([...api.details].map(([type, { words }]) => [type, words]))
+    context.print({ ...api, scopes: Object.fromEntries(api.scopes), details, clients: apps }, () => [
       `id                 ${api.id}`,
       `name               ${api.name}`,
       `audience           ${api.audience}`,
@@ -56,9 +59,9 @@ const showApi: Verb = {
       `tokens             ${api.format === 'jwt' ? `JWT, ${api.alg}` : 'opaque'}, ${api.lifetime} s`,
       `sender constraint  ${api.senderConstraint}`,
       'scopes',
-      ...[...api.scopes].map(
-        ([scope, words]) => `  ${scope}  ${typeof words === 'string' ? words : (words.en ?? Object.values(words)[0])}`,
-      ),
+      ...[...api.scopes].map(([scope, words]) => `  ${scope}  ${inWords(words)}`),
+      ...(api.details.size > 0 ? ['authorization details'] : []),
+      ...Object.entries(details).map(([type, words]) => `  ${type}  ${inWords(words)}`),
       apps.length > 0 ? 'clients' : 'no client gets tokens for it',
       ...apps.map((app) => `  ${app.id}  ${app.scopes.join(' ')}`),
     ])

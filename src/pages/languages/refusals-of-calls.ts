@@ -5,6 +5,11 @@ export const OF_CALLS = Object.freeze({
     de: 'Diese API ist hier nicht registriert.',
     ru: 'Этот программный интерфейс здесь не зарегистрирован.',
   },
+  'details-missing': {
+    nl: 'Dit toegangstoken is daar niet voor bedoeld.',
+    de: 'Dieses Zugriffstoken ist dafür nicht bestimmt.',
+    ru: 'Этот токен доступа для этого не предназначен.',
+  },
   'path-ambiguous': {
     nl: 'Dit adres kan op meer dan één manier worden gelezen en wordt daarom niet geopend.',
     de: 'Diese Adresse lässt sich auf mehr als eine Weise lesen und wird deshalb nicht geöffnet.',

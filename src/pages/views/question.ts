@@ -13,7 +13,7 @@ import type {
   SignOutData,
   View,
 } from '../views.ts'
-import { fill, phrase, type ScopeWords, scopeName } from '../words.ts'
+import { type DetailWords, detailLine, fill, phrase, type ScopeWords, scopeName } from '../words.ts'
 
 const ALLOW_OR_DENY: Answers = Object.freeze({
   yes: { name: 'answer', value: 'allow' },
@@ -23,8 +23,14 @@ const ALLOW_OR_DENY: Answers = Object.freeze({
 const buttons = ({ yes, no }: Answers = ALLOW_OR_DENY, yesLabel: string, noLabel: string): Markup =>
   html`<button class="main" name="${yes.name}" value="${yes.value}">${yesLabel}</button><button class="plain" name="${no.name}" value="${no.value}">${noLabel}</button>`
 
-const scopeList = (scopes: readonly (string | ScopeWords)[], messages: Messages): Markup =>
-  html`<ul class="scopes">${scopes.map((scope) => html`<li>${mark('done')}<span>${scopeName(messages, scope)}</span></li>`)}</ul>`
+const scopeList = (
+  scopes: readonly (string | ScopeWords)[],
+  messages: Messages,
+  details: readonly DetailWords[] = [],
+): Markup => {
+  const lines = [...details.map((one) => detailLine(messages, one)), ...scopes.map((one) => scopeName(messages, one))]
+  return html`<ul class="scopes">${lines.map((line) => html`<li>${mark('done')}<span>${line}</span></li>`)}</ul>`
+}
 
 const signedInAs = (username: string | undefined, messages: Messages) =>
   username !== undefined &&
@@ -33,7 +39,7 @@ const signedInAs = (username: string | undefined, messages: Messages) =>
 export function consentView(data: ConsentData, messages: Messages): View {
   const { title, lead, next, allow, deny } = messages.consent
   const body = html`<h1>${phrase(title, { app: html`<bdi>${data.app}</bdi>` })}</h1><p>${phrase(lead, { app: name(data.app) })}</p>
-${scopeList(data.scopes, messages)}<p class="hint">${fill(next, { app: data.app })}</p>
+${scopeList(data.scopes, messages, data.details)}<p class="hint">${fill(next, { app: data.app })}</p>
 ${form(data, 'consent', buttons(data.answers, allow, deny))}${signedInAs(data.username, messages)}`
   return { title: fill(title, { app: data.app }), body }
 }

@@ -20,6 +20,7 @@ import { frequencyFailures } from './frequency-failures.ts'
 import { frequencyPrompts } from './frequency-prompts.ts'
 import { frequencySignIns } from './frequency-sign-ins.ts'
 import { network } from './network.ts'
+import { requestAuthorizationDetails } from './request-authorization-details.ts'
 import { requestKind } from './request-kind.ts'
 import { sessionAge } from './session-age.ts'
 import { time } from './time.ts'
@@ -62,6 +63,7 @@ export const CONDITIONS: readonly Condition[] = Object.freeze([
   sessionAge,
   upstreamAssurance,
   requestKind,
+  requestAuthorizationDetails,
   clientId,
   clientOrganisation,
   clientAuthentication,

@@ -12,11 +12,13 @@ type Client = InstanceType<Provider['Client']>
 export interface ClientRooms {
   readonly catalog: Catalog
   readonly clock: Clock
+  /** Of authorization details. */
+  readonly types: readonly string[]
   readonly federated: Pick<FederatedCredentials, 'key'>
 }
 
-/** RFC 7591 metadata of an app; undefined when the app does not speak OpenID Connect. */
-export function clientMetadata(app: App): ClientMetadata | undefined {
+/** RFC 7591 metadata of an app; `types` are the authorization details that there are. Undefined when the app does not speak OpenID Connect. */
+export function clientMetadata(app: App, types: readonly string[]): ClientMetadata | undefined {
   const { oidc } = app
   if (!oidc) return undefined
   const known = oidc.scopes.filter((scope) => SIGN_IN_SCOPES.has(scope))
@@ -31,6 +33,8 @@ export function clientMetadata(app: App): ClientMetadata | undefined {
     // the engine refuses a client with words that it does not know: scopes of an API
     ...(known.length > 0 ? { scope: known.join(' ') } : {}),
     token_endpoint_auth_method: oidc.tokenEndpointAuthMethod,
+    // RFC 9396 §10
+    authorization_details_types: types.filter((type) => Object.values(oidc.apis).some((words) => words.includes(type))),
     pkce: oidc.pkce,
     dpop_bound_access_tokens: oidc.dpopBoundAccessTokens,
     ...oidc.proof,
@@ -48,7 +52,7 @@ export function clientMetadata(app: App): ClientMetadata | undefined {
  * Replaces the engine's own look-up, whose cache holds 100 clients and hashes the client's record at each request. Apps
  * are frozen and the catalog hands out the same object until it changes, so the object itself is the cache key.
  */
-export function useCatalogClients(engine: Provider, { catalog, clock, federated }: ClientRooms): void {
+export function useCatalogClients(engine: Provider, { catalog, clock, federated, types }: ClientRooms): void {
   const known = new WeakMap<App, Client>()
   const readKeys = createKeyReading(clock)
   engine.Client.find = async (id: string) => {
@@ -56,7 +60,7 @@ export function useCatalogClients(engine: Provider, { catalog, clock, federated 
     if (!app) return undefined
     let client = known.get(app)
     if (!client) {
-      const metadata = clientMetadata(app)
+      const metadata = clientMetadata(app, types)
       if (!metadata) return undefined
       if (app.oidc!.federated.length > 0)
         metadata.jwks = { keys: [federated.key] } as NonNullable<ClientMetadata['jwks']>

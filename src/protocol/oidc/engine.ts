@@ -11,6 +11,7 @@ import { type AdapterOptions, createAdapterFactory } from './adapter.ts'
 import { answer } from './answer.ts'
 import { requestedApis } from './api-question.ts'
 import { checkAssertion } from './assertions.ts'
+import { richAuthorizationRequests } from './authorization-details.ts'
 import { useCatalogClients } from './clients.ts'
 import { deviceFlow } from './device.ts'
 import type { Diagnosing } from './diagnosing.ts'
@@ -46,6 +47,8 @@ export interface EngineOptions extends QuestionRooms, AdapterOptions, LogoutOpti
   readonly certificates?: CertificateSettings | undefined
   readonly federated: FederatedCredentials
   readonly spending: Spending
+  /** Of authorization details, that the APIs declare. */
+  readonly types: readonly string[]
   /** Where the browser goes when somebody has to be asked. */
   interactionPath(ctx: KoaContextWithOIDC, interaction: InstanceType<Provider['Interaction']>): Promise<string>
   readonly judge: TokenJudge
@@ -108,6 +111,7 @@ export function createEngine(options: EngineOptions): Provider {
       revocation: { enabled: true, allowedPolicy: async (_ctx, client, token) => token.clientId === client.clientId },
       pushedAuthorizationRequests: { enabled: true },
       resourceIndicators: resourceIndicators(options),
+      richAuthorizationRequests: richAuthorizationRequests(options, options.types),
       externalSigningSupport: { enabled: true, ack: 'experimental-01' },
       deviceFlow: deviceFlow(options.presenter, issuer),
       dPoP: dPoP(options.keys),

@@ -7,14 +7,24 @@
  */
 import { errors, type Provider, type TokenEndpointGrantContext } from 'oidc-provider'
 import type { Access } from '#access'
-import type { AccessToken, AccessTokens, Api, ApiSet, Apis, Revocations } from '#apis'
+import {
+  type AccessToken,
+  type AccessTokens,
+  type Api,
+  type ApiSet,
+  type Apis,
+  type AuthorizationDetail,
+  areCovered,
+  type Revocations,
+} from '#apis'
 import type { Audit } from '#audit'
 import type { Catalog } from '#catalog'
 import type { People } from '#directory'
 import { requestContext } from '#http'
 import type { Sessions } from '#sessions'
+import { askedDetails, type Detailed, typesOf } from './asked-details.ts'
 import { type BindingRooms, bindExchanged } from './exchange-binding.ts'
-import { checkBound, grantedScopes, resourceOf } from './resources.ts'
+import { checkBound, grantedScopes, grantedTypes, resourceOf } from './resources.ts'
 import { stricter } from './stricter-limits.ts'
 import type { TokenJudge } from './token-judge.ts'
 
@@ -23,7 +33,7 @@ const ACCESS_TOKEN = 'urn:ietf:params:oauth:token-type:access_token'
 const SUBJECT_TYPES = new Set([ACCESS_TOKEN, 'urn:ietf:params:oauth:token-type:jwt'])
 const PARAMETERS = [
   ...['subject_token', 'subject_token_type', 'requested_token_type'],
-  ...['actor_token', 'actor_token_type', 'resource', 'audience', 'scope'],
+  ...['actor_token', 'actor_token_type', 'resource', 'audience', 'scope', 'authorization_details'],
 ]
 /** Through so many hands. */
 const LONGEST_CHAIN = 3
@@ -85,9 +95,11 @@ async function exchange(ctx: TokenEndpointGrantContext<Parameters>, rooms: Excha
   const scopes = granted.filter((scope) => worth.has(scope) && (asked.size === 0 || asked.has(scope)))
   if (scopes.length === 0)
     throw new errors.InvalidScope('none of the requested scopes is to be had with this token', [...asked].join(' '))
+  const details = detailsOf(shown, api, askedDetails(ctx)).filter(({ type }) => grantedTypes(app, api)!.includes(type))
   const { person, session } = await stillThere(shown, rooms)
   const address = session.address ?? requestContext(ctx.req).address
-  const question = { kind: 'api', policy: api.policy, person, session, address, startedAt: rooms.clock.now() } as const
+  const about = { policy: api.policy, person, session, address, details: typesOf(details) }
+  const question = { kind: 'api', ...about, startedAt: rooms.clock.now() } as const
   const { outcome, decision, reference, acr, authTime } = await rooms.access.ask(question)
   if (outcome !== 'allow') throw new errors.AccessDenied(`refused by policy, reference ${reference}`)
 
@@ -96,6 +108,7 @@ async function exchange(ctx: TokenEndpointGrantContext<Parameters>, rooms: Excha
   } as unknown as ConstructorParameters<typeof provider.AccessToken>[0])
   token.resourceServer = new provider.ResourceServer(api.audience, resourceOf(api, scopes))
   token.scope = scopes.join(' ')
+  if (details.length > 0) Object.assign(token, { rar: details })
   await bindExchanged(ctx, app, token, rooms)
   checkBound(api, token)
   const left = Math.floor((shown.expiresAt - rooms.clock.now()) / 1000)
@@ -104,14 +117,15 @@ async function exchange(ctx: TokenEndpointGrantContext<Parameters>, rooms: Excha
   rooms.judge.allowed(token, stricter(decision, life), source)
   ctx.oidc.entity('AccessToken', token)
   const value = await token.save()
-  const about = { actor: app.id, subject: person.id, app: app.id, reason: api.id }
-  await rooms.audit.record('token-exchanged', { ...about, ...(reference === undefined ? {} : { receipt: reference }) })
+  const told = { actor: app.id, subject: person.id, app: app.id, reason: api.id }
+  await rooms.audit.record('token-exchanged', { ...told, ...(reference === undefined ? {} : { receipt: reference }) })
   ctx.body = {
     access_token: value,
     issued_token_type: ACCESS_TOKEN,
     token_type: token.tokenType,
     expires_in: token.expiration,
     scope: token.scope,
+    authorization_details: (token as Detailed).rar,
   }
 }
 
@@ -156,6 +170,13 @@ function worthOf({ audience, scopes }: AccessToken, api: Api, set: ApiSet, clien
   const rules = api.exchange.filter((rule) => rule.from === from?.id && rule.by.includes(client))
   if (rules.length === 0) throw refused('this API takes no such token from this client')
   return new Set(rules.flatMap((rule) => scopes.flatMap((scope) => rule.scopes[scope] ?? [])))
+}
+
+/** A type is of one API, so no details of a token for another API are worth anything here; those of its own stay what they were. */
+function detailsOf({ audience, details }: AccessToken, api: Api, asked: readonly AuthorizationDetail[]) {
+  const granted = audience === api.audience ? details : []
+  if (!areCovered(asked, granted)) throw new errors.InvalidAuthorizationDetails('more is asked for than was granted')
+  return asked.length > 0 ? asked : granted
 }
 
 /** INVARIANT: somebody who is switched off, or has signed out, calls nothing. A token of a program speaks for nobody. */

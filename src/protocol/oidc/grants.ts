@@ -6,6 +6,7 @@ import type { App } from '#catalog'
 import type { Clock } from '#core/clock'
 import type { Migration, Records, Storage } from '#storage'
 import { CLAIMS } from './account.ts'
+import { askedDetails } from './asked-details.ts'
 import { grantedScopes } from './resources.ts'
 
 type Grant = InstanceType<Provider['Grant']>
@@ -130,8 +131,9 @@ export async function grantFor(
   })
   const nothingNew = newClaims.length === 0 && newOfApis.length === 0
   if (grant.jti && nothingNew && agreed.every((scope) => has.has(scope))) return grant
-  if (agreed.length === 0) return grant.jti ? grant : undefined
-  grant.addOIDCScope(agreed.join(' '))
+  // what is asked for in authorization details alone needs a grant all the same
+  if (agreed.length === 0 && (grant.jti || askedDetails(ctx).length === 0)) return grant.jti ? grant : undefined
+  if (agreed.length > 0) grant.addOIDCScope(agreed.join(' '))
   for (const { audience, scopes } of newOfApis) grant.addResourceScope(audience, scopes.join(' '))
   const [within, beyond] = [
     newClaims.filter((claim) => given.has(claim)),

@@ -8,12 +8,14 @@
  * - `adapter.ts`   its storage on our state contract; spending a code or token is one compare-and-swap
  * - `bridge.ts`    its browser session: a view of ours that exists only for the length of a request
  * - `question.ts`  its interaction policy: each authorization request is one question to `access/`
+ * - `errand.ts`    where somebody has to be asked: the way into the conversation, and back
  * - `token-judge.ts` each token is one question; `token-limits.ts` what rules say about its scopes and its life
  * - `short-ways/`  the usual token requests without the engine's detours
  * - `dpop.ts`      tokens bound to a key of the client        - `replay.ts`  what may be shown once
  * - `mutual-tls.ts` clients that come with a certificate      - `profiles.ts` FAPI 2.0, signed requests and answers
  * - `federated.ts` tokens of others that stand for a client   - `foreign-keys.ts` by whose keys they are signed
  * - `clients.ts`   registered apps as the engine's clients    - `grants.ts`  consent, per person and app
+ * - `authorization-details.ts` details of types that APIs declare; `asked-details.ts` those of a request
  * - `account.ts`   claims about people                        - `logout.ts`  an app asks for a sign-out
  * - `sign-out-way.ts` how an app hears of one; `back-channel.ts` sends it
  * - `diagnosing.ts` what apps do wrong here, told to `#diagnosis`; `seen.ts` by what it is known

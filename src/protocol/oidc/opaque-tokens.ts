@@ -1,5 +1,5 @@
 /** Opaque access tokens for doors that are asked about each call: what introspection would say, without a client. */
-import type { AccessToken } from '#apis'
+import { type AccessToken, type AuthorizationDetail, readDetails } from '#apis'
 import type { Sessions } from '#sessions'
 import type { State } from '#storage'
 import { objectKey } from './grant-groups.ts'
@@ -12,6 +12,7 @@ interface Stored {
   readonly accountId?: string
   readonly aud?: string | readonly string[]
   readonly scope?: string
+  readonly rar?: readonly AuthorizationDetail[]
   readonly iat: number
   readonly exp: number
   readonly sessionUid?: string
@@ -53,11 +54,24 @@ export function createOpaqueTokens({ state, sessions }: OpaqueRooms) {
   }
 }
 
-const tokenOf = ({ jti, clientId, accountId, aud, scope, iat, exp, sessionUid, jkt, 'x5t#S256': x5t }: Stored) => ({
+const tokenOf = ({
+  jti,
+  clientId,
+  accountId,
+  aud,
+  scope,
+  rar,
+  iat,
+  exp,
+  sessionUid,
+  jkt,
+  'x5t#S256': x5t,
+}: Stored) => ({
   id: jti,
   client: clientId,
   subject: accountId ?? clientId,
   scopes: scope ? scope.split(' ') : [],
+  details: readDetails(rar) ?? [],
   audience: typeof aud === 'string' ? aud : undefined,
   issuedAt: iat * 1000,
   expiresAt: exp * 1000,

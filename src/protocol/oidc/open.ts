@@ -18,13 +18,15 @@ import type { Delivery, Devices, LogoutRow, Sessions } from '#sessions'
 import type { Signin } from '#signin'
 import { type Storage, settled } from '#storage'
 import { addressOf } from './addresses.ts'
+import { leaveOutEmptyTypes } from './authorization-details.ts'
 import { createBackChannel } from './back-channel.ts'
 import { createBridge, type Visitor } from './bridge.ts'
-import { agreedInWords, scopesInWords } from './consent-words.ts'
+import { agreedInWords } from './consent-words.ts'
 import { showPageOf } from './device.ts'
 import { createDiagnosing } from './diagnosing.ts'
 import type { Endings } from './endings.ts'
 import { createEngine, ENGINE_COOKIES } from './engine.ts'
+import { createErrands } from './errand.ts'
 import { registerExchange } from './exchange.ts'
 import { createFederatedCredentials } from './federated.ts'
 import { type Consents, createConsents } from './grants.ts'
@@ -32,7 +34,7 @@ import { createJwtRevocation } from './jwt-revocation.ts'
 import { afterLogout } from './logout.ts'
 import type { CertificateSettings } from './mutual-tls.ts'
 import { createOpaqueTokens } from './opaque-tokens.ts'
-import { ANOTHER_PERSON, createQuestioning, type Proved } from './question.ts'
+import { createQuestioning } from './question.ts'
 import { createSpending } from './replay.ts'
 import { createShortWays, type ShortWays } from './short-ways/open.ts'
 import { createTokenJudge } from './token-judge.ts'
@@ -75,33 +77,8 @@ export interface OidcDoor {
   sendLogout(row: LogoutRow): Promise<Delivery>
 }
 
-/** What the app hears where the person came back without what it wanted: no rule, no place, no name. */
-const ENDS = Object.freeze({
-  declined: { error: 'access_denied', error_description: 'declined by the person' },
-  refused: { error: 'access_denied', error_description: 'refused by policy' },
-  // OpenID Connect Core Unmet Authentication Requirements 1.0
-  unmet: {
-    error: 'unmet_authentication_requirements',
-    error_description: 'this person cannot authenticate as the request asks',
-  },
-})
-
-/** What the engine's own checks of consent found missing. */
-type Missing = { missingOIDCScope?: string[]; missingResourceScopes?: Record<string, string[]> }
-
-/** A user name at its longest. */
-const LONGEST_HINT = 256
-
-/** Which provider, or whose domain, the app has in mind. A hint chooses a page and grants nothing. */
-function hintsOf({ idp, domain_hint: domain }: Readonly<Record<string, unknown>>) {
-  return {
-    ...(typeof idp === 'string' ? { provider: idp.slice(0, LONGEST_HINT) } : {}),
-    ...(typeof domain === 'string' ? { domainHint: domain.slice(0, LONGEST_HINT) } : {}),
-  }
-}
-
 export function openOidc(options: OidcOptions): OidcDoor {
-  const { issuer, storage, clock, audit, people, sessions, devices, catalog, access, signin } = options
+  const { issuer, storage, clock, audit, people, sessions, devices, catalog, access } = options
   const { state } = storage
   const secure = issuer.startsWith('https:')
   const host = new URL(issuer).host
@@ -115,6 +92,7 @@ export function openOidc(options: OidcOptions): OidcDoor {
   const resumeCookie = `${secure ? '__Secure-' : ''}${ENGINE_COOKIES.resume}`
   const questioning = createQuestioning({ access, apis: options.apis, catalog, clock, bridge, people })
   const consents = createConsents(storage, clock)
+  const errands = createErrands({ ...options, questioning, consents })
   const revokeJwt = createJwtRevocation({ ...options, tokens: createAccessTokens(options) })
   const judge = createTokenJudge(options)
   const spending = createSpending({ state, clock })
@@ -123,8 +101,9 @@ export function openOidc(options: OidcOptions): OidcDoor {
   const opaqueToken = createOpaqueTokens({ state, sessions })
   const diagnosing = createDiagnosing({ ...options, bridge, resumeCookie })
 
-  function build(): {
+  function build(types: readonly string[]): {
     engine: Provider
+    types: readonly string[]
     handle: ReturnType<Provider['callback']>
     shortWays: ShortWays
   } {
@@ -132,6 +111,7 @@ export function openOidc(options: OidcOptions): OidcDoor {
       ...options,
       state,
       bridge,
+      types,
       questioning,
       consents,
       strengths: access.policies.current().strengths,
@@ -144,39 +124,7 @@ export function openOidc(options: OidcOptions): OidcDoor {
           ...(payload.clientId ? { app: payload.clientId } : {}),
         })
       },
-      async interactionPath(ctx, interaction) {
-        const { missingOIDCScope, missingResourceScopes } = interaction.prompt.details as Missing
-        const ofApis = await scopesInWords(missingResourceScopes, options.apis)
-        const asksConsent = interaction.prompt.name === 'consent'
-        const redirectUri = String(interaction.params['redirect_uri'] ?? '')
-        // that of the app, or what an API wants that the request names
-        const { question } = await questioning.ask(ctx)
-        const { wanted } = question
-        const proved = ctx.oidc.result?.['login'] as Proved | undefined
-        const hint = interaction.params['login_hint']
-        const another = interaction.prompt.reasons.includes(ANOTHER_PERSON)
-        return signin.begin({
-          id: interaction.uid,
-          kind: 'app',
-          app: ctx.oidc.client!.clientId,
-          returnTo: new URL(interaction.returnTo).pathname,
-          formTargets: redirectUri ? [redirectUri] : [],
-          ...(wanted ? { wanted } : {}),
-          ...(proved?.session === undefined ? {} : { session: proved.session, startedAt: proved.since! }),
-          ...(typeof hint === 'string' ? { loginHint: hint.slice(0, LONGEST_HINT) } : {}),
-          ...hintsOf(interaction.params),
-          ...(another ? { somebodyElse: true } : {}),
-          ...(asksConsent
-            ? {
-                consent: [
-                  ...(missingOIDCScope ?? (ofApis.size > 0 ? [] : ctx.oidc.requestParamOIDCScopes)),
-                  ...ofApis.keys(),
-                ],
-                ...(ofApis.size > 0 ? { consentWords: Object.fromEntries(ofApis) } : {}),
-              }
-            : {}),
-        })
-      },
+      interactionPath: errands.begin,
       judge,
       diagnosing,
       spending,
@@ -190,6 +138,7 @@ export function openOidc(options: OidcOptions): OidcDoor {
         ctx.set('cache-control', 'no-store')
       }
       await next()
+      leaveOutEmptyTypes(ctx)
       if (visitor) await afterwards(ctx as KoaContextWithOIDC, visitor)
       showPageOf(issuer, ctx as KoaContextWithOIDC)
       await diagnosing.after(ctx as KoaContextWithOIDC)
@@ -202,7 +151,7 @@ export function openOidc(options: OidcOptions): OidcDoor {
       await durable(ctx)
     })
     registerExchange(engine, { ...options, judge, tokens, opaqueToken, spending })
-    return { engine, handle: engine.callback(), shortWays: createShortWays({ ...options, engine, judge }) }
+    return { engine, types, handle: engine.callback(), shortWays: createShortWays({ ...options, engine, judge }) }
   }
 
   async function afterwards(ctx: KoaContextWithOIDC, { session }: Visitor): Promise<void> {
@@ -224,35 +173,12 @@ export function openOidc(options: OidcOptions): OidcDoor {
     }
   }
 
-  let current = build()
+  let current = build([])
 
-  /** The conversation's outcome becomes the interaction's result. */
-  async function takeOutcome(uid: string, visitor: Visitor): Promise<void> {
-    const [interaction, errand] = [await current.engine.Interaction.find(uid), await signin.find(uid)]
-    if (!interaction || !errand?.outcome) return
-    // the engine would refuse an interaction that began in an earlier session of this browser
-    delete interaction.session
-    const { lastSubmission } = interaction
-    if (errand.outcome === 'done' || errand.outcome === 'consented') {
-      const consented = errand.outcome === 'consented'
-      const personId = visitor.session?.personId
-      // without a result the question is put again: the session is over, or somebody else has signed in in another tab
-      if (personId !== undefined && (!consented || errand.by === personId)) {
-        if (consented && errand.app) {
-          await consents.add(personId, errand.app, errand.consent ?? [])
-          await audit.record('consent-given', { actor: personId, subject: personId, app: errand.app })
-        }
-        const proved: Proved = {
-          accountId: personId,
-          ...(errand.session === undefined ? {} : { session: errand.session, since: errand.startedAt }),
-        }
-        interaction.result = { ...lastSubmission, login: proved, ...(consented ? { consent: {} } : {}) }
-      }
-    } else {
-      interaction.result = ENDS[errand.outcome]
-    }
-    await interaction.persist()
-    await signin.end(uid)
+  /** The engine knows the types of authorization details from its beginning: where those of the APIs changed it begins anew. */
+  async function lookAtTypes(): Promise<void> {
+    const { types } = await options.apis.all()
+    if (types.join(' ') !== current.types.join(' ')) current = build(types)
   }
 
   async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -270,6 +196,7 @@ export function openOidc(options: OidcOptions): OidcDoor {
       response.end()
       return
     }
+    await lookAtTypes()
     // a new key is published one hour before it signs (`#keys`): nobody may keep the old list for longer
     if (document) response.setHeader('cache-control', 'public, max-age=1800')
     if (!browser) {
@@ -290,7 +217,7 @@ export function openOidc(options: OidcOptions): OidcDoor {
     const visitor = { session, device, enrolled, address }
     // ATTACK: a link to an errand that somebody else has finished, so that their consent becomes the visitor's
     const began = request.headers.cookie?.split(/;\s*/).includes(`${resumeCookie}=${resumes}`)
-    if (resumes && began) await takeOutcome(resumes, visitor)
+    if (resumes && began) await errands.takeOutcome(current.engine, resumes, visitor)
     await bridge.during(request, visitor, () => current.handle(request, response))
   }
 
@@ -331,7 +258,7 @@ export function openOidc(options: OidcOptions): OidcDoor {
     },
     opaqueToken,
     keysChanged() {
-      current = build()
+      current = build(current.types)
     },
     sendLogout: createBackChannel(options),
   }

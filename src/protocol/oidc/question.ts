@@ -10,6 +10,7 @@ import type { Clock } from '#core/clock'
 import type { People } from '#directory'
 import type { KnownAccount } from './account.ts'
 import { type ApiAnswer, askApis, requestedApis } from './api-question.ts'
+import { askedDetails, asksForDetails, typesOf } from './asked-details.ts'
 import type { Bridge } from './bridge.ts'
 import { wantedBy } from './wanted.ts'
 
@@ -75,6 +76,7 @@ export function createQuestioning({ access, apis, catalog, clock, bridge, people
       // before somebody agreed, the same opening was counted already
       opens: oidc.result?.['consent'] === undefined,
       ...(wanted ? { wanted } : {}),
+      details: typesOf(askedDetails(ctx)),
     }
     const named = await requestedApis(ctx, apis)
     const answered = await askApis(named, asking, access)
@@ -125,8 +127,12 @@ export function createQuestioning({ access, apis, catalog, clock, bridge, people
     // the engine's own asks an app that has a scheme of its own at its web addresses too
     const { checks } = prompts.get('consent')!
     checks.remove('native_client_prompt')
+    checks.remove('rar_prompt')
     checks.add(
       new Check('own_scheme', 'any program can take the scheme of the app', 'interaction_required', toOwnScheme),
+    )
+    checks.add(
+      new Check('details', 'authorization details were requested', 'consent_required', asksForDetails(catalog)),
     )
     return prompts
   }

@@ -5,6 +5,7 @@
 import { errors, type KoaContextWithOIDC } from 'oidc-provider'
 import type { Api, Apis } from '#apis'
 import type { App, Catalog } from '#catalog'
+import { askedDetails, audiencesOf } from './asked-details.ts'
 
 export interface ResourceRooms {
   readonly apis: Pick<Apis, 'all'>
@@ -16,6 +17,10 @@ export function grantedScopes(app: App | undefined, api: Api): readonly string[]
   const granted = app?.oidc?.apis[api.id]
   return granted?.filter((scope) => api.scopes.has(scope))
 }
+
+/** The types of authorization details that the app may ask for; they stand beside the scopes in its registration. */
+export const grantedTypes = (app: App | undefined, api: Api): readonly string[] | undefined =>
+  app?.oidc?.apis[api.id]?.filter((word) => api.details.has(word))
 
 type Binding = { readonly jkt?: unknown; readonly 'x5t#S256'?: unknown }
 
@@ -60,8 +65,10 @@ export function resourceIndicators({ apis, catalog }: ResourceRooms) {
     enabled: true,
 
     /** What a client means that names none: a machine that calls one API only does not have to say so each time. */
-    async defaultResource(_ctx: KoaContextWithOIDC, client: { clientId: string }, oneOf?: readonly string[]) {
+    async defaultResource(ctx: KoaContextWithOIDC, client: { clientId: string }, oneOf?: readonly string[]) {
       if (oneOf) return oneOf as string[]
+      const meant = audiencesOf(askedDetails(ctx), await apis.all())
+      if (meant.length > 0) return meant.length === 1 ? meant[0] : [...meant]
       const { oidc } = (await catalog.apps.find(client.clientId)) ?? {}
       const granted = Object.keys(oidc?.apis ?? {})
       if (granted.length !== 1 || oidc?.grantTypes.some((grant) => grant !== 'client_credentials')) return undefined

@@ -13,6 +13,7 @@ import type { People } from '#directory'
 import { requestContext } from '#http'
 import { DIRECTORY_DOWN, type TokenLimits } from '#policy'
 import type { Devices, Sessions } from '#sessions'
+import { type Detailed, typesOf } from './asked-details.ts'
 import { checkBound, checkPromised } from './resources.ts'
 import { stricter, strictestOf } from './stricter-limits.ts'
 import { applyLimits, limitsOfCode, registeredScopes, scopesOfApi, type Token } from './token-limits.ts'
@@ -43,6 +44,8 @@ export interface Machine {
   /** What the token is to be for. */
   readonly api?: Api | undefined
   readonly scopes?: readonly string[]
+  /** Types of its authorization details. */
+  readonly details?: readonly string[]
 }
 
 /** Of all policies that have a say; `reference` is of the one that refuses. */
@@ -91,7 +94,11 @@ export function createTokenJudge(rooms: TokenJudgeRooms): TokenJudge {
   const judged = new WeakMap<object, Source | undefined>()
   const refreshes = new WeakMap<IncomingMessage, TokenLimits>()
 
-  async function machine(request: IncomingMessage, app: App | undefined, { id, method, api, scopes }: Machine) {
+  async function machine(
+    request: IncomingMessage,
+    app: App | undefined,
+    { id, method, api, scopes, details = [] }: Machine,
+  ) {
     const known = verdicts.get(request)
     if (known) return known
     // ATTACK: it has shown that it is the partner; before, anybody could use up what is another's
@@ -104,7 +111,7 @@ export function createTokenJudge(rooms: TokenJudgeRooms): TokenJudge {
     }
     const { address } = requestContext(request)
     const client = { id, authentication: method, ...(scopes ? { scopes } : {}) }
-    const question = { kind: 'api', app, client, address, startedAt: clock.now() } as const
+    const question = { kind: 'api', app, client, details, address, startedAt: clock.now() } as const
     // that of the API, and that of the program itself where it is another: both let it in, or it gets nothing
     const policies = new Set(api ? [api.policy, app?.policy] : [app?.policy])
     let verdict: MachineVerdict = { allowed: true, reference: undefined }
@@ -122,7 +129,7 @@ export function createTokenJudge(rooms: TokenJudgeRooms): TokenJudge {
   async function judgeMachine(
     ctx: KoaContextWithOIDC,
     app: App | undefined,
-    of: Pick<Machine, 'api' | 'scopes'>,
+    of: Pick<Machine, 'api' | 'scopes' | 'details'>,
   ): Promise<TokenLimits> {
     const { clientId: id, tokenEndpointAuthMethod } = ctx.oidc.client!
     const verdict = await machine(ctx.req, app, { id, method: String(tokenEndpointAuthMethod), ...of })
@@ -143,7 +150,8 @@ export function createTokenJudge(rooms: TokenJudgeRooms): TokenJudge {
     // the request comes from the app's server: its address says nothing about where the person is
     const address = session?.address ?? requestContext(ctx.req).address
     const startedAt = clock.now()
-    const question = { kind: 'app', app, person, session, device, enrolled, address, startedAt } as const
+    const details = typesOf((entities.RefreshToken as Detailed).rar)
+    const question = { kind: 'app', app, person, session, device, enrolled, address, startedAt, details } as const
     const others = await policiesOf(entities.RefreshToken!, app)
     const { outcome, decision, ...verdict } = await access.preview(question)
     if (!verdict.person || decision.rule === 'audience') throw refused('this person may no longer use this app')
@@ -185,9 +193,12 @@ export function createTokenJudge(rooms: TokenJudgeRooms): TokenJudge {
     if (api) checkBound(api, token)
     if (token.kind === 'ClientCredentials') {
       const asked = ctx.oidc.body?.['scope'] as string | undefined
-      const scope = api ? scopesOfApi(asked, api, app) : asked && registeredScopes(asked, app)
+      const details = typesOf((token as Detailed).rar)
+      // who asks for details alone does not mean all scopes as well
+      const all = api && (asked !== undefined || details.length === 0)
+      const scope = all ? scopesOfApi(asked, api, app) : asked && registeredScopes(asked, app)
       if (scope) token.scope = scope
-      return judgeMachine(ctx, app, { api, ...(scope ? { scopes: scope.split(' ') } : {}) })
+      return judgeMachine(ctx, app, { api, details, ...(scope ? { scopes: scope.split(' ') } : {}) })
     }
     const { RefreshToken, AuthorizationCode, DeviceCode } = ctx.oidc.entities
     const code = AuthorizationCode ?? DeviceCode

@@ -6,11 +6,12 @@
  * said.
  */
 import Provider, { errors, type KoaContextWithOIDC } from 'oidc-provider'
-import type { Api } from '#apis'
+import type { Api, AuthorizationDetail } from '#apis'
 import type { App } from '#catalog'
 import { parseDuration } from '#core/duration'
 import type { Policies, TokenLimits } from '#policy'
 import { SIGN_IN_SCOPES } from './account.ts'
+import type { Detailed } from './asked-details.ts'
 import { LIFETIMES } from './lifetimes.ts'
 import type { Asked } from './question.ts'
 import { grantedScopes } from './resources.ts'
@@ -51,15 +52,30 @@ export function limitsOfCode(code: object, names: readonly (string | undefined)[
   return strictestOf(names, policies)
 }
 
-/** Throws where a token should have scopes and none is left (RFC 6749 §5.2). */
+/** Throws where a token should be good for something and nothing is left (RFC 6749 §5.2). */
 export function applyLimits(token: Token, { scopes, token: life }: TokenLimits): void {
   // `max` shortens, and never lengthens
   const longest = token.resourceServer?.accessTokenTTL ?? LIFETIMES[token.kind]
   if (life) Object.assign(token, { expiresIn: Math.min(longest, parseDuration(life.max)! / 1000) })
   else if (token.resourceServer) Object.assign(token, { expiresIn: longest })
-  if (!scopes || !token.scope) return
+  if (!scopes) return
+  const details = cutDetails(token, scopes)
+  if (!token.scope) {
+    if (details?.length === 0) throw new errors.InvalidAuthorizationDetails('none of them is allowed')
+    return
+  }
   const spared = token.kind === 'AccessToken' ? SIGN_IN_SCOPES : NONE
-  token.scope = cut(token.scope, (scope) => spared.has(scope) || scopes.includes(scope))
+  const may = (scope: string) => spared.has(scope) || scopes.includes(scope)
+  if (details?.length && !token.scope.split(' ').some(may)) Object.assign(token, { scope: undefined })
+  else token.scope = cut(token.scope, may)
+}
+
+/** A rule names types of authorization details among the scopes, of which a token has at most these. */
+function cutDetails(token: Token, allowed: readonly string[]): readonly AuthorizationDetail[] | undefined {
+  const { rar } = token as Detailed
+  const left = rar?.filter(({ type }) => allowed.includes(type))
+  if (left && left.length < rar!.length) Object.assign(token, { rar: left.length > 0 ? left : undefined })
+  return left
 }
 
 /**

@@ -6,11 +6,11 @@ import type { Step } from './step.ts'
 export const consent: Step = {
   name: 'consent',
   show(scene) {
-    const { consent = [], consentWords = {} } = scene.errand
+    const { consent = [], consentWords = {}, consentDetails: details = [] } = scene.errand
     const scopes = consent.map((scope) => consentWords[scope] ?? scope)
     const { username } = scene
     return consentView(
-      { action: around(scene).action, app: scene.app?.name ?? '', scopes, ...(username ? { username } : {}) },
+      { action: around(scene).action, app: scene.app?.name ?? '', scopes, details, ...(username ? { username } : {}) },
       scene.messages,
     )
   },
