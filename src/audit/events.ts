@@ -37,6 +37,8 @@ export const EVENTS = Object.freeze({
   'key-made': 'A signing key was made.',
   'key-retired': 'A signing key was withdrawn and its private part erased.',
   'key-rotated': 'A signing key has a successor that signs from its announced moment on.',
+  'master-key-added': 'Another master key opens the database as well.',
+  'master-key-ended': 'Master keys that opened the database no longer do.',
   'logout-delivered': 'An app was told that a session has ended.',
   'logout-given-up': 'An app could not be told that a session has ended.',
   'opening-refused': 'A browser came to an app with a code that was made for another browser, host or session.',

@@ -1,5 +1,15 @@
 /** The master key: 32 bytes that open everything sealed. Given by the settings, or made on the first start. */
-import { closeSync, fsyncSync, linkSync, mkdirSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs'
+import {
+  closeSync,
+  fsyncSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
 import { randomBytes, randomId } from '#core/random'
 import { Refusal } from '#core/refusal'
@@ -37,12 +47,37 @@ export async function readMasterKey(
     return parse(readFileSync(file, 'utf8'), `master key file \`${file}\``)
   } catch (error) {
     if (error instanceof Refusal) throw error
-    const code = (error as NodeJS.ErrnoException).code ?? 'unknown error'
-    throw new Refusal('settings-invalid', `master key file \`${file}\` can be neither read nor made (${code})`, {
-      cause: error,
-    })
+    throw unusable(file, error)
   }
 }
+
+/** The key of this file, which is made for its owner only where it is absent. Throws `Refusal('settings-invalid')`. */
+export function makeMasterKey(file: string): Buffer {
+  try {
+    if (readIfThere(file) === undefined) makeFile(file)
+    return parse(readFileSync(file, 'utf8'), `master key file \`${file}\``)
+  } catch (error) {
+    if (error instanceof Refusal) throw error
+    throw unusable(file, error)
+  }
+}
+
+/** `next` takes the place of `file`, at once and for good. Throws `Refusal('settings-invalid')`. */
+export function replaceMasterKey(file: string, next: string): void {
+  try {
+    renameSync(next, file)
+    syncFolder(dirname(file))
+  } catch (error) {
+    throw unusable(file, error)
+  }
+}
+
+const unusable = (file: string, error: unknown): Refusal =>
+  new Refusal(
+    'settings-invalid',
+    `master key file \`${file}\` can be neither read nor made (${(error as NodeJS.ErrnoException).code ?? 'unknown error'})`,
+    { cause: error },
+  )
 
 function readIfThere(file: string): string | undefined {
   try {
@@ -75,7 +110,11 @@ function makeFile(file: string): void {
   } finally {
     rmSync(draft, { force: true })
   }
-  // the name itself must survive a power cut: everything sealed from now on depends on it
+  syncFolder(folder)
+}
+
+/** A name, too, must survive a power cut: everything sealed from now on depends on it. */
+function syncFolder(folder: string): void {
   const directory = openSync(folder, 'r')
   try {
     fsyncSync(directory)

@@ -1,5 +1,5 @@
 import { hours, type Millis } from '#core/clock'
-import { Refusal } from '#core/refusal'
+import { type Master, openRoot } from './root.ts'
 import { createSealing, type Sealing } from './sealing.ts'
 import { openSigning, type Signing, type SigningOptions } from './signing.ts'
 
@@ -14,6 +14,7 @@ export interface KeysOptions extends Omit<SigningOptions, 'sealing' | 'publishAh
 
 export interface Keys extends Sealing {
   readonly signing: Signing
+  readonly master: Master
 }
 
 /**
@@ -26,13 +27,8 @@ export async function openKeys({
   keepFor = hours(25),
   ...rest
 }: KeysOptions): Promise<Keys> {
-  const sealing = createSealing(masterKey)
-  try {
-    const signing = await openSigning({ ...rest, sealing, publishAhead, keepFor })
-    return Object.freeze({ ...sealing, signing })
-  } catch (error) {
-    if (!(error instanceof Refusal && error.code === 'sealed-record-invalid')) throw error
-    const why = 'the master key does not open the stored signing keys; give the one this database was made with'
-    throw new Refusal('sealed-record-invalid', why, { cause: error })
-  }
+  const { root, master } = await openRoot(rest.storage, masterKey, rest.clock)
+  const sealing = createSealing(root)
+  const signing = await openSigning({ ...rest, sealing, publishAhead, keepFor })
+  return Object.freeze({ ...sealing, signing, master })
 }

@@ -62,12 +62,6 @@ interface HeldKey extends Lifetime {
 type Row = Selectable<KeysTables['signing_keys']>
 const recordId = (kid: string): string => `signing-key:${kid}`
 
-/** Whether a master key was used for this database: its signing keys are the first that is sealed. */
-export async function isSealed({ records }: Pick<Storage, 'records'>): Promise<boolean> {
-  const db: Kysely<KeysTables> = records
-  return (await db.selectFrom('signing_keys').select('kid').limit(1).executeTakeFirst()) !== undefined
-}
-
 export async function openSigning(options: SigningOptions): Promise<Signing> {
   const { storage, clock, log, audit, sealing, publishAhead, keepFor } = options
   const db: Kysely<KeysTables> = storage.records

@@ -2,6 +2,14 @@
 import type { Migration } from '#storage'
 
 export type KeysTables = {
+  /** Two at most: that of the master key in use, and that of the one it is being changed to. */
+  key_roots: {
+    slot: number
+    /** The name of the master key that opens it. */
+    master_key: string
+    root_sealed: string
+    created_at: number
+  }
   signing_keys: {
     kid: string
     alg: string
@@ -30,6 +38,18 @@ export const keysMigrations: readonly Migration[] = Object.freeze([
         .addColumn('signs_from', 'integer', (c) => c.notNull())
         .addColumn('retires_at', 'integer')
         .addUniqueConstraint('signing_keys_generation', ['alg', 'generation'])
+        .execute()
+    },
+  } satisfies Migration,
+  {
+    name: 'keys-002-roots',
+    async up(records) {
+      await records.schema
+        .createTable('key_roots')
+        .addColumn('slot', 'integer', (c) => c.primaryKey().notNull())
+        .addColumn('master_key', 'text', (c) => c.notNull())
+        .addColumn('root_sealed', 'text', (c) => c.notNull())
+        .addColumn('created_at', 'integer', (c) => c.notNull())
         .execute()
     },
   } satisfies Migration,

@@ -105,7 +105,8 @@ test('private keys lie in the database sealed', async () => {
 
 test('another master key, or a changed row, stops the start with a sentence', async () => {
   const { again } = await house()
-  const sentence = 'the master key does not open the stored signing keys; give the one this database was made with'
+  const sentence =
+    'the master key does not open the stored signing keys; give the one this database was made with, or the one it was changed to'
   await expect(again(randomBytes(32))).rejects.toMatchObject({ code: 'sealed-record-invalid', detail: sentence })
   const { again: reopen } = await house()
   const swap = sql`update signing_keys set private_sealed = (select private_sealed from signing_keys where alg = 'EdDSA') where alg = 'ES256'`

@@ -4,6 +4,7 @@ import { ALGS, isAlg, type SigningKey } from '#keys'
 import { PUBLISHED_BEFORE, type SamlKey } from '#protocol/saml'
 import { time } from '../moment.ts'
 import type { Arguments, Context, Verb } from '../verb.ts'
+import { rewrap } from './keys-rewrap.ts'
 
 /** Of both kinds: what they are called, and what each is doing. */
 interface Listed extends Pick<SigningKey, 'state' | 'signsFrom'> {
@@ -102,4 +103,4 @@ async function replaceSaml(context: Context): Promise<number> {
   return 0
 }
 
-export const keysVerbs: Verb[] = [list, rotate]
+export const keysVerbs: Verb[] = [list, rotate, rewrap]
