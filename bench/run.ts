@@ -8,6 +8,7 @@
  *     --scenarios forward_auth  nothing but the questions of proxies
  *     --scenarios directories nothing but the directories: sign-in, sync, import
  *     --scenarios apps        nothing but the apps: apply, search, what a thousand of them cost
+ *     --scenarios revocation  nothing but how soon a revocation is felt, for each kind of token and each way
  *     --alg RS256             what signs id tokens on both servers; ES256 unless given, which is harder on us
  *     --json                  one JSON object instead of tables
  */
@@ -22,6 +23,7 @@ import { SCENARIOS } from './load/scenarios.ts'
 import { policyLayer } from './policy/policy.ts'
 import { isPinned } from './processes.ts'
 import { type Report, rows, verdicts } from './report.ts'
+import { revocationAlone } from './revocation/revocation.ts'
 import { samlAlone } from './saml.ts'
 import { startUp } from './start-up.ts'
 import { storeDay } from './store-day.ts'
@@ -39,12 +41,13 @@ if (values.scenarios === 'forward_auth') process.exit(await forwardAuthAlone(val
 if (values.scenarios === 'saml') process.exit(await samlAlone(values.quick, values.json))
 // alone, for they take a minute and nothing of the others
 if (values.scenarios === 'directories') process.exit(await directoriesAlone(values.quick, values.json))
+if (values.scenarios === 'revocation') process.exit(await revocationAlone(values.quick, values.json))
 if (values.scenarios === 'apps') process.exit(await appsAlone(values.quick, values.json))
 const scenarios = values.scenarios.split(',').filter(Boolean)
 const unknown = scenarios.filter((name) => !Object.hasOwn(SCENARIOS, name))
 if (unknown.length > 0 || !['ES256', 'RS256', 'EdDSA'].includes(values.alg)) {
   console.error(
-    `scenarios: ${Object.keys(SCENARIOS).join(', ')}, or saml, directories or apps alone; alg: ES256, RS256, EdDSA`,
+    `scenarios: ${Object.keys(SCENARIOS).join(', ')}, or saml, directories, apps or revocation alone; alg: ES256, RS256, EdDSA`,
   )
   process.exit(2)
 }

@@ -1,8 +1,8 @@
 /** Opens the rooms on the configured storage, in the order of their floors. The server and the command line share it. */
 import { resolve } from 'node:path'
 import { accessMigrations, createReceipts, openVersions, RECEIPT_KEY } from '#access'
-import { apisMigrations, openApis, openRevocations, type Revocations } from '#apis'
-import { type Audit, auditMigrations, createAudit } from '#audit'
+import { apisMigrations, keyOf, openApis, openRevocations } from '#apis'
+import { auditMigrations, createAudit } from '#audit'
 import { catalogMigrations, openCatalog, type PolicyNames } from '#catalog'
 import type { House } from '#cli'
 import type { Settings } from '#config'
@@ -95,7 +95,12 @@ export async function openHouse({
     const catalog = await openCatalog({
       storage,
       clock,
-      audit: withRemovals(audit, revocations),
+      audit,
+      // an app that loses what it showed, or goes, takes its tokens along, in the transaction in which it does
+      async onTokensEnd({ client, keys: shown, at }, by, on) {
+        if (!shown) await revocations.revoke({ kind: 'client', id: client, ...(at !== undefined && { at }) }, by, on)
+        for (const key of shown ?? []) await revocations.revoke({ kind: 'key', id: keyOf(client, key) }, by, on)
+      },
       keys,
       templates,
       ...(policyNames ? { policyNames } : {}),
@@ -113,7 +118,21 @@ export async function openHouse({
     const outbox = openOutbox({ storage, clock, log, audit })
     const signOuts = createSignOuts({ sessions, outbox, state: storage.state })
     signOuts.add(signOutWay)
-    const endings = attachEndings({ issuer, state: storage.state, audit, sessions, devices, people, signOuts, catalog })
+    const endings = attachEndings({
+      ...{
+        issuer,
+        state: storage.state,
+        clock,
+        audit,
+        keys,
+        sessions,
+        devices,
+        people,
+        signOuts,
+        catalog,
+        revocations,
+      },
+    })
     attachSamlEndings({ issuer, state: storage.state, clock, catalog, samlKeys, signOuts })
     people.onDisabled((personId) => revocations.revoke({ kind: 'subject', id: personId }, 'system'))
     sessions.onEnd(async ({ session }) => {
@@ -191,12 +210,3 @@ export async function openHouse({
 
 const geoFile = ({ geo }: Settings, folder: string): string | undefined =>
   geo.file === undefined ? undefined : resolve(folder, geo.file)
-
-/** An app that goes takes its tokens with it, in the transaction in which it goes. */
-const withRemovals = ({ record }: Audit, { revoke }: Revocations): Pick<Audit, 'record'> => ({
-  async record(event, fields, on) {
-    await record(event, fields, on)
-    if (event === 'app-removed' && fields.app !== undefined)
-      await revoke({ kind: 'client', id: fields.app }, fields.actor ?? 'system', on)
-  },
-})

@@ -3,21 +3,16 @@
  * (`GET /oauth2/revoked`), compact, and asked for every few seconds with `If-None-Match`. The format stands in docs/apis.md.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { RevokedSet } from '#apis'
+import { type RevokedSet, shortId } from '#apis'
 import { type Instant, minutes } from '#core/clock'
-import { sha256 } from '#core/digest'
 import { protection, type RawHandler } from '#http'
 import type { ApiAccessOptions } from './options.ts'
 
 /** RFC 8725 §3.11: a type of its own, which is no token. */
 export const LIST_TYPE = 'portico-revoked+jwt'
-/** 96 bits: nobody finds a token that is taken for a revoked one, and the list tells no ids. */
-const SHORT = 16
 /** Signed anew after so long, so that a list of long ago is told from one that nothing was added to. */
 const SIGN_AGAIN = minutes(5)
 const LIFE = minutes(60)
-
-export const short = (id: string): string => sha256(id).slice(0, SHORT)
 
 interface Made {
   readonly set: RevokedSet
@@ -36,22 +31,25 @@ export function createRevokedList({ issuer, keys, clock, revocations }: ApiAcces
     const living = set.entries.filter(({ until }) => until > at)
     const until = (kind: string) =>
       Object.fromEntries(
-        living.filter((one) => one.kind === kind).map(({ id, at }) => [short(id), Math.floor(at / 1000)]),
+        living.filter((one) => one.kind === kind).map(({ id, at }) => [shortId(id), Math.floor(at / 1000)]),
       )
+    const plain = (kind: string) => living.filter((one) => one.kind === kind).map(({ id }) => shortId(id))
     const signer = keys.signing.signers()[0]!
     const iat = Math.floor(at / 1000)
     const claims = {
       iss: issuer,
       iat,
       exp: iat + LIFE / 1000,
-      tokens: living.filter(({ kind }) => kind === 'token').map(({ id }) => short(id)),
+      tokens: plain('token'),
+      grants: plain('grant'),
       clients: until('client'),
+      keys: until('key'),
       subjects: until('subject'),
       sessions: until('session'),
     }
     const signed = `${encoded({ alg: signer.alg, kid: signer.kid, typ: LIST_TYPE })}.${encoded(claims)}`
     const text = `${signed}.${Buffer.from(await signer.sign(Buffer.from(signed))).toString('base64url')}`
-    return { set, at, etag: `"${short(text)}"`, text }
+    return { set, at, etag: `"${shortId(text)}"`, text }
   }
 
   async function current(): Promise<Made> {

@@ -80,7 +80,10 @@ export function createVerdicts({ access, clock, devices }: Pick<ApiAccessOptions
     // what was given on the way to the token is given for it
     const startedAt = token.issuedAt - CONVERSATION
     const details = typesOf(token)
-    const question = { app, person, session, device, enrolled, address, startedAt, details } as const
+    const about = { person, session, device, enrolled, address, startedAt, details } as const
+    // an API that goes on for somebody is no app of theirs: it was let in by the file of this one (`exchange`)
+    if (token.origin) return [{ kind: 'api', policy: api.policy, ...about }]
+    const question = { app, ...about } as const
     const own: Question = { kind: 'app', ...question }
     return api.policy === app.policy ? [own] : [{ kind: 'api', policy: api.policy, ...question }, own]
   }

@@ -26,10 +26,21 @@ export interface AccessToken {
   readonly expiresAt: Instant
   /** The session that it was given in, of a person. */
   readonly session?: string
+  /** What the person has granted the app, in one session. */
+  readonly grant?: string
+  /** With which key its client has shown who it is (RFC 7638), where it has keys. */
+  readonly key?: string
+  /** The token that it was exchanged for, first of all (RFC 8693). */
+  readonly origin?: Origin
   /** To what it is bound (RFC 7800 §3.1): the thumbprint of a key (RFC 9449 §6), of a certificate (RFC 8705 §3.1). */
   readonly jkt?: string
   readonly x5t?: string
   readonly alg?: Api['alg']
+}
+
+export interface Origin {
+  readonly id: string
+  readonly client: string
 }
 
 /** Why it is no token of ours, for the log; `expired` is for its holder as well. */
@@ -145,16 +156,17 @@ function parsed(part: string): Record<string, unknown> | undefined {
 
 /** RFC 9068 §2.2. Undefined where a claim is missing or has another type. */
 function accepted(claims: Record<string, unknown>, issuer: string, alg: Api['alg'], kid: string) {
-  const { iss, aud, sub, client_id, jti, iat, exp, nbf, scope, sid, cnf, authorization_details } = claims
+  const { iss, aud, sub, client_id, jti, iat, exp, nbf, scope, sid, grant_id, client_key, origin, cnf } = claims
   if (iss !== issuer) return 'issuer' as const
   const texts = [sub, client_id, jti]
   if (!texts.every((text) => typeof text === 'string' && text !== '' && text.length <= 512)) return undefined
   const times = nbf === undefined ? [iat, exp] : [iat, exp, nbf]
   if (!times.every((time) => Number.isSafeInteger(time) && (time as number) > 0)) return undefined
   const bound = bindingOf(cnf)
-  const details = readDetails(authorization_details)
+  const details = readDetails(claims['authorization_details'])
   if (!details || !bound || !(scope === undefined || typeof scope === 'string')) return undefined
-  if (!(sid === undefined || typeof sid === 'string')) return undefined
+  if (![sid, grant_id, client_key].every((text) => text === undefined || typeof text === 'string')) return undefined
+  if (!(origin === undefined || isOrigin(origin))) return undefined
   return {
     id: jti as string,
     client: client_id as string,
@@ -164,11 +176,36 @@ function accepted(claims: Record<string, unknown>, issuer: string, alg: Api['alg
     audience: typeof aud === 'string' ? aud : undefined,
     issuedAt: Math.max(iat as number, (nbf as number | undefined) ?? 0) * 1000,
     expiresAt: (exp as number) * 1000,
-    ...(sid === undefined ? {} : { session: sid }),
+    ...whenceOf({ sid, grant_id, client_key, origin }),
     ...bound,
     alg,
     kid,
   }
+}
+
+/** What ends a token before its time says nothing of it unless the token names it. */
+export type Whence = {
+  readonly sid?: unknown
+  readonly grant_id?: unknown
+  readonly client_key?: unknown
+  readonly origin?: unknown
+}
+
+/** In the words of claims, as they stand in a JWT and beside an opaque token. */
+export const whenceOf = ({ sid, grant_id, client_key, origin }: Whence) => ({
+  ...(sid === undefined ? {} : { session: sid as string }),
+  ...(grant_id === undefined ? {} : { grant: grant_id as string }),
+  ...(client_key === undefined ? {} : { key: client_key as string }),
+  ...(origin === undefined
+    ? {}
+    : { origin: { id: (origin as RawOrigin).jti, client: (origin as RawOrigin).client_id } }),
+})
+
+type RawOrigin = { readonly jti: string; readonly client_id: string }
+
+const isOrigin = (value: unknown): value is RawOrigin => {
+  const { jti, client_id } = (value ?? {}) as Record<string, unknown>
+  return typeof jti === 'string' && typeof client_id === 'string'
 }
 
 /** INVARIANT: a token that is bound to something that we do not know is none, not one that is bound to nothing. */

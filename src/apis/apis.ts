@@ -9,7 +9,14 @@
  * - `proof.ts`    that somebody has the key which a token is bound to
  * - `reading.ts`  from files to definitions     - `registry.ts` the registered ones: look up, apply, export
  */
-export { type AccessToken, type AccessTokens, createAccessTokens, type TokenFault } from './access-token.ts'
+export {
+  type AccessToken,
+  type AccessTokens,
+  createAccessTokens,
+  type TokenFault,
+  type Whence,
+  whenceOf,
+} from './access-token.ts'
 export type { Api, Words } from './api.ts'
 export {
   type AuthorizationDetail,
@@ -21,5 +28,13 @@ export {
 export type { ApiGateway, GatewayRule } from './gateway.ts'
 export { PROOF_ALGS, PROOF_YOUNG, readProof } from './proof.ts'
 export { type ApiSet, type Apis, type AppliedApis, openApis, unknownApi } from './registry.ts'
-export { openRevocations, type Revocations, type Revoked, type RevokedSet } from './revocations.ts'
+export {
+  keyOf,
+  openRevocations,
+  type Revocable,
+  type Revocations,
+  type Revoked,
+  type RevokedSet,
+  shortId,
+} from './revocations.ts'
 export { apisMigrations } from './tables.ts'

@@ -10,7 +10,7 @@ export type ApiRow = {
 }
 
 /** What a revocation is about. */
-export type RevokedKind = 'token' | 'client' | 'subject' | 'session'
+export type RevokedKind = 'token' | 'client' | 'key' | 'subject' | 'session' | 'grant'
 
 export type RevocationRow = {
   kind: RevokedKind

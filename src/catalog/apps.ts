@@ -52,6 +52,8 @@ export interface Apps {
   rotateSecret(id: string, by: string, overlap?: Millis): Promise<{ clientSecret: string; previousUntil?: Instant }>
   /** Only the newest secret is taken from now on. Throws Refusal `app-unknown`, `app-without-secret`. */
   endPreviousSecret(id: string, by: string): Promise<void>
+  /** Everything that it has so far is over, at once; it may get new ones. Throws Refusal `app-unknown`. */
+  endTokens(id: string, by: string): Promise<void>
   /** Keeps what a probe found, in the place of the last one for that protocol. Throws Refusal `app-unknown`. */
   keepProbe(id: string, probe: KeptProbe, by: string): Promise<void>
   /** The last probe for each protocol. */
@@ -154,6 +156,10 @@ export function createApps({ registry, templates, clock, check: options }: AppsO
         await writer.endPrevious(id)
         await writer.record('app-secret-rotated', { actor: by, app: id })
       })
+    },
+    async endTokens(id: string, by: string) {
+      const done = await registry.write((writer) => writer.endTokens(id, by))
+      if (!done) throw new Refusal('app-unknown', 'catalog: no such app')
     },
     keepProbe: (id: string, probe: KeptProbe, by: string) =>
       registry.write(async (writer) => {

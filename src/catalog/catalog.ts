@@ -14,7 +14,7 @@
  * - `partners/`     contracts of partners, which become apps
  * - `protocols/`    what an app of each protocol has to say, one file each
  * - `registry.ts` `registry-writing.ts` apps in the `tables.ts`, through `cache.ts` - `apps.ts`     register, apply, export, rotate, remove
- * - `snippet.ts`    the app's side, with real values
+ * - `snippet.ts`    the app's side, with real values         - `credentials.ts` which of them are taken away
  * - `secrets.ts`    the secrets of apps, for a while two       - `probes.ts`     what probes of them found
  *
  * To add an app to the catalog: one file in `apps-catalog/` (docs/apps.md). To ask for another kind of value: one row

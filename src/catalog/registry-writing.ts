@@ -6,6 +6,7 @@ import { Refusal } from '#core/refusal'
 import type { Keys } from '#keys'
 import type { Storage } from '#storage'
 import { type Definition, hasSecret, namesOf } from './app.ts'
+import { type OnTokensEnd, type TokensEnd, withdrawn } from './credentials.ts'
 import { type KeptProbe, writeProbe } from './probes.ts'
 import { makeSecret } from './secrets.ts'
 import type { AppRow, Tables } from './tables.ts'
@@ -15,6 +16,8 @@ export interface RegistryOptions {
   readonly clock: Clock
   readonly audit: Pick<Audit, 'record'>
   readonly keys: Pick<Keys, 'seal' | 'unseal'>
+  /** Without it nobody but the engine looks at tokens. */
+  readonly onTokensEnd?: OnTokensEnd
 }
 
 export interface StoredApp {
@@ -48,6 +51,8 @@ export interface RegistryWriter {
   remove(id: string): Promise<boolean>
   /** Ended now, or not any more; tokens from before are over in both cases. */
   end(id: string, ended: boolean): Promise<void>
+  /** All that it has so far, also what it could refresh. False when there is no such app. */
+  endTokens(id: string, by: string): Promise<boolean>
   /** In the place of the one before, for the same protocol. */
   keepProbe(id: string, probe: KeptProbe): Promise<void>
   /** The old one is taken until `until`. Throws Refusal `app-unknown`, or `app-without-secret`. */
@@ -72,12 +77,25 @@ export const readRow = (row: AppRow): StoredApp => ({
 
 type SecretChange = (eb: ExpressionBuilder<Tables, 'apps'>) => UpdateObject<Tables, 'apps'>
 
+/**
+ * From when on tokens are good that are issued after this moment, which came after `before`: times in tokens are whole seconds.
+ * What was issued after an end of this very second says the next one already.
+ */
+const nextSecond = (now: Instant, before: Instant): Instant =>
+  before > now ? before + 1000 : (Math.floor(now / 1000) + 1) * 1000
+
 export function writerOn(
   transaction: Transaction<Tables>,
-  clock: Clock,
-  keys: RegistryOptions['keys'],
-  audit: RegistryOptions['audit'],
+  { clock, keys, audit, onTokensEnd }: Omit<RegistryOptions, 'storage'>,
 ): RegistryWriter {
+  const tokensEnd = async (end: TokensEnd | undefined, by = 'system') => {
+    if (end) await onTokensEnd?.(end, by, transaction)
+  }
+  /** Undefined: there is no such app. */
+  const tokensFrom = async (id: string): Promise<Instant | undefined> => {
+    const row = await transaction.selectFrom('apps').select('tokens_from').where('id', '=', id).executeTakeFirst()
+    return row && Number(row.tokens_from ?? 0)
+  }
   async function changeSecret(id: string, values: SecretChange): Promise<void> {
     const row = await transaction
       .updateTable('apps')
@@ -135,7 +153,11 @@ export function writerOn(
     },
     async replace(definition) {
       const { id } = definition
-      const before = await transaction.selectFrom('apps').select('secret').where('id', '=', id).executeTakeFirst()
+      const before = await transaction
+        .selectFrom('apps')
+        .select(['secret', 'json'])
+        .where('id', '=', id)
+        .executeTakeFirst()
       if (!before) throw new Refusal('app-unknown', `catalog: no app \`${id}\``)
       const made = hasSecret(definition) && before.secret === null ? makeSecret(id, keys) : undefined
       await transaction
@@ -151,23 +173,40 @@ export function writerOn(
         .execute()
       await forgetNames(id)
       await writeNames(definition)
+      await tokensEnd(await withdrawn(JSON.parse(before.json) as Definition, definition))
       return made?.plain
     },
     async end(id, ended) {
       const now = clock.now()
+      const before = (await tokensFrom(id)) ?? 0
+      // what it gets from now on is good, in this second as well; what was on its way while it was ended is not
+      const from = ended ? nextSecond(now, before) : Math.max(before, Math.floor(now / 1000) * 1000)
       await transaction
         .updateTable('apps')
-        .set({ ended_at: ended ? now : null, tokens_from: now, changed_at: now })
+        .set({ ended_at: ended ? now : null, tokens_from: from, changed_at: now })
         .where('id', '=', id)
         .execute()
+      await tokensEnd({ client: id, ...(!ended && { at: from - 1000 }) })
+    },
+    async endTokens(id, by) {
+      const now = clock.now()
+      const before = await tokensFrom(id)
+      if (before === undefined) return false
+      await transaction
+        .updateTable('apps')
+        .set({ tokens_from: nextSecond(now, before), changed_at: now })
+        .where('id', '=', id)
+        .execute()
+      await tokensEnd({ client: id }, by)
+      return true
     },
     keepProbe: (id, probe) => writeProbe(transaction, id, probe),
     async remove(id) {
       await transaction.deleteFrom('app_probes').where('app', '=', id).execute()
       await forgetNames(id)
-      return (
-        (await transaction.deleteFrom('apps').where('id', '=', id).returning('id').executeTakeFirst()) !== undefined
-      )
+      const gone = await transaction.deleteFrom('apps').where('id', '=', id).returning('id').executeTakeFirst()
+      if (gone) await tokensEnd({ client: id })
+      return gone !== undefined
     },
     async newSecret(id, until) {
       const made = makeSecret(id, keys)
@@ -177,8 +216,13 @@ export function writerOn(
         previous_secret: until === undefined ? null : ref('secret'),
         previous_until: until ?? null,
       }))
+      // with an overlap it is no emergency, and what both secrets have got lives on
+      if (until === undefined) await tokensEnd({ client: id })
       return made.plain
     },
-    endPrevious: (id) => changeSecret(id, () => ({ previous_secret: null, previous_until: null })),
+    async endPrevious(id) {
+      await changeSecret(id, () => ({ previous_secret: null, previous_until: null }))
+      await tokensEnd({ client: id })
+    },
   }
 }

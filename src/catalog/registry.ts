@@ -32,7 +32,8 @@ export interface Registry {
   write<T>(change: (writer: RegistryWriter) => Promise<T>): Promise<T>
 }
 
-export function createRegistry({ storage, clock, keys, audit }: RegistryOptions): Registry {
+export function createRegistry(options: RegistryOptions): Registry {
+  const { storage, clock, keys } = options
   const records: Kysely<Tables> = storage.records.withTables<Tables>()
   const version = storage.keep('apps_version', undefined, async () => {
     const row = await records.selectFrom('apps_version').select('version').where('id', '=', 1).executeTakeFirst()
@@ -110,7 +111,7 @@ export function createRegistry({ storage, clock, keys, audit }: RegistryOptions)
     async write<T>(change: (writer: RegistryWriter) => Promise<T>) {
       try {
         return await records.transaction().execute(async (transaction) => {
-          const result = await change(writerOn(transaction, clock, keys, audit))
+          const result = await change(writerOn(transaction, options))
           await transaction.updateTable('apps_version').set({ version: sql`version + 1` }).where('id', '=', 1).execute()
           return result
         })

@@ -1,7 +1,7 @@
 /** What is revoked is over at the next call, and stands in the list of those who check tokens by themselves. */
 import { createLocalJWKSet, decodeJwt, decodeProtectedHeader, jwtVerify } from 'jose'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { short } from '../../src/api-access/revoked-list.ts'
+import { shortId } from '#apis'
 import type { Gateway } from '../support/gateway.ts'
 import { call, ORDERS, post, program, STOCK, startApis, tokenOf } from './house.ts'
 
@@ -97,7 +97,7 @@ test('of a person who is switched off, and of a session that ends, the first cal
   await timed('JWT, session', await ofPerson(id, { sid: session.id }), () => sessions.end(session.id, 'ended', 'test'))
   await timed('JWT, person', await ofPerson(id), () => people.disable(id, 'test'))
   const { text } = await list()
-  expect(decodeJwt(text)['subjects']).toEqual({ [short(id)]: expect.any(Number) })
+  expect(decodeJwt(text)['subjects']).toEqual({ [shortId(id)]: expect.any(Number) })
 })
 
 test('nobody else revokes a token, and no other text is taken for one', async () => {
@@ -128,7 +128,7 @@ test('the list names it by a short hash, is signed, and is told again only once 
     issuer: gateway.issuer,
     typ: 'portico-revoked+jwt',
   })
-  expect(payload['tokens']).toContain(short(decodeJwt(token).jti!))
-  expect(payload['clients']).toEqual({ [short('other')]: expect.any(Number) })
+  expect(payload['tokens']).toContain(shortId(decodeJwt(token).jti!))
+  expect(payload['clients']).toEqual({ [shortId('other')]: expect.any(Number) })
   expect(text).not.toContain(ORDERS)
 })

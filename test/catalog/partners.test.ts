@@ -121,7 +121,7 @@ test('a partner that was ended stays so whatever is applied, until somebody take
   expect(await catalog.partners.end('acme', by)).toBe(true)
   expect(await catalog.partners.end('acme', by)).toBe(false)
   expect(await catalog.apps.find('acme')).toMatchObject({
-    tokensFrom: ended,
+    tokensFrom: ended + 1000,
     partner: { endsAt: ended, endedAt: ended },
   })
   const again = await catalog.partners.apply([contract({ expires: '2099-01-01' })], { by })

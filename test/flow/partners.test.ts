@@ -263,6 +263,10 @@ describe('keys at an address', () => {
     clock.at += 60_000
     expect((await token('published', { key: one })).status).toBe(401)
     expect((await token('published', { key: two })).status).toBe(200)
+    const { revocations } = gateway.server.house
+    expect((await revocations.current()).entries.filter(({ kind }) => kind === 'key')).toMatchObject([
+      { id: expect.stringMatching(/^published [\w-]{43}$/), at: clock.now() },
+    ])
     const stranger = await signingKey('three')
     expect(
       await reading(() => Promise.all(Array.from({ length: 20 }, () => token('published', { key: stranger })))),

@@ -1,6 +1,7 @@
 /** `apis …`: the APIs that tokens are for. They are written as files, like apps. */
 import { unknownApi } from '#apis'
 import type { Verb } from '../verb.ts'
+import { revokeTokens } from './apis-revoke.ts'
 import { planLines } from './manifest-lines.ts'
 import { filesAt } from './source-files.ts'
 
@@ -158,4 +159,4 @@ const snippetOfApi: Verb = {
   },
 }
 
-export const apisVerbs: readonly Verb[] = [applyApis, listApis, showApi, exportApi, snippetOfApi]
+export const apisVerbs: readonly Verb[] = [applyApis, listApis, showApi, exportApi, revokeTokens, snippetOfApi]

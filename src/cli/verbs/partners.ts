@@ -155,7 +155,7 @@ export const partnersVerbs: readonly Verb[] = [
   ending(
     'end',
     'a partner gets no tokens any more, whatever is applied; opaque tokens are over at once',
-    'gets no tokens any more; JWTs that it has run out by themselves',
+    'gets no tokens any more; those that it has are over, at gateways that poll the list within seconds',
     'was ended before',
   ),
   ending(

@@ -1,17 +1,15 @@
 /** Registered apps as the engine's clients. */
 import type { ClientMetadata, Provider } from 'oidc-provider'
 import { type App, type Catalog, isSecretOf } from '#catalog'
-import type { Clock } from '#core/clock'
 import { SIGN_IN_SCOPES } from './account.ts'
-import { createKeyReading } from './client-keys.ts'
+import { createKeyReading, type KeyReadingRooms } from './client-keys.ts'
 import type { FederatedCredentials } from './federated.ts'
 import { profileMetadata } from './profiles.ts'
 
 type Client = InstanceType<Provider['Client']>
 
-export interface ClientRooms {
+export interface ClientRooms extends KeyReadingRooms {
   readonly catalog: Catalog
-  readonly clock: Clock
   /** Of authorization details. */
   readonly types: readonly string[]
   readonly federated: Pick<FederatedCredentials, 'key'>
@@ -52,9 +50,10 @@ export function clientMetadata(app: App, types: readonly string[]): ClientMetada
  * Replaces the engine's own look-up, whose cache holds 100 clients and hashes the client's record at each request. Apps
  * are frozen and the catalog hands out the same object until it changes, so the object itself is the cache key.
  */
-export function useCatalogClients(engine: Provider, { catalog, clock, federated, types }: ClientRooms): void {
+export function useCatalogClients(engine: Provider, rooms: ClientRooms): void {
+  const { catalog, clock, federated, types } = rooms
   const known = new WeakMap<App, Client>()
-  const readKeys = createKeyReading(clock)
+  const readKeys = createKeyReading(rooms)
   engine.Client.find = async (id: string) => {
     const app = typeof id === 'string' && id.length <= 64 ? await catalog.apps.find(id) : undefined
     if (!app) return undefined

@@ -2,12 +2,16 @@
  * What ends with a session or a person: sign-outs go to the outbox, grants and tokens are revoked. Registered where the
  * rooms are opened, so that the command line ends as much as the server does.
  */
+import { createAccessTokens, type Revocations } from '#apis'
 import type { Audit } from '#audit'
 import type { Catalog } from '#catalog'
+import type { Clock } from '#core/clock'
 import type { People } from '#directory'
+import type { Keys } from '#keys'
 import { DEVICE_REVOKED, type Devices, DIRECTORY_BACK, type Session, type Sessions, type SignOuts } from '#sessions'
 import type { State } from '#storage'
-import { engineSessionKey, grantGroup, grantKey, grantsOf } from './grant-groups.ts'
+import { engineSessionKey, grantGroup, grantKey, grantsOf, objectKey } from './grant-groups.ts'
+import { LONGER } from './jwt-revocation.ts'
 import { signOutWay } from './sign-out-way.ts'
 
 export interface Endings {
@@ -16,7 +20,14 @@ export interface Endings {
   /** Ends every grant and token of everybody, also of those who are not signed in; answers how many people had any. */
   revokeAll(): Promise<number>
   /** Ends one grant and all its tokens. */
-  revokeGrant(grantId: string): Promise<void>
+  revokeGrant(grantId: string, by?: string): Promise<void>
+  /** Ends what was given in a session, which itself goes on, and says whether there is such a session. */
+  revokeOfSession(sessionId: string, by: string): Promise<boolean>
+  /**
+   * Ends a single access token, by itself or by its `jti`. Answers its id; undefined for a text that has our form and is no
+   * token of ours, or none any more.
+   */
+  revokeToken(text: string, by: string): Promise<string | undefined>
   /**
    * One person becomes another: the sessions live on, and what apps were given for `from` ends. Apps are told that the
    * person has gone, and find at the next opening who it is now. Calling it again is safe.
@@ -27,7 +38,10 @@ export interface Endings {
 export interface EndingsOptions {
   readonly issuer: string
   readonly state: State
+  readonly clock: Clock
   readonly audit: Audit
+  readonly keys: Pick<Keys, 'signing'>
+  readonly revocations: Revocations
   readonly sessions: Sessions
   readonly devices: Pick<Devices, 'enrolled'>
   readonly people: People
@@ -39,11 +53,17 @@ export interface EndingsOptions {
 const AT_ONCE = 1000
 
 export function attachEndings(options: EndingsOptions): Endings {
-  const { issuer, state, audit, sessions, devices, people, signOuts, catalog } = options
+  const { issuer, state, audit, sessions, devices, people, signOuts, catalog, revocations } = options
+  const tokens = createAccessTokens(options)
 
-  async function revokeGrant(grantId: string): Promise<void> {
+  async function revokeGrant(grantId: string, by = 'system'): Promise<void> {
+    const stored = await state.get(grantKey(grantId))
+    const app = stored && (await catalog.apps.find((JSON.parse(stored) as { clientId: string }).clientId))
     await state.delete(grantKey(grantId))
     await state.deleteGroup(grantGroup(grantId))
+    // what is kept nowhere has to be told of: tokens of APIs, and those that were exchanged for them
+    if (!app || Object.keys(app.oidc?.apis ?? {}).length > 0)
+      await revocations.revoke({ kind: 'grant', id: grantId }, by)
   }
 
   async function revokeGrants(personId: string, app?: string): Promise<number> {
@@ -88,6 +108,24 @@ export function attachEndings(options: EndingsOptions): Endings {
     await audit.record('tokens-revoked', { actor: 'system', subject: personId, session: id })
   }
 
+  async function revokeOfSession(id: string, by: string): Promise<boolean> {
+    const session = await sessions.byId(id)
+    if (!session) return false
+    await revokeOf(session)
+    await revocations.revoke({ kind: 'session', id }, by)
+    return true
+  }
+
+  async function revokeToken(text: string, by: string): Promise<string | undefined> {
+    const isJwt = text.includes('.')
+    const token = isJwt ? tokens.read(text) : undefined
+    if (typeof token === 'string') return undefined
+    const id = token?.id ?? text
+    for (const kind of ['AccessToken', 'ClientCredentials']) await state.delete(objectKey(kind, id))
+    await revocations.revoke({ kind: 'token', id, ...(token && { until: token.expiresAt + LONGER }) }, by)
+    return id
+  }
+
   signOuts.add(signOutWay({ issuer, catalog }))
   sessions.onEnd(async ({ session, reason }) => {
     // ATTACK: an app on a stolen tablet, or opened with an old password, may hold a token that needs no session
@@ -119,5 +157,5 @@ export function attachEndings(options: EndingsOptions): Endings {
     if (count > 0)
       await audit.record('tokens-revoked', { actor: 'system', subject: from, reason: 'person-merged', count })
   }
-  return { revoke, revokeAll, revokeGrant, become }
+  return { revoke, revokeAll, revokeGrant, revokeOfSession, revokeToken, become }
 }

@@ -1,6 +1,6 @@
 /** The engine's configuration: what it offers, how long things live, and what it may never do. */
 import Provider, { type AdapterPayload, type Configuration, type KoaContextWithOIDC } from 'oidc-provider'
-import { PROOF_ALGS } from '#apis'
+import { PROOF_ALGS, type Revocations } from '#apis'
 import type { Log } from '#core/log'
 import type { People } from '#directory'
 import { type Outbound, pageRequestOf, requestContext } from '#http'
@@ -16,13 +16,14 @@ import { useCatalogClients } from './clients.ts'
 import { deviceFlow } from './device.ts'
 import type { Diagnosing } from './diagnosing.ts'
 import { dPoP } from './dpop.ts'
-import { endTokensWithClients } from './ended.ts'
+import { createStarting, findNothingEnded } from './ended.ts'
 import type { FederatedCredentials } from './federated.ts'
 import { type Consents, grantFor } from './grants.ts'
 import { LIFETIMES } from './lifetimes.ts'
 import { type LogoutOptions, rpInitiatedLogout } from './logout.ts'
 import { type CertificateSettings, certificateMethods, endpointAliases, mutualTls } from './mutual-tls.ts'
 import { rotates, SIGNED_ANSWER_ALGS, SIGNED_REQUEST_ALGS, signedMessages } from './profiles.ts'
+import type { ProvingKeys } from './proving-keys.ts'
 import type { createQuestioning, QuestionRooms } from './question.ts'
 import { type Spending, spendOnce } from './replay.ts'
 import { type ResourceRooms, resourceIndicators } from './resources.ts'
@@ -49,6 +50,11 @@ export interface EngineOptions extends QuestionRooms, AdapterOptions, LogoutOpti
   readonly spending: Spending
   /** Of authorization details, that the APIs declare. */
   readonly types: readonly string[]
+  readonly provingKeys: ProvingKeys
+  readonly revocations: Pick<Revocations, 'current'>
+  /** Ends a grant and everything issued under it, whoever checks it. */
+  revokeGrant(grantId: string): Promise<void>
+  keysWithdrawn(client: string, keys: readonly string[]): Promise<void>
   /** Where the browser goes when somebody has to be asked. */
   interactionPath(ctx: KoaContextWithOIDC, interaction: InstanceType<Provider['Interaction']>): Promise<string>
   readonly judge: TokenJudge
@@ -133,9 +139,10 @@ export function createEngine(options: EngineOptions): Provider {
     // where somebody should sign in, as other providers understand it too
     extraParams: ['domain_hint', 'idp'],
     extraClientMetadata: { properties: ['pkce', 'tls_client_auth_ca', 'profile'] },
-    assertJwtClientAuthClaimsAndHeader: checkAssertion(issuer, options.clock),
+    assertJwtClientAuthClaimsAndHeader: checkAssertion(issuer, options.clock, options.provingKeys),
     async revokeGrantPolicy({ oidc }) {
       const { AccessToken, RefreshToken } = oidc.entities
+      if (oidc.route === 'revocation' && RefreshToken?.grantId) await options.revokeGrant(RefreshToken.grantId)
       if (oidc.route !== 'token') return !(oidc.route === 'revocation' && AccessToken)
       // the token endpoint revokes for one reason: something came a second time, and not at the same moment (`adapter.ts`)
       const { provider } = oidc
@@ -165,7 +172,7 @@ export function createEngine(options: EngineOptions): Provider {
       keepLimits(code, await questioning.ask(ctx), options.access.policies.current())
       return !code.scopes.has('offline_access')
     },
-    extraTokenClaims: async (_ctx, token) => options.judge.confirm(token),
+    extraTokenClaims: async (ctx, token) => options.judge.confirm(token, ctx && options.provingKeys.of(ctx.req)),
     clientBasedCORS: (_ctx, origin, client) =>
       (client.redirectUris ?? []).some((uri) => URL.parse(uri)?.origin === origin),
     async renderError(ctx, out, error) {
@@ -210,9 +217,14 @@ export function createEngine(options: EngineOptions): Provider {
   // the server has put our own public address into the request (`open.ts`)
   engine.proxy = true
   useCatalogClients(engine, options)
-  endTokensWithClients(engine, catalog, options.clock)
+  findNothingEnded(engine, options)
   spendOnce(engine, options.spending)
-  beforeEachToken(engine, options.judge.judge)
+  const startOf = createStarting(options)
+  beforeEachToken(engine, async (ctx, token) => {
+    const iat = await startOf(token)
+    await options.judge.judge(ctx, token)
+    if (iat !== undefined) Object.assign(token, { iat })
+  })
   options.diagnosing.listen(engine)
   // without a listener koa writes the error, with whatever is in its message, to standard error
   engine.on('error' as never, (cause: unknown) => options.log.error('oidc-engine-error', {}, cause))

@@ -113,7 +113,11 @@ async function exchange(ctx: TokenEndpointGrantContext<Parameters>, rooms: Excha
   checkBound(api, token)
   const left = Math.floor((shown.expiresAt - rooms.clock.now()) / 1000)
   const life = { token: { max: `${Math.min(left, api.lifetime)}s` } }
-  const source = { acr, authTime: authTime === undefined ? undefined : Math.floor(authTime / 1000), act: actor }
+  const from = {
+    origin: { jti: shown.origin?.id ?? shown.id, client_id: shown.origin?.client ?? shown.client },
+    ...(shown.grant === undefined ? {} : { grant_id: shown.grant }),
+  }
+  const source = { acr, authTime: authTime === undefined ? undefined : Math.floor(authTime / 1000), act: actor, from }
   rooms.judge.allowed(token, stricter(decision, life), source)
   ctx.oidc.entity('AccessToken', token)
   const value = await token.save()

@@ -7,7 +7,7 @@ import type { AccessTokens, Revocations } from '#apis'
 import { minutes } from '#core/clock'
 
 /** Clocks may differ by as much: the entry stays for longer than anybody takes the token. */
-const LONGER = minutes(5)
+export const LONGER = minutes(5)
 
 export function createJwtRevocation({ tokens, revocations }: { tokens: AccessTokens; revocations: Revocations }) {
   return async (ctx: KoaContextWithOIDC): Promise<void> => {

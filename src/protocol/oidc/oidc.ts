@@ -14,6 +14,7 @@
  * - `dpop.ts`      tokens bound to a key of the client        - `replay.ts`  what may be shown once
  * - `mutual-tls.ts` clients that come with a certificate      - `profiles.ts` FAPI 2.0, signed requests and answers
  * - `federated.ts` tokens of others that stand for a client   - `foreign-keys.ts` by whose keys they are signed
+ * - `proving-keys.ts` with which of its keys a client came  - `ended.ts`  what is over before its time, found by nobody
  * - `clients.ts`   registered apps as the engine's clients    - `grants.ts`  consent, per person and app
  * - `authorization-details.ts` details of types that APIs declare; `asked-details.ts` those of a request
  * - `account.ts`   claims about people                        - `logout.ts`  an app asks for a sign-out

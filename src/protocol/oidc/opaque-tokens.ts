@@ -1,5 +1,5 @@
 /** Opaque access tokens for doors that are asked about each call: what introspection would say, without a client. */
-import { type AccessToken, type AuthorizationDetail, readDetails } from '#apis'
+import { type AccessToken, type AuthorizationDetail, readDetails, type Whence, whenceOf } from '#apis'
 import type { Sessions } from '#sessions'
 import type { State } from '#storage'
 import { objectKey } from './grant-groups.ts'
@@ -16,6 +16,8 @@ interface Stored {
   readonly iat: number
   readonly exp: number
   readonly sessionUid?: string
+  readonly grantId?: string
+  readonly extra?: Whence
   readonly expiresWithSession?: boolean
   readonly jkt?: string
   readonly 'x5t#S256'?: string
@@ -54,28 +56,33 @@ export function createOpaqueTokens({ state, sessions }: OpaqueRooms) {
   }
 }
 
-const tokenOf = ({
-  jti,
-  clientId,
-  accountId,
-  aud,
-  scope,
-  rar,
-  iat,
-  exp,
-  sessionUid,
-  jkt,
-  'x5t#S256': x5t,
-}: Stored) => ({
-  id: jti,
-  client: clientId,
-  subject: accountId ?? clientId,
-  scopes: scope ? scope.split(' ') : [],
-  details: readDetails(rar) ?? [],
-  audience: typeof aud === 'string' ? aud : undefined,
-  issuedAt: iat * 1000,
-  expiresAt: exp * 1000,
-  ...(sessionUid === undefined ? {} : { session: sessionUid }),
-  ...(jkt === undefined ? {} : { jkt }),
-  ...(x5t === undefined ? {} : { x5t }),
-})
+function tokenOf(stored: Stored): AccessToken {
+  const {
+    jti,
+    clientId,
+    accountId,
+    aud,
+    scope,
+    rar,
+    iat,
+    exp,
+    sessionUid,
+    grantId,
+    extra,
+    jkt,
+    'x5t#S256': x5t,
+  } = stored
+  return {
+    id: jti,
+    client: clientId,
+    subject: accountId ?? clientId,
+    scopes: scope ? scope.split(' ') : [],
+    details: readDetails(rar) ?? [],
+    audience: typeof aud === 'string' ? aud : undefined,
+    issuedAt: iat * 1000,
+    expiresAt: exp * 1000,
+    ...whenceOf({ grant_id: grantId, ...extra, sid: sessionUid }),
+    ...(jkt === undefined ? {} : { jkt }),
+    ...(x5t === undefined ? {} : { x5t }),
+  }
+}

@@ -2,7 +2,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { KoaContextWithOIDC, Provider } from 'oidc-provider'
 import type { Access } from '#access'
-import { type Apis, createAccessTokens, type Revocations } from '#apis'
+import { type Apis, createAccessTokens, keyOf, type Revocations } from '#apis'
 import type { Audit } from '#audit'
 import type { Catalog } from '#catalog'
 import { type Quotas, quotaHeaders } from '#context'
@@ -34,6 +34,7 @@ import { createJwtRevocation } from './jwt-revocation.ts'
 import { afterLogout } from './logout.ts'
 import type { CertificateSettings } from './mutual-tls.ts'
 import { createOpaqueTokens } from './opaque-tokens.ts'
+import { createProvingKeys } from './proving-keys.ts'
 import { createQuestioning } from './question.ts'
 import { createSpending } from './replay.ts'
 import { createShortWays, type ShortWays } from './short-ways/open.ts'
@@ -97,6 +98,7 @@ export function openOidc(options: OidcOptions): OidcDoor {
   const judge = createTokenJudge(options)
   const spending = createSpending({ state, clock })
   const federated = createFederatedCredentials({ ...options, spending })
+  const provingKeys = createProvingKeys(federated.key)
   const tokens = createAccessTokens(options)
   const opaqueToken = createOpaqueTokens({ state, sessions })
   const diagnosing = createDiagnosing({ ...options, bridge, resumeCookie })
@@ -129,6 +131,11 @@ export function openOidc(options: OidcOptions): OidcDoor {
       diagnosing,
       spending,
       federated,
+      provingKeys,
+      revokeGrant: options.endings.revokeGrant,
+      async keysWithdrawn(client, keys) {
+        for (const key of keys) await options.revocations.revoke({ kind: 'key', id: keyOf(client, key) }, client)
+      },
     })
     engine.use(async (ctx, next) => {
       const visitor = bridge.visitorOf(ctx.req)

@@ -5,7 +5,7 @@
 import type { IncomingMessage } from 'node:http'
 import { errors, type KoaContextWithOIDC } from 'oidc-provider'
 import type { Access } from '#access'
-import type { Api, Apis } from '#apis'
+import type { Api, Apis, Whence } from '#apis'
 import type { App, Catalog } from '#catalog'
 import { type Quotas, quotaWords, type Taken } from '#context'
 import type { Clock, Instant } from '#core/clock'
@@ -30,10 +30,9 @@ export interface TokenJudgeRooms {
 }
 
 /** How strongly the person signed in, and when: what whoever asks about the access token is told (RFC 9470 §6.2). */
-export type Assurance = {
+export type Assurance = Whence & {
   readonly acr?: string
   readonly auth_time?: number
-  readonly sid?: string
   readonly act?: object
 }
 
@@ -61,6 +60,8 @@ type Source = {
   readonly authTime?: number | undefined
   /** Who acts for the person (RFC 8693 §4.1). */
   readonly act?: object
+  /** What of the token that was shown ends this one too. */
+  readonly from?: Pick<Whence, 'grant_id' | 'origin'>
 }
 
 export interface TokenJudge {
@@ -81,8 +82,11 @@ export interface TokenJudge {
   refresh(ctx: KoaContextWithOIDC): Promise<void>
   /** Before each token, unless it is judged already; throws the protocol's refusal. */
   judge(ctx: KoaContextWithOIDC | undefined, token: Token): Promise<void>
-  /** The engine's own question before it hands a token out: what the token tells. INVARIANT: no token without an answer. */
-  confirm(token: object): Assurance | undefined
+  /**
+   * The engine's own question before it hands a token out: what the token tells. INVARIANT: no token without an answer.
+   * `key`: with which its client has shown who it is.
+   */
+  confirm(token: object, key?: string): Assurance | undefined
 }
 
 /** RFC 6749 §5.2, with a sentence for the app that says nothing of the rule. */
@@ -230,10 +234,12 @@ export function createTokenJudge(rooms: TokenJudgeRooms): TokenJudge {
       allowed(token, limits, RefreshToken ?? AuthorizationCode ?? DeviceCode)
     },
 
-    confirm(token) {
+    confirm(token, key) {
       if (!judged.has(token)) throw new Error('a token that nobody has judged')
       const source = judged.get(token)
-      return source && { ...assuranceOf(source), ...sessionOf(token) }
+      const byKey = key === undefined ? {} : { client_key: key }
+      if (source) return { ...assuranceOf(source), ...sessionOf(token), ...grantOf(token), ...source.from, ...byKey }
+      return key === undefined ? undefined : byKey
     },
   }
 }
@@ -262,6 +268,12 @@ const assuranceOf = ({ acr, authTime, act }: Source): Assurance => ({
 })
 
 type OfSession = { readonly expiresWithSession?: boolean; readonly sessionUid?: string }
+
+type OfGrant = Pick<Token, 'resourceServer'> & { readonly grantId?: string }
+
+/** The same of the grant, where the token is kept nowhere. */
+const grantOf = ({ resourceServer, grantId }: OfGrant) =>
+  resourceServer?.accessTokenFormat === 'jwt' && grantId !== undefined ? { grant_id: grantId } : {}
 
 /** What ends with a session says with which: nobody could tell otherwise of a token that is kept nowhere. */
 const sessionOf = ({ expiresWithSession, sessionUid }: OfSession) =>
