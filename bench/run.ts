@@ -9,6 +9,7 @@
  *     --scenarios directories nothing but the directories: sign-in, sync, import
  *     --scenarios apps        nothing but the apps: apply, search, what a thousand of them cost
  *     --scenarios revocation  nothing but how soon a revocation is felt, for each kind of token and each way
+ *     --scenarios apis        nothing but programs and partners: tokens for APIs, and the questions about them
  *     --alg RS256             what signs id tokens on both servers; ES256 unless given, which is harder on us
  *     --json                  one JSON object instead of tables
  */
@@ -16,6 +17,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { apisAlone, apisLayer } from './apis/apis.ts'
 import { appsAlone, appsLayer } from './apps/apps.ts'
 import { directoriesAlone, directoryLayer } from './directories/directories.ts'
 import { forwardAuthAlone } from './forward-auth.ts'
@@ -42,12 +44,13 @@ if (values.scenarios === 'saml') process.exit(await samlAlone(values.quick, valu
 // alone, for they take a minute and nothing of the others
 if (values.scenarios === 'directories') process.exit(await directoriesAlone(values.quick, values.json))
 if (values.scenarios === 'revocation') process.exit(await revocationAlone(values.quick, values.json))
+if (values.scenarios === 'apis') process.exit(await apisAlone(values.quick, values.json))
 if (values.scenarios === 'apps') process.exit(await appsAlone(values.quick, values.json))
 const scenarios = values.scenarios.split(',').filter(Boolean)
 const unknown = scenarios.filter((name) => !Object.hasOwn(SCENARIOS, name))
 if (unknown.length > 0 || !['ES256', 'RS256', 'EdDSA'].includes(values.alg)) {
   console.error(
-    `scenarios: ${Object.keys(SCENARIOS).join(', ')}, or saml, directories, apps or revocation alone; alg: ES256, RS256, EdDSA`,
+    `scenarios: ${Object.keys(SCENARIOS).join(', ')}, or saml, directories, apps, apis or revocation alone; alg: ES256, RS256, EdDSA`,
   )
   process.exit(2)
 }
@@ -59,7 +62,11 @@ try {
   say('a store day')
   const day = await storeDay()
   const [warmup, seconds] = values.quick ? [1, 4] : [3, 12]
-  const compared = await throughput({ folder, scenarios, alg: values.alg, warmup, seconds, say })
+  const flows = await throughput({ folder, scenarios, alg: values.alg, warmup, seconds, say })
+  const compared = [
+    ...flows,
+    ...(await apisLayer({ folder: mkdtempSync(join(folder, 'apis-')), quick: values.quick, say })),
+  ]
   const silentSignOns = compared.find(({ scenario }) => scenario === 'sso')?.portico.perCpuSecond
   const policy = await policyLayer({ folder, quick: values.quick, silentSignOns, say })
   const directories = await directoryLayer({ folder, quick: values.quick, say })

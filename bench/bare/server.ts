@@ -11,9 +11,10 @@ import { type Algorithm, hash as rsHash, verify as rsVerify } from '@node-rs/arg
 import Koa from 'koa'
 import Provider, { type Configuration } from 'oidc-provider'
 import { bareSecret, PASSWORD, REDIRECT_URI } from '../subjects.ts'
+import { bareApis } from './apis.ts'
 import { openStore } from './store.ts'
 
-const { PORT = '4000', DB = '', ALG = 'ES256', HASH = 'node-rs' } = process.env
+const { PORT = '4000', DB = '', ALG = 'ES256', HASH = 'node-rs', PROGRAM_KEY } = process.env
 const COST = { memory: 19_456, passes: 2, parallelism: 1, tagLength: 32 }
 const DAY = 86_400
 const HOUR = 3600
@@ -51,14 +52,17 @@ const client = (id: string, grants: string[]) => ({
   redirect_uris: grants.includes('authorization_code') ? [REDIRECT_URI] : [],
 })
 
+const apis = PROGRAM_KEY === undefined ? undefined : bareApis(JSON.parse(PROGRAM_KEY))
+
 const configuration = {
   adapter: openStore(DB),
-  jwks: { keys: [privateJwk()] },
+  jwks: { keys: [privateJwk(), ...(apis?.keys ?? [])] },
   clientDefaults: { id_token_signed_response_alg: ALG },
   clients: [
     client('machine', ['client_credentials']),
     client('web', ['authorization_code', 'refresh_token']),
     client('web-rt', ['authorization_code', 'refresh_token']),
+    ...(apis?.clients ?? []),
   ],
   scopes: ['openid', 'offline_access'],
   claims: { openid: ['sub'], email: ['email', 'email_verified'], profile: ['name'] },
@@ -78,6 +82,7 @@ const configuration = {
     clientCredentials: { enabled: true },
     introspection: { enabled: true, allowedPolicy: () => true },
     revocation: { enabled: true },
+    ...apis?.features,
   },
   issueRefreshToken: async (_ctx, { clientId }) => clientId === 'web-rt',
   rotateRefreshToken: true,

@@ -169,7 +169,20 @@ export async function openFlows(target: Target) {
     return headerOf(back.raw, 'set-cookie')!.split(';', 1)[0]!
   }
 
-  return { target, connect, discovery, endpoint, authenticated, tokens, silent, signIn, samlSignOn, asked, openProxied }
+  return {
+    target,
+    issuer: issuer.origin,
+    connect,
+    discovery,
+    endpoint,
+    authenticated,
+    tokens,
+    silent,
+    signIn,
+    samlSignOn,
+    asked,
+    openProxied,
+  }
 }
 
 export type Flows = Awaited<ReturnType<typeof openFlows>>

@@ -9,6 +9,7 @@
  */
 import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
+import { API_SCENARIOS } from './api-scenarios.ts'
 import { type Flows, openFlows, type Target } from './flows.ts'
 import { paced } from './paced.ts'
 import { cpuSeconds, percentile, rssBytes } from './processes.ts'
@@ -63,7 +64,7 @@ const { values } = parseArgs({
   },
 })
 const name = values.scenario ?? ''
-const scenario = SCENARIOS[name] ?? ALONE[name]
+const scenario = SCENARIOS[name] ?? ALONE[name] ?? API_SCENARIOS[name]
 if (!scenario || values.target.length === 0 || values.target.length !== values.pid.length)
   throw new Error('wants a known --scenario, and a --pid for each --target')
 

@@ -13,7 +13,7 @@ export interface Scenario {
   prepare(flows: Flows, user: User, number: number): Promise<() => Promise<unknown>>
 }
 
-function ok(reply: Reply): Reply {
+export function ok(reply: Reply): Reply {
   if (reply.status !== 200) throw new Error(`answered ${reply.status}: ${reply.body.slice(0, 300)}`)
   return reply
 }
