@@ -104,6 +104,11 @@ export async function openHouse({
       keys,
       templates,
       ...(policyNames ? { policyNames } : {}),
+      documents: settings.client_documents && {
+        settings: { ...settings.client_documents, cache: parseDuration(settings.client_documents.cache)! },
+        outbound,
+        log,
+      },
       knownApis: async () =>
         new Map(
           (await apis.all()).list.map(({ id, policy, scopes, details }) => [

@@ -32,6 +32,8 @@ export interface App {
   readonly forwardAuth?: AppForwardAuth
   /** It is a partner's, and came from a contract. */
   readonly partner?: AppPartner
+  /** Nobody registered it: its id is the address of a document in which it says what it is. */
+  readonly document?: true
   readonly inputs: Readonly<Record<string, string>>
   /** Since when it counts as tried: a green probe for each of its protocols. Undefined: it does not. */
   readonly greenSince?: Instant
@@ -63,6 +65,7 @@ export interface Definition {
   readonly saml?: SamlDefinition
   readonly forward_auth?: ForwardAuthDefinition
   readonly partner?: PartnerDefinition
+  readonly document?: true
 }
 
 /** The times of a registered app, as they are stored beside it. */
@@ -101,7 +104,7 @@ const frozen = <T extends object>(value: T): T => {
 
 /** The stored form as other rooms see it, frozen all the way down. */
 export function toApp(definition: Definition, { endedAt, ...times }: Times, secrets?: ClientSecrets): App {
-  const { id, oidc, saml, forward_auth, partner } = definition
+  const { id, oidc, saml, forward_auth, partner, document } = definition
   return frozen({
     id,
     name: definition.name,
@@ -117,6 +120,7 @@ export function toApp(definition: Definition, { endedAt, ...times }: Times, secr
     ...(saml && { saml: PROTOCOLS.saml.seen(saml, id) }),
     ...(forward_auth && { forwardAuth: PROTOCOLS.forward_auth.seen(forward_auth, id) }),
     ...(partner && { partner: toPartner(partner, endedAt) }),
+    ...(document && { document }),
     inputs: definition.inputs,
     ...times,
   })

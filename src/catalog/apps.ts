@@ -7,6 +7,7 @@ import { Refusal } from '#core/refusal'
 import type { Soon } from '#storage'
 import { type App, type Definition, toApp } from './app.ts'
 import { type Applied, type ApplyOptions, applyManifests } from './apply.ts'
+import type { Documents } from './documents/documents.ts'
 import { differences, type Manifest, manifestSchema, resolve } from './manifest.ts'
 import { readManifests } from './manifest-reading.ts'
 import type { KeptProbe } from './probes.ts'
@@ -71,11 +72,12 @@ export interface Apps {
 export interface AppsOptions {
   readonly registry: Registry
   readonly templates: Templates
+  readonly documents?: Documents | undefined
   readonly clock: Clock
   readonly check: () => Promise<CheckOptions>
 }
 
-export function createApps({ registry, templates, clock, check: options }: AppsOptions): Apps {
+export function createApps({ registry, templates, documents, clock, check: options }: AppsOptions): Apps {
   const examine = async (input: Manifest) => {
     const read = manifestSchema.safeParse(input)
     if (!read.success) {
@@ -93,7 +95,7 @@ export function createApps({ registry, templates, clock, check: options }: AppsO
   }
 
   return Object.freeze({
-    find: registry.find,
+    find: documents ? (id: string) => (documents.covers(id) ? documents.known(id) : registry.find(id)) : registry.find,
     findNamed: registry.findNamed,
     opened: registry.opened,
     list: registry.list,

@@ -1,4 +1,7 @@
+import type { Log } from '#core/log'
+import type { Outbound } from '#http'
 import { type Apps, createApps } from './apps.ts'
+import { createDocuments, type DocumentSettings, type Documents } from './documents/documents.ts'
 import { createPartners, type Partners } from './partners/partners.ts'
 import type { KnownApis } from './partners/reading.ts'
 import type { RegistryOptions } from './registry-writing.ts'
@@ -12,11 +15,17 @@ export interface CatalogOptions extends RegistryOptions {
   readonly policyNames?: PolicyNames
   /** The APIs that partners may get tokens for; without it there are none. */
   readonly knownApis?: () => Promise<KnownApis>
+  /** Absent: there are no clients but those that somebody registered. */
+  readonly documents?:
+    | { readonly settings: DocumentSettings; readonly outbound: Outbound; readonly log: Log }
+    | undefined
 }
 
 export interface Catalog {
   readonly apps: Apps
   readonly partners: Partners
+  /** Clients that nobody registered; absent where they are off. */
+  readonly documents?: Documents
   readonly templates: Templates
 }
 
@@ -25,6 +34,7 @@ export async function openCatalog({
   templates: folder,
   policyNames,
   knownApis,
+  documents: byAddress,
   ...options
 }: CatalogOptions): Promise<Catalog> {
   const templates = openTemplates(folder)
@@ -32,7 +42,9 @@ export async function openCatalog({
   const { createRegistry } = await import('./registry.ts')
   const registry = createRegistry(options)
   const check = async () => ({ policyNames: await policyNames?.() })
-  const apps = createApps({ ...options, registry, templates, check })
+  const { clock } = options
+  const documents = byAddress && createDocuments({ ...byAddress, state: options.storage.state, clock, check })
+  const apps = createApps({ ...options, registry, templates, documents, check })
   const partners = createPartners({ registry, check, knownApis: knownApis ?? (async () => new Map()) })
-  return Object.freeze({ apps, partners, templates })
+  return Object.freeze({ apps, partners, templates, ...(documents && { documents }) })
 }

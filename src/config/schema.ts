@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import { parseDuration } from '#core/duration'
 import { clientCertificates, judgeClientCertificates } from './client-certificates.ts'
+import { clientDocuments } from './client-documents.ts'
 import { judgeDegraded } from './degraded.ts'
 import { domains, oidcDirectory, samlDirectory } from './federation.ts'
 import { ldapDirectory } from './ldap.ts'
@@ -40,6 +41,9 @@ export const settingsSchema = z
     client_certificates: clientCertificates
       .optional()
       .describe('How certificates of clients reach the gateway (RFC 8705)'),
+    client_documents: clientDocuments
+      .optional()
+      .describe('Clients that nobody registers (Client ID Metadata Document); without it there are none'),
     storage: z
       .strictObject({
         url: z

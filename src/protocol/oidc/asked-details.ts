@@ -1,7 +1,6 @@
 /** The authorization details of a request (RFC 9396), for whoever asks which they are. */
 import type { KoaContextWithOIDC } from 'oidc-provider'
 import type { ApiSet, AuthorizationDetail } from '#apis'
-import type { Catalog } from '#catalog'
 
 /** What the engine writes tokens, codes and refresh tokens down with. */
 export interface Detailed {
@@ -31,20 +30,3 @@ export const typesOf = (details: readonly AuthorizationDetail[] | undefined): re
 export const audiencesOf = (details: readonly AuthorizationDetail[], set: ApiSet): readonly string[] => [
   ...new Set(details.flatMap(({ type }) => set.forType(type)?.audience ?? [])),
 ]
-
-/** A yes in the conversation, as the engine keeps it for this request. */
-export interface Consent {
-  /** A person's id. */
-  readonly by: string
-}
-
-/** Whether the person has to agree: to each request anew, as it is about these very details (RFC 9396 §12.2). */
-export const asksForDetails =
-  (catalog: Pick<Catalog, 'apps'>) =>
-  async ({ oidc }: KoaContextWithOIDC): Promise<boolean> => {
-    if (oidc.params?.['authorization_details'] === undefined) return false
-    // ATTACK: somebody else has signed in since, on the way through the same request
-    const { by } = (oidc.result?.['consent'] ?? {}) as Partial<Consent>
-    if (by !== undefined && by === oidc.session?.accountId) return false
-    return !(await catalog.apps.find(oidc.client!.clientId))?.firstParty
-  }

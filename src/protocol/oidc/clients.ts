@@ -54,8 +54,12 @@ export function useCatalogClients(engine: Provider, rooms: ClientRooms): void {
   const { catalog, clock, federated, types } = rooms
   const known = new WeakMap<App, Client>()
   const readKeys = createKeyReading(rooms)
+  const appOf = (id: string) => {
+    if (catalog.documents?.covers(id)) return catalog.documents.read(id)
+    return id.length <= 64 ? catalog.apps.find(id) : undefined
+  }
   engine.Client.find = async (id: string) => {
-    const app = typeof id === 'string' && id.length <= 64 ? await catalog.apps.find(id) : undefined
+    const app = typeof id === 'string' ? await appOf(id) : undefined
     if (!app) return undefined
     let client = known.get(app)
     if (!client) {

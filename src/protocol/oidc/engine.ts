@@ -131,6 +131,7 @@ export function createEngine(options: EngineOptions): Provider {
       backchannel_logout_session_supported: true,
       frontchannel_logout_supported: true,
       frontchannel_logout_session_supported: true,
+      ...(catalog.documents ? { client_id_metadata_document_supported: true } : {}),
       ...(options.certificates?.url ? { mtls_endpoint_aliases: endpointAliases(options.certificates.url) } : {}),
     },
     interactions: { policy: questioning.policy(), url: options.interactionPath },

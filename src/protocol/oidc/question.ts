@@ -9,8 +9,9 @@ import type { Catalog } from '#catalog'
 import type { Clock } from '#core/clock'
 import type { People } from '#directory'
 import type { KnownAccount } from './account.ts'
+import { asksForDetails, asksForDocument } from './agreement.ts'
 import { type ApiAnswer, askApis, requestedApis } from './api-question.ts'
-import { askedDetails, asksForDetails, typesOf } from './asked-details.ts'
+import { askedDetails, typesOf } from './asked-details.ts'
 import type { Bridge } from './bridge.ts'
 import { wantedBy } from './wanted.ts'
 
@@ -134,6 +135,7 @@ export function createQuestioning({ access, apis, catalog, clock, bridge, people
     checks.add(
       new Check('details', 'authorization details were requested', 'consent_required', asksForDetails(catalog)),
     )
+    checks.add(new Check('document', 'nobody registered the client', 'consent_required', asksForDocument(catalog)))
     return prompts
   }
 
