@@ -98,9 +98,11 @@ describe('a document', () => {
     (type: string, body: string, status = 200) =>
     (response: ServerResponse) =>
       void response.writeHead(status, { 'content-type': type }).end(body)
+  const goodAs = (type: string) => (response: ServerResponse) =>
+    as(type, JSON.stringify({ client_id: `http://${documents.host}${response.req.url}`, ...PUBLIC }))(response)
   test.each<[string, (response: ServerResponse) => void]>([
-    ['html', as('text/html', '{}')],
-    ['plain', as('text/plain', '{}')],
+    ['html', goodAs('text/html')],
+    ['plain', goodAs('text/plain; application/json')],
     ['broken', as('application/json', '{"client_id":')],
     ['list', as('application/json', '[]')],
     ['null', as('application/json', 'null')],
