@@ -81,6 +81,7 @@ export const CODES: Modules = {
 
   [`${PREFIX}ensure-holder-of-key-required`]: wrongly(
     () => ({ proof: null }),
+    'invalid_client',
     'invalid_grant',
     'invalid_request',
     'invalid_dpop_proof',

@@ -103,7 +103,7 @@ export async function tokensOf(
 ): Promise<Tokens> {
   expect([status, body['error_description']]).toEqual([200, undefined])
   expect(headers.get('cache-control')).toContain('no-store')
-  expect(String(body['token_type']).toLowerCase()).toBe('dpop')
+  expect(String(body['token_type']).toLowerCase()).toBe(party.certificate ? 'bearer' : 'dpop')
   const { access_token, id_token, refresh_token } = body as Record<string, string>
   const keys = createRemoteJWKSet(new URL(op.metadata.jwks_uri), { [customFetch]: op.fetch })
   const algorithms = ['PS256', 'ES256', 'EdDSA']
@@ -125,6 +125,11 @@ export interface Using extends ProofParts {
 
 /** RFC 9449 §7: userinfo is the resource that there is; where a nonce is asked for, once more. */
 export async function use(op: Op, party: Party, access: string, how: Using = {}): Promise<Response> {
+  // RFC 8705 §3
+  if (party.certificate)
+    return op.fetchAs(party.certificate)(op.metadata.userinfo_endpoint, {
+      headers: { authorization: `Bearer ${access}` },
+    })
   const { keys = party.proofKeys, scheme = 'DPoP', header2, url = op.metadata.userinfo_endpoint, htu, ...parts } = how
   const once = (nonce: string | undefined) => {
     const claims = { htm: 'GET', ath: athOf(access), ...(nonce === undefined ? {} : { nonce }), ...parts.claims }
@@ -147,6 +152,9 @@ export async function complete(op: Op, party: Party, changes: Changes = {}, how:
   const response = await use(op, party, tokens.access)
   expect(response.status).toBe(200)
   expect(((await response.json()) as JWTPayload).sub).toBe(tokens.claims.sub)
+  // bound: of no use to whoever has only the token
+  const headers = { authorization: `Bearer ${tokens.access}` }
+  expect((await op.fetch(op.metadata.userinfo_endpoint, { headers })).status).toBe(401)
   return tokens
 }
 

@@ -2,6 +2,7 @@
 import { constants, createHash, generateKeyPairSync, type KeyObject, randomUUID, sign } from 'node:crypto'
 import { expect } from 'vitest'
 import type { Manifest } from '#catalog'
+import { certifiedJwk } from '../../support/certified.ts'
 import {
   ecKeys,
   es256,
@@ -25,9 +26,14 @@ export interface Party {
   readonly rsa: { readonly publicKey: KeyObject; readonly privateKey: KeyObject }
   /** Of its proofs. */
   readonly proofKeys: Keys
+  /** With which certificate it comes, to which its tokens are bound then; undefined: they are bound by proofs. */
+  readonly certificate?: string
+  /** It is known by the certificate, and signs no assertion. */
+  readonly known?: 'tls_client_auth' | 'self_signed_tls_client_auth'
 }
 
-export const partyOf = (origin: string, id: string): Party => ({
+export const partyOf = (origin: string, id: string, more: Pick<Party, 'certificate' | 'known'> = {}): Party => ({
+  ...more,
   id,
   redirectUri: `${origin}/${id}/callback`,
   keys: ecKeys(),
@@ -37,28 +43,36 @@ export const partyOf = (origin: string, id: string): Party => ({
 
 /** As it stands in its manifest. */
 export const manifestOf = (
-  { id, redirectUri, keys, rsa }: Party,
+  { id, redirectUri, keys, rsa, certificate, known }: Party,
   profile: 'fapi2' | 'fapi2-message-signing',
-): Manifest => ({
-  id,
-  name: `Client ${id}`,
-  policy: 'plain',
-  audience: ['*'],
-  oidc: {
-    redirect_uris: [redirectUri],
-    scopes: ['openid', 'profile', 'email', 'offline_access'],
-    grant_types: ['authorization_code', 'refresh_token'],
-    token_endpoint_auth_method: 'private_key_jwt',
-    jwks: {
-      keys: [
-        { ...registered(keys, `${id}-key`), kty: 'EC' },
-        { ...rsa.publicKey.export({ format: 'jwk' }), kid: `${id}-rsa`, use: 'sig', kty: 'RSA' },
-      ],
+  certificates: string,
+): Manifest => {
+  const signing = [
+    { ...registered(keys, `${id}-key`), kty: 'EC' as const },
+    { ...rsa.publicKey.export({ format: 'jwk' }), kid: `${id}-rsa`, use: 'sig', kty: 'RSA' as const },
+  ]
+  const own = { ...certifiedJwk(certificates, certificate ?? 'self'), kty: 'EC' as const }
+  const all = [
+    ...(known === undefined || profile === 'fapi2-message-signing' ? signing : []),
+    ...(known === 'self_signed_tls_client_auth' ? [own] : []),
+  ]
+  return {
+    id,
+    name: `Client ${id}`,
+    policy: 'plain',
+    audience: ['*'],
+    oidc: {
+      redirect_uris: [redirectUri],
+      scopes: ['openid', 'profile', 'email', 'offline_access'],
+      grant_types: ['authorization_code', 'refresh_token'],
+      token_endpoint_auth_method: known ?? 'private_key_jwt',
+      ...(known === 'tls_client_auth' ? { tls_client_auth_san_dns: 'signed.example.com' } : {}),
+      ...(all.length > 0 ? { jwks: { keys: all } } : {}),
+      ...(certificate ? { tls_client_certificate_bound_access_tokens: true } : { dpop_bound_access_tokens: true }),
+      profile,
     },
-    dpop_bound_access_tokens: true,
-    profile,
-  },
-})
+  }
+}
 
 /** What a module changes about an assertion; `undefined` takes a claim away. */
 export interface AssertionParts {
@@ -103,13 +117,22 @@ type Fields = Readonly<Record<string, string | undefined>>
 /** Sends a form as the client; where a nonce is asked for (RFC 9449 §8) once more, with all that is used once made anew. */
 export async function send(op: Op, party: Party, url: string, fields: Fields, how: Sending = {}): Promise<Answer> {
   const once = async (nonce: string | undefined): Promise<Answer> => {
-    const assertion = how.assertion === null ? {} : assertionFields(assertionOf(op, party, how.assertion))
-    const all = Object.entries({ ...fields, ...assertion }).filter((entry): entry is [string, string] => !!entry[1])
+    const assertion =
+      party.known || how.assertion === null ? {} : assertionFields(assertionOf(op, party, how.assertion))
+    const id = party.known && how.assertion !== null ? { client_id: party.id } : {}
+    const all = Object.entries({ ...id, ...fields, ...assertion }).filter(
+      (entry): entry is [string, string] => !!entry[1],
+    )
     const { keys = party.proofKeys, ...parts } = how.proof ?? {}
     const claims = { ...(nonce === undefined ? {} : { nonce }), ...parts.claims }
-    const response = await op.fetch(url, {
+    // a certificate stands for the proof, and where it is known by it for the assertion
+    const comes =
+      party.certificate &&
+      !(party.known && how.assertion === null) &&
+      (how.proof !== null || url !== op.metadata.token_endpoint)
+    const response = await (comes ? op.fetchAs(party.certificate!) : op.fetch)(url, {
       method: how.method ?? 'POST',
-      headers: how.proof === null ? {} : { dpop: proof(keys, url, { ...parts, claims }) },
+      headers: how.proof === null || party.certificate ? {} : { dpop: proof(keys, url, { ...parts, claims }) },
       body: new URLSearchParams(all),
     })
     const text = await response.text()

@@ -44,6 +44,7 @@ export const REQUESTS: Modules = {
       expect(list(`${name}_signing_alg_values_supported`).some((alg) => allowed.includes(alg))).toBe(true)
     expect(list('dpop_signing_alg_values_supported').filter((alg) => !allowed.includes(alg))).toEqual([])
     expect(list('dpop_signing_alg_values_supported').length).toBeGreaterThan(0)
+    expect(metadata['tls_client_certificate_bound_access_tokens']).toBe(true)
     expect(list('scopes_supported')).toContain('openid')
     expect(list('subject_types_supported').length).toBeGreaterThan(0)
   },

@@ -1,6 +1,10 @@
 /** What the Foundation's suite is told of a provider: its discovery document, clients, and somebody who can sign in. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { vi } from 'vitest'
 import type { Manifest } from '#catalog'
+import { makeAuthority, makeClientCertificate } from '../../support/certificates.ts'
 import { type Gateway, startGateway } from '../../support/gateway.ts'
 import { POLICIES } from '../../support/policies.ts'
 import { freePort } from '../../support/ports.ts'
@@ -35,6 +39,8 @@ export interface Op {
   readonly mode: ResponseMode
   /** Believes the provider's certificate. */
   readonly fetch: typeof fetch
+  /** The same with one of the certificates of `makeCertificates`. */
+  fetchAs(certificate: string): typeof fetch
   client(id: string): Client
   /** The gateway's time, the engine's and ours go on together. */
   pass(ms: number): void
@@ -64,21 +70,34 @@ const clientOf = (origin: string, id: string, more: object = {}): Manifest => ({
   },
 })
 
-/** @param more further clients, by the origin that their addresses lead to */
+/** Made by the authority of the settings, `NAME.pem` and `NAME.key`, and one that nobody has signed. */
+async function makeCertificates(folder: string): Promise<void> {
+  await makeAuthority(folder, 'partners')
+  await makeClientCertificate(folder, 'signed', { authority: 'partners', names: 'DNS:signed.example.com' })
+  await makeClientCertificate(folder, 'self')
+}
+
+/** @param more further clients, by the origin that their addresses lead to, and where certificates are */
 export async function startOp(
   mode: ResponseMode = 'default',
-  more: (origin: string) => readonly Manifest[] = () => [],
+  more: (origin: string, certificates: string) => readonly Manifest[] = () => [],
 ): Promise<Op> {
+  const folder = mkdtempSync(join(tmpdir(), 'portico-conformance-'))
+  await makeCertificates(folder)
   vi.useFakeTimers({ toFake: ['Date'], now: Date.now() })
   const receiver = await startReceiver()
   const { origin } = receiver
   const [port, ownPort] = [await freePort(), await freePort()]
-  const front = await startTlsFront(port, ownPort)
+  const front = await startTlsFront(port, ownPort, folder)
   const issuer = `https://${HOST}:${port}`
   const gateway = await startGateway({
     host: '127.0.0.1',
     port: ownPort,
-    settings: { issuer, proxies: ['127.0.0.1'] },
+    settings: {
+      issuer,
+      proxies: ['127.0.0.1'],
+      client_certificates: { header: 'client-cert', ca_file: join(folder, 'partners.pem') },
+    },
     policies: POLICIES,
     people: [
       {
@@ -104,7 +123,7 @@ export async function startOp(
         frontchannel_logout_uri: `${origin}${FRONT_CHANNEL}`,
         frontchannel_logout_session_required: true,
       }),
-      ...more(origin),
+      ...more(origin, folder),
     ],
   })
   const document = await front.fetch(`${issuer}/.well-known/openid-configuration`)
@@ -115,6 +134,7 @@ export async function startOp(
     receiver,
     mode,
     fetch: front.fetch,
+    fetchAs: front.fetchAs,
     client: (id) => ({
       id,
       secret: gateway.secrets.get(id)!,
@@ -128,6 +148,7 @@ export async function startOp(
       await front.close()
       await gateway.close()
       await receiver.close()
+      rmSync(folder, { recursive: true, force: true })
       vi.useRealTimers()
     },
   }
