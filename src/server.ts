@@ -182,6 +182,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     signin,
     presenter,
     consents: oidc.consents,
+    confirmations: oidc.confirmations,
     revoke: endings.revoke,
   })
   const forwardAuth = openForwardAuth({

@@ -8,6 +8,7 @@
  * - `open.ts`      options, and the table of addresses      - `gate.ts`      who passes, and how fresh for a change
  * - `launcher.ts`  the apps this person may open            - `overview.ts`  the account page
  * - `enrolment.ts` adding a passkey, an app, recovery codes - `password.ts`  changing the password
+ * - `confirming.ts` what apps ask on this screen
  * - `endings.ts`   removing, ending, forgetting, taking back
  * - `why.ts`       a receipt in words                       - `sign-out.ts`, `device.ts` the pages that ask nobody
  *

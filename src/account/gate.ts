@@ -1,12 +1,13 @@
 /** The gate in front of every page: who is there, whether they may, and where they are sent if not. */
 import type { Question } from '#access'
-import { minutes } from '#core/clock'
+import { type Instant, minutes } from '#core/clock'
 import { sha256 } from '#core/digest'
 import { randomId } from '#core/random'
 import type { Person } from '#directory'
 import { type Answer, type PageRequest, type Route, redirect, type SetCookie } from '#http'
 import type { Messages, Notice, PageOptions, View } from '#pages'
 import type { Device, Enrolled, Session } from '#sessions'
+import type { NewErrand } from '#signin'
 import type { AccountOptions } from './options.ts'
 
 /** `change` is everything that would help a thief to stay: it wants fresh proof, and a second factor where there is one. */
@@ -21,6 +22,10 @@ export interface Visit {
   readonly device: Device | undefined
   readonly enrolled: Enrolled
   readonly messages: Messages
+  /** When what is asked for here began: proofs from then on were given for it (`within: 0s`). */
+  readonly startedAt: Instant
+  /** To prove more for something else than this page, and back to this path of ours. */
+  prove(about: Pick<NewErrand, 'kind' | 'app' | 'wanted'>, path: string): Promise<Answer>
   /** A path of ours with what the errand has proved still counting there. */
   on(path: string): string
   /** A page of somebody who is signed in. */
@@ -93,10 +98,11 @@ export function createGate(options: AccountOptions): Gate {
     await sessions.touch(session, { deviceId: device?.id, enrolled, address })
     const verdict = await access.ask({ ...about, ...wanted, ...seen, startedAt })
     // INVARIANT: nothing is shown and nothing is changed without "allow"
-    if (verdict.outcome !== 'allow' || !verdict.person) {
+    const prove = async (about: Pick<NewErrand, 'kind' | 'app' | 'policy' | 'wanted'>, path: string) => {
       const id = `${randomId()}${mark(session)}`
-      return redirect(await signin.begin({ ...about, ...wanted, id, returnTo: `${returnTo}?errand=${id}` }))
+      return redirect(await signin.begin({ ...about, id, returnTo: `${path}?errand=${id}` }))
     }
+    if (verdict.outcome !== 'allow' || !verdict.person) return prove({ ...about, ...wanted }, returnTo)
 
     return handle({
       request,
@@ -105,6 +111,8 @@ export function createGate(options: AccountOptions): Gate {
       device,
       enrolled,
       messages: presenter.messages(request),
+      startedAt,
+      prove,
       on: (path) => (finished ? `${path}?errand=${finished.id}` : path),
       page: (view, { current, ...rest } = {}) =>
         presenter.page(request, () => view, {

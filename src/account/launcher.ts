@@ -2,6 +2,7 @@
 import type { App } from '#catalog'
 import type { Answer } from '#http'
 import { type LauncherApp, launcherView } from '#pages'
+import type { Confirming } from './confirming.ts'
 import type { Visit } from './gate.ts'
 import type { AccountOptions } from './options.ts'
 
@@ -13,7 +14,7 @@ function startOf({ id, launchUrl, oidc, saml, forwardAuth }: App): string | unde
   return oidc?.responseTypes.includes('code') ? launchUrl : undefined
 }
 
-export function createLauncher({ access, catalog, clock }: AccountOptions) {
+export function createLauncher({ access, catalog, clock }: AccountOptions, { asked, answered }: Confirming) {
   return async (visit: Visit): Promise<Answer> => {
     const { session, person, device, enrolled, messages, request } = visit
     const { address } = request
@@ -35,6 +36,7 @@ export function createLauncher({ access, catalog, clock }: AccountOptions) {
     }
     const { compare } = new Intl.Collator(messages.language, { numeric: true })
     apps.sort((a, b) => compare(a.name, b.name))
-    return visit.page(launcherView({ name: person.name, apps }, messages), { current: 'apps' })
+    const data = { name: person.name, apps, ...(await asked(visit)), ...answered(visit) }
+    return visit.page(launcherView(data, messages), { current: 'apps' })
   }
 }

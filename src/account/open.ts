@@ -1,5 +1,6 @@
 /** The door put together: what it needs, and every address it answers. */
 import type { Route } from '#http'
+import { createConfirming } from './confirming.ts'
 import { createDeviceEnrolment } from './device.ts'
 import { createEndings } from './endings.ts'
 import { createEnrolment } from './enrolment.ts'
@@ -17,7 +18,8 @@ export interface Account {
 
 export function openAccount(options: AccountOptions): Account {
   const gate = createGate(options)
-  const overview = createOverview(options)
+  const confirming = createConfirming(options)
+  const overview = createOverview(options, confirming)
   const enrolment = createEnrolment(options, overview)
   const password = createPasswordChange(options)
   const endings = createEndings(options, overview)
@@ -39,9 +41,12 @@ export function openAccount(options: AccountOptions): Account {
   })
 
   const routes: Route[] = [
-    see('/', createLauncher(options)),
+    see('/', createLauncher(options, confirming)),
     see('/account', overview.show),
     see('/why/:receipt', createWhy(options)),
+    { method: 'GET', path: '/confirmations', handle: confirming.look },
+    see('/confirmations/:id', confirming.show),
+    { method: 'POST', path: '/confirmations/:id', handle: gate('see', confirming.take) },
     ...form('/account/passkeys/new', enrolment.passkey),
     ...form('/account/totp/new', enrolment.totp),
     ...form('/account/recovery-codes/new', enrolment.recoveryCodes),

@@ -3,6 +3,7 @@ import type { Refusal } from '#core/refusal'
 import { type EnrolledFactor, MOST_PASSKEYS, MOST_TOTPS } from '#factors'
 import type { Answer } from '#http'
 import { type AccountData, accountView, browserName } from '#pages'
+import type { Confirming } from './confirming.ts'
 import { NOTICES, type Visit } from './gate.ts'
 import type { AccountOptions } from './options.ts'
 
@@ -10,7 +11,7 @@ export interface Overview {
   show(visit: Visit, refusal?: Refusal): Promise<Answer>
 }
 
-export function createOverview(options: AccountOptions): Overview {
+export function createOverview(options: AccountOptions, { asked }: Pick<Confirming, 'asked'>): Overview {
   const { catalog, consents, devices, factors, people, sessions } = options
 
   async function factorsOf(visit: Visit): Promise<Pick<AccountData, 'factors' | 'actions'>> {
@@ -86,6 +87,7 @@ export function createOverview(options: AccountOptions): Overview {
         sessions: await sessionsOf(visit),
         devices: await devicesOf(visit),
         consents: await consentsOf(visit),
+        ...(await asked(visit)),
       }
       // after a form went wrong the page stands at an address that has no GET of its own
       const where = refusal ? { status: refusal.status, path: '/account' } : {}

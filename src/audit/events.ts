@@ -13,6 +13,13 @@ export const EVENTS = Object.freeze({
   'app-removed': 'An app was removed.',
   'app-secret-rotated': 'An app received a new secret.',
   'code-reuse-detected': 'An authorization code came a second time; everything issued for it was revoked.',
+  'confirmation-approved': 'A person approved what an app had asked on another screen; the reason is the question.',
+  'confirmation-asked': 'An app asked somebody to confirm on a screen of theirs; the reason is the question.',
+  'confirmation-disowned':
+    'A person knew nothing of what an app had asked; it is refused, and the app shows them nothing more for a day.',
+  'confirmation-refused':
+    'What an app had asked on another screen was refused, by the person or, with a receipt, by a policy.',
+  'confirmation-throttled': 'An app asked for more confirmations than anybody should be asked for.',
   'consent-given': 'A person allowed an app to receive what it asked for.',
   'consent-withdrawn': 'A person took back what they had allowed an app.',
   'device-enrolled': 'A device was enrolled with a code.',

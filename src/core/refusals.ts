@@ -10,6 +10,7 @@ export const REFUSALS = Object.freeze({
   'body-too-large': { status: 413, say: 'What was sent is too large.' },
   'claim-used': { status: 404, say: 'This link was used already, or it is too old.' },
   'code-invalid': { status: 400, say: 'This code is not right.' },
+  'confirmation-over': { status: 410, say: 'This was answered already, or nobody waits for it any more.' },
   'conversation-expired': { status: 400, say: 'This sign-in took too long. Please start again.' },
   'cross-origin': { status: 403, say: 'This form was sent from another site.' },
   'database-missing': { status: 503, say: 'There is no database here yet.' },

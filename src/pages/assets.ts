@@ -31,4 +31,5 @@ export const scripts = Object.freeze({
   page: browserScript('page.js'),
   passkey: browserScript('passkey.js'),
   post: browserScript('post.js'),
+  asked: browserScript('asked.js'),
 })

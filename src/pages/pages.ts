@@ -3,7 +3,8 @@
  *
  * - `views.ts`     what each view is given, and what it returns (`View`): the contract
  * - `views/…`      the views: `proof` who are you, `federation` other providers, `enrolment` add a way, `question` yes or no, `outcome` the ends,
- *                  `opening` into an app by a form, `account` launcher and account, `device` setting up one of the organisation's
+ *                  `opening` into an app by a form, `account` launcher and account, `confirming` an app asks on another screen,
+ *                  `device` setting up one of the organisation's
  * - `frame.ts`     `document()`: a view as an answer, with its headers (`headers.ts`), stylesheet and scripts (`assets.ts`)
  * - `languages/…`  one table per language; `words.ts` makes sentences of them; `browser-name.ts` a User-Agent in two words
  * - `presenter.ts` a view for a request: its language, its cookie; what the rooms above use
@@ -19,6 +20,8 @@ export { chooseLanguage, isLanguage, LANGUAGE_NAMES, LANGUAGES, type Language } 
 export { html, type Markup, safeHref } from './markup.ts'
 export { createPresenter, type PageOptions, type Presenter } from './presenter.ts'
 export { accountView, launcherView } from './views/account.ts'
+export { confirmView } from './views/confirming.ts'
+export type { AnsweredNotice, AskedData, ConfirmData } from './views/confirming-data.ts'
 export { deviceEnrolledView, enrolDeviceView } from './views/device.ts'
 export {
   changePasswordView,

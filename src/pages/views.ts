@@ -9,13 +9,14 @@ import type { Instant } from '#core/clock'
 import type { RefusalCode } from '#core/refusals'
 import type { Sending } from '#http'
 import type { Markup } from './markup.ts'
+import type { AnsweredNotice, AskedData } from './views/confirming-data.ts'
 import type { DetailWords, ScopeWords } from './words.ts'
 
 /** What `document()` wraps. Spread it: `document({ ...identifierView(data, messages), lang, … })`. */
 export interface View {
   readonly title: string
   readonly body: Markup
-  readonly script?: 'passkey' | 'post'
+  readonly script?: 'passkey' | 'post' | 'asked'
   /** Where the browser goes by itself at once. */
   readonly goOn?: string
   /** Where the browser goes by itself after so many seconds, without a script. */
@@ -297,6 +298,9 @@ export interface ClaimData extends Step {
 
 export interface LauncherData {
   readonly name?: string
+  readonly asked?: AskedData
+  /** How somebody has just answered. */
+  readonly answered?: AnsweredNotice
   readonly apps: readonly LauncherApp[]
 }
 export interface LauncherApp {
@@ -330,6 +334,7 @@ export interface AccountData {
   readonly sessions: readonly AccountSession[]
   readonly devices: readonly AccountDevice[]
   readonly consents?: readonly AccountConsent[]
+  readonly asked?: AskedData
   /** Actions of POST forms; an absent one is not offered. Each posts the hidden fields. */
   readonly actions: {
     readonly addPasskey?: string

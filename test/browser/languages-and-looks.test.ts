@@ -14,6 +14,7 @@ import type { Manifest } from '#catalog'
 import { LANGUAGES, type Language, messagesFor } from '#pages'
 import { OUTSIDE_ADDRESS } from '../../demo/outside.ts'
 import { addAuthenticator, type Chromium, startChromium } from '../support/chromium.ts'
+import { ask, CIBA } from '../support/ciba.ts'
 import { PASSWORD } from '../support/gateway.ts'
 import { identify, type Kestrel, signIn, startKestrel } from '../support/kestrel.ts'
 import { CALLBACK, relyingParty } from '../support/relying-party.ts'
@@ -25,6 +26,7 @@ const TABLET = { width: 820, height: 1180 }
 const SCHEMES = ['light', 'dark'] as const
 const pictures = process.env['SCREENSHOTS']
 let kestrel: Kestrel
+let secrets: ReadonlyMap<string, string>
 let chromium: Chromium
 
 beforeAll(async () => {
@@ -45,6 +47,10 @@ beforeAll(async () => {
     },
   }
   await apps.register(screen, 'test')
+  const desk = { ...about, id: 'desk', name: 'Care desk', first_party: true }
+  const asks = { redirect_uris: [], scopes: ['openid', 'profile'], grant_types: [CIBA] }
+  const { clientSecret } = await apps.register({ ...desk, oidc: asks } as Manifest, 'test')
+  secrets = new Map([['desk', clientSecret!]])
 })
 afterEach(() => chromium.endVisits())
 afterAll(async () => {
@@ -199,6 +205,17 @@ test.each(LANGUAGES)(
     await look(morning, 'device-confirm', m.device.confirmTitle)
     await morning.click('button.main')
     await look(morning, 'device-done', m.device.doneTitle)
+
+    // somebody asks
+    const words = { login_hint: person.username, scope: 'openid profile', binding_message: 'Desk 12, code 4711' }
+    await ask({ ...kestrel.gateway, secrets }, 'desk', words)
+    await morning.goto(issuer)
+    await look(morning, 'launcher-asked', m.launcher.title)
+    await morning.getByRole('link', { name: m.confirming.look }).click()
+    await look(morning, 'confirm', m.confirming.title.replace('{app}', 'Care desk'))
+    await button(morning, m.confirming.approve).click()
+    await morning.getByText(m.confirming.done.approved).waitFor()
+    await look(morning, 'launcher-answered', m.launcher.title)
 
     // outside the store
     const outside = watch(await (await visit({ extraHTTPHeaders: { 'x-forwarded-for': OUTSIDE_ADDRESS } })).newPage())

@@ -5,6 +5,7 @@ import {
   changePasswordView,
   choiceView,
   claimView,
+  confirmView,
   consentView,
   deviceCodeView,
   deviceConfirmView,
@@ -310,6 +311,47 @@ export function samples(messages: Messages, hostile?: string): Record<string, Vi
       messages,
     ),
     'launcher-empty': launcherView({ apps: [] }, messages),
+    'launcher-asked': launcherView(
+      {
+        name: t('Sam Jansen'),
+        answered: 'disowned',
+        asked: {
+          mark: t('x'),
+          questions: [
+            { id: 'a', app, message: t('Desk 12, code 4711'), href: t('/confirmations/a') },
+            { id: 'b', app: t('Клиентский сервис'), href: '/confirmations/b' },
+          ],
+        },
+        apps: [{ id: 'crm', name: app, href: '/a' }],
+      },
+      messages,
+    ),
+    confirm: confirmView(
+      {
+        action: t('/confirmations/a'),
+        app,
+        asker: t('Aleksandra van den Berg-Hoffmann'),
+        message: t('Desk 12, code 4711'),
+        scopes: ['openid', 'profile', 'groups'],
+        askedAt: AT,
+        until: AT + HOUR / 12,
+        proof: 'given',
+        back: '/',
+      },
+      messages,
+    ),
+    'confirm-first': confirmView(
+      {
+        action: '/confirmations/a',
+        app: t('Клиентский сервис'),
+        scopes: ['openid'],
+        askedAt: AT,
+        until: AT + HOUR / 12,
+        proof: 'first',
+        back: '/',
+      },
+      messages,
+    ),
     account: accountView(
       {
         name: t('Sam Jansen'),

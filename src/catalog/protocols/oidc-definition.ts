@@ -20,6 +20,7 @@ export const GRANT_TYPES = [
   'client_credentials',
   'urn:ietf:params:oauth:grant-type:device_code',
   'urn:ietf:params:oauth:grant-type:token-exchange',
+  'urn:openid:params:grant-type:ciba',
 ] as const
 export const SIGNING_ALGS = ['ES256', 'RS256', 'EdDSA'] as const
 

@@ -17,7 +17,8 @@ export function oidcRules(oidc: OidcDefinition): readonly Rule[] {
   const method = oidc.token_endpoint_auth_method
   const grants = new Set(oidc.grant_types)
   const code = grants.has('authorization_code')
-  const person = code || grants.has('urn:ietf:params:oauth:grant-type:device_code')
+  const ciba = grants.has('urn:openid:params:grant-type:ciba')
+  const person = code || ciba || grants.has('urn:ietf:params:oauth:grant-type:device_code')
   const exchange = grants.has('urn:ietf:params:oauth:grant-type:token-exchange')
   const keys = oidc.jwks?.keys ?? []
   const keyed = method === 'private_key_jwt' || method === 'self_signed_tls_client_auth'
@@ -62,6 +63,12 @@ export function oidcRules(oidc: OidcDefinition): readonly Rule[] {
       ['grant_types'],
       'grant-missing',
       'has no grant that starts anything',
+    ],
+    [
+      !ciba || method !== 'none',
+      at,
+      'ciba-public',
+      'is `none`, but only a client that authenticates may ask somebody on another screen (CIBA Core §7.1)',
     ],
     [
       !exchange || method !== 'none',

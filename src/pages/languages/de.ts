@@ -1,4 +1,5 @@
 /** Deutsch, mit Sie. */
+import { confirmingWords } from './confirming.ts'
 import type { Messages } from './en.ts'
 import { refusalsIn } from './refusals.ts'
 import { signOutWords } from './sign-out.ts'
@@ -176,6 +177,7 @@ export const de: Messages = Object.freeze({
     again: 'Von vorn beginnen',
   },
   ...signOutWords.de,
+  ...confirmingWords.de,
   error: {
     title: 'Das hat nicht geklappt',
     next: 'Gehen Sie zurück und versuchen Sie es erneut. Wenn es wieder passiert, wenden Sie sich an den Helpdesk und nennen Sie die Vorgangsnummer.',

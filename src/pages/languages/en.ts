@@ -1,5 +1,6 @@
 /** Every sentence people see, in English. The other languages have the same keys: a missing one is a type error. */
 import type { RefusalCode } from '#core/refusals'
+import { confirmingWords } from './confirming.ts'
 import type { Language } from './language.ts'
 import { refusalsIn } from './refusals.ts'
 import { signOutWords } from './sign-out.ts'
@@ -171,6 +172,7 @@ const sentences = {
     again: 'Start again',
   },
   ...signOutWords.en,
+  ...confirmingWords.en,
   error: {
     title: 'That did not work',
     next: 'Go back and try again. If it happens again, ask the help desk and give them the reference.',

@@ -1,4 +1,5 @@
 /** Nederlands, met u. */
+import { confirmingWords } from './confirming.ts'
 import type { Messages } from './en.ts'
 import { refusalsIn } from './refusals.ts'
 import { signOutWords } from './sign-out.ts'
@@ -172,6 +173,7 @@ export const nl: Messages = Object.freeze({
     again: 'Opnieuw beginnen',
   },
   ...signOutWords.nl,
+  ...confirmingWords.nl,
   error: {
     title: 'Dat is niet gelukt',
     next: 'Ga terug en probeer het opnieuw. Gebeurt het weer, vraag dan de helpdesk om hulp en noem het kenmerk.',

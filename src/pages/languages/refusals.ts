@@ -53,6 +53,11 @@ const TRANSLATED: Readonly<Record<RefusalCode, Readonly<Record<Exclude<Language,
     de: 'Dieser Code stimmt nicht.',
     ru: 'Этот код неверен.',
   },
+  'confirmation-over': {
+    nl: 'Dit is al beantwoord, of er wacht niemand meer op.',
+    de: 'Das wurde schon beantwortet, oder niemand wartet mehr darauf.',
+    ru: 'На это уже ответили, или никто больше не ждёт.',
+  },
   'conversation-expired': {
     nl: 'Dit inloggen duurde te lang. Begin opnieuw.',
     de: 'Diese Anmeldung hat zu lange gedauert. Bitte beginnen Sie von vorn.',

@@ -1,4 +1,5 @@
 /** Русский, на «вы». */
+import { confirmingWords } from './confirming.ts'
 import type { Messages } from './en.ts'
 import { refusalsIn } from './refusals.ts'
 import { signOutWords } from './sign-out.ts'
@@ -171,6 +172,7 @@ export const ru: Messages = Object.freeze({
     again: 'Начать сначала',
   },
   ...signOutWords.ru,
+  ...confirmingWords.ru,
   error: {
     title: 'Не получилось',
     next: 'Вернитесь назад и попробуйте ещё раз. Если это повторится, обратитесь в службу поддержки и назовите номер обращения.',

@@ -4,16 +4,17 @@ import { html, type Markup, nothing, type Slot, safeHref } from '../markup.ts'
 import { buttonForm, mark, problem } from '../parts.ts'
 import type { AccountData, AccountFactor, LauncherApp, LauncherData, View } from '../views.ts'
 import { fill, phrase, scopeName, time } from '../words.ts'
+import { answeredNotice, askedSection } from './confirming.ts'
 
 export function launcherView(data: LauncherData, messages: Messages): View {
   const { title, hello, lead, none, noneNext } = messages.launcher
   const body = html`${data.name !== undefined && html`<p class="hello">${phrase(hello, { name: html`<bdi>${data.name}</bdi>` })}</p>`}<h1>${title}</h1>
-${
+${answeredNotice(data.answered, messages)}${askedSection(data.asked, messages)}${
   data.apps.length === 0
     ? html`<p>${none}</p><p>${noneNext}</p>`
     : html`<p>${lead}</p><ul class="doors">${data.apps.map((app) => html`<li>${door(app, messages)}</li>`)}</ul>`
 }`
-  return { title, body, layout: 'wide' }
+  return { title, body, layout: 'wide', ...(data.asked ? { script: 'asked' } : {}) }
 }
 
 /** Each app is a door in the colonnade; a lock says that it asks first. */
@@ -29,9 +30,10 @@ export function accountView(data: AccountData, messages: Messages): View {
   const { title, lead } = messages.account
   const body = html`<h1>${title}</h1><p class="who"><span><b><bdi>${data.name}</bdi></b> <bdi>${data.username}</bdi>${
     data.organisation !== undefined && html` · <bdi>${data.organisation}</bdi>`
-  }</span></p>${problem(data, messages)}${data.notice && html`<p class="notice" role="status">${mark('done')}<span>${messages.notices[data.notice]}</span></p>`}<p>${lead}</p>
+  }</span></p>${problem(data, messages)}${data.notice && html`<p class="notice" role="status">${mark('done')}<span>${messages.notices[data.notice]}</span></p>`}${askedSection(data.asked, messages)}<p>${lead}</p>
 ${factors(data, messages)}${sessions(data, messages)}${devices(data, messages)}${consents(data, messages)}`
-  return { title, body, layout: 'wide', problem: data.refusal !== undefined }
+  const script = data.asked ? ({ script: 'asked' } as const) : {}
+  return { title, body, layout: 'wide', problem: data.refusal !== undefined, ...script }
 }
 
 const section = (id: string, title: string, content: Slot): Markup =>

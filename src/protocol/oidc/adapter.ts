@@ -3,7 +3,8 @@ import { type Adapter, type AdapterPayload, errors } from 'oidc-provider'
 import type { Clock } from '#core/clock'
 import type { State } from '#storage'
 import type { Bridge } from './bridge.ts'
-import { grantGroup, grantsOf, objectKey } from './grant-groups.ts'
+import { CIBA_MODEL, isPending, TOLD_FOR } from './ciba/asked.ts'
+import { addresseeGroup, grantGroup, grantsOf, objectKey } from './grant-groups.ts'
 
 export interface AdapterOptions {
   readonly state: State
@@ -22,9 +23,13 @@ export function createAdapterFactory(options: AdapterOptions): (model: string) =
 }
 
 function createAdapter(model: string, { state, clock, onReuse }: AdapterOptions): Adapter {
+  const groupOf = (payload: AdapterPayload): string | undefined => {
+    if (model === 'Grant') return grantsOf(payload.accountId!)
+    if (payload.grantId) return grantGroup(payload.grantId)
+    return model === CIBA_MODEL && isPending(payload) ? addresseeGroup(payload.accountId!) : undefined
+  }
   const placeOf = (payload: AdapterPayload) => {
-    const group =
-      model === 'Grant' ? grantsOf(payload.accountId!) : payload.grantId ? grantGroup(payload.grantId) : undefined
+    const group = groupOf(payload)
     return { ...(group ? { group } : {}), ...(payload.userCode ? { alias: userCodeAlias(payload.userCode) } : {}) }
   }
   const read = (stored: string | undefined): AdapterPayload | undefined =>
@@ -32,7 +37,9 @@ function createAdapter(model: string, { state, clock, onReuse }: AdapterOptions)
 
   return {
     async upsert(id, payload, expiresIn = 0) {
-      const life = expiresIn > 0 ? { ttl: expiresIn * 1000 } : {}
+      // whoever polls too late is told that it is too late
+      const later = model === CIBA_MODEL ? TOLD_FOR : 0
+      const life = expiresIn > 0 ? { ttl: (expiresIn + later) * 1000 } : {}
       const text = JSON.stringify(payload)
       await state.set(objectKey(model, id), text, { ...life, ...placeOf(payload) })
     },

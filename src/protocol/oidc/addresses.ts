@@ -25,6 +25,7 @@ const ADDRESSES: ReadonlyMap<string, Address> = new Map([
   ['/oauth2/revocation', PROGRAM],
   ['/oauth2/request', PROGRAM],
   ['/oauth2/device/auth', PROGRAM],
+  ['/oauth2/ciba', PROGRAM],
   ['/oauth2/device', { methods: [...LOOK, 'POST'], browser: true }],
   ['/oauth2/session/end', { methods: LOOK, browser: true, form: true }],
   ['/oauth2/session/end/success', { methods: LOOK, browser: true }],

@@ -3,7 +3,7 @@
  * what the app's own policy says: whom one of them refuses gets no code, and what one of them wants becomes part of what
  * the request wants, so that the conversation asks for it.
  */
-import { errors, type KoaContextWithOIDC } from 'oidc-provider'
+import type { KoaContextWithOIDC } from 'oidc-provider'
 import type { Access, Question, Wanted } from '#access'
 import type { Api, Apis } from '#apis'
 import { parseDuration } from '#core/duration'
@@ -17,6 +17,8 @@ export interface ApiAnswer {
   readonly limits: TokenLimits
   /** Whose they are. */
   readonly policies: readonly string[]
+  /** The reference of the receipt of the one that refuses. */
+  readonly refusal?: string
 }
 
 const NOTHING: ApiAnswer = Object.freeze({ limits: {}, policies: [] })
@@ -29,7 +31,6 @@ export async function requestedApis({ oidc }: KoaContextWithOIDC, apis: Pick<Api
   return named.flatMap((resource) => set.forAudience(resource) ?? [])
 }
 
-/** Throws `access_denied` with the reference of the receipt. */
 export async function askApis(apis: readonly Api[], question: Question, access: Access): Promise<ApiAnswer> {
   // nobody is there yet: first the app's own policy
   if (!question.session) return NOTHING
@@ -38,7 +39,7 @@ export async function askApis(apis: readonly Api[], question: Question, access: 
   for (const policy of new Set(apis.map((api) => api.policy))) {
     if (policy === question.app?.policy) continue
     const { outcome, decision, reference } = await access.ask({ ...about, kind: 'api', policy })
-    if (outcome === 'deny') throw new errors.AccessDenied(`refused by policy, reference ${reference}`)
+    if (outcome === 'deny') return { ...answer, refusal: reference! }
     if (outcome === 'challenge') {
       const { strength, within } = decision.required!
       const age = within === undefined ? {} : { max_age: Math.floor(parseDuration(within)! / 1000) }

@@ -33,6 +33,7 @@ export function clientMetadata(app: App, types: readonly string[]): ClientMetada
     token_endpoint_auth_method: oidc.tokenEndpointAuthMethod,
     // RFC 9396 §10
     authorization_details_types: types.filter((type) => Object.values(oidc.apis).some((words) => words.includes(type))),
+    ...(oidc.grantTypes.includes('urn:openid:params:grant-type:ciba') && { backchannel_token_delivery_mode: 'poll' }),
     pkce: oidc.pkce,
     dpop_bound_access_tokens: oidc.dpopBoundAccessTokens,
     ...oidc.proof,

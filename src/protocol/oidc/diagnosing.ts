@@ -26,6 +26,7 @@ const ERRORS = [
   'authorization.error',
   'pushed_authorization_request.error',
   'device_authorization.error',
+  'backchannel_authentication.error',
   'grant.error',
   'introspection.error',
   'revocation.error',
@@ -36,6 +37,7 @@ const STAGES: Readonly<Record<string, Stage>> = {
   token: 'token',
   revocation: 'token',
   device_authorization: 'token',
+  backchannel_authentication: 'token',
   end_session: 'sign-out',
   end_session_confirm: 'sign-out',
 }

@@ -1,6 +1,7 @@
 /** The engine's configuration: what it offers, how long things live, and what it may never do. */
 import Provider, { type AdapterPayload, type Configuration, type KoaContextWithOIDC } from 'oidc-provider'
 import { PROOF_ALGS, type Revocations } from '#apis'
+import type { Audit } from '#audit'
 import type { Log } from '#core/log'
 import type { People } from '#directory'
 import { type Outbound, pageRequestOf, requestContext } from '#http'
@@ -12,13 +13,16 @@ import { answer } from './answer.ts'
 import { requestedApis } from './api-question.ts'
 import { checkAssertion } from './assertions.ts'
 import { richAuthorizationRequests } from './authorization-details.ts'
+import { createAskers } from './ciba/asker.ts'
+import { cibaFeature, expiryOf, findAsked } from './ciba/feature.ts'
+import { slowDownPolls } from './ciba/polling.ts'
 import { useCatalogClients } from './clients.ts'
 import { deviceFlow } from './device.ts'
 import type { Diagnosing } from './diagnosing.ts'
 import { dPoP } from './dpop.ts'
 import { createStarting, findNothingEnded } from './ended.ts'
 import type { FederatedCredentials } from './federated.ts'
-import { type Consents, grantFor } from './grants.ts'
+import { askingOf, type Consents, grantFor } from './grants.ts'
 import { LIFETIMES } from './lifetimes.ts'
 import { type LogoutOptions, rpInitiatedLogout } from './logout.ts'
 import { type CertificateSettings, certificateMethods, endpointAliases, mutualTls } from './mutual-tls.ts'
@@ -27,6 +31,7 @@ import type { ProvingKeys } from './proving-keys.ts'
 import type { createQuestioning, QuestionRooms } from './question.ts'
 import { type Spending, spendOnce } from './replay.ts'
 import { type ResourceRooms, resourceIndicators } from './resources.ts'
+import type { ShownRooms } from './shown-token.ts'
 import { EngineKey } from './signing-key.ts'
 import type { TokenJudge } from './token-judge.ts'
 import { beforeEachToken, keepLimits } from './token-limits.ts'
@@ -40,6 +45,8 @@ export const ENGINE_COOKIES = Object.freeze({
 export interface EngineOptions extends QuestionRooms, AdapterOptions, LogoutOptions, ResourceRooms {
   readonly keys: Pick<Keys, 'signing' | 'derive'>
   readonly people: Pick<People, 'byId' | 'merging'>
+  readonly audit: Pick<Audit, 'record'>
+  readonly shown: ShownRooms
   readonly consents: Consents
   readonly questioning: ReturnType<typeof createQuestioning>
   readonly outbound: Outbound
@@ -66,11 +73,12 @@ export function createEngine(options: EngineOptions): Provider {
   const secure = issuer.startsWith('https:')
   const cookie = { httpOnly: true, sameSite: 'lax', secure, signed: false } as const
   const prefix = secure ? '__Secure-' : ''
+  const askers = createAskers()
 
   const configuration: Configuration = {
     adapter: createAdapterFactory(options),
     jwks: { keys: options.keys.signing.signers().map((signer) => new EngineKey(signer)) },
-    findAccount: createFindAccount(options.people, catalog),
+    findAccount: findAsked(createFindAccount(options.people, catalog)),
     claims: CLAIMS as unknown as NonNullable<Configuration['claims']>,
     scopes: ['openid', 'offline_access'],
     acrValues: [...options.strengths],
@@ -108,6 +116,7 @@ export function createEngine(options: EngineOptions): Provider {
       pushed_authorization_request: '/oauth2/request',
       device_authorization: '/oauth2/device/auth',
       code_verification: '/oauth2/device',
+      backchannel_authentication: '/oauth2/ciba',
     },
     features: {
       devInteractions: { enabled: false },
@@ -120,6 +129,7 @@ export function createEngine(options: EngineOptions): Provider {
       richAuthorizationRequests: richAuthorizationRequests(options, options.types),
       externalSigningSupport: { enabled: true, ack: 'experimental-01' },
       deviceFlow: deviceFlow(options.presenter, issuer),
+      ciba: cibaFeature(options),
       dPoP: dPoP(options.keys),
       mTLS: mutualTls(options.certificates, options.clock),
       ...signedMessages(options.clock),
@@ -135,10 +145,10 @@ export function createEngine(options: EngineOptions): Provider {
       ...(options.certificates?.url ? { mtls_endpoint_aliases: endpointAliases(options.certificates.url) } : {}),
     },
     interactions: { policy: questioning.policy(), url: options.interactionPath },
-    ttl: LIFETIMES,
+    ttl: { ...LIFETIMES, BackchannelAuthenticationRequest: expiryOf },
     pkce: { required: (_ctx, client) => client.tokenEndpointAuthMethod === 'none' || client['pkce'] !== 'optional' },
     // where somebody should sign in, as other providers understand it too
-    extraParams: ['domain_hint', 'idp'],
+    extraParams: { domain_hint: null, idp: null, ...askers.validators(() => options.shown) },
     extraClientMetadata: { properties: ['pkce', 'tls_client_auth_ca', 'profile'] },
     assertJwtClientAuthClaimsAndHeader: checkAssertion(issuer, options.clock, options.provingKeys),
     async revokeGrantPolicy({ oidc }) {
@@ -147,11 +157,14 @@ export function createEngine(options: EngineOptions): Provider {
       if (oidc.route !== 'token') return !(oidc.route === 'revocation' && AccessToken)
       // the token endpoint revokes for one reason: something came a second time, and not at the same moment (`adapter.ts`)
       const { provider } = oidc
-      const { code, device_code } = oidc.params as Record<string, string | undefined>
+      const { code, device_code, auth_req_id } = oidc.params as Record<string, string | undefined>
       const again =
         RefreshToken ??
         (code ? await provider.AuthorizationCode.find(code, { ignoreExpiration: true }) : undefined) ??
-        (device_code ? await provider.DeviceCode.find(device_code, { ignoreExpiration: true }) : undefined)
+        (device_code ? await provider.DeviceCode.find(device_code, { ignoreExpiration: true }) : undefined) ??
+        (auth_req_id
+          ? await provider.BackchannelAuthenticationRequest.find(auth_req_id, { ignoreExpiration: true })
+          : undefined)
       if (again) await options.onReuse(again.kind, again as unknown as AdapterPayload)
       return true
     },
@@ -166,7 +179,8 @@ export function createEngine(options: EngineOptions): Provider {
       // nothing is granted to anyone before the policy has said yes
       if ((await questioning.ask(ctx)).verdict.outcome !== 'allow') return undefined
       const app = await catalog.apps.find(ctx.oidc.client!.clientId)
-      return app && grantFor(ctx, app, options.consents, await requestedApis(ctx, options.apis))
+      const asking = askingOf(ctx)
+      return app && asking && grantFor(asking, app, options.consents, await requestedApis(ctx, options.apis))
     },
     // the last thing that the engine asks before it writes a code down
     async expiresWithSession(ctx, code) {
@@ -220,6 +234,8 @@ export function createEngine(options: EngineOptions): Provider {
   useCatalogClients(engine, options)
   findNothingEnded(engine, options)
   spendOnce(engine, options.spending)
+  slowDownPolls(engine, options)
+  askers.keep(engine, () => Provider.ctx)
   const startOf = createStarting(options)
   beforeEachToken(engine, async (ctx, token) => {
     const iat = await startOf(token)

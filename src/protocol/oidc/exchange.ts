@@ -9,27 +9,23 @@ import { errors, type Provider, type TokenEndpointGrantContext } from 'oidc-prov
 import type { Access } from '#access'
 import {
   type AccessToken,
-  type AccessTokens,
   type Api,
   type ApiSet,
   type Apis,
   type AuthorizationDetail,
   areCovered,
-  type Revocations,
 } from '#apis'
 import type { Audit } from '#audit'
 import type { Catalog } from '#catalog'
-import type { People } from '#directory'
 import { requestContext } from '#http'
-import type { Sessions } from '#sessions'
 import { askedDetails, type Detailed, typesOf } from './asked-details.ts'
 import { type BindingRooms, bindExchanged } from './exchange-binding.ts'
 import { checkBound, grantedScopes, grantedTypes, resourceOf } from './resources.ts'
+import { ACCESS_TOKEN, livingToken, type ShownRooms, spokenFor } from './shown-token.ts'
 import { stricter } from './stricter-limits.ts'
 import type { TokenJudge } from './token-judge.ts'
 
 export const TOKEN_EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange'
-const ACCESS_TOKEN = 'urn:ietf:params:oauth:token-type:access_token'
 const SUBJECT_TYPES = new Set([ACCESS_TOKEN, 'urn:ietf:params:oauth:token-type:jwt'])
 const PARAMETERS = [
   ...['subject_token', 'subject_token_type', 'requested_token_type'],
@@ -38,16 +34,11 @@ const PARAMETERS = [
 /** Through so many hands. */
 const LONGEST_CHAIN = 3
 
-export interface ExchangeRooms extends BindingRooms {
+export interface ExchangeRooms extends BindingRooms, ShownRooms {
   readonly access: Access
   readonly apis: Pick<Apis, 'all'>
   readonly audit: Audit
   readonly catalog: Catalog
-  readonly people: Pick<People, 'byId'>
-  readonly sessions: Pick<Sessions, 'byId'>
-  readonly revocations: Pick<Revocations, 'current'>
-  readonly tokens: AccessTokens
-  opaqueToken(text: string): AccessToken | undefined | Promise<AccessToken | undefined>
   readonly judge: TokenJudge
 }
 
@@ -96,7 +87,9 @@ async function exchange(ctx: TokenEndpointGrantContext<Parameters>, rooms: Excha
   if (scopes.length === 0)
     throw new errors.InvalidScope('none of the requested scopes is to be had with this token', [...asked].join(' '))
   const details = detailsOf(shown, api, askedDetails(ctx)).filter(({ type }) => grantedTypes(app, api)!.includes(type))
-  const { person, session } = await stillThere(shown, rooms)
+  const there = await spokenFor(shown, rooms)
+  if (!there) throw refused('subject_token is not of somebody who is signed in')
+  const { person, session } = there
   const address = session.address ?? requestContext(ctx.req).address
   const about = { policy: api.policy, person, session, address, details: typesOf(details) }
   const question = { kind: 'api', ...about, startedAt: rooms.clock.now() } as const
@@ -148,13 +141,11 @@ function targetOf({ resource, audience }: { resource?: unknown } & Parameters, s
 }
 
 /** The token that was shown, where it is one of ours that lives, and in whose name it was used so far. */
-async function readShown(text: string, { tokens, opaqueToken, revocations }: ExchangeRooms) {
-  const isJwt = text.includes('.')
-  const shown = isJwt ? tokens.read(text) : await opaqueToken(text)
-  if (shown === undefined || typeof shown === 'string') throw refused('subject_token is not valid')
-  if ((await revocations.current()).has(shown)) throw refused('subject_token is not valid')
+async function readShown(text: string, rooms: ExchangeRooms) {
+  const shown = await livingToken(text, rooms)
+  if (!shown) throw refused('subject_token is not valid')
   // its signature holds and it is in the one spelling that we write, so that it can be read as it stands
-  const { act } = isJwt
+  const { act } = text.includes('.')
     ? JSON.parse(Buffer.from(text.split('.')[1]!, 'base64url').toString('utf8'))
     : { act: undefined }
   return { shown, act: act as Actor | undefined }
@@ -181,13 +172,4 @@ function detailsOf({ audience, details }: AccessToken, api: Api, asked: readonly
   const granted = audience === api.audience ? details : []
   if (!areCovered(asked, granted)) throw new errors.InvalidAuthorizationDetails('more is asked for than was granted')
   return asked.length > 0 ? asked : granted
-}
-
-/** INVARIANT: somebody who is switched off, or has signed out, calls nothing. A token of a program speaks for nobody. */
-async function stillThere({ subject, session: id }: AccessToken, { people, sessions }: ExchangeRooms) {
-  const person = await people.byId(subject)
-  const session = id === undefined ? undefined : await sessions.byId(id)
-  if (!person || person.disabled || session?.personId !== person.id)
-    throw refused('subject_token is not of somebody who is signed in')
-  return { person, session }
 }

@@ -10,6 +10,7 @@ import { askedDetails } from './asked-details.ts'
 import { grantedScopes } from './resources.ts'
 
 type Grant = InstanceType<Provider['Grant']>
+type EngineSession = InstanceType<Provider['Session']>
 
 type Tables = { consents: { person: string; app: string; scopes: string; agreed_at: number } }
 
@@ -95,36 +96,63 @@ export function createConsents(storage: Storage, clock: Clock): Consents {
   }
 }
 
+/** What an app asks for, of somebody who is signed in. */
+export interface Asking {
+  readonly provider: Provider
+  readonly session: EngineSession
+  readonly clientId: string
+  readonly accountId: string
+  /** All of the request; those of a sign-in among them. */
+  readonly scopes: ReadonlySet<string>
+  readonly signInScopes: readonly string[]
+  /** What `claims` names (OIDC Core §5.5). */
+  readonly claims: readonly string[]
+  /** Puts claims into the ID token, as if `claims` had asked for them there. */
+  addToIdToken(names: readonly string[]): void
+}
+
+/** Of an authorization request. */
+export function askingOf({ oidc }: KoaContextWithOIDC): Asking | undefined {
+  const { provider, session, client, account } = oidc
+  if (!session || !client || !account) return undefined
+  return {
+    provider,
+    session,
+    clientId: client.clientId,
+    accountId: account.accountId,
+    scopes: oidc.requestParamScopes,
+    signInScopes: [...oidc.requestParamOIDCScopes],
+    claims: [...oidc.requestParamClaims],
+    addToIdToken: (names) => void Object.assign(oidc.claims, withInIdToken(oidc.claims, names)),
+  }
+}
+
 /**
  * The session's grant for the app. A first-party app is granted what it asks within its registration; any other app what
  * the person has agreed to. One grant per session: a code used twice or a sign-out must not reach the person's other
  * devices.
  */
 export async function grantFor(
-  ctx: KoaContextWithOIDC,
+  asking: Asking,
   app: App,
   consents: Consents,
   apis: readonly Api[],
 ): Promise<Grant | undefined> {
-  const { provider, session, client, account } = ctx.oidc
-  if (!session || !client || !account) return undefined
-  const asked = [...ctx.oidc.requestParamOIDCScopes]
-  const allowed = await allowedScopes(account.accountId, app, consents)
-  const agreed = asked.filter((scope) => allowed.includes(scope))
-  const known = session.grantIdFor(client.clientId)
-  const grant =
-    (known ? await provider.Grant.find(known) : undefined) ??
-    new provider.Grant({ accountId: account.accountId, clientId: client.clientId })
+  const { provider, session, clientId, accountId } = asking
+  const allowed = await allowedScopes(accountId, app, consents)
+  const agreed = asking.signInScopes.filter((scope) => allowed.includes(scope))
+  const known = session.grantIdFor(clientId)
+  const grant = (known ? await provider.Grant.find(known) : undefined) ?? new provider.Grant({ accountId, clientId })
   const has = new Set(grant.getOIDCScope().split(' '))
   const inIdToken = app.oidc?.claims.inIdToken ? claimsOfScopes(agreed) : []
-  if (inIdToken.length > 0) addToIdToken(ctx, inIdToken)
-  const claims = [...new Set([...ctx.oidc.requestParamClaims, ...inIdToken])]
+  if (inIdToken.length > 0) asking.addToIdToken(inIdToken)
+  const claims = [...new Set([...asking.claims, ...inIdToken])]
   // OIDC Core §5.5: `claims` asks for single claims beside the scopes; none beyond what the scopes it may have would give
   const given = new Set(claimsOfScopes(allowed))
   const refused = grant.getRejectedOIDCClaims()
   const agreedLater = refused.filter((claim) => given.has(claim))
   const newClaims = [...claims.filter((claim) => !grant.getOIDCClaimsEncountered().includes(claim)), ...agreedLater]
-  const ofApis = await apiScopes(ctx, app, consents, apis)
+  const ofApis = await apiScopes(asking, app, consents, apis)
   const newOfApis = ofApis.filter(({ audience, scopes }) => {
     const had = grant.getResourceScope(audience).split(' ')
     return scopes.some((scope) => !had.includes(scope))
@@ -151,20 +179,19 @@ const claimsOfScopes = (scopes: readonly string[]): string[] =>
   scopes.flatMap((scope): readonly string[] => CLAIMS[scope as keyof typeof CLAIMS] ?? [])
 
 /** For apps that never ask userinfo: what the scopes give is put into the ID token, as if `claims` had asked for it. */
-function addToIdToken(ctx: KoaContextWithOIDC, names: readonly string[]): void {
-  const { claims } = ctx.oidc
+export function withInIdToken(claims: { id_token?: object | undefined } | undefined, names: readonly string[]) {
   const asked = Object.fromEntries(names.map((name) => [name, null]))
-  Object.assign(claims, { id_token: { ...asked, ...claims.id_token } })
+  return { ...claims, id_token: { ...asked, ...claims?.id_token } }
 }
 
 /** How a consent names a scope of an API: two APIs may use the same word. No scope of a sign-in begins like this. */
 export const apiScope = (api: string, scope: string): string => `api/${api}/${scope}`
 
 /** What the request asks of its APIs, within the registration; of an app that is not ours, what the person has agreed to. */
-async function apiScopes({ oidc }: KoaContextWithOIDC, app: App, consents: Consents, apis: readonly Api[]) {
-  const agreed = app.firstParty || apis.length === 0 ? [] : await consents.find(oidc.account!.accountId, app.id)
+async function apiScopes({ accountId, scopes }: Asking, app: App, consents: Consents, apis: readonly Api[]) {
+  const agreed = app.firstParty || apis.length === 0 ? [] : await consents.find(accountId, app.id)
   return apis.map((api) => {
-    const asked = (grantedScopes(app, api) ?? []).filter((scope) => oidc.requestParamScopes.has(scope))
+    const asked = (grantedScopes(app, api) ?? []).filter((scope) => scopes.has(scope))
     const may = (scope: string) => app.firstParty || agreed.includes(apiScope(api.id, scope))
     return { audience: api.audience, scopes: asked.filter(may) }
   })

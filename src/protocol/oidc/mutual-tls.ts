@@ -26,6 +26,7 @@ const ALIASES = Object.freeze({
   userinfo_endpoint: '/oauth2/userinfo',
   pushed_authorization_request_endpoint: '/oauth2/request',
   device_authorization_endpoint: '/oauth2/device/auth',
+  backchannel_authentication_endpoint: '/oauth2/ciba',
 })
 
 export const endpointAliases = (url: string): object =>

@@ -21,12 +21,16 @@
  * - `account.ts`   claims about people                        - `logout.ts`  an app asks for a sign-out
  * - `sign-out-way.ts` how an app hears of one; `back-channel.ts` sends it
  * - `diagnosing.ts` what apps do wrong here, told to `#diagnosis`; `seen.ts` by what it is known
+ * - `ciba/`        an app asks, another screen confirms: `feature.ts` asking, `polling.ts` waiting, `confirmations.ts` answering,
+ *   `asked.ts` what waits for whom, `asker.ts` who asks
+ * - `shown-token.ts` tokens that a client shows for somebody
  * - `device.ts`    the pages of the device flow              - `endings.ts` what ends with a session or a person
  *
  * A new grant type or client authentication method: `engine.ts`. A new claim: `account.ts`.
  */
 import type { OidcDoor, OidcOptions } from './open.ts'
 
+export type { Answered, Answerer, Confirmation, Confirmations } from './ciba/confirmations.ts'
 export { attachEndings, type Endings } from './endings.ts'
 export { consentMigrations, createConsents } from './grants.ts'
 export { authoritiesOf, type CertificateSettings } from './mutual-tls.ts'

@@ -21,6 +21,7 @@ import { addressOf } from './addresses.ts'
 import { leaveOutEmptyTypes } from './authorization-details.ts'
 import { createBackChannel } from './back-channel.ts'
 import { createBridge, type Visitor } from './bridge.ts'
+import { type Confirmations, createConfirmations } from './ciba/confirmations.ts'
 import { agreedInWords } from './consent-words.ts'
 import { showPageOf } from './device.ts'
 import { createDiagnosing } from './diagnosing.ts'
@@ -70,6 +71,8 @@ export interface OidcDoor {
   readonly consents: Pick<Consents, 'withdraw'> & {
     ofPerson(person: string): Promise<{ app: string; scopes: readonly (string | ScopeWords)[] }[]>
   }
+  /** What apps ask people on screens of their own. */
+  readonly confirmations: Confirmations
   /** A living opaque access token, for doors that are asked about each call. */
   readonly opaqueToken: ReturnType<typeof createOpaqueTokens>
   /** Makes the engine anew with the keys as they are now. */
@@ -112,6 +115,7 @@ export function openOidc(options: OidcOptions): OidcDoor {
     const engine = createEngine({
       ...options,
       state,
+      shown: { ...options, tokens, opaqueToken },
       bridge,
       types,
       questioning,
@@ -263,6 +267,7 @@ export function openOidc(options: OidcOptions): OidcDoor {
         )
       },
     },
+    confirmations: createConfirmations({ ...options, state, consents, engine: () => current.engine }),
     opaqueToken,
     keysChanged() {
       current = build(current.types)

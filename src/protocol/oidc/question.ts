@@ -63,7 +63,7 @@ export function createQuestioning({ access, apis, catalog, clock, bridge, people
     // what was given on the way here was given for this very request (`open.ts`, takeOutcome)
     const proved = oidc.result?.['login'] as Proved | undefined
     const begun = session && proved?.session === session.id ? proved.since : undefined
-    const wanted = wantedBy(ctx)
+    const wanted = wantedBy(oidc.params, oidc.prompts.has('login'))
     const person = (oidc.account as KnownAccount | undefined)?.person
     const asking: Question = {
       kind: 'app',
@@ -81,6 +81,8 @@ export function createQuestioning({ access, apis, catalog, clock, bridge, people
     }
     const named = await requestedApis(ctx, apis)
     const answered = await askApis(named, asking, access)
+    if (answered.refusal !== undefined)
+      throw new errors.AccessDenied(`refused by policy, reference ${answered.refusal}`)
     const question = answered.wanted ? { ...asking, wanted: answered.wanted } : asking
     const verdict = await access.ask(question)
     if (verdict.outcome === 'allow' && oidc.session) {

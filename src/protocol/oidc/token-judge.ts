@@ -204,8 +204,8 @@ export function createTokenJudge(rooms: TokenJudgeRooms): TokenJudge {
       if (scope) token.scope = scope
       return judgeMachine(ctx, app, { api, details, ...(scope ? { scopes: scope.split(' ') } : {}) })
     }
-    const { RefreshToken, AuthorizationCode, DeviceCode } = ctx.oidc.entities
-    const code = AuthorizationCode ?? DeviceCode
+    const { RefreshToken } = ctx.oidc.entities
+    const code = codeOf(ctx)
     const limits = RefreshToken ? refreshes.get(ctx.req) : code && ofCode(app, code, await policiesOf(code, app))
     if (!limits) throw new Error('a token for something that nobody has judged')
     return limits
@@ -230,8 +230,7 @@ export function createTokenJudge(rooms: TokenJudgeRooms): TokenJudge {
     async judge(ctx, token) {
       if (!ctx || judged.has(token)) return
       const limits = await limitsOf(ctx, token)
-      const { RefreshToken, AuthorizationCode, DeviceCode } = ctx.oidc.entities
-      allowed(token, limits, RefreshToken ?? AuthorizationCode ?? DeviceCode)
+      allowed(token, limits, ctx.oidc.entities.RefreshToken ?? codeOf(ctx))
     },
 
     confirm(token, key) {
@@ -250,6 +249,10 @@ function tooMany({ quota, more }: Taken): Error {
   const error = new errors.CustomOIDCProviderError('temporarily_unavailable', said)
   return Object.assign(error, { status: 429, statusCode: 429 })
 }
+
+/** What somebody was let in for, and is exchanged for a token now. */
+const codeOf = ({ oidc: { entities } }: KoaContextWithOIDC) =>
+  entities.AuthorizationCode ?? entities.DeviceCode ?? entities.BackchannelAuthenticationRequest
 
 const LONGEST_LIFE = 86_400
 

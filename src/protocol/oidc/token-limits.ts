@@ -113,6 +113,6 @@ export function beforeEachToken(
       return save.call(this)
     }
   }
-  for (const Code of [engine.AuthorizationCode, engine.DeviceCode])
+  for (const Code of [engine.AuthorizationCode, engine.DeviceCode, engine.BackchannelAuthenticationRequest])
     Object.defineProperty(Code, 'IN_PAYLOAD', { value: [...Code.IN_PAYLOAD, 'limits' satisfies keyof Code] })
 }

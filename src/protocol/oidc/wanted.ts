@@ -1,15 +1,14 @@
 /** What a request asks on top of the policy (OIDC Core §3.1.2.1, and §5.5.1.1 for `claims`). It can only add. */
-import { errors, type KoaContextWithOIDC } from 'oidc-provider'
+import { errors } from 'oidc-provider'
 import type { Wanted } from '#access'
 
 /**
  * Of the strengths one has to be met, the first that is names the answer's `acr`. An essential `acr` claim counts for more than
  * `acr_values`, which then only says what is preferred, and those for more than a claim that is not essential.
  */
-export function wantedBy({ oidc: { params, prompts } }: KoaContextWithOIDC): Wanted | undefined {
-  const strength = strengthsOf(params?.['acr_values'], params?.['claims'])
-  const maxAge = params?.['max_age']
-  const fresh = prompts.has('login')
+export function wantedBy(params: Readonly<Record<string, unknown>> = {}, fresh = false): Wanted | undefined {
+  const strength = strengthsOf(params['acr_values'], params['claims'])
+  const maxAge = params['max_age']
   if (strength.length === 0 && maxAge === undefined && !fresh) return undefined
   return {
     ...(strength.length > 0 ? { strength } : {}),
