@@ -2,7 +2,7 @@
 import { sha256 } from '#core/digest'
 import { Refusal } from '#core/refusal'
 import { type Answer, type PageRequest, redirect } from '#http'
-import { type AnsweredNotice, type AskedData, confirmView } from '#pages'
+import { type AnsweredNotice, type AskedData, askedFragment, confirmView } from '#pages'
 import type { Visit } from './gate.ts'
 import type { AccountOptions, Answerer, AskedOfPeople } from './options.ts'
 
@@ -15,14 +15,20 @@ const PATH = '/confirmations'
 const ANSWERED: readonly AnsweredNotice[] = ['approved', 'refused', 'disowned']
 
 const pathOf = (id: string): string => `${PATH}/${id}`
-const markOf = (questions: readonly Question[]): string => sha256(questions.map(({ id }) => id).join()).slice(0, 16)
+const askedOf = (waiting: readonly Question[]): AskedData => ({
+  questions: waiting.map(({ id, app, message }) => ({
+    ...{ id, app: app.name, href: pathOf(id) },
+    ...(message === undefined ? {} : { message }),
+  })),
+  mark: sha256(waiting.map(({ id }) => id).join()).slice(0, 16),
+})
 const answererOf = ({ person, session, device, enrolled, startedAt, request }: Visit): Answerer => ({
   ...{ person, session, device, enrolled, startedAt },
   address: request.address,
 })
 
 export function createConfirming(options: AccountOptions) {
-  const { access, clock, confirmations, devices, people, sessions } = options
+  const { access, clock, confirmations, devices, people, presenter, sessions } = options
 
   async function find(visit: Visit): Promise<Question> {
     const id = visit.request.params['id']
@@ -47,12 +53,7 @@ export function createConfirming(options: AccountOptions) {
     /** For the pages that show that something waits. */
     async asked(visit: Visit): Promise<{ asked?: AskedData }> {
       if (!confirmations) return {}
-      const waiting = await confirmations.of(answererOf(visit))
-      const questions = waiting.map(({ id, app, message }) => ({
-        ...{ id, app: app.name, href: pathOf(id) },
-        ...(message === undefined ? {} : { message }),
-      }))
-      return { asked: { questions, mark: markOf(waiting) } }
+      return { asked: askedOf(await confirmations.of(answererOf(visit))) }
     },
 
     answered({ request }: Visit): { answered?: AnsweredNotice } {
@@ -61,13 +62,11 @@ export function createConfirming(options: AccountOptions) {
     },
 
     /**
-     * Whether something has changed, for a page that is left open. It is no sign of life: nobody stays signed in by a page that
+     * What waits, for a page that is left open. It is no sign of life: nobody stays signed in by a page that
      * nobody looks at. It tells nothing to whom the pages themselves would not be shown.
      */
     async look(request: PageRequest): Promise<Answer> {
-      const mark = await lookedAt(request)
-      const headers = { 'content-type': 'application/json', 'cache-control': 'no-store' }
-      return { status: 200, headers, body: JSON.stringify(mark === undefined ? {} : { mark }) }
+      return askedFragment(await lookedAt(request), presenter.messages(request))
     },
 
     show,
@@ -97,7 +96,7 @@ export function createConfirming(options: AccountOptions) {
     },
   }
 
-  async function lookedAt(request: PageRequest): Promise<string | undefined> {
+  async function lookedAt(request: PageRequest): Promise<AskedData | undefined> {
     const session = confirmations && (await sessions.find(request.cookies.get(sessions.cookieName)))
     if (!session) return undefined
     const device = await devices.find(request.cookies.get(devices.cookieName), session.personId)
@@ -106,6 +105,6 @@ export function createConfirming(options: AccountOptions) {
     const seen = { session, device, enrolled, address: request.address, startedAt: clock.now() }
     const verdict = await access.preview({ kind: 'app', policy: 'account', person, ...seen })
     if (verdict.outcome !== 'allow' || !verdict.person) return undefined
-    return markOf(await confirmations.of({ ...seen, person: verdict.person }))
+    return askedOf(await confirmations.of({ ...seen, person: verdict.person }))
   }
 }

@@ -20,7 +20,7 @@ export { chooseLanguage, isLanguage, LANGUAGE_NAMES, LANGUAGES, type Language } 
 export { html, type Markup, safeHref } from './markup.ts'
 export { createPresenter, type PageOptions, type Presenter } from './presenter.ts'
 export { accountView, launcherView } from './views/account.ts'
-export { confirmView } from './views/confirming.ts'
+export { askedFragment, confirmView } from './views/confirming.ts'
 export type { AnsweredNotice, AskedData, ConfirmData } from './views/confirming-data.ts'
 export { deviceEnrolledView, enrolDeviceView } from './views/device.ts'
 export {

@@ -12,6 +12,8 @@ const pages = new Map<string, ReturnType<typeof page>>(
     Object.entries(samples(messagesFor(lang))).map(([name, view]) => [`${lang}/${name}`, page(view, lang)] as const),
   ),
 )
+// where a page that is left open looks
+pages.set('confirmations', page(samples(messagesFor('en'))['expired']!, 'en'))
 let browser: Browser
 let site: Site
 let tab: Page

@@ -10,16 +10,14 @@ let wait = SECONDS
 let timer
 const section = () => /** @type {HTMLElement | null} */ (document.querySelector('[data-asked]'))
 
-/**
- * @param {string} address
- * @param {XMLHttpRequestResponseType} type
- */
-const load = (address, type) =>
+/** @returns {Promise<Document | null>} */
+const load = () =>
   new Promise((resolve, reject) => {
     const request = new XMLHttpRequest()
-    request.open('GET', address)
-    request.responseType = type
-    request.onload = () => (request.status === 200 ? resolve(request.response) : reject(request.status))
+    request.open('GET', '/confirmations')
+    // the browser reads it as a document: no text becomes markup here
+    request.responseType = 'document'
+    request.onload = () => (request.status === 200 ? resolve(request.responseXML) : reject(request.status))
     request.onerror = reject
     request.send()
   })
@@ -28,17 +26,14 @@ const look = async () => {
   const here = section()
   if (!here) return
   try {
-    const { mark } = await load('/confirmations', 'json')
+    const there = /** @type {HTMLElement | null | undefined} */ ((await load())?.querySelector('[data-asked]'))
     // signed out, or no longer allowed: the next click says so
-    if (mark === undefined) return
+    if (!there) return
     wait = SECONDS
-    if (mark !== here.dataset['asked']) {
-      const there = (await load(location.pathname, 'document')).querySelector('[data-asked]')
-      // the section itself stays: what changes in it is read out
-      if (there) {
-        here.replaceChildren(...there.children)
-        here.dataset['asked'] = there.dataset['asked']
-      }
+    // the section itself stays: what changes in it is read out
+    if (there.dataset['asked'] !== here.dataset['asked']) {
+      here.replaceChildren(...there.children)
+      here.dataset['asked'] = there.dataset['asked']
     }
   } catch {
     wait = Math.min(SLOWEST, wait * 2)

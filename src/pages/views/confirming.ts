@@ -1,4 +1,5 @@
 /** Where an app asks somebody to confirm on a screen of their own: that it does, and the question itself. */
+import type { Answer } from '#http'
 import type { Messages } from '../languages/en.ts'
 import { html, type Markup, nothing, safeHref } from '../markup.ts'
 import { form, mark, name } from '../parts.ts'
@@ -23,6 +24,19 @@ export function askedSection(data: AskedData | undefined, messages: Messages): M
     rows.length > 0 && html`<h2>${t.waiting}</h2><ul class="rows">${rows}</ul>`
   }</section>`
 }
+
+/** The section alone, for a page that is left open; nothing of it where nobody is there who may read it. */
+export const askedFragment = (data: AskedData | undefined, messages: Messages): Answer => ({
+  status: 200,
+  headers: {
+    'content-type': 'text/html; charset=utf-8',
+    'content-security-policy': "default-src 'none'; base-uri 'none'; frame-ancestors 'none'",
+    'cache-control': 'no-store',
+    'x-content-type-options': 'nosniff',
+    'cross-origin-resource-policy': 'same-origin',
+  },
+  body: html`<!doctype html><title>${messages.confirming.waiting}</title>${askedSection(data, messages)}`.toString(),
+})
 
 export function confirmView(data: ConfirmData, messages: Messages): View {
   const t = messages.confirming
