@@ -5,6 +5,7 @@ import { answer, ask, CIBA, poll, question, screenOf, send, waiting } from '../s
 import { type Gateway, PASSWORD, startGateway } from '../support/gateway.ts'
 import { POLICIES } from '../support/policies.ts'
 import { freePort } from '../support/ports.ts'
+import { ecKeys, es256, hs256, jwt, now, registered, unsigned } from '../support/proofs.ts'
 import { CALLBACK } from '../support/relying-party.ts'
 import { cookiesOf, movableClock, post } from './people.ts'
 
@@ -13,6 +14,7 @@ const asks = (id: string, more: object = {}) => ({
   ...{ id, name: `App ${id}`, policy: 'plain', audience: ['*'] },
   oidc: { redirect_uris: [], scopes: ['openid'], grant_types: [CIBA], ...more },
 })
+const keys = ecKeys()
 const DESKS = Array.from({ length: 6 }, (_, i) => `desk-${i + 1}`)
 
 let gateway: Gateway
@@ -28,6 +30,7 @@ beforeAll(async () => {
       ...DESKS.map((one) => asks(one)),
       asks('other', { redirect_uris: [CALLBACK], grant_types: ['authorization_code', CIBA] }),
       asks('flood'),
+      asks('signed', { require_signed_request_object: true, jwks: { keys: [registered(keys, 'k')] } }),
       asks('plain', { redirect_uris: [CALLBACK], grant_types: ['authorization_code'] }),
     ] as never,
   })
@@ -191,6 +194,47 @@ describe('a request', () => {
     const [first] = await waiting(gateway, screen)
     for (const { text } of [await screen.open(gateway.issuer), await screen.open(first!)])
       expect([text.includes('<img'), text.includes('&lt;img src=x onerror=alert(1)&gt;')]).toEqual([false, true])
+  })
+
+  const about = () => ({
+    ...{ iss: 'signed', aud: gateway.issuer, client_id: 'signed', scope: 'openid', login_hint: username },
+    ...{ iat: now(), nbf: now(), exp: now() + 60, jti: `j${people}`, requested_expiry: 60 },
+  })
+  const signed = (claims: object, alg = 'ES256', signer = es256(keys.privateKey)) =>
+    send(gateway, 'signed', 'ciba', { request: jwt({ alg, kid: 'k' }, { ...about(), ...claims }, signer) })
+
+  test('that is signed is taken with all that it has to say, numbers as numbers', async () => {
+    const { status, body } = await signed({})
+    expect([status, body['expires_in']]).toEqual([200, 60])
+  })
+
+  test.each([
+    ...['aud', 'iss', 'exp', 'iat', 'nbf', 'jti'].map((name): [string, object] => [
+      `without ${name}`,
+      { [name]: undefined },
+    ]),
+    ['for somebody else', { aud: 'https://other.example' }],
+    ['by another client', { iss: 'other' }],
+    ['that is over', { exp: now() - 120 }],
+    ['that holds for more than an hour', { exp: now() + 4200 }],
+    ['from long ago', { nbf: now() - 4200 }],
+    ['from the future', { nbf: now() + 600, exp: now() + 700 }],
+    ['that is an assertion', { sub: 'signed' }],
+    ['about two people', { id_token_hint: 'x.y.z' }],
+  ])('that is signed %s is refused', async (_, claims) => {
+    const { status, body } = await signed(claims)
+    expect([status, body['error'], body['auth_req_id']]).toEqual([400, 'invalid_request', undefined])
+  })
+
+  test('that is signed by nobody, by another key or by the secret is refused, and so is one that is not signed', async () => {
+    const secret = gateway.secrets.get('signed')!
+    const all = [
+      await signed({}, 'none', unsigned),
+      await signed({}, 'ES256', es256(ecKeys().privateKey)),
+      await signed({}, 'HS256', hs256(secret)),
+      await ask(gateway, 'signed', { login_hint: username }),
+    ]
+    for (const { status, body } of all) expect([status, body['error']]).toEqual([400, 'invalid_request'])
   })
 
   test('with a parameter twice, of an app without the grant, without the secret and by another method is refused', async () => {

@@ -6,6 +6,7 @@ import { type ClientMetadata, type Configuration, errors, type KoaContextWithOID
 import type { AppOidc } from '#catalog'
 import type { Clock } from '#core/clock'
 import { isCanonical } from './canonical.ts'
+import { CIBA_ROUTE } from './ciba/feature.ts'
 
 type Features = NonNullable<Configuration['features']>
 type Client = InstanceType<Provider['Client']>
@@ -20,6 +21,7 @@ const REQUEST_TYPES = [undefined, 'jwt', 'oauth-authz-req+jwt', 'application/oau
 const STRONG_ALGS = ['PS256', 'ES256', 'EdDSA', 'Ed25519']
 const SIGNED_MODES = ['jwt', 'query.jwt', 'fragment.jwt', 'form_post.jwt']
 const LONGEST_REQUEST = 3600
+const REQUIRED = ['aud', 'iss', 'exp', 'iat', 'nbf', 'jti']
 /** FAPI 2.0 Security Profile §5.3.2.1: a clock that is ahead by more is refused. */
 const AHEAD = 60
 
@@ -61,12 +63,9 @@ export function signedMessages(clock: Clock) {
       async assertJwtClaimsAndHeader(ctx: KoaContextWithOIDC, claims: Claims, header: Claims, client: Client) {
         // what was pushed was looked at when it was pushed, and is ours since
         if ('PushedAuthorizationRequest' in ctx.oidc.entities) return
-        const wrong = requestFault(String(ctx.oidc.params?.['request']), {
-          claims,
-          header,
-          client,
-          now: clock.now() / 1000,
-        })
+        const now = clock.now() / 1000
+        const asked = { claims, header, client, now, toAnother: ctx.oidc.route === CIBA_ROUTE }
+        const wrong = requestFault(String(ctx.oidc.params?.['request']), asked)
         if (wrong) throw new errors.InvalidRequestObject(wrong)
       },
     },
@@ -81,15 +80,22 @@ interface Signed {
   readonly now: number
 }
 
-function requestFault(text: string, { claims, header, client, now }: Signed): string | undefined {
+/** `toAnother`: for somebody who is asked on another screen. */
+function requestFault(
+  text: string,
+  { claims, header, client, now, toAnother }: Signed & { toAnother: boolean },
+): string | undefined {
   if (!isCanonical(text)) return 'Request Object is not canonical base64url'
   const type = typeof header['typ'] === 'string' ? header['typ'].toLowerCase() : header['typ']
   // ATTACK: an assertion by which the client authenticates has its own id as subject (RFC 9101 §10.8)
   if (!REQUEST_TYPES.includes(type as string) || claims['sub'] !== undefined)
     return 'Request Object is a token of another kind'
-  if (client['profile'] === undefined) return undefined
+  // CIBA Core §7.1.1; the engine has compared `iss` and `aud`
+  if (toAnother && !REQUIRED.every((name) => claims[name] !== undefined))
+    return `Request Object lacks one of ${REQUIRED.join(', ')}`
+  if (client['profile'] === undefined && !toAnother) return undefined
   const { nbf, exp } = claims
-  if (!STRONG_ALGS.includes(String(header['alg'])))
+  if (client['profile'] !== undefined && !STRONG_ALGS.includes(String(header['alg'])))
     return 'Request Object is signed by an algorithm outside the profile'
   // FAPI 2.0 Message Signing §5.3.1
   if (typeof nbf !== 'number' || typeof exp !== 'number')
