@@ -24,13 +24,12 @@ process.exitCode = await runCommand({
       clock,
       log,
       // those in force; where they cannot be read, `policy check` says why, and no app is refused for it
-      async policyNames() {
+      async inForce() {
         const [{ policiesOf }, { loadPolicies }] = await Promise.all([import('#access'), import('#policy')])
         const published = await house.versions.find('current')
-        const policies = published
+        return published
           ? await policiesOf(house.versions, published.version)
           : loadPolicies(resolve(folder, settings.policies)).policies
-        return policies?.names
       },
     })
     return house

@@ -1,9 +1,9 @@
 /** Opens the rooms on the configured storage, in the order of their floors. The server and the command line share it. */
 import { resolve } from 'node:path'
 import { accessMigrations, createReceipts, openVersions, RECEIPT_KEY } from '#access'
-import { apisMigrations, keyOf, openApis, openRevocations } from '#apis'
+import { apisMigrations, type InForce, keyOf, openApis, openRevocations } from '#apis'
 import { auditMigrations, createAudit } from '#audit'
-import { catalogMigrations, openCatalog, type PolicyNames } from '#catalog'
+import { catalogMigrations, openCatalog } from '#catalog'
 import type { House } from '#cli'
 import type { Settings } from '#config'
 import { openHistory, openPlaces, openQuotas } from '#context'
@@ -45,7 +45,7 @@ export interface HouseOptions {
   readonly clock: Clock
   readonly log: Log
   /** The policies that an app may name; the running server knows them, a command reads them when it registers an app. */
-  readonly policyNames?: PolicyNames
+  readonly inForce?: () => InForce | undefined | Promise<InForce | undefined>
 }
 
 export async function openHouse({
@@ -53,9 +53,10 @@ export async function openHouse({
   folder,
   clock,
   log,
-  policyNames,
+  inForce,
 }: HouseOptions): Promise<House & { close(): Promise<void> }> {
   const { issuer } = settings
+  const policyNames = inForce && (async () => (await inForce())?.names)
   const storage = await openStorage({ url: inFolder(settings.storage.url, folder), clock, log, migrations: MIGRATIONS })
   try {
     const masterKey = await readMasterKey(settings.secrets, folder, () => isSealed(storage))
@@ -90,7 +91,7 @@ export async function openHouse({
     const history = openHistory({ state: storage.state, clock })
     const quotas = openQuotas({ state: storage.state, clock, audit })
     const templates = resolve(folder, settings.catalog)
-    const apis = openApis({ storage, clock, audit, ...(policyNames ? { policyNames } : {}) })
+    const apis = openApis({ storage, clock, audit, ...(inForce ? { inForce } : {}) })
     const revocations = openRevocations({ storage, clock, audit })
     const catalog = await openCatalog({
       storage,

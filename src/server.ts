@@ -59,7 +59,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const early = missingFile({ settings, folder }) === undefined ? undefined : readGood(policyFolder)
   if (early && !early.policies) throw new PoliciesInvalid(early.problems)
   let policies: LivePolicies | undefined
-  const house = await openHouse({ settings, folder, clock, log, policyNames: () => policies?.current().names ?? [] })
+  const house = await openHouse({ settings, folder, clock, log, inForce: () => policies?.current() })
   const {
     storage,
     audit,

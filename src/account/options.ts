@@ -6,7 +6,7 @@ import type { Clock, Instant } from '#core/clock'
 import type { Log } from '#core/log'
 import type { People, Person } from '#directory'
 import type { Factors } from '#factors'
-import type { Presenter, ScopeWords } from '#pages'
+import type { DetailWords, Presenter, ScopeWords } from '#pages'
 import type { Device, Devices, Enrolled, Session, Sessions } from '#sessions'
 import type { Signin } from '#signin'
 
@@ -29,6 +29,7 @@ export interface AskedOfPeople {
       readonly asker?: string
       readonly message?: string
       readonly scopes: readonly (string | ScopeWords)[]
+      readonly details: readonly DetailWords[]
       readonly askedAt: Instant
       readonly until: Instant
       readonly outcome: Verdict['outcome']

@@ -20,7 +20,7 @@ import { credentialsOf } from './credentials.ts'
 import type { Dialect, Reply } from './dialect.ts'
 import type { ApiAccessOptions } from './options.ts'
 import type { Replies, Why } from './replies.ts'
-import { needsOf } from './rules.ts'
+import { needsOf, unmetSignIn } from './rules.ts'
 import type { Sender, Senders } from './sender.ts'
 import type { Fault, Held } from './token.ts'
 import { TOLD } from './told.ts'
@@ -97,12 +97,12 @@ export function createCheck(rooms: CheckRooms) {
     if (!(await isFromNetwork(api.gateway, address))) return refuse('network', { code: 'access-refused' }, app.id)
 
     const judged = await verdicts.of({ api, app, token, person, session, address })
-    const { reference, strength } = judged
-    if (judged.outcome === 'challenge')
-      return replies.refused({
-        ...{ code: 'proof-required', api, reference, acr: strength },
-        error: 'insufficient_user_authentication',
-      })
+    const { reference, strength, maxAge } = judged
+    const scheme = token.jkt === undefined ? schemeOf(api) : 'DPoP'
+    if (judged.outcome === 'challenge') {
+      const acr = strength === undefined ? {} : { acr: [strength] }
+      return replies.refused({ ...PROOF_REQUIRED, api, reference, scheme, ...acr, maxAge })
+    }
     if (judged.outcome !== 'allow') return replies.refused({ code: 'access-refused', api, reference })
     const may = (word: string) => judged.scopes?.includes(word) ?? true
     const [scopes, details] = [held.scopes.filter(may), held.details.filter(({ type }) => may(type))]
@@ -118,6 +118,8 @@ export function createCheck(rooms: CheckRooms) {
         { code: 'details-missing', error: 'insufficient_scope' },
         app.id,
       )
+    const unmet = unmetSignIn(token, needs.signIns, clock.now())
+    if (unmet) return refuse('sign-in', { ...PROOF_REQUIRED, ...unmet, scheme }, app.id)
     // the last question: only a call that would pass is one of those that the contract speaks of
     const calls = app.partner?.quota.calls
     const taken = calls && (await quotas.take(app.id, 'calls', calls))
@@ -153,6 +155,13 @@ const faultSaid = (fault: Fault): Omit<Why, 'api' | 'reference'> => ({
   error: 'invalid_token',
   description: fault === 'expired' ? 'the access token is over' : 'the access token is not valid here',
 })
+
+/** RFC 9470 §3. */
+const PROOF_REQUIRED = {
+  code: 'proof-required',
+  error: 'insufficient_user_authentication',
+  description: 'a stronger or more recent sign-in is needed',
+} as const
 
 /** RFC 9449 §7.1. */
 const senderSaid = (sender: Sender, api: Api): Omit<Why, 'api' | 'reference'> =>

@@ -16,13 +16,17 @@ export interface Why {
   readonly description?: string
   /** What the call needs. */
   readonly scopes?: readonly string[]
-  /** RFC 9470 §3. */
-  readonly acr?: string | undefined
+  /** RFC 9470 §3: strengths, of which one is enough; seconds. */
+  readonly acr?: readonly string[] | undefined
+  readonly maxAge?: number | undefined
   readonly reference?: string | undefined
   readonly scheme?: 'Bearer' | 'DPoP'
   /** More of them. */
   readonly headers?: Readonly<Record<string, string>>
 }
+
+/** Of names that an operator has chosen. */
+const quotable = (name: string): string => name.replace(/[^\x21\x23-\x5b\x5d-\x7e]/g, '')
 
 const OPEN: Reply = Object.freeze({
   status: 200,
@@ -31,12 +35,13 @@ const OPEN: Reply = Object.freeze({
 
 export function createReplies({ issuer }: { readonly issuer: string }) {
   /** RFC 9728 §5.1: where a client reads which scopes there are, and who gives tokens. */
-  function challenge({ api, error, description, scopes, acr, scheme = 'Bearer' }: Why): string {
+  function challenge({ api, error, description, scopes, acr, maxAge, scheme = 'Bearer' }: Why): string {
     const parts = [
       ...(error === undefined ? [] : [`error="${error}"`]),
       ...(description === undefined ? [] : [`error_description="${description}"`]),
       ...(scopes === undefined ? [] : [`scope="${scopes.join(' ')}"`]),
-      ...(acr === undefined ? [] : [`acr_values="${acr.replace(/[^\x21\x23-\x5b\x5d-\x7e]/g, '')}"`]),
+      ...(acr === undefined ? [] : [`acr_values="${acr.map(quotable).join(' ')}"`]),
+      ...(maxAge === undefined ? [] : [`max_age="${maxAge}"`]),
       ...(scheme === 'DPoP' ? [`algs="${PROOF_ALGS.join(' ')}"`] : []),
       ...(api === undefined ? [] : [`resource_metadata="${issuer}/.well-known/oauth-protected-resource/${api.id}"`]),
     ]

@@ -1,13 +1,28 @@
 /** What a call needs: the rule of the API that names its method and path. What no rule names is closed. */
 import type { IncomingHttpHeaders } from 'node:http'
-import type { GatewayRule } from '#apis'
+import type { AccessToken, GatewayRule } from '#apis'
+import type { Instant } from '#core/clock'
+import { parseDuration } from '#core/duration'
 import { namesPath, otherMethods, refuseOtherPaths, type Target } from '#http'
 
 export type Needs =
   | { readonly access: 'public' }
   | { readonly access: 'deny' }
-  /** A token with all of them, and with authorization details of all these types. */
-  | { readonly access: 'token'; readonly scopes: readonly string[]; readonly types: readonly string[] }
+  /** A token with all of them, with authorization details of all these types, for which somebody signed in as each of these says. */
+  | {
+      readonly access: 'token'
+      readonly scopes: readonly string[]
+      readonly types: readonly string[]
+      readonly signIns: readonly SignIn[]
+    }
+
+/** RFC 9470 §3: what the sign-in behind a token has to be. */
+export interface SignIn {
+  /** One of these strengths. */
+  readonly acr?: readonly string[]
+  /** Seconds. */
+  readonly maxAge?: number
+}
 
 const PUBLIC: Needs = Object.freeze({ access: 'public' })
 const DENY: Needs = Object.freeze({ access: 'deny' })
@@ -37,7 +52,8 @@ export function needsOfOne(rules: readonly GatewayRule[], method: string, path: 
       paths.some((pattern) => namesPath(pattern, path, access === 'public')),
   )
   const { scopes, authorization_details: types } = rule ?? {}
-  if (scopes ?? types) return { access: 'token', scopes: scopes ?? [], types: types ?? [] }
+  if (rule && (scopes ?? types))
+    return { access: 'token', scopes: scopes ?? [], types: types ?? [], signIns: signInsOf(rule) }
   return rule?.access === 'public' ? PUBLIC : DENY
 }
 
@@ -46,5 +62,29 @@ function both(one: Needs, other: Needs): Needs {
   if (one.access === 'public') return other
   if (other.access === 'public') return one
   const all = (key: 'scopes' | 'types') => [...new Set([...one[key], ...other[key]])]
-  return { access: 'token', scopes: all('scopes'), types: all('types') }
+  const signIns = [...one.signIns, ...other.signIns]
+  return { access: 'token', scopes: all('scopes'), types: all('types'), signIns }
 }
+
+const NONE: readonly SignIn[] = Object.freeze([])
+
+function signInsOf({ acr, max_age }: GatewayRule): readonly SignIn[] {
+  if (acr === undefined && max_age === undefined) return NONE
+  const maxAge = max_age === undefined ? {} : { maxAge: Math.floor(parseDuration(max_age)! / 1000) }
+  return [{ ...(acr ? { acr } : {}), ...maxAge }]
+}
+
+/**
+ * The first that the token does not meet. INVARIANT: what counts is the sign-in that the token was given for, and not what the
+ * person has proved since: whoever has an old token does not gain by that. Names are compared, and none stands for another.
+ */
+export const unmetSignIn = (
+  { acr, authTime }: Pick<AccessToken, 'acr' | 'authTime'>,
+  wanted: readonly SignIn[],
+  now: Instant,
+): SignIn | undefined =>
+  wanted.find(
+    (one) =>
+      (one.acr !== undefined && !(acr !== undefined && one.acr.includes(acr))) ||
+      (one.maxAge !== undefined && !(authTime !== undefined && now - authTime <= one.maxAge * 1000)),
+  )

@@ -9,6 +9,7 @@ import type { Question, Verdict } from '#access'
 import type { AccessToken, Api } from '#apis'
 import type { App } from '#catalog'
 import { type Instant, minutes, seconds } from '#core/clock'
+import { parseDuration } from '#core/duration'
 import { createRecent } from '#core/recent'
 import type { Person } from '#directory'
 import { UNKNOWN_ADDRESS } from '#http'
@@ -41,8 +42,9 @@ export interface Judged {
   readonly outcome: Verdict['outcome']
   /** Of what the token has, scopes and types of authorization details, a call may use at most these. Absent: all. */
   readonly scopes?: readonly string[]
-  /** The strength that is missing. */
+  /** What has to be proved first; seconds. */
   readonly strength?: string | undefined
+  readonly maxAge?: number | undefined
   readonly reference: string | undefined
 }
 
@@ -148,7 +150,9 @@ function judgedBy(verdicts: readonly Verdict[]): Judged {
   const { outcome, decision, reference } = verdicts.at(-1)!
   const limits = verdicts.flatMap(({ decision: { scopes } }) => (scopes ? [scopes] : []))
   const scopes = limits.length === 0 ? undefined : limits.reduce((a, b) => a.filter((scope) => b.includes(scope)))
-  return { outcome, reference, strength: decision.required?.strength, ...(scopes && { scopes }) }
+  const { strength, within } = decision.required ?? {}
+  const maxAge = within === undefined ? undefined : Math.floor(parseDuration(within)! / 1000)
+  return { outcome, reference, strength, maxAge, ...(scopes && { scopes }) }
 }
 
 const isCurrent = ({ basis, judgedAt }: Kept, now: Basis, at: Instant): boolean =>

@@ -36,6 +36,9 @@ export interface AccessToken {
   readonly jkt?: string
   readonly x5t?: string
   readonly alg?: Api['alg']
+  /** How strongly a person signed in for it, and when the oldest proof was given (RFC 9470 §6). */
+  readonly acr?: string
+  readonly authTime?: Instant
 }
 
 export interface Origin {
@@ -157,6 +160,7 @@ function parsed(part: string): Record<string, unknown> | undefined {
 /** RFC 9068 §2.2. Undefined where a claim is missing or has another type. */
 function accepted(claims: Record<string, unknown>, issuer: string, alg: Api['alg'], kid: string) {
   const { iss, aud, sub, client_id, jti, iat, exp, nbf, scope, sid, grant_id, client_key, origin, cnf } = claims
+  const { acr, auth_time } = claims
   if (iss !== issuer) return 'issuer' as const
   const texts = [sub, client_id, jti]
   if (!texts.every((text) => typeof text === 'string' && text !== '' && text.length <= 512)) return undefined
@@ -165,7 +169,9 @@ function accepted(claims: Record<string, unknown>, issuer: string, alg: Api['alg
   const bound = bindingOf(cnf)
   const details = readDetails(claims['authorization_details'])
   if (!details || !bound || !(scope === undefined || typeof scope === 'string')) return undefined
-  if (![sid, grant_id, client_key].every((text) => text === undefined || typeof text === 'string')) return undefined
+  if (![sid, grant_id, client_key, acr].every((text) => text === undefined || typeof text === 'string'))
+    return undefined
+  if (!(auth_time === undefined || Number.isSafeInteger(auth_time))) return undefined
   if (!(origin === undefined || isOrigin(origin))) return undefined
   return {
     id: jti as string,
@@ -178,6 +184,8 @@ function accepted(claims: Record<string, unknown>, issuer: string, alg: Api['alg
     expiresAt: (exp as number) * 1000,
     ...whenceOf({ sid, grant_id, client_key, origin }),
     ...bound,
+    ...(acr === undefined ? {} : { acr: acr as string }),
+    ...(auth_time === undefined ? {} : { authTime: (auth_time as number) * 1000 }),
     alg,
     kid,
   }

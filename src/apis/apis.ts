@@ -25,7 +25,7 @@ export {
   detailsFault,
   readDetails,
 } from './details.ts'
-export type { ApiGateway, GatewayRule } from './gateway.ts'
+export type { ApiGateway, GatewayRule, InForce } from './gateway.ts'
 export { PROOF_ALGS, PROOF_YOUNG, readProof } from './proof.ts'
 export { type ApiSet, type Apis, type AppliedApis, openApis, unknownApi } from './registry.ts'
 export {

@@ -1,5 +1,7 @@
 /** How an API stands behind a gateway: its hosts, and which call needs which scopes. What no rule names is closed. */
 import { z } from 'zod'
+import { parseDuration } from '#core/duration'
+import { nearest } from '#core/nearest'
 import { coversPattern, isHost, isPathPattern } from '#http'
 
 const HOST = /^(.+?)(?::([1-9]\d{0,4}))?$/
@@ -35,10 +37,25 @@ const rule = z
       .optional()
       .describe('Types (RFC 9396): a token needs details of all of them'),
     access: z.enum(['public', 'deny']).optional().describe('Instead of these: for everybody, or for nobody'),
+    acr: z
+      .array(z.string().min(1).max(100))
+      .min(1)
+      .max(10)
+      .optional()
+      .describe('Strengths: the person signed in by one of them for the token (RFC 9470)'),
+    max_age: z
+      .string()
+      .refine((text) => (parseDuration(text) ?? 0) >= 1000, 'expected a duration of at least `1s`')
+      .optional()
+      .describe('So long ago, at most, the person signed in for the token (RFC 9470)'),
   })
   .refine(
     ({ scopes, authorization_details: types, access }) => ((scopes ?? types) === undefined) !== (access === undefined),
     'expected `access`, or `scopes` or `authorization_details`',
+  )
+  .refine(
+    ({ access, acr, max_age }) => access === undefined || (acr ?? max_age) === undefined,
+    'expected `acr` and `max_age` without `access` only',
   )
 
 export const gatewaySchema = z.strictObject({
@@ -71,8 +88,49 @@ export const toGateway = ({ hosts, upstream = UPSTREAM_UNSAID, networks, rules }
 
 export interface GatewayProblem {
   readonly path: readonly (string | number)[]
-  readonly code: 'scope-unknown' | 'type-unknown' | 'rule-unreachable'
+  readonly code:
+    | 'scope-unknown'
+    | 'type-unknown'
+    | 'rule-unreachable'
+    | 'network-unknown'
+    | 'network-unusable'
+    | 'strength-unknown'
   readonly message: string
+}
+
+/** What the policies have names for. */
+export interface InForce {
+  readonly names: readonly string[]
+  readonly strengths: readonly string[]
+  readonly zones: ReadonlyMap<string, { readonly countries?: ReadonlySet<string> }>
+}
+
+const meant = (name: string, known: Iterable<string>): string => {
+  const near = nearest(name, known)
+  return near === undefined ? '' : `; did you mean \`${near}\`?`
+}
+
+/** ATTACK: what names nothing lets nobody in, or asks for what nobody can give; whoever mends that in a hurry takes it out. */
+export function unknownNames({ networks = [], rules }: GatewayFile, { zones, strengths }: InForce): GatewayProblem[] {
+  const ofNetworks = networks.flatMap((name, i): GatewayProblem[] => {
+    const path = ['gateway', 'networks', i]
+    const zone = zones.get(name)
+    if (!zone) {
+      const message = `\`gateway.networks\` names no network of the policies: \`${name}\`${meant(name, zones.keys())}`
+      return [{ path, code: 'network-unknown', message }]
+    }
+    if (zone.countries === undefined) return []
+    const message = `\`${name}\` is a network of countries, and a gateway compares addresses; a policy can ask for it`
+    return [{ path, code: 'network-unusable', message }]
+  })
+  const ofRules = rules.flatMap(({ acr = [] }, i) =>
+    acr.flatMap((name, k): GatewayProblem[] => {
+      if (strengths.includes(name)) return []
+      const message = `\`acr\` names no strength: \`${name}\`${meant(name, strengths)}`
+      return [{ path: ['gateway', 'rules', i, 'acr', k], code: 'strength-unknown', message }]
+    }),
+  )
+  return [...ofNetworks, ...ofRules]
 }
 
 /** What is wrong with rules that are sound one by one. */

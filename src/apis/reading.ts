@@ -3,7 +3,7 @@ import { type Problem, readYamlEach, type SourceFile } from '#config'
 import { nearest } from '#core/nearest'
 import { type ApiDefinition, apiSchema } from './api.ts'
 import { detailProblems } from './details.ts'
-import { gatewayProblems } from './gateway.ts'
+import { gatewayProblems, type InForce, unknownNames } from './gateway.ts'
 
 export interface ReadApis {
   readonly wanted: ReadonlyMap<string, ApiDefinition>
@@ -12,8 +12,9 @@ export interface ReadApis {
   readonly refused: readonly { readonly id?: string; readonly file: string; readonly line: number }[]
 }
 
-/** `policyNames`: those in force; undefined: not known, so not checked. */
-export async function readApis(sources: readonly SourceFile[], policyNames?: readonly string[]): Promise<ReadApis> {
+/** `inForce`: undefined where the policies are not known; then what names something of theirs is not checked. */
+export async function readApis(sources: readonly SourceFile[], inForce?: InForce): Promise<ReadApis> {
+  const policyNames = inForce?.names
   const wanted = new Map<string, ApiDefinition>()
   const problems: Problem[] = []
   const refused: { id?: string; file: string; line: number }[] = []
@@ -36,14 +37,15 @@ export async function readApis(sources: readonly SourceFile[], policyNames?: rea
           const hint = near ? `; did you mean \`${near}\`?` : ''
           found.push(problem(['policy'], 'policy-unknown', `\`policy\` names no policy: \`${policy}\`${hint}`))
         }
-        const { authorization_details: declared, scopes: known } = value
+        const { authorization_details: declared, scopes: known, gateway } = value
         for (const type of Object.keys(declared).filter((one) => types.has(one))) {
           const message = `\`authorization_details.${type}\` is a type of \`${types.get(type)}\` too`
           found.push(problem(['authorization_details', type], 'type-taken', message))
         }
         for (const wrong of [
           ...(await detailProblems(declared, value)),
-          ...(value.gateway ? gatewayProblems(value.gateway, { scopes: known, types: declared }) : []),
+          ...(gateway ? gatewayProblems(gateway, { scopes: known, types: declared }) : []),
+          ...(gateway && inForce ? unknownNames(gateway, inForce) : []),
         ])
           found.push(problem([...wrong.path], wrong.code, wrong.message))
         for (const [i, { scopes }] of value.exchange.entries())

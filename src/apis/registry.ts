@@ -8,6 +8,7 @@ import { nearest } from '#core/nearest'
 import { Refusal } from '#core/refusal'
 import type { Storage } from '#storage'
 import { type Api, type ApiDefinition, toApi } from './api.ts'
+import type { InForce } from './gateway.ts'
 import { type ReadApis, readApis } from './reading.ts'
 import type { Tables } from './tables.ts'
 
@@ -58,7 +59,8 @@ export interface ApisOptions {
   readonly storage: Storage
   readonly clock: Clock
   readonly audit: Pick<Audit, 'record'>
-  readonly policyNames?: () => readonly string[] | undefined | Promise<readonly string[] | undefined>
+  /** The policies, as far as a file may name what is theirs. */
+  readonly inForce?: () => InForce | undefined | Promise<InForce | undefined>
 }
 
 /** Fields that a plan tells field by field. */
@@ -67,7 +69,7 @@ const EVENT_OF = { create: 'api-registered', change: 'api-changed', remove: 'api
 /** There is one list of them. */
 const ONE = ''
 
-export function openApis({ storage, clock, audit, policyNames }: ApisOptions): Apis {
+export function openApis({ storage, clock, audit, inForce }: ApisOptions): Apis {
   const records: Kysely<Tables> = storage.records.withTables<Tables>()
   const stored = async (from: Kysely<Tables>): Promise<Map<string, ApiDefinition>> => {
     const rows = await from.selectFrom('apis').selectAll().orderBy('id').execute()
@@ -79,7 +81,7 @@ export function openApis({ storage, clock, audit, policyNames }: ApisOptions): A
     all: async () => kept.known(ONE) ?? (await kept.of(ONE))!,
 
     async apply(sources: readonly SourceFile[], { by, dryRun = false, prune = false, unread = [] }: ApplyApis) {
-      const read = await readApis(sources, await policyNames?.())
+      const read = await readApis(sources, await inForce?.())
       const problems = [...unread, ...read.problems]
       // an empty folder is far more often a wrong path than the wish to remove every API
       if (prune && sources.length === 0)

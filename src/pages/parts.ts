@@ -2,7 +2,17 @@
 import type { Messages } from './languages/en.ts'
 import { html, type Markup, nothing, type Slot, safeHref, trusted } from './markup.ts'
 import type { Form, Link, Remember, Step, Who } from './views.ts'
-import { fill, inSeconds, lengthOfTime, phrase, refusalSentence } from './words.ts'
+import {
+  type DetailWords,
+  detailLine,
+  fill,
+  inSeconds,
+  lengthOfTime,
+  phrase,
+  refusalSentence,
+  type ScopeWords,
+  scopeName,
+} from './words.ts'
 
 /** Where the problem box stands, so that a field can point at it (`aria-describedby`). */
 const PROBLEM = 'problem'
@@ -93,6 +103,16 @@ export const around = (data: Step, messages: Messages): Markup =>
     data.otherWay !== undefined &&
     html`<p class="aside"><a href="${safeHref(data.otherWay)}">${messages.common.otherWay}</a></p>`
   }${why(data, messages)}`
+
+/** What is allowed by a yes, line by line. */
+export const scopeList = (
+  scopes: readonly (string | ScopeWords)[],
+  messages: Messages,
+  details: readonly DetailWords[] = [],
+): Markup => {
+  const lines = [...details.map((one) => detailLine(messages, one)), ...scopes.map((one) => scopeName(messages, one))]
+  return html`<ul class="scopes">${lines.map((line) => html`<li>${mark('done')}<span>${line}</span></li>`)}</ul>`
+}
 
 /** The operator's own sentence on where to get help, below what matters more. */
 export const support = (sentence: string | undefined): Markup =>

@@ -38,7 +38,7 @@ rules:
       desk('strict', { policy: 'strict' }),
       desk('closed', { policy: 'closed' }),
       desk('elsewhere', { audience: ['nobody'] }),
-      desk('shop', {}, { apis: { orders: ['orders:read', 'orders:write'] } }),
+      desk('shop', {}, { apis: { orders: ['orders:read', 'orders:write', 'payment'] } }),
       desk('theirs', { first_party: false }, { apis: { orders: ['orders:read'] } }),
       desk('stays', {}, { scopes: ['openid', 'offline_access'], grant_types: [CIBA, 'refresh_token'] }),
       desk('told', {}, { claims: { groups: 'all', in_id_token: true } }),
@@ -51,6 +51,12 @@ rules:
         text: JSON.stringify({
           ...{ api: 'orders', name: 'Orders', audience: ORDERS, policy: 'orders' },
           scopes: { 'orders:read': { en: 'Read your orders' }, 'orders:write': 'Change your orders' },
+          authorization_details: {
+            payment: {
+              words: 'Pay {amount}',
+              schema: { type: 'object', properties: { amount: { type: 'string' } }, required: ['amount'] },
+            },
+          },
         }),
       },
     ],
@@ -314,6 +320,19 @@ describe('who approves', () => {
     const { text } = await screen.open(`${gateway.issuer}/account`)
     for (const words of ['see your name', 'Orders: Read your orders']) expect(text).toContain(words)
     expect(await events('consent-given', id)).toMatchObject([{ app: 'theirs' }])
+  })
+
+  test('reads authorization details in the words of the API, and gives them with the token', async () => {
+    const details = [{ type: 'payment', amount: '12.50' }]
+    const { body } = await ask(gateway, 'shop', {
+      ...{ login_hint: username, scope: 'openid', resource: ORDERS, authorization_details: JSON.stringify(details) },
+    })
+    const screen = await screenOf(gateway, username)
+    const page = await question(gateway, screen)
+    expect(page.text.replace(/<[^>]+>/g, '')).toContain('Orders: Pay 12.50')
+    await answer(screen, page, 'allow')
+    const { body: tokens } = await poll(gateway, 'shop', body['auth_req_id'], { resource: ORDERS })
+    expect(tokens['authorization_details']).toEqual(details)
   })
 
   test('ends what was given with their session, unless the app stays; and everything when they are switched off', async () => {

@@ -1,7 +1,7 @@
 /** What the views of `confirming.ts` are given. */
 import type { Instant } from '#core/clock'
 import type { Messages } from '../languages/en.ts'
-import type { ScopeWords } from '../words.ts'
+import type { DetailWords, ScopeWords } from '../words.ts'
 
 export interface AskedQuestion {
   readonly id: string
@@ -26,6 +26,7 @@ export interface ConfirmData {
   readonly asker?: string
   readonly message?: string
   readonly scopes: readonly (string | ScopeWords)[]
+  readonly details?: readonly DetailWords[]
   readonly askedAt: Instant
   readonly until: Instant
   /** What stands before an approval: nothing, proof that was given, proof that is to come. */

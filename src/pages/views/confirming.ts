@@ -2,9 +2,9 @@
 import type { Answer } from '#http'
 import type { Messages } from '../languages/en.ts'
 import { html, type Markup, nothing, safeHref } from '../markup.ts'
-import { form, mark, name } from '../parts.ts'
+import { form, mark, name, scopeList } from '../parts.ts'
 import type { View } from '../views.ts'
-import { fill, phrase, scopeName, time } from '../words.ts'
+import { fill, phrase, time } from '../words.ts'
 import type { AnsweredNotice, AskedData, ConfirmData } from './confirming-data.ts'
 
 export const answeredNotice = (done: AnsweredNotice | undefined, messages: Messages): Markup =>
@@ -47,7 +47,7 @@ export function confirmView(data: ConfirmData, messages: Messages): View {
 ${proof === 'given' && html`<p class="notice" role="status">${mark('done')}<span>${t.proved}</span></p>`}
 <p>${asker === undefined ? t.noAsker : phrase(t.asker, { name: name(asker) })}</p>
 ${message !== undefined && html`<p>${t.message}</p><p class="said"><bdi>${message}</bdi></p>`}
-<p>${phrase(t.may, { app: name(app) })}</p><ul class="scopes">${data.scopes.map((scope) => html`<li>${mark('done')}<span>${scopeName(messages, scope)}</span></li>`)}</ul>
+<p>${phrase(t.may, { app: name(app) })}</p>${scopeList(data.scopes, messages, data.details)}
 <p class="hint">${phrase(t.times, { asked: time(messages, data.askedAt), until: time(messages, data.until) })}</p>
 ${proof === 'first' && html`<p class="hint">${t.proveFirst}</p>`}${form(about, 'confirm', answers)}
 <details class="sure"><summary>${t.disown}</summary><p>${t.disownLead}</p>${form(

@@ -1,7 +1,7 @@
 /** Questions with a yes and a no: access for an app, another device, signing out. */
 import type { Messages } from '../languages/en.ts'
 import { html, type Markup, safeHref } from '../markup.ts'
-import { around, field, form, heading, mainLink, mark, name, problem, submit } from '../parts.ts'
+import { around, field, form, heading, mainLink, mark, name, problem, scopeList, submit } from '../parts.ts'
 import type {
   Answers,
   ConsentData,
@@ -13,7 +13,7 @@ import type {
   SignOutData,
   View,
 } from '../views.ts'
-import { type DetailWords, detailLine, fill, phrase, type ScopeWords, scopeName } from '../words.ts'
+import { fill, phrase } from '../words.ts'
 
 const ALLOW_OR_DENY: Answers = Object.freeze({
   yes: { name: 'answer', value: 'allow' },
@@ -22,15 +22,6 @@ const ALLOW_OR_DENY: Answers = Object.freeze({
 
 const buttons = ({ yes, no }: Answers = ALLOW_OR_DENY, yesLabel: string, noLabel: string): Markup =>
   html`<button class="main" name="${yes.name}" value="${yes.value}">${yesLabel}</button><button class="plain" name="${no.name}" value="${no.value}">${noLabel}</button>`
-
-const scopeList = (
-  scopes: readonly (string | ScopeWords)[],
-  messages: Messages,
-  details: readonly DetailWords[] = [],
-): Markup => {
-  const lines = [...details.map((one) => detailLine(messages, one)), ...scopes.map((one) => scopeName(messages, one))]
-  return html`<ul class="scopes">${lines.map((line) => html`<li>${mark('done')}<span>${line}</span></li>`)}</ul>`
-}
 
 const signedInAs = (username: string | undefined, messages: Messages) =>
   username !== undefined &&

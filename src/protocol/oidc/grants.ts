@@ -6,7 +6,7 @@ import type { App } from '#catalog'
 import type { Clock } from '#core/clock'
 import type { Migration, Records, Storage } from '#storage'
 import { CLAIMS } from './account.ts'
-import { askedDetails } from './asked-details.ts'
+import { detailsIn } from './asked-details.ts'
 import { grantedScopes } from './resources.ts'
 
 type Grant = InstanceType<Provider['Grant']>
@@ -107,6 +107,8 @@ export interface Asking {
   readonly signInScopes: readonly string[]
   /** What `claims` names (OIDC Core §5.5). */
   readonly claims: readonly string[]
+  /** There are authorization details besides. */
+  readonly details: boolean
   /** Puts claims into the ID token, as if `claims` had asked for them there. */
   addToIdToken(names: readonly string[]): void
 }
@@ -123,6 +125,7 @@ export function askingOf({ oidc }: KoaContextWithOIDC): Asking | undefined {
     scopes: oidc.requestParamScopes,
     signInScopes: [...oidc.requestParamOIDCScopes],
     claims: [...oidc.requestParamClaims],
+    details: detailsIn(oidc.params).length > 0,
     addToIdToken: (names) => void Object.assign(oidc.claims, withInIdToken(oidc.claims, names)),
   }
 }
@@ -160,7 +163,7 @@ export async function grantFor(
   const nothingNew = newClaims.length === 0 && newOfApis.length === 0
   if (grant.jti && nothingNew && agreed.every((scope) => has.has(scope))) return grant
   // what is asked for in authorization details alone needs a grant all the same
-  if (agreed.length === 0 && (grant.jti || askedDetails(ctx).length === 0)) return grant.jti ? grant : undefined
+  if (agreed.length === 0 && (grant.jti || !asking.details)) return grant.jti ? grant : undefined
   if (agreed.length > 0) grant.addOIDCScope(agreed.join(' '))
   for (const { audience, scopes } of newOfApis) grant.addResourceScope(audience, scopes.join(' '))
   const [within, beyond] = [

@@ -21,6 +21,8 @@ interface Stored {
   readonly expiresWithSession?: boolean
   readonly jkt?: string
   readonly 'x5t#S256'?: string
+  /** What the engine was told to add (`token-judge.ts`). */
+  readonly extra?: { readonly acr?: string; readonly auth_time?: number }
 }
 
 const KINDS = ['ClientCredentials', 'AccessToken'] as const
@@ -84,5 +86,7 @@ function tokenOf(stored: Stored): AccessToken {
     ...whenceOf({ grant_id: grantId, ...extra, sid: sessionUid }),
     ...(jkt === undefined ? {} : { jkt }),
     ...(x5t === undefined ? {} : { x5t }),
+    ...(extra?.acr === undefined ? {} : { acr: extra.acr }),
+    ...(extra?.auth_time === undefined ? {} : { authTime: extra.auth_time * 1000 }),
   }
 }

@@ -11,10 +11,12 @@ import { days, type Instant } from '#core/clock'
 import type { Log } from '#core/log'
 import { Refusal } from '#core/refusal'
 import type { Person } from '#directory'
-import type { ScopeWords } from '#pages'
+import type { DetailWords, ScopeWords } from '#pages'
 import type { Device, Enrolled, Session } from '#sessions'
 import { SIGN_IN_SCOPES } from '../account.ts'
 import { askApis } from '../api-question.ts'
+import { detailsIn, typesOf } from '../asked-details.ts'
+import { detailsInWords } from '../authorization-details.ts'
 import { scopesInWords } from '../consent-words.ts'
 import { type Consents, grantFor, withInIdToken } from '../grants.ts'
 import { grantedScopes } from '../resources.ts'
@@ -40,6 +42,8 @@ export interface Confirmation {
   readonly asker?: string
   readonly message?: string
   readonly scopes: readonly (string | ScopeWords)[]
+  /** Authorization details (RFC 9396), all that they say. */
+  readonly details: readonly DetailWords[]
   readonly askedAt: Instant
   readonly until: Instant
   /** What would be said to an approval now. */
@@ -88,7 +92,8 @@ export function createConfirmations(rooms: ConfirmationRooms): Confirmations {
   async function question({ row }: Asked, who: Answerer) {
     const app = await catalog.apps.find(row.clientId)
     const wanted = wantedBy(row.params)
-    const asking: Question = { kind: 'app', app, ...who, ...(wanted ? { wanted } : {}) }
+    const details = typesOf(detailsIn(row.params))
+    const asking: Question = { kind: 'app', app, ...who, details, ...(wanted ? { wanted } : {}) }
     return { app, asking }
   }
 
@@ -124,6 +129,7 @@ export function createConfirmations(rooms: ConfirmationRooms): Confirmations {
       ...(asker === undefined ? {} : { asker }),
       ...(typeof message === 'string' ? { message } : {}),
       scopes: (await scopesOf(asked, app)).words,
+      details: await detailsInWords(detailsIn(row.params), rooms.apis),
       askedAt: row.iat * 1000,
       until: row.exp * 1000,
       outcome,
@@ -161,6 +167,7 @@ export function createConfirmations(rooms: ConfirmationRooms): Confirmations {
         accountId: person.id,
         scopes: new Set(row.scope?.split(' ')),
         signInScopes: signIn,
+        details: detailsIn(row.params).length > 0,
         claims: Object.values(row.claims ?? {}).flatMap((of) => Object.keys(of ?? {})),
         addToIdToken(names) {
           claims = withInIdToken(claims, names)
@@ -211,6 +218,7 @@ export function createConfirmations(rooms: ConfirmationRooms): Confirmations {
         acr,
         amr: [...amr],
         ...(authTime === undefined ? {} : { authTime: Math.floor(authTime / 1000) }),
+        rar: detailsIn(asked.row.params),
       }
       keepLimits(answer, { question: put, verdict, apis }, access.policies.current())
       await questions.settle(asked, answer)
