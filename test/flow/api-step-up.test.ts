@@ -209,6 +209,7 @@ describe('a file', () => {
       withRule({ acr: ['two-factor'] }),
       'strength-unknown',
       'did you mean `two-factors`?',
+      '"two-factor"',
     ],
     [
       'a network that does not exist',

@@ -30,7 +30,7 @@ beforeAll(async () => {
       'orders.yaml': `policy: orders
 rules:
   - { name: not them, when: { user.groups: [barred] }, deny: { say: No. } }
-  - { name: short, allow: { scopes: [orders:read], token: { max: 1m } } }
+  - { name: short, allow: { scopes: [orders:read, payment], token: { max: 1m } } }
 `,
     },
     apps: [

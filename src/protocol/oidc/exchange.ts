@@ -7,14 +7,7 @@
  */
 import { errors, type Provider, type TokenEndpointGrantContext } from 'oidc-provider'
 import type { Access } from '#access'
-import {
-  type AccessToken,
-  type Api,
-  type ApiSet,
-  type Apis,
-  type AuthorizationDetail,
-  areCovered,
-} from '#apis'
+import { type AccessToken, type Api, type ApiSet, type Apis, type AuthorizationDetail, areCovered } from '#apis'
 import type { Audit } from '#audit'
 import type { Catalog } from '#catalog'
 import { requestContext } from '#http'
