@@ -88,8 +88,9 @@ export function createStarting({ catalog, revocations, clock }: EndedRooms) {
  * are in memory, and every process sees a change with its next request.
  */
 export function findNothingEnded(engine: Provider, { catalog, revocations, clock }: EndedRooms): void {
-  const { AccessToken, ClientCredentials, RefreshToken, AuthorizationCode, DeviceCode } = engine
-  for (const model of [AccessToken, ClientCredentials, RefreshToken, AuthorizationCode, DeviceCode]) {
+  const { AccessToken, ClientCredentials, RefreshToken } = engine
+  const codes = [engine.AuthorizationCode, engine.DeviceCode, engine.BackchannelAuthenticationRequest]
+  for (const model of [AccessToken, ClientCredentials, RefreshToken, ...codes]) {
     const Model = model as unknown as { find(...asked: unknown[]): Promise<Issued | undefined> }
     const { find } = Model
     Model.find = async (...asked) => {

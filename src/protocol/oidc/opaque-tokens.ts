@@ -17,12 +17,10 @@ interface Stored {
   readonly exp: number
   readonly sessionUid?: string
   readonly grantId?: string
-  readonly extra?: Whence
+  readonly extra?: Whence & { readonly acr?: string; readonly auth_time?: number }
   readonly expiresWithSession?: boolean
   readonly jkt?: string
   readonly 'x5t#S256'?: string
-  /** What the engine was told to add (`token-judge.ts`). */
-  readonly extra?: { readonly acr?: string; readonly auth_time?: number }
 }
 
 const KINDS = ['ClientCredentials', 'AccessToken'] as const
