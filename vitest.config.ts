@@ -20,9 +20,28 @@ class LongestFirst extends BaseSequencer {
   }
 }
 
+const EVERYTHING = ['test/**/*.test.ts']
+/** What every run does on PostgreSQL as well; `PORTICO_TEST_STORAGE=postgres` does everything there. */
+const ON_POSTGRES = [
+  'test/flow/oidc.test.ts',
+  'test/flow/federation.test.ts',
+  'test/access/publish.test.ts',
+  'test/faults/kill.test.ts',
+  'test/sessions/sessions.test.ts',
+  'test/directory/people.test.ts',
+  'test/directory/search.test.ts',
+]
+const onPostgres = (include: readonly string[]) => ({
+  extends: true as const,
+  test: { name: 'postgres', include: [...include], globalSetup: ['test/support/storage-setup.ts'] },
+})
+
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
+    projects:
+      process.env['PORTICO_TEST_STORAGE'] === 'postgres'
+        ? [onPostgres(EVERYTHING)]
+        : [{ extends: true, test: { name: 'sqlite', include: EVERYTHING } }, onPostgres(ON_POSTGRES)],
     // no test is about time; a busy machine must not make one fail
     testTimeout: 120_000,
     hookTimeout: 240_000,

@@ -13,6 +13,7 @@ import { openDevices, openSessions, sessionsMigrations } from '#sessions'
 import { openStorage } from '#storage'
 import { inFolder } from '../policy/house.ts'
 import { type Slapd, startSlapd } from '../support/slapd.ts'
+import { emptyStorageUrl } from '../support/storage.ts'
 
 const PASSWORD = 'three green tablets'
 const FILES = {
@@ -44,7 +45,7 @@ afterAll(() => slapd.end())
 async function openGate(settings: Directory) {
   const clock = { now: () => Date.parse('2026-11-23T09:00:00Z') }
   const migrations = [...auditMigrations, ...directoryMigrations, ...sessionsMigrations, ...accessMigrations]
-  const storage = await openStorage({ url: 'sqlite::memory:', clock, log: silentLog, migrations })
+  const storage = await openStorage({ url: await emptyStorageUrl(), clock, log: silentLog, migrations })
   onTestFinished(() => storage.close())
   const audit = createAudit({ storage, clock, log: silentLog })
   const hashing = createHashing({ clock })

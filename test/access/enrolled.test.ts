@@ -10,6 +10,7 @@ import { silentLog } from '#core/log'
 import { openDevices, openSessions, type Session, sessionsMigrations } from '#sessions'
 import { openStorage } from '#storage'
 import { START } from '../sessions/house.ts'
+import { emptyStorageUrl } from '../support/storage.ts'
 import { NO_OUTAGES } from './rooms.ts'
 
 const ASKS = '  - { name: tablet, when: { device.enrolled: true }, allow: {} }\n'
@@ -24,7 +25,7 @@ async function openRooms(rules: string) {
   const folder = mkdtempSync(join(tmpdir(), 'portico-enrolled-'))
   writeFileSync(join(folder, 'p.yaml'), `policy: p\nrules:\n${rules}`)
   const migrations = [...auditMigrations, ...sessionsMigrations, ...accessMigrations]
-  const storage = await openStorage({ url: 'sqlite::memory:', clock, log: silentLog, migrations })
+  const storage = await openStorage({ url: await emptyStorageUrl(), clock, log: silentLog, migrations })
   const audit = createAudit({ storage, clock, log: silentLog })
   const sessions = openSessions({ storage, clock, log: silentLog, audit, defaults: { idle: 1e7, max: 1e7 } })
   const devices = openDevices({ storage, clock, audit })

@@ -14,6 +14,7 @@ import { COUNTERS } from '#policy'
 import { openDevices, openSessions, type Session, type Sessions, sessionsMigrations } from '#sessions'
 import { openStorage } from '#storage'
 import { city, writeMmdb } from '../support/mmdb.ts'
+import { emptyStorageUrl } from '../support/storage.ts'
 import { NO_OUTAGES } from './rooms.ts'
 
 const SHIPPED = join(import.meta.dirname, '../../policies')
@@ -115,7 +116,7 @@ export async function openGate(): Promise<Gate> {
   writeFileSync(join(policies, 'networks/abroad.csv'), ABROAD)
   writeFileSync(join(folder, 'places.mmdb'), DATABASE)
   const storage = await openStorage({
-    url: 'sqlite::memory:',
+    url: await emptyStorageUrl(),
     clock,
     log: silentLog,
     migrations: [...auditMigrations, ...sessionsMigrations, ...accessMigrations],

@@ -5,6 +5,7 @@ import { auditMigrations } from '#audit'
 import { silentLog } from '#core/log'
 import type { Decision, Facts } from '#policy'
 import { openStorage, type Storage } from '#storage'
+import { emptyStorageUrl } from '../support/storage.ts'
 
 export const NINE = Date.parse('2026-11-23T09:00:00Z')
 export const KEY = Buffer.alloc(32, 7)
@@ -20,7 +21,7 @@ export interface Store {
 export async function openStore(): Promise<Store> {
   const clock = { at: NINE, now: () => clock.at }
   const migrations = [...auditMigrations, ...accessMigrations]
-  const storage = await openStorage({ url: 'sqlite::memory:', clock, log: silentLog, migrations })
+  const storage = await openStorage({ url: await emptyStorageUrl(), clock, log: silentLog, migrations })
   const another = () => createReceipts(storage, clock, KEY)
   return { clock, storage, receipts: another(), another }
 }

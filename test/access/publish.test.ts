@@ -22,6 +22,7 @@ import type { EnrolledFactor, FactorKind } from '#factors'
 import { type Devices, openDevices, sessionsMigrations } from '#sessions'
 import { openStorage, type Storage } from '#storage'
 import { findErrors } from '../../src/access/checks.ts'
+import { emptyStorageUrl } from '../support/storage.ts'
 import { NINE } from './house.ts'
 
 const NETWORKS = 'networks: { office: { ranges: [198.51.100.0/25] } }\n'
@@ -43,7 +44,7 @@ beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'portico-publish-'))
   clock = { at: NINE, now: () => clock.at }
   const migrations = [...auditMigrations, ...directoryMigrations, ...sessionsMigrations, ...accessMigrations]
-  storage = await openStorage({ url: 'sqlite::memory:', clock, log: silentLog, migrations })
+  storage = await openStorage({ url: await emptyStorageUrl(), clock, log: silentLog, migrations })
   const audit = createAudit({ storage, clock, log: silentLog })
   const directories = [{ id: 'local', kind: 'local' as const }]
   const people = await openDirectory({ storage, clock, log: silentLog, audit, directories, folder })

@@ -12,6 +12,7 @@ import { decide, type Facts, loadPolicies } from '#policy'
 import { openStorage } from '#storage'
 import { createNumbering } from '../../src/access/numbering.ts'
 import type { ReceiptTables } from '../../src/access/receipt-tables.ts'
+import { emptyStorageUrl } from '../support/storage.ts'
 import { allowed, anyFacts, KEY, NINE, openStore, type Store, silent } from './house.ts'
 
 const DAY = 86_400_000
@@ -315,7 +316,7 @@ describe('a backup that was put back', () => {
 
 test('receipts of the first version are read as before, under the references that people were given', async () => {
   const [first, ...rest] = accessMigrations
-  const open = { url: 'sqlite::memory:', clock: store.clock, log: silentLog }
+  const open = { url: await emptyStorageUrl(), clock: store.clock, log: silentLog }
   const old = await openStorage({ ...open, migrations: [first!] })
   try {
     const given = fc.sample(anyFacts, { numRuns: 1500, seed: 2 })

@@ -8,6 +8,7 @@ import type { Person } from '#directory'
 import { openDevices, openSessions, sessionsMigrations } from '#sessions'
 import { openStorage } from '#storage'
 import { inFolder } from '../policy/house.ts'
+import { emptyStorageUrl } from '../support/storage.ts'
 
 /** People whose directories always answer. */
 export const NO_OUTAGES = {
@@ -24,7 +25,7 @@ export async function openRooms(options: {
 }) {
   const { clock, defaults } = options
   const migrations = [...auditMigrations, ...sessionsMigrations, ...accessMigrations]
-  const storage = await openStorage({ url: 'sqlite::memory:', clock, log: silentLog, migrations })
+  const storage = await openStorage({ url: await emptyStorageUrl(), clock, log: silentLog, migrations })
   const audit = createAudit({ storage, clock, log: silentLog })
   const sessions = openSessions({ storage, clock, log: silentLog, audit, defaults })
   const devices = openDevices({ storage, clock, audit })

@@ -12,6 +12,7 @@ import { silentLog } from '#core/log'
 import type { Person } from '#directory'
 import { openDevices, openSessions, type Session, sessionsMigrations } from '#sessions'
 import { openStorage, type Storage } from '#storage'
+import { emptyStorageUrl } from '../support/storage.ts'
 import { watchedState } from '../support/watched-state.ts'
 import { NO_OUTAGES } from './rooms.ts'
 
@@ -55,7 +56,7 @@ beforeAll(async () => {
     writeFileSync(join(folder, `${name}.yaml`), text)
   }
   const migrations = [...auditMigrations, ...sessionsMigrations, ...accessMigrations]
-  storage = await openStorage({ url: 'sqlite::memory:', clock, log: silentLog, migrations })
+  storage = await openStorage({ url: await emptyStorageUrl(), clock, log: silentLog, migrations })
   const audit = createAudit({ storage, clock, log: silentLog })
   const defaults = { idle: 7_200_000, max: 43_200_000 }
   const sessions = openSessions({ storage, clock, log: silentLog, audit, defaults })

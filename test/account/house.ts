@@ -21,6 +21,7 @@ import { loadPolicies, type Policies } from '#policy'
 import { createSignOuts, openDevices, openOutbox, openSessions, sessionsMigrations } from '#sessions'
 import { openSignin } from '#signin'
 import { openStorage } from '#storage'
+import { emptyStorageUrl } from '../support/storage.ts'
 
 export const START = Date.UTC(2026, 10, 22, 9)
 export const ISSUER = 'http://localhost:3000'
@@ -75,7 +76,7 @@ export async function openHouse(policies: Partial<typeof POLICIES> = {}, also: r
     ...accessMigrations,
     ...diagnosisMigrations,
   ]
-  const storage = await openStorage({ url: 'sqlite::memory:', clock, log, migrations })
+  const storage = await openStorage({ url: await emptyStorageUrl(), clock, log, migrations })
   const audit = createAudit({ storage, clock, log })
   const keys = await openKeys({ storage, clock, log, audit, masterKey: randomBytes(32) })
   const directories: Directory[] = [{ id: 'local', kind: 'local' }, ...also]

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { type Audit, type AuditEvent, auditMigrations, createAudit, EVENTS } from '#audit'
 import { type LogFields, silentLog } from '#core/log'
 import { openStorage, type Storage } from '#storage'
+import { emptyStorageUrl } from '../support/storage.ts'
 
 let t = 1000
 let storage: Storage
@@ -12,7 +13,7 @@ beforeEach(async () => {
   t = 1000
   lines.length = 0
   const clock = { now: () => t }
-  storage = await openStorage({ url: 'sqlite::memory:', clock, log: silentLog, migrations: auditMigrations })
+  storage = await openStorage({ url: await emptyStorageUrl(), clock, log: silentLog, migrations: auditMigrations })
   audit = createAudit({ storage, clock, log: { ...silentLog, info: (event, fields) => lines.push([event, fields]) } })
 })
 afterEach(() => storage.close())

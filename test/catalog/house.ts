@@ -12,6 +12,7 @@ import { createHashing, directoryMigrations, openDirectory, type People } from '
 import { keysMigrations, openKeys } from '#keys'
 import { createSamlKeys, type SamlKeys, samlMigrations } from '#protocol/saml'
 import { openStorage, type Storage } from '#storage'
+import { emptyStorageUrl } from '../support/storage.ts'
 
 export const SHIPPED = join(import.meta.dirname, '../../apps-catalog')
 /** Sealing depends on the master key alone, so one making of signing keys serves the whole file. */
@@ -19,7 +20,7 @@ const sealing = (async () => {
   const clock = systemClock
   const log = silentLog
   const storage = await openStorage({
-    url: 'sqlite::memory:',
+    url: await emptyStorageUrl(),
     clock,
     log,
     migrations: [...auditMigrations, ...keysMigrations],
@@ -65,7 +66,7 @@ export async function openHouse(
   }
   const log = silentLog
   const storage = await openStorage({
-    url: options.url ?? 'sqlite::memory:',
+    url: options.url ?? (await emptyStorageUrl()),
     clock,
     log,
     migrations: [

@@ -16,6 +16,7 @@ import { auditVerbs } from '../../src/cli/verbs/audit.ts'
 import { keysVerbs } from '../../src/cli/verbs/keys.ts'
 import { SHIPPED } from '../catalog/house.ts'
 import { freePort } from '../support/ports.ts'
+import { emptyStorageUrl } from '../support/storage.ts'
 
 const NOON = Date.UTC(2026, 10, 22, 12)
 let now = NOON
@@ -36,7 +37,7 @@ beforeEach(async () => {
     ...samlMigrations,
     ...catalogMigrations,
   ]
-  storage = await openStorage({ url: 'sqlite::memory:', clock, log: silentLog, migrations })
+  storage = await openStorage({ url: await emptyStorageUrl(), clock, log: silentLog, migrations })
   audit = createAudit({ storage, clock, log: silentLog })
   keys = await openKeys({ storage, clock, log: silentLog, audit, masterKey: randomBytes(32) })
   samlKeys = createSamlKeys({ storage, clock, audit, keys, name: 'id.kestrel.example' })

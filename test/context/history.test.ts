@@ -9,6 +9,7 @@ import { type Counter, openHistory, type Past, trustedBy } from '#context'
 import { days, hours, type Millis, minutes, seconds, systemClock } from '#core/clock'
 import { silentLog } from '#core/log'
 import { openStorage, type Storage } from '#storage'
+import { emptyStorageUrl } from '../support/storage.ts'
 import { watchedState } from '../support/watched-state.ts'
 
 const START = Date.UTC(2026, 10, 23, 9)
@@ -20,7 +21,7 @@ let storage: Storage
 beforeEach(async () => {
   time.now = START
   await storage?.close()
-  storage = await openStorage({ url: 'sqlite::memory:', clock, log: silentLog, migrations: [] })
+  storage = await openStorage({ url: await emptyStorageUrl(), clock, log: silentLog, migrations: [] })
 })
 afterAll(async () => {
   await storage.close()

@@ -16,6 +16,7 @@ import { createStore } from '../../src/directory/store.ts'
 import { ACS, ENTITY, OURS, openSaml } from '../directory/saml-house.ts'
 import { startHostileProvider } from '../support/hostile-provider.ts'
 import { makeKeys, metadataOf, posted, responseXml, signed } from '../support/saml-provider.ts'
+import { emptyStorageUrl } from '../support/storage.ts'
 
 interface Provider {
   readonly directory: OpenDirectory
@@ -48,7 +49,7 @@ async function startOidc(): Promise<Provider> {
   const clock = { now: () => time }
   const log = { info() {}, warn() {}, error() {} }
   const migrations = [...auditMigrations, ...keysMigrations, ...directoryMigrations]
-  const storage = await openStorage({ url: 'sqlite::memory:', clock, log, migrations })
+  const storage = await openStorage({ url: await emptyStorageUrl(), clock, log, migrations })
   const audit = createAudit({ storage, clock, log })
   const keys = await openKeys({ storage, clock, log, audit, masterKey: Buffer.alloc(32, 7) })
   const one = {

@@ -6,6 +6,7 @@ import { type Diagnosis, diagnosisMigrations, openDiagnosis } from '#diagnosis'
 import { keysMigrations, openKeys } from '#keys'
 import { openStorage } from '#storage'
 import { folder } from '../catalog/house.ts'
+import { emptyStorageUrl } from '../support/storage.ts'
 
 export const ISSUER = 'https://id.example.com'
 export const START = Date.UTC(2026, 10, 30, 9)
@@ -25,7 +26,7 @@ export async function openRooms() {
   const lines: string[] = []
   const log = createLog({ level: 'info', stream: { write: (line: string) => lines.push(line) } })
   const storage = await openStorage({
-    url: 'sqlite::memory:',
+    url: await emptyStorageUrl(),
     clock,
     log,
     migrations: [...auditMigrations, ...keysMigrations, ...catalogMigrations, ...diagnosisMigrations],

@@ -6,6 +6,7 @@ import type { Directory } from '#config'
 import type { Log, LogFields } from '#core/log'
 import { createHashing, directoryMigrations, type Hashing, openDirectory, type People } from '#directory'
 import { openStorage, type Storage } from '#storage'
+import { emptyStorageUrl } from '../support/storage.ts'
 
 export interface TestClock {
   now(): number
@@ -42,7 +43,7 @@ export async function openHouse(
     void said.push(JSON.stringify([event, fields, String(cause)]))
   const log: Log = { info: say, warn: say, error: say }
   const storage = await openStorage({
-    url: options.url ?? 'sqlite::memory:',
+    url: options.url ?? (await emptyStorageUrl()),
     clock,
     log,
     migrations: [...auditMigrations, ...directoryMigrations],

@@ -20,6 +20,7 @@ import { saml } from '../../src/directory/kinds/saml.ts'
 import type { SamlSettings } from '../../src/directory/kinds/saml-metadata.ts'
 import { createStore } from '../../src/directory/store.ts'
 import { type Keys, metadataOf, PROVIDER } from '../support/saml-provider.ts'
+import { emptyStorageUrl } from '../support/storage.ts'
 
 export const OURS = 'https://id.kestrel.example'
 export const ACS = `${OURS}/signin/back/partner`
@@ -74,7 +75,7 @@ export async function openSaml(keys: Keys, options: SamlHouseOptions = {}): Prom
   const say = (event: string, fields?: object) => void logged.push(JSON.stringify([event, fields]))
   const log = { info: say, warn: say, error: say }
   const storage = await openStorage({
-    url: options.database ?? 'sqlite::memory:',
+    url: options.database ?? (await emptyStorageUrl()),
     clock,
     log,
     migrations: [...auditMigrations, ...keysMigrations, ...directoryMigrations],

@@ -7,6 +7,7 @@ import { type Attempt, type FactorKind, factorsMigrations, openFactors } from '#
 import { keysMigrations, openKeys } from '#keys'
 import { openStorage } from '#storage'
 import { createAuthenticator } from '../support/authenticator.ts'
+import { emptyStorageUrl } from '../support/storage.ts'
 
 export const START = Date.UTC(2026, 10, 22, 9)
 export const ISSUER = 'https://id.kestrel.example'
@@ -19,7 +20,7 @@ export const PASSWORDS: Readonly<Record<string, { id: string; password: string }
 async function openSealing() {
   const clock = { now: () => START }
   const migrations = [...auditMigrations, ...keysMigrations]
-  const storage = await openStorage({ url: 'sqlite::memory:', clock, log: silentLog, migrations })
+  const storage = await openStorage({ url: await emptyStorageUrl(), clock, log: silentLog, migrations })
   const audit = createAudit({ storage, clock, log: silentLog })
   return openKeys({ storage, clock, log: silentLog, audit, masterKey: randomBytes(32) })
 }
@@ -29,7 +30,7 @@ export async function openHouse() {
   const time = { now: START }
   const clock = { now: () => time.now }
   const migrations = [...auditMigrations, ...factorsMigrations]
-  const storage = await openStorage({ url: 'sqlite::memory:', clock, log: silentLog, migrations })
+  const storage = await openStorage({ url: await emptyStorageUrl(), clock, log: silentLog, migrations })
   const audit = createAudit({ storage, clock, log: silentLog })
   const withPassword = new Set(Object.values(PASSWORDS).map((person) => person.id))
   let looked = 0

@@ -3,10 +3,16 @@ import { expect, onTestFinished, test } from 'vitest'
 import { silentLog } from '#core/log'
 import { consentMigrations, createConsents } from '#protocol/oidc'
 import { openStorage } from '#storage'
+import { emptyStorageUrl } from '../support/storage.ts'
 
 test('both agreements are the person’s, and the earlier one’s are gone', async () => {
   const clock = { now: () => 0 }
-  const storage = await openStorage({ url: 'sqlite::memory:', clock, log: silentLog, migrations: consentMigrations })
+  const storage = await openStorage({
+    url: await emptyStorageUrl(),
+    clock,
+    log: silentLog,
+    migrations: consentMigrations,
+  })
   onTestFinished(() => storage.close())
   const consents = createConsents(storage, clock)
   await consents.add('sam', 'web', ['openid', 'email'])

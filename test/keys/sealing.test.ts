@@ -5,13 +5,14 @@ import { systemClock } from '#core/clock'
 import { silentLog } from '#core/log'
 import { keysMigrations, openKeys } from '#keys'
 import { openStorage } from '#storage'
+import { emptyStorageUrl } from '../support/storage.ts'
 
 const masterKey = randomBytes(32)
 const audit = { record: async () => {} }
 
 async function open(key: Buffer) {
   const storage = await openStorage({
-    url: 'sqlite::memory:',
+    url: await emptyStorageUrl(),
     clock: systemClock,
     log: silentLog,
     migrations: keysMigrations,

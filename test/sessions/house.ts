@@ -4,15 +4,16 @@ import { hours, minutes } from '#core/clock'
 import { type Log, silentLog } from '#core/log'
 import { openDevices, openOutbox, openSessions, sessionsMigrations } from '#sessions'
 import { openStorage } from '#storage'
+import { emptyStorageUrl } from '../support/storage.ts'
 
 export const START = Date.UTC(2026, 10, 22, 9)
 export const DEFAULTS = { idle: minutes(30), max: hours(10) }
 
-export async function openHouse({ url = 'sqlite::memory:', log = silentLog }: { url?: string; log?: Log } = {}) {
+export async function openHouse({ url, log = silentLog }: { url?: string; log?: Log } = {}) {
   const time = { now: START }
   const clock = { now: () => time.now }
   const storage = await openStorage({
-    url,
+    url: url ?? (await emptyStorageUrl()),
     clock,
     log: silentLog,
     migrations: [...auditMigrations, ...sessionsMigrations],

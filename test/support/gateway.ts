@@ -10,6 +10,7 @@ import type { NewPerson } from '#directory'
 import { copyPolicies } from '../../demo/policies.ts'
 import { type Server, startServer } from '../../src/server.ts'
 import { freePort } from './ports.ts'
+import { storageUrl } from './storage.ts'
 
 export const PASSWORD = 'a lamp post in the rain'
 const root = join(import.meta.dirname, '../..')
@@ -21,7 +22,7 @@ export interface GatewayOptions {
   readonly settings?: Readonly<Record<string, unknown>>
   readonly people?: readonly NewPerson[]
   readonly apps?: readonly Manifest[]
-  /** `sqlite:portico.db` in the folder unless given. */
+  /** As the run says unless given; `sqlite:FILE` is in the folder. */
   readonly storage?: string
   readonly clock?: Clock
   /** `localhost` unless given. Browsers tell hosts apart, and not ports: two gateways need two. */
@@ -55,7 +56,7 @@ export async function startGateway(options: GatewayOptions = {}): Promise<Gatewa
     issuer,
     listen: `127.0.0.1:${port}`,
     management: { listen: '127.0.0.1:0' },
-    storage: { url: options.storage ?? 'sqlite:portico.db' },
+    storage: { url: options.storage ?? (await storageUrl('sqlite:portico.db')) },
     secrets: { key_file: 'master.key' },
     catalog: join(root, 'apps-catalog'),
     organisation: 'Kestrel Mobile',

@@ -13,17 +13,21 @@ const VERSIONS = '/usr/lib/postgresql'
 const USER = 'portico'
 const PASSWORD = 'p@ss:word/of the test'
 
-export interface Postgres {
-  readonly port: number
-  readonly folder: string
+export interface PostgresDatabases {
   /** For `storage.url`. */
   url(database: string, parameters?: Readonly<Record<string, string>>): string
   /** An empty database that nobody has used; answers its name. */
   create(template?: string): Promise<string>
   /** As the superuser. */
   query(sql: string, database?: string): Promise<readonly Record<string, unknown>[]>
+  drop(database: string): Promise<void>
   /** Ends everybody's connection to this database. */
   hangUp(database: string): Promise<void>
+}
+
+export interface Postgres extends PostgresDatabases {
+  readonly port: number
+  readonly folder: string
   /** Ends the server: `SIGINT` at once and in order, `SIGKILL` wherever it is. */
   stop(signal?: 'SIGINT' | 'SIGKILL'): Promise<void>
   /** Starts it again on the same port with the same data. */
@@ -57,6 +61,39 @@ const SETTINGS = [
   'autovacuum = off',
 ]
 
+let count = 0
+
+/** Those of a server that was started here, in another process perhaps. */
+export function databasesAt(port: number): PostgresDatabases {
+  const self: PostgresDatabases = {
+    url: (database, parameters = {}) => {
+      const more = new URLSearchParams(parameters).toString()
+      return `postgres://${USER}:${encodeURIComponent(PASSWORD)}@127.0.0.1:${port}/${database}${more && `?${more}`}`
+    },
+    async query(sql, database = 'postgres') {
+      const client = new pg.Client({ connectionString: self.url(database) })
+      client.on('error', () => {})
+      await client.connect()
+      try {
+        const answers = [await client.query(sql)].flat() as pg.QueryResult[]
+        return answers.at(-1)!.rows as Record<string, unknown>[]
+      } finally {
+        await client.end()
+      }
+    },
+    async create(template = 'template1') {
+      const name = `portico_${process.pid}_${++count}`
+      await self.query(`create database ${name} template ${template}`)
+      return name
+    },
+    drop: async (database) => void (await self.query(`drop database if exists ${database} with (force)`)),
+    async hangUp(database) {
+      await self.query(`select pg_terminate_backend(pid) from pg_stat_activity where datname = '${database}'`)
+    },
+  }
+  return self
+}
+
 export async function startPostgres({ settings = [], prepare }: PostgresOptions = {}): Promise<Postgres> {
   const folder = await mkdtemp(join(tmpdir(), 'portico-postgres-'))
   const port = await freePort()
@@ -81,36 +118,12 @@ export async function startPostgres({ settings = [], prepare }: PostgresOptions 
   const lines = [...SETTINGS, `port = ${port}`, `unix_socket_directories = '${folder}'`, ...settings]
   await writeFile(join(data, 'postgresql.auto.conf'), `${lines.join('\n')}\n`)
   let running: ChildProcess | undefined
-  let count = 0
 
-  async function query(sql: string, database = 'postgres'): Promise<Record<string, unknown>[]> {
-    const client = new pg.Client({ connectionString: self.url(database) })
-    client.on('error', () => {})
-    await client.connect()
-    try {
-      const answers = [await client.query(sql)].flat() as pg.QueryResult[]
-      return answers.at(-1)!.rows as Record<string, unknown>[]
-    } finally {
-      await client.end()
-    }
-  }
-
+  const databases = databasesAt(port)
   const self: Postgres = {
     port,
     folder,
-    query,
-    url: (database, parameters = {}) => {
-      const more = new URLSearchParams(parameters).toString()
-      return `postgres://${USER}:${encodeURIComponent(PASSWORD)}@127.0.0.1:${port}/${database}${more && `?${more}`}`
-    },
-    async create(template = 'template1') {
-      const name = `portico_${process.pid}_${++count}`
-      await query(`create database ${name} template ${template}`)
-      return name
-    },
-    async hangUp(database) {
-      await query(`select pg_terminate_backend(pid) from pg_stat_activity where datname = '${database}'`)
-    },
+    ...databases,
     async start() {
       const child = spawn(...asPostgres(join(bin(), 'postgres'), ['-D', data]), { stdio: ['ignore', 'ignore', 'pipe'] })
       running = child
@@ -124,7 +137,7 @@ export async function startPostgres({ settings = [], prepare }: PostgresOptions 
       })
       for (;;) {
         if (child.exitCode !== null) throw new Error(`postgres ended with ${child.exitCode}: ${said}`)
-        const up = await query('select 1').then(
+        const up = await databases.query('select 1').then(
           () => true,
           () => false,
         )

@@ -12,6 +12,7 @@ import { openHouse } from '../../src/house.ts'
 import { PASSWORD } from './gateway.ts'
 import { POLICIES } from './policies.ts'
 import { freePort } from './ports.ts'
+import { storageUrl } from './storage.ts'
 
 const root = join(import.meta.dirname, '../..')
 export const MAIN = join(root, 'src/portico.js')
@@ -45,13 +46,14 @@ export async function makePlace(options: PlaceOptions = {}): Promise<Place> {
   mkdirSync(join(folder, 'policies'))
   for (const [name, text] of Object.entries(options.policies ?? POLICIES))
     writeFileSync(join(folder, 'policies', name), text)
+  const url = await storageUrl('sqlite:portico.db')
   const settings = (name: string, more: Readonly<Record<string, unknown>>): string => {
     const file = join(folder, name)
     const all = {
       issuer,
       listen: `127.0.0.1:${port}`,
       management: { listen: '127.0.0.1:0' },
-      storage: { url: 'sqlite:portico.db' },
+      storage: { url },
       secrets: { key_file: 'master.key' },
       catalog: join(root, 'apps-catalog'),
       ...options.settings,

@@ -10,6 +10,7 @@ import { openProbe, type ProbedProtocol, type ProbeOptions, type ProbeReport } f
 import { probeMigrations } from '#probe/tables'
 import { openStorage } from '#storage'
 import { freePort } from '../ports.ts'
+import { emptyStorageUrl } from '../storage.ts'
 
 export interface Lab {
   readonly catalog: Catalog
@@ -33,7 +34,7 @@ export async function openLab(): Promise<Lab> {
   const clock = systemClock
   const log = silentLog
   const migrations = [...auditMigrations, ...keysMigrations, ...catalogMigrations, ...probeMigrations]
-  const storage = await openStorage({ url: 'sqlite::memory:', clock, log, migrations })
+  const storage = await openStorage({ url: await emptyStorageUrl(), clock, log, migrations })
   const audit = createAudit({ storage, clock, log })
   const keys = await openKeys({ storage, clock, log, audit, masterKey: Buffer.alloc(32, 9) })
   const catalog = await openCatalog({ storage, clock, audit, keys, templates: '/nowhere' })
