@@ -20,7 +20,7 @@ import { type Log, silentLog } from '#core/log'
 import { directoryMigrations, openDirectory, type People } from '#directory'
 import type { EnrolledFactor, FactorKind } from '#factors'
 import { type Devices, openDevices, sessionsMigrations } from '#sessions'
-import { openStorage, type Storage } from '#storage'
+import { inDialect, openStorage, type Storage } from '#storage'
 import { findErrors } from '../../src/access/checks.ts'
 import { emptyStorageUrl } from '../support/storage.ts'
 import { NINE } from './house.ts'
@@ -229,11 +229,21 @@ describe('is refused, and changes nothing:', () => {
 })
 
 test('a publication whose event cannot be written is none', async () => {
-  await sql`create trigger full before insert on audit_events when new.event = 'policies-published'
-    begin select raise(abort, 'full'); end`.execute(storage.records)
+  const { begin, end } = inDialect(storage.records, {
+    sqlite: {
+      begin: sql`create trigger refusing before insert on audit_events when new.event = 'policies-published'
+        begin select raise(abort, 'full'); end`,
+      end: sql`drop trigger refusing`,
+    },
+    postgres: {
+      begin: sql`alter table audit_events add constraint "full" check (event <> 'policies-published')`,
+      end: sql`alter table audit_events drop constraint "full"`,
+    },
+  })
+  await begin.execute(storage.records)
   await expect(publishFolder()).rejects.toThrow('full')
   expect(await rooms.versions.head()).toBe(0)
-  await sql`drop trigger full`.execute(storage.records)
+  await end.execute(storage.records)
   await publishFolder()
   expect(await rooms.audit.search({ event: 'policies-published' })).toMatchObject([{ actor: 'cli', count: 1 }])
 })
@@ -480,7 +490,9 @@ describe('a running process', () => {
       live.follow()
       const look = async () => {
         vi.advanceTimersByTime(500)
-        for (let turn = 0; turn < 50; turn++) await new Promise((resolve) => setImmediate(resolve))
+        // a turn lasts as long as the storage takes to answer
+        for (let turn = 0; turn < 50; turn++)
+          await Promise.all([new Promise((resolve) => setImmediate(resolve)), rooms.versions.head()])
         return live.current().names
       }
       const before = live.current().names

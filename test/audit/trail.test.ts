@@ -2,7 +2,7 @@ import { sql } from 'kysely'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { type Audit, type AuditEvent, auditMigrations, createAudit, EVENTS } from '#audit'
 import { type LogFields, silentLog } from '#core/log'
-import { openStorage, type Storage } from '#storage'
+import { inDialect, openStorage, type Storage } from '#storage'
 import { emptyStorageUrl } from '../support/storage.ts'
 
 let t = 1000
@@ -110,8 +110,17 @@ test('every event has a kebab-case name and one sentence', () => {
 
 test('a search by person, app, event or receipt does not read the whole trail', async () => {
   for (const column of ['subject', 'actor', 'app', 'event', 'receipt']) {
-    const plan = await sql<{ detail: string }>`explain query plan select * from audit_events
-      where ${sql.ref(column)} = ${'x'} order by id desc limit 10`.execute(storage.records)
-    expect(plan.rows.map(({ detail }) => detail).join(), column).toContain(`USING INDEX audit_events_${column}`)
+    const search = sql`select * from audit_events where ${sql.ref(column)} = ${'x'}`
+    const plan = await storage.records.transaction().execute((transaction) =>
+      inDialect(transaction, {
+        sqlite: async () => sql`explain query plan ${search} order by id desc limit 10`.execute(transaction),
+        postgres: async () => {
+          // an empty table is read as a whole unless that is forbidden
+          await sql`set local enable_seqscan = off`.execute(transaction)
+          return sql`explain ${search}`.execute(transaction)
+        },
+      })(),
+    )
+    expect(JSON.stringify(plan.rows), column).toContain(`audit_events_${column}`)
   }
 })

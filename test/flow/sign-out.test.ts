@@ -154,10 +154,13 @@ describe('the page after a sign-out', () => {
     told.answer = 204
     clock.at += 180_000
     await expect
-      .poll(async () => {
-        await gateway.server.tick()
-        return (await look(browser, `${pathname}?again`)).text()
-      })
+      .poll(
+        async () => {
+          await gateway.server.tick()
+          return (await look(browser, `${pathname}?again`)).text()
+        },
+        { timeout: 60_000 },
+      )
       .toContain('1 of 2 apps confirmed')
     // each try with an id of its own: to an app that took the first one the second is no replay
     const ids = told.heard.map(({ claims }) => claims.jti)

@@ -1,15 +1,15 @@
-/** What the tests of the storage run as a second process: `node other-process.ts FILE WHAT`. */
+/** What the tests of the storage run as a second process: `node other-process.ts URL WHAT`. */
 import { writeSync } from 'node:fs'
 import { sql } from 'kysely'
 import { systemClock } from '#core/clock'
 import { silentLog } from '#core/log'
 import { openStorage } from '#storage'
 
-const [file, what] = process.argv.slice(2) as [string, string]
+const [url, what] = process.argv.slice(2) as [string, string]
 const say = (line: string) => writeSync(1, `${line}\n`)
 
 const storage = await openStorage({
-  url: `sqlite:${file}`,
+  url,
   clock: systemClock,
   log: silentLog,
   migrations: [

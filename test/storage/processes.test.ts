@@ -1,46 +1,20 @@
-import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
 import { sql } from 'kysely'
-import { afterEach, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { systemClock } from '#core/clock'
 import { silentLog } from '#core/log'
 import { openStorage } from '#storage'
 import { temporaryFolder } from './folder.ts'
+import { onceMigration, start } from './second-process.ts'
 
 const folder = temporaryFolder()
-const children: ChildProcess[] = []
-afterEach(() => {
-  for (const child of children.splice(0)) child.kill('SIGKILL')
-})
-
-function start(file: string, what: string) {
-  const child = spawn(process.execPath, [join(import.meta.dirname, 'other-process.ts'), file, what], {
-    stdio: ['pipe', 'pipe', 'inherit'],
-  })
-  children.push(child)
-  const lines: string[] = []
-  const waiting: (() => void)[] = []
-  createInterface(child.stdout).on('line', (line) => {
-    lines.push(line)
-    for (const wake of waiting.splice(0)) wake()
-  })
-  const atLeast = async (count: number) => {
-    while (lines.length < count) await new Promise<void>((resolve) => waiting.push(resolve))
-  }
-  const ended = once(child, 'close')
-  return { child, lines, atLeast, ended }
-}
-
-const once001 = { name: 'test-001-once', up: async () => {} }
 const open = (file: string) =>
-  openStorage({ url: `sqlite:${file}`, clock: systemClock, log: silentLog, migrations: [once001] })
+  openStorage({ url: `sqlite:${file}`, clock: systemClock, log: silentLog, migrations: [onceMigration] })
 
 test('two processes that start at once on an empty place apply each migration once', async () => {
   for (let round = 0; round < 3; round++) {
     const file = join(folder, `start-${round}`, 'portico.db')
-    const started = Array.from({ length: 3 }, () => start(file, 'nothing'))
+    const started = Array.from({ length: 3 }, () => start(`sqlite:${file}`, 'nothing'))
     for (const { ended } of started) expect(await ended).toEqual([0, null])
     const storage = await open(file)
     expect((await sql`select * from once`.execute(storage.records)).rows).toEqual([{ name: 'applied' }])
@@ -52,7 +26,7 @@ test('two processes that spend the same 50 things 20 times each: every thing is 
   const file = join(folder, 'spend.db')
   const storage = await open(file).catch(() => undefined)
   await storage?.close()
-  const started = [start(file, 'spend'), start(file, 'spend')]
+  const started = [start(`sqlite:${file}`, 'spend'), start(`sqlite:${file}`, 'spend')]
   await Promise.all(started.map(({ atLeast }) => atLeast(1)))
   const parent = await open(file)
   for (let i = 0; i < 50; i++) {
@@ -76,7 +50,7 @@ test('two processes that spend the same 50 things 20 times each: every thing is 
 test('every write that was answered before a kill -9 is there afterwards', async () => {
   const file = join(folder, 'kill.db')
   for (let round = 0; round < 3; round++) {
-    const { child, lines, atLeast, ended } = start(file, 'write')
+    const { child, lines, atLeast, ended } = start(`sqlite:${file}`, 'write')
     await atLeast(200 + 333 * round)
     child.kill('SIGKILL')
     await ended
@@ -96,7 +70,7 @@ test('while another process holds the lock we read, our writes wait without stop
   const file = join(folder, 'hold.db')
   const storage = await open(file)
   await storage.state.set('k', 'before')
-  const holder = start(file, 'hold')
+  const holder = start(`sqlite:${file}`, 'hold')
   await holder.atLeast(1)
   let written = false
   const write = storage.state.set('k', 'after').then(() => {
@@ -116,7 +90,7 @@ test('while another process holds the lock we read, our writes wait without stop
 test('a write that waits behind a hanging process for 5 s is refused, and the rest works again once that one is gone', async () => {
   const file = join(folder, 'hang.db')
   const storage = await open(file)
-  const holder = start(file, 'hold')
+  const holder = start(`sqlite:${file}`, 'hold')
   await holder.atLeast(1)
   const refused = storage.state.set('k', 'v')
   await expect(refused).rejects.toMatchObject({ code: 'storage-unavailable', status: 503 })

@@ -10,6 +10,9 @@ import { freePort } from './ports.ts'
 
 const run = promisify(execFile)
 const VERSIONS = '/usr/lib/postgresql'
+/** Of initdb. */
+const ROOT = 'root_of_the_test'
+/** A user as it should be: owns its databases, and nothing else. */
 const USER = 'portico'
 const PASSWORD = 'p@ss:word/of the test'
 
@@ -39,17 +42,20 @@ export interface Postgres extends PostgresDatabases {
 export interface PostgresOptions {
   /** Lines of `postgresql.conf`. */
   readonly settings?: readonly string[]
-  /** `server.pem` and `server.key` in the folder, made by `prepare`. */
+  /** Makes files in the folder, certificates for instance, before they are given to the user that runs it. */
   prepare?(folder: string): Promise<void>
 }
 
 const bin = () => join(VERSIONS, readdirSync(VERSIONS).sort((a, b) => Number(b) - Number(a))[0]!, 'bin')
 
+/** A worker of the tests that is killed takes its server along. */
+const LAST = ['--pdeathsig=QUIT']
+
 /** PostgreSQL does not run as root: as root, the test runs it as the user that the package has made for it. */
 const asPostgres = (program: string, args: readonly string[]): [string, string[]] =>
   process.getuid!() === 0
-    ? ['setpriv', ['--reuid=postgres', '--regid=postgres', '--clear-groups', program, ...args]]
-    : [program, [...args]]
+    ? ['setpriv', ['--reuid=postgres', '--regid=postgres', '--clear-groups', ...LAST, program, ...args]]
+    : ['setpriv', [...LAST, program, ...args]]
 
 /** So that it starts without waiting for the disk; what was committed survives the end of a process all the same. */
 const SETTINGS = [
@@ -65,13 +71,15 @@ let count = 0
 
 /** Those of a server that was started here, in another process perhaps. */
 export function databasesAt(port: number): PostgresDatabases {
+  const urlOf = (user: string, database: string) =>
+    `postgres://${user}:${encodeURIComponent(PASSWORD)}@127.0.0.1:${port}/${database}`
   const self: PostgresDatabases = {
     url: (database, parameters = {}) => {
       const more = new URLSearchParams(parameters).toString()
-      return `postgres://${USER}:${encodeURIComponent(PASSWORD)}@127.0.0.1:${port}/${database}${more && `?${more}`}`
+      return `${urlOf(USER, database)}${more && `?${more}`}`
     },
     async query(sql, database = 'postgres') {
-      const client = new pg.Client({ connectionString: self.url(database) })
+      const client = new pg.Client({ connectionString: urlOf(ROOT, database) })
       client.on('error', () => {})
       await client.connect()
       try {
@@ -83,7 +91,7 @@ export function databasesAt(port: number): PostgresDatabases {
     },
     async create(template = 'template1') {
       const name = `portico_${process.pid}_${++count}`
-      await self.query(`create database ${name} template ${template}`)
+      await self.query(`create database ${name} template ${template} owner ${USER}`)
       return name
     },
     drop: async (database) => void (await self.query(`drop database if exists ${database} with (force)`)),
@@ -106,7 +114,7 @@ export async function startPostgres({ settings = [], prepare }: PostgresOptions 
     '-D',
     data,
     '-U',
-    USER,
+    ROOT,
     '-A',
     'scram-sha-256',
     `--pwfile=${passwordFile}`,
@@ -137,11 +145,13 @@ export async function startPostgres({ settings = [], prepare }: PostgresOptions 
       })
       for (;;) {
         if (child.exitCode !== null) throw new Error(`postgres ended with ${child.exitCode}: ${said}`)
-        const up = await databases.query('select 1').then(
-          () => true,
-          () => false,
-        )
-        if (up) return
+        try {
+          await databases.query('select 1')
+          return
+        } catch (error) {
+          // not there yet, or still recovering what was killed
+          if (!['ECONNREFUSED', '57P03'].includes((error as { code?: string }).code ?? '')) throw error
+        }
         await new Promise((resolve) => setTimeout(resolve, 20))
       }
     },
@@ -163,7 +173,11 @@ export async function startPostgres({ settings = [], prepare }: PostgresOptions 
       await rm(folder, { recursive: true, force: true })
     },
   }
-  await self.start()
+  await self.start().catch(async (error) => {
+    await self.end()
+    throw error
+  })
+  await self.query(`create role ${USER} login password '${PASSWORD}'`)
   return self
 }
 

@@ -14,7 +14,8 @@ declare module 'vitest' {
 
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const server = await startPostgres()
-  await server.query('create database portico_migrated')
+  const name = await server.create()
+  await server.query(`alter database ${name} rename to portico_migrated`)
   const url = server.url('portico_migrated')
   await (await openStorage({ url, clock: systemClock, log: silentLog, migrations: MIGRATIONS })).close()
   project.provide('postgresPort', server.port)
