@@ -26,7 +26,6 @@ const ON_POSTGRES = [
   'test/flow/oidc.test.ts',
   'test/flow/federation.test.ts',
   'test/access/publish.test.ts',
-  'test/faults/kill.test.ts',
   'test/sessions/sessions.test.ts',
   'test/directory/people.test.ts',
   'test/directory/search.test.ts',
