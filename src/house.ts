@@ -6,7 +6,7 @@ import { auditMigrations, createAudit } from '#audit'
 import { catalogMigrations, openCatalog } from '#catalog'
 import type { House } from '#cli'
 import type { Settings } from '#config'
-import { openHistory, openPlaces, openQuotas } from '#context'
+import { openClientPasts, openHistory, openPlaces, openQuotas } from '#context'
 import type { Clock } from '#core/clock'
 import { parseDuration } from '#core/duration'
 import type { Log } from '#core/log'
@@ -90,6 +90,7 @@ export async function openHouse({
     const places = openPlaces({ file: geoFile(settings, folder), log })
     const history = openHistory({ state: storage.state, clock })
     const quotas = openQuotas({ state: storage.state, clock, audit })
+    const clients = openClientPasts({ state: storage.state, clock, audit })
     const templates = resolve(folder, settings.catalog)
     const apis = openApis({ storage, clock, audit, ...(inForce ? { inForce } : {}) })
     const revocations = openRevocations({ storage, clock, audit })
@@ -195,6 +196,7 @@ export async function openHouse({
       places,
       history,
       quotas,
+      clients,
       catalog,
       apis,
       revocations,

@@ -90,6 +90,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   }
   const presenter = createPresenter(settings)
   const access = openAccess({
+    clients: house.clients,
     storage,
     keys,
     clock,

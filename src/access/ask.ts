@@ -1,6 +1,6 @@
 /** Putting the question: gather facts, decide, record. */
 import type { Catalog } from '#catalog'
-import type { History, Places } from '#context'
+import type { ClientPasts, History, Places } from '#context'
 import type { Clock, Instant } from '#core/clock'
 import { parseDuration } from '#core/duration'
 import type { Log } from '#core/log'
@@ -75,12 +75,13 @@ export interface AccessOptions {
   readonly versions?: Versions
   readonly places: Pick<Places, 'find'>
   readonly history: History
+  readonly clients?: ClientPasts
   /** Is told of apps that somebody was let in to. */
   readonly catalog?: { readonly apps: Pick<Catalog['apps'], 'opened'> }
 }
 
 export function openAccess(options: AccessOptions): Access {
-  const { storage, keys, clock, log, people, sessions, policies, places, history, catalog } = options
+  const { storage, keys, clock, log, people, sessions, policies, places, history, clients, catalog } = options
   const memory = createMemory(options)
   const receipts = createReceipts(storage, clock, keys.derive(RECEIPT_KEY))
   const policiesThen = createPoliciesThen(options.versions)
@@ -91,7 +92,7 @@ export function openAccess(options: AccessOptions): Access {
     // INVARIANT: a person switched off is nobody, whatever session still exists
     const known = person && !person.disabled ? person : undefined
     const inForce = policies.current()
-    const sources = { policies: inForce, places, history, outages: people, outage }
+    const sources = { policies: inForce, places, history, clients, outages: people, outage }
     const asked = known ? question : { ...question, session: undefined }
     const { facts, gathered } = await gatherFacts(asked, known, clock.now(), sources)
     const decision = decideClosed(inForce, facts)

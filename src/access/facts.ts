@@ -105,7 +105,7 @@ export function factsOf(
         }
       : {}),
     ...(around.history ? { history: around.history } : {}),
-    client: client ? { ...client, organisation: app?.organisation ?? null } : null,
+    client: client ? { ...client, ...around.client, organisation: app?.organisation ?? null } : null,
   } as Facts
 }
 

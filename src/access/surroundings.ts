@@ -1,5 +1,5 @@
 /** What surrounds a question beyond the request itself: looked up as far as the policy that decides needs it. */
-import { type History, type Places, platformOf } from '#context'
+import { type ClientFacts, type ClientPasts, type History, type Places, platformOf } from '#context'
 import type { Instant } from '#core/clock'
 import type { Person } from '#directory'
 import { COUNTERS, type Facts, type Needs, type Policies } from '#policy'
@@ -13,6 +13,8 @@ export interface Surroundings {
   readonly history?: Facts['history']
   /** Where nobody vouched for anything: known to be nothing. */
   readonly upstream?: null
+  /** Of the program that asks for itself. */
+  readonly client?: ClientFacts
 }
 
 export interface Sources {
@@ -20,6 +22,8 @@ export interface Sources {
   readonly places: Pick<Places, 'find'>
   /** Absent where nobody's past can be asked for. */
   readonly history?: History | undefined
+  /** Absent where no program's past can be asked for. */
+  readonly clients?: Pick<ClientPasts, 'of'> | undefined
 }
 
 interface About extends Sources {
@@ -32,15 +36,17 @@ interface About extends Sources {
 /** INVARIANT: what nobody needs costs nothing; what cannot be found is left out, so that it is unknown. */
 export async function lookAround(
   needs: Needs,
-  { address, session }: Pick<Question, 'address' | 'session'>,
+  { address, session, client }: Pick<Question, 'address' | 'session' | 'client'>,
   about: About,
 ): Promise<Surroundings> {
   const past = await pastOf(needs, about)
+  const ofClient = client && needs.has('client_past') ? await about.clients?.of(client.id, address) : undefined
   return {
     ...(needs.has('place') || needs.has('travel') ? { place: placeOf(address, about) } : {}),
     ...(needs.has('platform') ? { platform: platformOf(session?.userAgent) } : {}),
     ...(needs.has('upstream') ? { upstream: null } : {}),
     ...(past ? { history: past } : {}),
+    ...(ofClient ? { client: ofClient } : {}),
   }
 }
 

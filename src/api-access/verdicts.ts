@@ -107,6 +107,9 @@ export function createVerdicts({ access, clock, devices }: Pick<ApiAccessOptions
       verdicts.push(withoutSession(call, verdict))
       if (verdicts.at(-1)!.outcome !== 'allow') break
     }
+    const { address, app, person } = call
+    const letIn = verdicts.at(-1)!.outcome === 'allow'
+    if (!person) await access.memory.asked(app, { address, letIn, counts: false })
     // INVARIANT: what others are told as well rests on a receipt that is on the disk
     await settled()
     return { basis, verdicts, judged: judgedBy(verdicts), judgedAt: now, recordedAt }

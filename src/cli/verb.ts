@@ -4,7 +4,7 @@ import type { Apis, Revocations } from '#apis'
 import type { Audit } from '#audit'
 import type { Catalog } from '#catalog'
 import type { LoadedSettings, Settings } from '#config'
-import type { History, Places, Quotas } from '#context'
+import type { ClientPasts, History, Places, Quotas } from '#context'
 import type { Clock } from '#core/clock'
 import type { Log } from '#core/log'
 import type { Diagnosis } from '#diagnosis'
@@ -45,6 +45,8 @@ export interface House {
   readonly places: Places
   readonly history: History
   readonly quotas: Quotas
+  /** What programs did before. */
+  readonly clients: ClientPasts
   readonly catalog: Catalog
   readonly apis: Apis
   /** Of access tokens that are JWTs. */

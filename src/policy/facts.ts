@@ -127,6 +127,12 @@ export interface Facts {
         readonly organisation?: string | null | undefined
         readonly authentication?: string | undefined
         readonly scopes?: readonly string[] | undefined
+        /** Whether it was let in from this network before, at least a day ago. */
+        readonly network_known?: boolean | undefined
+        /** How often in a row somebody failed to be it, from this network. */
+        readonly failures?: number | undefined
+        /** Its requests of this hour, as a multiple of its busiest hour before. */
+        readonly volume?: number | undefined
       }
     | null
     | undefined
@@ -225,6 +231,9 @@ export const factsSchema: z.ZodType<Facts> = z.strictObject({
       organisation: text.nullable().optional(),
       authentication: text.optional(),
       scopes: texts.optional(),
+      network_known: z.boolean().optional(),
+      failures: z.number().int().min(0).optional(),
+      volume: z.number().min(0).optional(),
     })
     .nullable()
     .optional(),

@@ -29,6 +29,7 @@ const OF_NOBODY: readonly Signal[] = ['place', 'enrolment']
 
 function isLacking(signal: Signal, facts: Facts, gathered: Gathered): boolean {
   if (signal === 'enrolment' && facts.device?.enrolled !== undefined) return false
+  if (signal === 'client_past') return facts.client !== null && !gathered?.includes(signal)
   if (!gathered) return true
   if (!facts.user && !OF_NOBODY.includes(signal)) return false
   if (!gathered.includes(signal)) return true

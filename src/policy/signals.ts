@@ -10,9 +10,18 @@ export type Counter = (typeof COUNTERS)[number]
 /**
  * `place` where the address is; `travel` where and when this person signed in before; `countries` those that this person
  * was seen in; `absence` when this person was last seen; `upstream` what another identity provider vouches for; `enrolment`
- * as what the device is enrolled.
+ * as what the device is enrolled; `client_past` what the program that asks for itself did before.
  */
-export type Signal = 'place' | 'travel' | 'countries' | 'absence' | 'upstream' | 'platform' | 'enrolment' | Counter
+export type Signal =
+  | 'place'
+  | 'travel'
+  | 'countries'
+  | 'absence'
+  | 'upstream'
+  | 'platform'
+  | 'enrolment'
+  | 'client_past'
+  | Counter
 
 export interface Need {
   readonly signal: Signal

@@ -121,6 +121,19 @@ const TABLE: [condition: string, wanted: unknown, facts: Facts, result: true | f
   ['client.id', ['orders'], { client: { id: 'orders' } }, true],
   ['client.organisation', ['acme'], { client: { organisation: 'other' } }, false],
   ['client.authentication', ['private_key_jwt'], {}, 'unknown'],
+  ['client.network_known', false, { client: { network_known: false } }, true],
+  ['client.network_known', true, { client: { network_known: false } }, false],
+  ['client.network_known', false, { client: {} }, 'unknown'],
+  ['client.network_known', true, { client: {} }, 'unknown'],
+  ['client.network_known', false, { client: null }, false],
+  ['client.network_known', true, { client: null }, false],
+  ['client.failures', { over: 5 }, { client: { failures: 6 } }, true],
+  ['client.failures', { over: 5 }, { client: { failures: 5 } }, false],
+  ['client.failures', { over: 5 }, { client: {} }, 'unknown'],
+  ['client.failures', { over: 0 }, { client: null }, false],
+  ['client.volume', { over: 2.5 }, { client: { volume: 2.6 } }, true],
+  ['client.volume', { over: 2.5 }, { client: { volume: 2.5 } }, false],
+  ['client.volume', { over: 2.5 }, {}, 'unknown'],
 ]
 
 describe('a condition', () => {

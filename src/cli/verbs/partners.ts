@@ -64,14 +64,20 @@ const showPartner: Verb = {
   async run(args, context) {
     const id = idOf(showPartner, args, context)
     if (id === undefined) return 2
-    const app = await (await context.open()).catalog.partners.find(id)
+    const { catalog, clients } = await context.open()
+    const app = await catalog.partners.find(id)
     const { contacts, apis, networks, ...rest } = shown(app)
-    context.print(shown(app), () => [
+    const seen = await clients.show(id)
+    const from = seen.networks.map(({ network, since }) => ({ network, since: new Date(since).toISOString() }))
+    const past = { seen_from: from, busiest_hour: seen.busiest ?? null }
+    context.print({ ...shown(app), ...past }, () => [
       ...Object.entries(rest).map(([key, value]) => `${key.padEnd(16)} ${[value].flat().join(' ')}`),
       `${'networks'.padEnd(16)} ${networks?.join(' ') ?? 'any'}`,
       ...contacts.map(({ name, email }) => `${'contact'.padEnd(16)} ${name} <${email}>`),
       ...Object.entries(apis).map(([api, scopes]) => `${'api'.padEnd(16)} ${api}: ${scopes.join(' ')}`),
       `${'contract'.padEnd(16)} ${stateOf(app, context.clock.now())}`,
+      ...from.map(({ network, since }) => `${'source'.padEnd(16)} ${network} since ${since.slice(0, 10)}`),
+      `${'busiest hour'.padEnd(16)} ${seen.busiest === undefined ? 'not known yet' : `${seen.busiest} requests for tokens`}`,
     ])
     return 0
   },

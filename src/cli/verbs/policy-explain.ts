@@ -176,7 +176,14 @@ async function gatherGiven(args: Arguments, context: Context, policies: Policies
   const question = { ...as, app, session, device, enrolled, address: ip ?? '', startedAt: now } as const
   const places = house?.places ?? openPlaces({ file: placesFile(context), log: silentLog })
   const outages = house?.people
-  const sources = { policies, places, history: house?.history, ...(outages && { outages }), outage }
+  const sources = {
+    policies,
+    places,
+    history: house?.history,
+    clients: house?.clients,
+    ...(outages && { outages }),
+    outage,
+  }
   const { facts: gathered } = await gatherFacts(question, known, now, sources, args.flag('policy') ?? app?.policy)
   const { network, device: seen, ...facts } = gathered
   const told = {

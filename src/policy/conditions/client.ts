@@ -5,6 +5,6 @@ type Client = NonNullable<Facts['client']>
 
 /** Where no client asks for itself none is any of those that a rule names, which is known. */
 export const clientFact =
-  (name: 'id' | 'organisation' | 'authentication') =>
-  ({ client }: Facts): Client[typeof name] =>
+  <Name extends 'id' | 'organisation' | 'authentication' | 'network_known'>(name: Name) =>
+  ({ client }: Facts): Client[Name] | null | undefined =>
     client === null ? null : client?.[name]

@@ -6,8 +6,11 @@ import { appProbed } from './app-probed.ts'
 import { appTags } from './app-tags.ts'
 import { appTier } from './app-tier.ts'
 import { clientAuthentication } from './client-authentication.ts'
+import { clientFailures } from './client-failures.ts'
 import { clientId } from './client-id.ts'
+import { clientNetworkKnown } from './client-network-known.ts'
 import { clientOrganisation } from './client-organisation.ts'
+import { clientVolume } from './client-volume.ts'
 import { country } from './country.ts'
 import { deviceEnrolled } from './device-enrolled.ts'
 import { deviceKind } from './device-kind.ts'
@@ -67,6 +70,9 @@ export const CONDITIONS: readonly Condition[] = Object.freeze([
   clientId,
   clientOrganisation,
   clientAuthentication,
+  clientNetworkKnown,
+  clientFailures,
+  clientVolume,
 ])
 
 const byName = new Map(CONDITIONS.map((condition) => [condition.name, condition]))

@@ -131,8 +131,8 @@ export function someOf(
   }
 }
 
-/** The fact is yes or no: `true`, `false` or `{ is: true }`. */
-export function yesOrNo(name: string, why: string, fact: Fact<boolean>): Condition {
+/** The fact is yes or no: `true`, `false` or `{ is: true }`. One that is known to be nothing is neither. */
+export function yesOrNo(name: string, why: string, fact: Fact<boolean | null>): Condition {
   return {
     name,
     wanted: z.union([z.boolean(), z.strictObject({ is: z.boolean() }).transform((form) => form.is)]),
@@ -140,7 +140,7 @@ export function yesOrNo(name: string, why: string, fact: Fact<boolean>): Conditi
     prepare: (wanted: boolean) => ({
       why,
       see: (scene) => fact(scene.facts),
-      holds: (seen: boolean) => seen === wanted,
+      holds: (seen: boolean | null) => seen === wanted,
     }),
   }
 }

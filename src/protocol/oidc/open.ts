@@ -153,6 +153,7 @@ export function openOidc(options: OidcOptions): OidcDoor {
       if (visitor) await afterwards(ctx as KoaContextWithOIDC, visitor)
       showPageOf(issuer, ctx as KoaContextWithOIDC)
       await diagnosing.after(ctx as KoaContextWithOIDC)
+      await noteFailure(ctx as KoaContextWithOIDC)
       await revokeJwt(ctx as KoaContextWithOIDC)
       const taken = judge.taken(ctx.req)
       if (taken) ctx.set({ ...quotaHeaders(taken) })
@@ -169,6 +170,13 @@ export function openOidc(options: OidcOptions): OidcDoor {
     await afterLogout(ctx, session, options)
     const cookies = ctx.response.headers['set-cookie'] as string[] | undefined
     if (cookies) ctx.set('set-cookie', bridge.withoutHandle(ctx.req, cookies))
+  }
+
+  /** Somebody named a client, and did not show that they are it (RFC 6749 §5.2). */
+  async function noteFailure({ req, body, oidc }: KoaContextWithOIDC): Promise<void> {
+    if ((body as { error?: unknown } | undefined)?.error !== 'invalid_client' || !oidc?.client) return
+    const app = await catalog.apps.find(oidc.client.clientId)
+    if (app) await access.memory.failedToBe(app, requestContext(req).address)
   }
 
   /**

@@ -125,6 +125,7 @@ export function createTokenJudge(rooms: TokenJudgeRooms): TokenJudge {
       verdict = { ...stricter(verdict, decision), allowed: outcome === 'allow', reference }
       if (!verdict.allowed) break
     }
+    await access.memory.asked(app, { address, letIn: verdict.allowed })
     verdict = { ...verdict, ...stricter(verdict, untilEndOf(app, clock.now())), ...(taken && { taken }) }
     verdicts.set(request, verdict)
     return verdict
