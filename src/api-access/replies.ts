@@ -2,6 +2,7 @@
 import { type AccessToken, type Api, type AuthorizationDetail, PROOF_ALGS } from '#apis'
 import { REFUSALS, type RefusalCode } from '#core/refusals'
 import type { Reply } from './dialect.ts'
+import { metadataAddress } from './resource-metadata.ts'
 import { TOLD } from './told.ts'
 
 /** ATTACK: a proxy that keeps answers would find this one under the same address for whoever comes next. */
@@ -36,6 +37,7 @@ const OPEN: Reply = Object.freeze({
 export function createReplies({ issuer }: { readonly issuer: string }) {
   /** RFC 9728 §5.1: where a client reads which scopes there are, and who gives tokens. */
   function challenge({ api, error, description, scopes, acr, maxAge, scheme = 'Bearer' }: Why): string {
+    const metadata = api && metadataAddress(api, issuer)
     const parts = [
       ...(error === undefined ? [] : [`error="${error}"`]),
       ...(description === undefined ? [] : [`error_description="${description}"`]),
@@ -43,9 +45,9 @@ export function createReplies({ issuer }: { readonly issuer: string }) {
       ...(acr === undefined ? [] : [`acr_values="${acr.map(quotable).join(' ')}"`]),
       ...(maxAge === undefined ? [] : [`max_age="${maxAge}"`]),
       ...(scheme === 'DPoP' ? [`algs="${PROOF_ALGS.join(' ')}"`] : []),
-      ...(api === undefined ? [] : [`resource_metadata="${issuer}/.well-known/oauth-protected-resource/${api.id}"`]),
+      ...(metadata === undefined ? [] : [`resource_metadata="${metadata}"`]),
     ]
-    return `${scheme} ${parts.join(', ')}`
+    return [scheme, parts.join(', ')].filter(Boolean).join(' ')
   }
 
   return {

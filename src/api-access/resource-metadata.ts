@@ -1,27 +1,46 @@
 /** What a client finds out about an API by itself: who gives tokens for it, and which scopes there are (RFC 9728 §2). */
-
+import { type Api, PROOF_ALGS } from '#apis'
 import { Refusal } from '#core/refusal'
 import { json, type Route } from '#http'
 import type { ApiAccessOptions } from './options.ts'
 
-/** RFC 9728 §3.1; the API's own host may hand on what stands there. */
-const PATH = '/.well-known/oauth-protected-resource/:api'
+const WELL_KNOWN = '/.well-known/oauth-protected-resource'
+/** For the gateway before the API, which hands on what stands there (`snippets/`). */
+export const metadataPlace = ({ id }: Pick<Api, 'id'>): string => `${WELL_KNOWN}/${id}`
+
+/** §1.2: an https address, and nothing else. */
+const resourceOf = ({ audience }: Pick<Api, 'audience'>): URL | undefined =>
+  audience.startsWith('https:') ? new URL(audience) : undefined
+
+/**
+ * §3: where clients look, at the API's own host, with the words put in before its path; undefined where no gateway of this API
+ * answers for the host that its audience names. §3.3: only there is the document about the address that it was made from.
+ */
+export function metadataAt(api: Pick<Api, 'audience' | 'gateway'>): URL | undefined {
+  const resource = resourceOf(api)
+  if (!resource || !api.gateway?.hosts.includes(resource.host)) return undefined
+  return new URL(`${WELL_KNOWN}${resource.pathname.replace(/\/$/, '')}${resource.search}`, resource)
+}
+
+/** For the challenge (§5.1). An API that is no address has no such document. */
+export const metadataAddress = (api: Api, issuer: string): string | undefined =>
+  resourceOf(api) && (metadataAt(api)?.href ?? `${issuer}${metadataPlace(api)}`)
 
 export const createResourceMetadata = ({ issuer, apis }: Pick<ApiAccessOptions, 'issuer' | 'apis'>): Route => ({
   method: 'GET',
-  path: PATH,
+  path: metadataPlace({ id: ':api' }),
   async handle({ params }) {
     const api = (await apis.all()).find(params['api']!)
-    if (!api) throw new Refusal('api-unknown')
+    if (!api || !resourceOf(api)) throw new Refusal('api-unknown')
     const { name, audience, scopes, details, senderConstraint } = api
     const document = {
       resource: audience,
       authorization_servers: [issuer],
-      jwks_uri: `${issuer}/oauth2/jwks`,
       scopes_supported: [...scopes.keys()],
       ...(details.size > 0 ? { authorization_details_types_supported: [...details.keys()] } : {}),
       bearer_methods_supported: ['header'],
       resource_name: name,
+      dpop_signing_alg_values_supported: PROOF_ALGS,
       ...(senderConstraint === 'dpop' ? { dpop_bound_access_tokens_required: true } : {}),
       ...(senderConstraint === 'mtls' ? { tls_client_certificate_bound_access_tokens: true } : {}),
     }

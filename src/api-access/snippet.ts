@@ -1,6 +1,7 @@
 /** What stands in a gateway's configuration for one API, with real values. To add one: a file in `snippets/`, its line in the list. */
 import type { Api, ApiGateway } from '#apis'
 import { isLoopback } from '#http'
+import { metadataAt, metadataPlace } from './resource-metadata.ts'
 import { TOLD } from './told.ts'
 
 export interface SnippetValues {
@@ -20,6 +21,8 @@ export interface SnippetValues {
   readonly headers: readonly string[]
   /** Names of headers by which an API could be told of another path than we were. */
   readonly stripped: readonly string[]
+  /** What clients may read of the API: where at its own host, and where we have it (RFC 9728 §3). */
+  readonly metadata?: { readonly path: string; readonly from: string }
   /** The header by which we are told the certificate of a client, where the settings name one. */
   readonly certificate?: string
 }
@@ -51,6 +54,7 @@ export function snippetValues(
   { listen, client_certificates: certificates }: Told,
 ): SnippetValues {
   const { hosts, upstream } = api.gateway
+  const metadata = metadataAt(api)
   return {
     id: api.id,
     sites: hosts.map(siteOf),
@@ -58,6 +62,7 @@ export function snippetValues(
     upstream,
     headers: TOLD,
     stripped: ['X-Original-URL', 'X-Rewrite-URL'],
+    ...(metadata && { metadata: { path: metadata.pathname, from: metadataPlace(api) } }),
     ...(certificates?.header === undefined ? {} : { certificate: certificates.header }),
   }
 }

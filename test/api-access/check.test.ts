@@ -22,14 +22,24 @@ describe('a call', () => {
 
   test('without a token is told what it needs, and where it gets it (RFC 6750 §3, RFC 9728 §5.1)', async () => {
     const { status, challenge, text } = await call(gateway, '/orders/1', undefined)
-    const metadata = `${gateway.issuer}/.well-known/oauth-protected-resource/orders`
+    // at the API's own host, with the words put in before its path: only there the document is about its address (§3.3)
+    const metadata = 'https://api.kestrel.example/.well-known/oauth-protected-resource/orders'
     expect([status, challenge]).toEqual([401, `Bearer scope="orders:read", resource_metadata="${metadata}"`])
     expect(JSON.parse(text)).toMatchObject({ code: 'token-required', ref: expect.stringMatching(/^E-/) })
-    expect(await (await fetch(metadata)).json()).toMatchObject({
+    const place = `${gateway.issuer}/.well-known/oauth-protected-resource`
+    // no keys: an API signs nothing (§2 `jwks_uri` is for keys of its own)
+    expect(await (await fetch(`${place}/orders`)).json()).toEqual({
       resource: ORDERS,
       authorization_servers: [gateway.issuer],
       scopes_supported: ['orders:read', 'orders:write'],
+      bearer_methods_supported: ['header'],
+      resource_name: 'Orders',
+      dpop_signing_alg_values_supported: ['ES256', 'EdDSA', 'Ed25519', 'PS256'],
     })
+    // §1.2: what is no https address has none
+    expect((await fetch(`${place}/stock`)).status).toBe(404)
+    const urn = await call(gateway, '/1', undefined, { host: 'stock.kestrel.example' })
+    expect(urn.challenge).toBe('Bearer scope="stock:read"')
   })
 
   test.each([

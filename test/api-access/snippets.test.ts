@@ -7,7 +7,9 @@ import { parse } from 'yaml'
 import { SNIPPETS, snippetValues } from '#api-access/gateway-files'
 
 const gateway = { hosts: ['api.kestrel.example', '127.0.0.1:8080'], upstream: 'http://10.0.0.5:8081' }
-const values = snippetValues({ id: 'orders', gateway } as never, { listen: '0.0.0.0:3000' })
+const values = snippetValues({ id: 'orders', audience: 'https://api.kestrel.example/orders', gateway } as never, {
+  listen: '0.0.0.0:3000',
+})
 const TOLD = ['X-Portico-Client', 'X-Portico-Subject', 'X-Portico-Scope', 'X-Portico-Authorization-Details']
 
 describe.each(SNIPPETS.map((snippet) => [snippet.name, snippet] as const))('%s', (name, snippet) => {
@@ -81,12 +83,16 @@ test('the filter of Envoy has fields that it knows and does not call deprecated,
 
 // doc.traefik.io, forwardAuth and headers of version 3; traefik/traefik, pkg/middlewares/auth/forward.go: every header goes along
 test('the middlewares of Traefik have options that it knows, in an order in which nothing of the client is asked about', () => {
-  const told = snippetValues({ id: 'orders', gateway } as never, {
+  const told = snippetValues({ id: 'orders', audience: 'https://api.kestrel.example/orders', gateway } as never, {
     listen: '0.0.0.0:3000',
     client_certificates: { header: 'client-cert' },
   })
   const { http } = parse(SNIPPETS.find(({ name }) => name === 'traefik')!.files(told)[0]!.text)
   expect(http.routers.orders.middlewares).toEqual(['orders-strip', 'orders-portico'])
+  // what everybody may read asks nobody, and reaches us instead of the API
+  expect(http.routers['orders-metadata']).toMatchObject({ middlewares: ['orders-metadata'], service: 'orders-portico' })
+  const { replacePath } = http.middlewares['orders-metadata']
+  expect(replacePath).toEqual({ path: '/.well-known/oauth-protected-resource/orders' })
   const { forwardAuth } = http.middlewares['orders-portico']
   expect(others(forwardAuth, 'address', 'trustForwardHeader', 'authResponseHeaders')).toEqual([])
   expect(forwardAuth.trustForwardHeader).toBe(false)
@@ -101,6 +107,7 @@ test('the program for Kong calls what Kong has', () => {
   expect([plugin.name, Object.keys(plugin.config)]).toEqual(['pre-function', ['access']])
   const known = [
     ...['kong.request.get_method', 'kong.request.get_scheme', 'kong.request.get_header', 'kong.request.get_headers'],
+    ...['kong.request.get_path'],
     ...['kong.request.get_path_with_query', 'kong.client.get_forwarded_ip', 'kong.response.exit'],
     ...['kong.service.request.clear_header', 'kong.service.request.set_header'],
   ]

@@ -28,8 +28,8 @@ let echo: EchoApp
 const ports = new Map<Name, number>()
 const running: RunningProxy[] = []
 
-const audience = (name: Name) => `https://api.kestrel.example/${name}`
 const hostOf = (name: Name) => `${name}.kestrel.example:${ports.get(name)}`
+const audience = (name: Name) => `https://${hostOf(name)}/orders`
 const originOf = (name: Name) => `https://${hostOf(name)}`
 const both = (scopes: readonly string[]) => Object.fromEntries(GATEWAYS.map((name) => [`orders-${name}`, scopes]))
 
@@ -153,6 +153,19 @@ describe.each(GATEWAYS)('%s', (name) => {
     // nginx knows no other refusals than 401 and 403
     await refuses(name === 'nginx' ? 403 : 400, /^$/, '/orders/..%2fhealth', token)
     await refuses(403, /^$/, '/other', token)
+  })
+
+  test('what a client needs to know of the API is read where the challenge says, and is about the very address (RFC 9728 §3.3)', async () => {
+    const { challenge } = await ask(name, '/orders/1')
+    const where = new URL(/resource_metadata="([^"]+)"/.exec(challenge)![1]!)
+    expect([where.origin, where.pathname]).toEqual([
+      originOf(name),
+      `/.well-known/oauth-protected-resource${new URL(audience(name)).pathname}`,
+    ])
+    const { status, text } = await ask(name, where.pathname)
+    expect([status, JSON.parse(text)['resource']]).toEqual([200, audience(name)])
+    // nothing beside it
+    await refuses(403, /^$/, `${where.pathname}/x`)
   })
 
   test('by scope', async () => {

@@ -1,5 +1,5 @@
 /** Kong: a declarative configuration; the question is put by the plugin pre-function, which comes with every Kong. */
-import { type GatewaySnippet, unique } from '../snippet.ts'
+import { type GatewaySnippet, type SnippetValues, unique } from '../snippet.ts'
 
 /** What the question needs of the call, besides its method, host and path. */
 const ASKED = [
@@ -9,9 +9,20 @@ const ASKED = [
 
 const list = (names: readonly string[]): string => names.map((name) => `"${name}"`).join(', ')
 
+/** What a client needs to know of this API (RFC 9728). */
+const told = ({ path, from }: NonNullable<SnippetValues['metadata']>, portico: string): string =>
+  `        if kong.request.get_path() == "${path}" then
+          local document = http:request_uri("http://${portico}${from}", { method = "GET" })
+          if not document then
+            return kong.response.exit(503, { code = "storage-unavailable" })
+          end
+          return kong.response.exit(document.status, document.body, { ["Content-Type"] = document.headers["Content-Type"] })
+        end
+`
+
 export const kong: GatewaySnippet = {
   name: 'kong',
-  files: ({ id, sites, portico, upstream, headers, stripped }) => [
+  files: ({ id, sites, portico, upstream, headers, stripped, metadata }) => [
     {
       format: 'kong',
       file: `${id}.yaml`,
@@ -47,7 +58,7 @@ services:
         end
         local http = require("resty.http").new()
         http:set_timeout(5000)
-        local answer = http:request_uri("http://${portico}/authz/api?api=${id}", { method = "GET", headers = asked })
+${metadata ? told(metadata, portico) : ''}        local answer = http:request_uri("http://${portico}/authz/api?api=${id}", { method = "GET", headers = asked })
         if not answer then
           return kong.response.exit(503, { code = "storage-unavailable" })
         end

@@ -5,7 +5,7 @@ const variable = (name: string): string => `portico_${name.toLowerCase().replace
 
 export const nginx: GatewaySnippet = {
   name: 'nginx',
-  files({ id, sites, portico, upstream, headers, stripped, certificate }) {
+  files({ id, sites, portico, upstream, headers, stripped, certificate, metadata }) {
     const names = unique(sites.map(({ name }) => name))
     const listen = unique(
       sites.map(({ port, secure }) => (secure ? `  listen ${port} ssl;` : `  listen 127.0.0.1:${port};`)),
@@ -22,6 +22,16 @@ export const nginx: GatewaySnippet = {
       (name) => `    auth_request_set $${variable(name)} $upstream_http_${name.toLowerCase().replaceAll('-', '_')};`,
     )
     const given = headers.map((name) => `    proxy_set_header ${name} $${variable(name)};`)
+    const told = metadata
+      ? `  # what a client needs to know of this API (RFC 9728)
+  location = ${metadata.path} {
+    proxy_http_version 1.1;
+    proxy_set_header Connection "";
+    proxy_pass http://${portico}${metadata.from};
+  }
+
+`
+      : ''
     return [
       {
         format: 'nginx',
@@ -46,7 +56,7 @@ ${[...set, ...given, ...stripped.map((name) => `    proxy_set_header ${name} "";
     proxy_pass ${upstream};
   }
 
-  location = /.portico/ask {
+${told}  location = /.portico/ask {
     internal;
     proxy_set_header X-Original-URL $scheme://$http_host$request_uri;
     proxy_set_header X-Original-Method $request_method;

@@ -3,9 +3,26 @@ import { type GatewaySnippet, unique } from '../snippet.ts'
 
 export const traefik: GatewaySnippet = {
   name: 'traefik',
-  files({ id, sites, portico, upstream, headers, stripped, certificate }) {
+  files({ id, sites, portico, upstream, headers, stripped, certificate, metadata }) {
     const gone = [...headers, ...stripped, ...(certificate === undefined ? [] : [certificate])]
     const secure = sites.some((site) => site.secure)
+    const hosts = unique(sites.map(({ name }) => `Host(\`${name}\`)`)).join(' || ')
+    const entry = `      entryPoints: [${secure ? 'websecure' : 'web'}]\n${secure ? '      tls: {}\n' : ''}`
+    // what a client needs to know of this API (RFC 9728)
+    const router = (path: string) => `    ${id}-metadata:
+      rule: "(${hosts}) && Path(\`${path}\`)"
+${entry}      middlewares: [${id}-metadata]
+      service: ${id}-portico
+`
+    const replaced = (from: string) => `    ${id}-metadata:
+      replacePath:
+        path: ${from}
+`
+    const server = `    ${id}-portico:
+      loadBalancer:
+        servers:
+          - url: http://${portico}
+`
     return [
       {
         format: 'traefik',
@@ -14,12 +31,11 @@ export const traefik: GatewaySnippet = {
 http:
   routers:
     ${id}:
-      rule: "${unique(sites.map(({ name }) => `Host(\`${name}\`)`)).join(' || ')}"
-      entryPoints: [${secure ? 'websecure' : 'web'}]
-${secure ? '      tls: {}\n' : ''}      middlewares: [${id}-strip, ${id}-portico]
+      rule: "${hosts}"
+${entry}      middlewares: [${id}-strip, ${id}-portico]
       service: ${id}
-  middlewares:
-    # what a client says about itself is taken away before anybody is asked
+${metadata ? router(metadata.path) : ''}  middlewares:
+${metadata ? replaced(metadata.from) : ''}    # what a client says about itself is taken away before anybody is asked
     ${id}-strip:
       headers:
         customRequestHeaders:
@@ -35,7 +51,7 @@ ${headers.map((name) => `          - ${name}`).join('\n')}
       loadBalancer:
         servers:
           - url: ${upstream}
-`,
+${metadata ? server : ''}`,
       },
     ]
   },
