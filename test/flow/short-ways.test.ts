@@ -34,11 +34,15 @@ rules:
   - { name: programs, when: { request.kind: [api] }, allow: { scopes: [orders:read], token: { max: 3m } } }
   - { name: people, allow: { scopes: [orders:read], token: { max: 5m } } }
 `
+const NOTHING = `policy: nothing
+rules:
+  - { name: programs, when: { request.kind: [api] }, allow: { scopes: [other:read] } }
+`
 const LIMITED = { policy: 'limits' }
 
 beforeAll(async () => {
   gateway = await startGateway({
-    policies: { ...POLICIES, 'limits.yaml': LIMITS },
+    policies: { ...POLICIES, 'limits.yaml': LIMITS, 'nothing.yaml': NOTHING },
     people: [{ username: 'sam', name: 'Sam de Vries', mail: 'sam@kestrel.example', groups: ['staff'] }],
     apps: [
       web('web'),
@@ -63,6 +67,57 @@ beforeAll(async () => {
       machine('api', {}, { tags: ['resource-server'] }),
     ] as never,
   })
+  const { apis, catalog } = gateway.server.house
+  const api = (id: string, more: object, policy = 'plain') => ({
+    file: `apis/${id}.yaml`,
+    text: JSON.stringify({
+      ...{ api: id, name: id, owner: 'it@kestrel.example', audience: `urn:${id}`, policy },
+      ...{ scopes: { 'orders:read': 'Read', 'orders:write': 'Write' }, ...more },
+    }),
+  })
+  const all = ['orders:read', 'orders:write']
+  const made = await apis.apply(
+    [
+      api('lookups', { token: { format: 'opaque', lifetime: '10m' } }),
+      api('orders', { token: { format: 'jwt', alg: 'EdDSA', lifetime: '10m' } }),
+      api('bills', { token: { format: 'jwt', alg: 'ES256' } }, 'limits'),
+      api('bound', { sender_constraint: 'dpop' }),
+      api('shut', {}, 'closed'),
+      api('nothing-left', {}, 'nothing'),
+    ],
+    { by: 'test' },
+  )
+  const caller = (id: string, granted: object, more: object = {}) => ({
+    file: `${id}.yaml`,
+    text: JSON.stringify(machine(id, { apis: granted, ...more })),
+  })
+  const programs = await catalog.apps.apply(
+    [
+      caller('all-apis', Object.fromEntries([...made.changes].map(({ id }) => [id, all]))),
+      caller('one-api', { orders: all }),
+      caller('one-scope', { orders: ['orders:read'] }),
+      caller('no-scope', { orders: [] }),
+      caller('by-key', { orders: all }, { dpop_bound_access_tokens: true }),
+    ],
+    { by: 'test' },
+  )
+  const partners = await catalog.partners.apply(
+    [
+      {
+        file: 'partners/acme.yaml',
+        text: JSON.stringify({
+          ...{ partner: 'acme', name: 'Acme', organisation: 'partners/acme', apis: { orders: all } },
+          contacts: [{ name: 'Ann Cole', email: 'ann@acme.example' }],
+          authentication: { method: 'client_secret_basic', allow_secret: 'a test' },
+          quota: { tokens: '6/1h' },
+        }),
+      },
+    ],
+    { by: 'test' },
+  )
+  expect([...made.problems, ...programs.problems, ...partners.problems]).toEqual([])
+  for (const { id, clientSecret } of [...programs.changes, ...partners.changes])
+    if (clientSecret) (gateway.secrets as Map<string, string>).set(id, clientSecret)
   browser = createBrowser({ stopAt: CALLBACK })
 })
 afterAll(() => gateway.close())
@@ -107,7 +162,9 @@ async function comparable({ status, headers, body }: RawAnswer) {
   const read = (/^{/.test(body) ? JSON.parse(body) : { error: body }) as Record<string, string>
   const { access_token: access, id_token: id, refresh_token: refresh, ...others } = read
   const { error_description: why, error_uri: where, ...rests } = others
-  const { iat, exp, nonce, ...introspected } = access ? await introspect(access) : {}
+  // one that is a JWT tells by itself what others are asked about
+  const jwt = access?.includes('.') ? access : undefined
+  const { iat, exp, nonce, jti, ...introspected } = jwt ? decodeJwt(jwt) : access ? await introspect(access) : {}
   const claims: Record<string, unknown> = id ? decodeJwt(id) : {}
   return {
     status,
@@ -117,6 +174,10 @@ async function comparable({ status, headers, body }: RawAnswer) {
     others: rests,
     why: [why, where].map((text) => text?.replace(/[0-9A-Z]{4}-[0-9A-Z]{4}/, 'REFERENCE')),
     accessLength: access?.length,
+    accessHeader: jwt && decodeProtectedHeader(jwt),
+    accessClaims:
+      jwt && Object.entries(decodeJwt(jwt)).map(([name, value]) => [name, IS_NEW.has(name) ? typeof value : value]),
+    hasId: typeof jti,
     refreshes: refresh !== undefined,
     introspected,
     life: access && Number(exp) - Number(iat),
@@ -127,6 +188,9 @@ async function comparable({ status, headers, body }: RawAnswer) {
     verified: nonce,
   }
 }
+/** In their order: a reader of ours takes no other. */
+const IS_NEW = new Set(['jti', 'iat', 'exp'])
+
 const orderOf = ({ headers }: RawAnswer) => Object.keys(headers).join()
 
 interface Begun {
@@ -335,6 +399,98 @@ describe("a machine's token", () => {
     // whichever way, one question is one receipt
     expect(((await receipts()) - before) % 2).toBe(0)
   })
+
+  const of = (resource: string, scope?: string): Fields => ({
+    ...{ grant_type: 'client_credentials', resource: `urn:${resource}` },
+    ...(scope === undefined ? {} : { scope }),
+  })
+
+  test.each([
+    ['opaque, for an API', 'all-apis', of('lookups'), 'orders:read orders:write', 600],
+    ['a JWT with EdDSA, for an API', 'all-apis', of('orders'), 'orders:read orders:write', 600],
+    ['a JWT with ES256, of whose scopes a rule of the API cuts some', 'all-apis', of('bills'), 'orders:read', 180],
+    ['for some of the scopes', 'all-apis', of('orders', 'orders:write'), 'orders:write', 600],
+    [
+      'for scopes in another order',
+      'all-apis',
+      of('orders', 'orders:write orders:read'),
+      'orders:write orders:read',
+      600,
+    ],
+    ['for a scope twice', 'all-apis', of('orders', 'orders:write orders:write'), 'orders:write', 600],
+    [
+      'for the only API that it calls',
+      'one-api',
+      { grant_type: 'client_credentials' },
+      'orders:read orders:write',
+      600,
+    ],
+    ['for a scope of the only API that it calls', 'one-api', asking('orders:read'), 'orders:read', 600],
+  ] as [string, string, Fields, string, number][])(
+    '%s it takes the short way, and the answer is the same',
+    async (_, id, fields, scope, life) => {
+      const before = await receipts()
+      const { short, long, same } = await asks(id, fields)
+      expect(short.status, short.body).toBe(200)
+      expect(same[0]).toEqual(same[1])
+      expect(same[0]).toMatchObject({
+        life,
+        introspected: { scope },
+        others: { expires_in: life, scope },
+      })
+      expect(orderOf(short)).not.toBe(orderOf(long))
+      expect((await receipts()) - before).toBe(id === 'all-apis' && fields['resource'] === 'urn:bills' ? 4 : 2)
+    },
+  )
+
+  test.each([
+    ['for an API that is not there', 'all-apis', of('nobody'), 400],
+    ['for an API that is not its own', 'one-api', of('lookups'), 400],
+    ['for no API, where it calls several', 'all-apis', { grant_type: 'client_credentials' }, 200],
+    ['for a scope that the API does not know', 'one-api', of('orders', 'orders:delete'), 400],
+    ['for a scope that it may not have', 'one-scope', of('orders', 'orders:read orders:write'), 200],
+    ['for a scope that is a blank', 'one-api', of('orders', ' '), 400],
+    ['for no scope in words', 'one-api', of('orders', ''), 400],
+    ['for an API of which it may do nothing', 'no-scope', of('orders'), 400],
+    ['for an API whose tokens are bound', 'all-apis', of('bound'), 400],
+    ['with tokens that are bound by its registration', 'by-key', of('orders'), 400],
+    ['for an API whose policy refuses', 'all-apis', of('shut'), 400],
+    ['where a rule leaves no scope', 'all-apis', of('nothing-left'), 400],
+    ['for two APIs', 'all-apis', 'grant_type=client_credentials&resource=urn:orders&resource=urn:lookups', 400],
+    ['for details', 'one-api', { ...of('orders'), authorization_details: '[]' }, 200],
+  ] as [string, string, Fields | string, number][])(
+    '%s it is answered by the engine alone',
+    async (_, id, fields, status) => {
+      const { short, long, same } = await asks(id, fields)
+      expect(short.status, short.body).toBe(status)
+      expect(same[0]).toEqual(same[1])
+      expect(orderOf(short)).toBe(orderOf(long))
+    },
+  )
+
+  test("a partner's quota is counted and told on both ways, and what is too much is the engine's to say", async () => {
+    const told: unknown[] = []
+    for (let count = 0; count < 4; count++) {
+      const { short, long } = await asks('acme')
+      for (const { status, headers } of [short, long])
+        told.push([status, headers['ratelimit']?.toString().replace(/t=\d+/, 't=T')])
+    }
+    const left = (r: number) => `"tokens";r=${r};t=T`
+    expect(told.map((one) => (one as unknown[])[0])).toEqual([200, 200, 200, 200, 200, 200, 429, 429])
+    expect(told.slice(0, 6).map((one) => (one as unknown[])[1])).toEqual([5, 4, 3, 2, 1, 0].map(left))
+  })
+
+  test.each(['Basic', 'basic'] as const)(
+    'that is given after the end of its client is over, and one after that end not (%s)',
+    async (scheme) => {
+      const { revocations } = gateway.server.house
+      const fields = of('lookups')
+      const before = JSON.parse((await send(scheme, { id: 'all-apis', fields })).body).access_token
+      await revocations.revoke({ kind: 'client', id: 'all-apis' }, 'test')
+      const after = JSON.parse((await send(scheme, { id: 'all-apis', fields })).body).access_token
+      expect([(await introspect(before))['active'], (await introspect(after))['active']]).toEqual([false, true])
+    },
+  )
 
   test('whatever is done to the bytes, both ways answer the same', async () => {
     const body = 'grant_type=client_credentials'

@@ -238,7 +238,8 @@ export function createEngine(options: EngineOptions): Provider {
   askers.keep(engine, () => Provider.ctx)
   const startOf = createStarting(options)
   beforeEachToken(engine, async (ctx, token) => {
-    const iat = await startOf(token)
+    // one that has a beginning had it before it was judged (`short-ways/machine.ts`)
+    const iat = token.iat === undefined ? await startOf(token) : undefined
     await options.judge.judge(ctx, token)
     if (iat !== undefined) Object.assign(token, { iat })
   })

@@ -26,6 +26,7 @@ import { agreedInWords } from './consent-words.ts'
 import { showPageOf } from './device.ts'
 import { createDiagnosing } from './diagnosing.ts'
 import type { Endings } from './endings.ts'
+import { createStarting } from './ended.ts'
 import { createEngine, ENGINE_COOKIES } from './engine.ts'
 import { createErrands } from './errand.ts'
 import { registerExchange } from './exchange.ts'
@@ -163,7 +164,8 @@ export function openOidc(options: OidcOptions): OidcDoor {
       await durable(ctx)
     })
     registerExchange(engine, { ...options, judge, tokens, opaqueToken, spending })
-    return { engine, types, handle: engine.callback(), shortWays: createShortWays({ ...options, engine, judge }) }
+    const shortWays = createShortWays({ ...options, engine, judge, startOf: createStarting(options) })
+    return { engine, types, handle: engine.callback(), shortWays }
   }
 
   async function afterwards(ctx: KoaContextWithOIDC, { session }: Visitor): Promise<void> {

@@ -8,6 +8,7 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { App, Catalog } from '#catalog'
+import { quotaHeaders } from '#context'
 import { constantTimeEqual } from '#core/digest'
 import { settled } from '#storage'
 import { WAYS } from './list.ts'
@@ -41,8 +42,9 @@ export function createShortWays(rooms: Rooms & { readonly catalog: Pick<Catalog,
     const sent = await readFields(request)
     const grant = sent?.fields.get('grant_type')
     const way = grant === undefined ? undefined : ways.get(grant)
-    if (!sent || !way || sent.fields.size !== way.fields.length + 1) return undefined
-    if (!way.fields.every((name) => sent.fields.has(name))) return undefined
+    if (!sent || !way?.fields.every((name) => sent.fields.has(name))) return undefined
+    const more = way.optional?.filter((name) => sent.fields.has(name)).length ?? 0
+    if (sent.fields.size !== way.fields.length + more + 1) return undefined
     const app = await authenticated(sent.credentials)
     if (!app?.oidc?.grantTypes.some((allowed) => allowed === grant)) return undefined
     // its tokens are bound to a key that it has to show
@@ -58,7 +60,8 @@ export function createShortWays(rooms: Rooms & { readonly catalog: Pick<Catalog,
     if (!answer) return false
     const body = Buffer.from(JSON.stringify(answer))
     await settled()
-    response.writeHead(200, { ...HEADERS, 'content-length': body.length })
+    const taken = rooms.judge.taken(request)
+    response.writeHead(200, { ...HEADERS, ...(taken && quotaHeaders(taken)), 'content-length': body.length })
     response.end(body)
     return true
   }

@@ -1,6 +1,7 @@
 /** What a short way is: one member of `list.ts`. */
 import type { IncomingMessage } from 'node:http'
 import type { Provider } from 'oidc-provider'
+import type { Apis } from '#apis'
 import type { App } from '#catalog'
 import type { Clock } from '#core/clock'
 import type { Diagnosis } from '#diagnosis'
@@ -15,6 +16,9 @@ export interface Rooms {
   readonly keys: Pick<Keys, 'signing'>
   readonly people: Pick<People, 'byId'>
   readonly judge: TokenJudge
+  readonly apis: Pick<Apis, 'all'>
+  /** Undefined: from now on. Otherwise the second with which the token begins (`ended.ts`). */
+  startOf(token: object): Promise<number | undefined>
   readonly diagnosis: Pick<Diagnosis, 'redeemed' | 'worked'>
 }
 
@@ -34,6 +38,8 @@ export type TokenResponse = Readonly<Record<string, string | number | undefined>
 export interface Way {
   /** Exactly these, beside `grant_type`. */
   readonly fields: readonly string[]
+  /** Each of these may be there as well. */
+  readonly optional?: readonly string[]
   /** Undefined: the engine shall answer, and nothing has been changed. */
   open(rooms: Rooms): (asking: Asking) => Promise<TokenResponse | undefined>
 }
