@@ -38,6 +38,15 @@ export interface RecordsDriver {
 /** Where short-lived state is kept when not in the database of the records. */
 export interface StatePlace {
   readonly url: string
+  /** Instead of the one in the url. */
+  readonly password?: string | undefined
+  /** To the sentinels, who have passwords of their own. */
+  readonly sentinelUsername?: string | undefined
+  readonly sentinelPassword?: string | undefined
+  /** PEM file of the authorities that sign the servers' certificates, where they are not publicly known. */
+  readonly caFile?: string | undefined
+  /** So many replicas have to confirm a write before it counts; as `state.replicas` of the settings says unless given. */
+  readonly replicas?: number | undefined
 }
 
 export interface OpenedState {
