@@ -20,7 +20,7 @@ import { probeMigrations } from '#probe/tables'
 import { attachEndings, consentMigrations, createConsents } from '#protocol/oidc'
 import { attachSamlEndings, createSamlKeys, samlMigrations } from '#protocol/saml'
 import { createSignOuts, DIRECTORY_BACK, openDevices, openOutbox, openSessions, sessionsMigrations } from '#sessions'
-import { type Migration, openStorage } from '#storage'
+import { type Migration, openStorage, type StorageOptions } from '#storage'
 import { inFolder } from './missing.ts'
 
 export const MIGRATIONS: readonly Migration[] = [
@@ -57,7 +57,8 @@ export async function openHouse({
 }: HouseOptions): Promise<House & { close(): Promise<void> }> {
   const { issuer } = settings
   const policyNames = inForce && (async () => (await inForce())?.names)
-  const storage = await openStorage({ url: inFolder(settings.storage.url, folder), clock, log, migrations: MIGRATIONS })
+  const url = inFolder(settings.storage.url, folder)
+  const storage = await openStorage({ url, state: statePlace(settings, folder), clock, log, migrations: MIGRATIONS })
   try {
     const masterKey = await readMasterKey(settings.secrets, folder, () => isSealed(storage))
     const audit = createAudit({ storage, clock, log })
@@ -213,6 +214,19 @@ export async function openHouse({
   } catch (error) {
     await storage.close()
     throw error
+  }
+}
+
+/** Undefined where short-lived state is kept with the records. */
+function statePlace({ state, storage }: Settings, folder: string): StorageOptions['state'] {
+  if (state.url === undefined || state.url === storage.url) return undefined
+  return {
+    url: state.url,
+    password: state.password,
+    sentinelUsername: state.sentinel_username,
+    sentinelPassword: state.sentinel_password,
+    caFile: state.ca_file === undefined ? undefined : resolve(folder, state.ca_file),
+    replicas: state.replicas,
   }
 }
 

@@ -8,6 +8,7 @@ import { domains, oidcDirectory, samlDirectory } from './federation.ts'
 import { ldapDirectory } from './ldap.ts'
 import { network, routing } from './routing.ts'
 import { address, duration, id, secret } from './shapes.ts'
+import { judgeState, state } from './state.ts'
 
 const LOOPBACK = new Set(['localhost', '127.0.0.1', '[::1]'])
 
@@ -56,15 +57,7 @@ export const settingsSchema = z
           .describe('Where everything durable is kept'),
       })
       .prefault({}),
-    state: z
-      .strictObject({
-        url: z
-          .string()
-          .regex(/^sqlite:.+/, 'expected `sqlite:FILE`')
-          .optional()
-          .describe('The same as storage unless given'),
-      })
-      .prefault({}),
+    state,
     outbound: z
       .strictObject({
         allow: z
@@ -155,12 +148,7 @@ export const settingsSchema = z
   })
   .superRefine(judgeDegraded)
   .superRefine(judgeClientCertificates)
-  .superRefine(({ state, storage }, ctx) => {
-    // a setting without effect would be believed
-    if (state.url === undefined || state.url === storage.url) return
-    const message = 'short-lived state is kept in the file of `storage.url` in this version; leave it out'
-    ctx.addIssue({ code: 'custom', path: ['state', 'url'], message, params: { code: 'not-supported' } })
-  })
+  .superRefine(judgeState)
 
 export type Settings = z.infer<typeof settingsSchema>
 export type Directory = z.infer<typeof directory>
@@ -169,4 +157,5 @@ export type Directory = z.infer<typeof directory>
 export const settingsJsonSchema = (): object => z.toJSONSchema(settingsSchema, { io: 'input', unrepresentable: 'any' })
 
 /** Dotted paths whose values are secrets and never printed. */
-export const isSecretPath = (path: string): boolean => /(^|\.)(key|bind_password|client_secret)$/.test(path)
+export const isSecretPath = (path: string): boolean =>
+  /(^|\.)(key|password|bind_password|sentinel_password|client_secret)$/.test(path)
