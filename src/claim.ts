@@ -35,7 +35,8 @@ export function openClaim(options: {
   issuer: string
 }): Claim {
   const { storage, people, audit, presenter, issuer } = options
-  const { state } = storage
+  // one link for ever: nothing that is lost may bring it back
+  const { durable: state } = storage
 
   const show = (request: PageRequest, token: string, given: Record<string, string> = {}, wrong?: Refusal) =>
     presenter.page(

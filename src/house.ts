@@ -130,6 +130,7 @@ export async function openHouse({
       ...{
         issuer,
         state: storage.state,
+        durable: storage.durable,
         clock,
         audit,
         keys,

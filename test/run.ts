@@ -8,6 +8,9 @@ import { join } from 'node:path'
 const PACKAGES: readonly [name: string, proof: string][] = [
   ['chromium', '/usr/bin/chromium'],
   ['postgresql', '/usr/share/doc/postgresql/copyright'],
+  ['redis-server', '/usr/bin/redis-server'],
+  ['redis-sentinel', '/usr/bin/redis-sentinel'],
+  ['redis-tools', '/usr/bin/redis-cli'],
   ['slapd', '/usr/sbin/slapd'],
   ['ldap-utils', '/usr/bin/ldapsearch'],
   ['apache2', '/usr/sbin/apache2'],

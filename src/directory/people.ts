@@ -195,7 +195,8 @@ export async function openDirectory(options: DirectoryOptions): Promise<People> 
   const { tellDisabled: _tellDisabled, tellPasswordSet: _tellPasswordSet, localDirectory: _local, ...changes } = all
   const { sync } = createSync({
     store,
-    state: storage.state,
+    // of the lease: after a failover there must not be two who hold it
+    state: storage.durable,
     directories,
     settings: syncSettings(options.directories),
     changes: all,

@@ -1,4 +1,7 @@
-/** What every storage has to keep about units of work; run by one test file for each driver. */
+/**
+ * What every storage has to keep about units of work; run by one test file for each driver. It is about what is kept with the
+ * records: `durable`, which is `state` as well unless that has a place of its own.
+ */
 import { sql } from 'kysely'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { type Storage, settled, together } from '#storage'
@@ -29,8 +32,8 @@ export function unitContract(name: string, { open, fill, finish, commits }: Unit
       await finish()
     })
     const { set, get } = {
-      set: (key: string, value = 'v') => storage.state.set(key, value),
-      get: (key: string, of: Storage = storage) => of.state.get(key),
+      set: (key: string, value = 'v') => storage.durable.set(key, value),
+      get: (key: string, of: Storage = storage) => of.durable.get(key),
     }
     const count = async (of: Storage) => {
       const { rows } = await sql<{ n: number }>`select count(*) as n from state`.execute(of.records)

@@ -1,32 +1,49 @@
-/** Short-lived state on real Redis servers: the contract, alone and in a cluster. */
+/** Short-lived state on real Redis servers, alone and in a cluster: every contract that SQLite keeps. */
+import { join } from 'node:path'
+import { sql } from 'kysely'
 import { afterAll, beforeAll } from 'vitest'
+import { type Clock, systemClock } from '#core/clock'
 import { silentLog } from '#core/log'
-import { openStorage } from '#storage'
+import { type Migration, openStorage, type Storage } from '#storage'
+import { keptContract, notesMigration } from '../contracts/kept.contract.ts'
 import { stateContract } from '../contracts/state.contract.ts'
+import { unitContract } from '../contracts/unit.contract.ts'
 import { type RedisCluster, type RedisServer, startCluster, startRedis } from '../support/redis.ts'
+import { temporaryFolder } from './folder.ts'
 
+const folder = temporaryFolder()
 let single: RedisServer
 let cluster: RedisCluster
 beforeAll(async () => {
   ;[single, cluster] = await Promise.all([startRedis(), startCluster()])
-}, 60_000)
+})
 afterAll(async () => {
   await Promise.all([single?.end(), cluster?.end()])
 })
 
 const places = [
-  ['Redis', () => ({ url: single.url }), async () => void (await single.ask('FLUSHALL'))],
+  ['Redis', () => ({ url: single.url }), () => single.ask('FLUSHALL')],
   [
     'a cluster of Redis',
     () => ({ url: cluster.url, replicas: 0 }),
-    async () => void (await (await cluster.holder()).ask('FLUSHALL')),
+    async () => (await cluster.holder()).ask('FLUSHALL'),
   ],
 ] as const
+let count = 0
 
-for (const [name, place, empty] of places)
+for (const [name, place, empty] of places) {
+  const open = (url: string, clock: Clock, migrations: readonly Migration[]) =>
+    openStorage({ url, state: place(), clock, log: silentLog, migrations })
+  const beside = (clock: Clock = systemClock, migrations: readonly Migration[] = []) =>
+    open(`sqlite:${join(folder, `beside-${count}.db`)}`, clock, migrations)
+  const fill = async (storage: Storage) => void (await sql`pragma max_page_count = 60`.execute(storage.records))
+  const finish = async () => {
+    count++
+    await empty()
+  }
+
   stateContract(name, async (clock) => {
-    const open = () => openStorage({ url: 'sqlite::memory:', state: place(), clock, log: silentLog, migrations: [] })
-    const [mine, other] = [await open(), await open()]
+    const [mine, other] = [await open('sqlite::memory:', clock, []), await open('sqlite::memory:', clock, [])]
     return {
       state: mine.state,
       other: other.state,
@@ -37,3 +54,14 @@ for (const [name, place, empty] of places)
       },
     }
   })
+
+  keptContract(`SQLite beside ${name}`, {
+    open: (clock) => beside(clock, [notesMigration]),
+    fill,
+    finish,
+    commits: 'each',
+    stateApart: true,
+  })
+
+  unitContract(`SQLite beside ${name}`, { open: () => beside(), fill, finish, commits: 'together' })
+}

@@ -10,6 +10,7 @@ import type { NewPerson } from '#directory'
 import { copyPolicies } from '../../demo/policies.ts'
 import { type Server, startServer } from '../../src/server.ts'
 import { freePort } from './ports.ts'
+import { stateBeside } from './state.ts'
 import { storageUrl } from './storage.ts'
 
 export const PASSWORD = 'a lamp post in the rain'
@@ -52,11 +53,14 @@ export async function startGateway(options: GatewayOptions = {}): Promise<Gatewa
     mkdirSync(join(folder, 'policies'))
     for (const [name, text] of Object.entries(options.policies)) writeFileSync(join(folder, 'policies', name), text)
   } else copyPolicies(join(folder, 'policies'))
+  const storage = options.storage ?? (await storageUrl('sqlite:portico.db'))
+  const beside = await stateBeside(storage === options.storage ? storage : folder)
   const settings = {
     issuer,
     listen: `127.0.0.1:${port}`,
     management: { listen: '127.0.0.1:0' },
-    storage: { url: options.storage ?? (await storageUrl('sqlite:portico.db')) },
+    storage: { url: storage },
+    ...(beside ? { state: { url: beside.url } } : {}),
     secrets: { key_file: 'master.key' },
     catalog: join(root, 'apps-catalog'),
     organisation: 'Kestrel Mobile',
@@ -91,6 +95,7 @@ export async function startGateway(options: GatewayOptions = {}): Promise<Gatewa
     log: () => lines.join(''),
     async close() {
       await server.close()
+      await beside?.leave()
       rmSync(folder, { recursive: true, force: true })
     },
   }

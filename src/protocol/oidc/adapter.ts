@@ -1,13 +1,18 @@
-/** The engine's storage on our short-lived state. One row per object; a grant's objects are one group. */
+/**
+ * The engine's storage: one row per object; a grant's objects are one group. What lives for weeks and what it hangs on is
+ * kept beside the records, everything else in short-lived state.
+ */
 import { type Adapter, type AdapterPayload, errors } from 'oidc-provider'
 import type { Clock } from '#core/clock'
 import type { State } from '#storage'
 import type { Bridge } from './bridge.ts'
 import { CIBA_MODEL, isPending, TOLD_FOR } from './ciba/asked.ts'
-import { addresseeGroup, grantGroup, grantsOf, objectKey } from './grant-groups.ts'
+import { addresseeGroup, deleteIssued, grantGroup, grantsOf, objectKey } from './grant-groups.ts'
 
 export interface AdapterOptions {
   readonly state: State
+  /** For what no failover may undo. */
+  readonly durable: State
   readonly clock: Clock
   readonly bridge: Bridge
   /** A one-time thing was presented again: told to the audit trail. */
@@ -16,13 +21,17 @@ export interface AdapterOptions {
 
 const userCodeAlias = (userCode: string) => `oidc:user-code:${userCode}`
 const LONGEST_ID = 512
+/** An app that has lost its refresh token has lost the person; one that got a spent one back has two. */
+const DURABLE: ReadonlySet<string> = new Set(['Grant', 'RefreshToken'])
 
 /** An adapter per model, as the engine asks for it. */
 export function createAdapterFactory(options: AdapterOptions): (model: string) => Adapter {
   return (model) => (model === 'Session' ? options.bridge.adapter : createAdapter(model, options))
 }
 
-function createAdapter(model: string, { state, clock, onReuse }: AdapterOptions): Adapter {
+function createAdapter(model: string, options: AdapterOptions): Adapter {
+  const { state, durable, clock, onReuse } = options
+  const store = DURABLE.has(model) ? durable : state
   const groupOf = (payload: AdapterPayload): string | undefined => {
     if (model === 'Grant') return grantsOf(payload.accountId!)
     if (payload.grantId) return grantGroup(payload.grantId)
@@ -41,15 +50,15 @@ function createAdapter(model: string, { state, clock, onReuse }: AdapterOptions)
       const later = model === CIBA_MODEL ? TOLD_FOR : 0
       const life = expiresIn > 0 ? { ttl: (expiresIn + later) * 1000 } : {}
       const text = JSON.stringify(payload)
-      await state.set(objectKey(model, id), text, { ...life, ...placeOf(payload) })
+      await store.set(objectKey(model, id), text, { ...life, ...placeOf(payload) })
     },
 
     async find(id) {
-      return id.length > LONGEST_ID ? undefined : read(await state.get(objectKey(model, id)))
+      return id.length > LONGEST_ID ? undefined : read(await store.get(objectKey(model, id)))
     },
 
     async findByUserCode(userCode) {
-      return read((await state.getByAlias(userCodeAlias(userCode)))?.value)
+      return read((await store.getByAlias(userCodeAlias(userCode)))?.value)
     },
 
     async findByUid() {
@@ -62,21 +71,21 @@ function createAdapter(model: string, { state, clock, onReuse }: AdapterOptions)
      */
     async consume(id) {
       const key = objectKey(model, id)
-      const stored = await state.get(key)
+      const stored = await store.get(key)
       const payload = read(stored)
       if (stored === undefined || payload === undefined) throw spent(model)
       const marked = JSON.stringify({ ...payload, consumed: Math.floor(clock.now() / 1000) })
-      if (!payload['consumed'] && (await state.compareAndSwap(key, stored, marked))) return
+      if (!payload['consumed'] && (await store.compareAndSwap(key, stored, marked))) return
       await onReuse(model, payload)
       throw spent(model)
     },
 
     async destroy(id) {
-      await state.delete(objectKey(model, id))
+      await store.delete(objectKey(model, id))
     },
 
     async revokeByGrantId(grantId) {
-      await state.deleteGroup(grantGroup(grantId))
+      await deleteIssued({ state, durable }, grantId)
     },
   }
 }

@@ -10,7 +10,7 @@ import type { People } from '#directory'
 import type { Keys } from '#keys'
 import { DEVICE_REVOKED, type Devices, DIRECTORY_BACK, type Session, type Sessions, type SignOuts } from '#sessions'
 import type { State } from '#storage'
-import { engineSessionKey, grantGroup, grantKey, grantsOf, objectKey } from './grant-groups.ts'
+import { deleteIssued, engineSessionKey, grantKey, grantsOf, issuedUnder, objectKey } from './grant-groups.ts'
 import { LONGER } from './jwt-revocation.ts'
 import { signOutWay } from './sign-out-way.ts'
 
@@ -38,6 +38,7 @@ export interface Endings {
 export interface EndingsOptions {
   readonly issuer: string
   readonly state: State
+  readonly durable: State
   readonly clock: Clock
   readonly audit: Audit
   readonly keys: Pick<Keys, 'signing'>
@@ -53,14 +54,14 @@ export interface EndingsOptions {
 const AT_ONCE = 1000
 
 export function attachEndings(options: EndingsOptions): Endings {
-  const { issuer, state, audit, sessions, devices, people, signOuts, catalog, revocations } = options
+  const { issuer, state, durable, audit, sessions, devices, people, signOuts, catalog, revocations } = options
   const tokens = createAccessTokens(options)
 
   async function revokeGrant(grantId: string, by = 'system'): Promise<void> {
-    const stored = await state.get(grantKey(grantId))
+    const stored = await durable.get(grantKey(grantId))
     const app = stored && (await catalog.apps.find((JSON.parse(stored) as { clientId: string }).clientId))
-    await state.delete(grantKey(grantId))
-    await state.deleteGroup(grantGroup(grantId))
+    await durable.delete(grantKey(grantId))
+    await deleteIssued(options, grantId)
     // what is kept nowhere has to be told of: tokens of APIs, and those that were exchanged for them
     if (!app || Object.keys(app.oidc?.apis ?? {}).length > 0)
       await revocations.revoke({ kind: 'grant', id: grantId }, by)
@@ -68,7 +69,7 @@ export function attachEndings(options: EndingsOptions): Endings {
 
   async function revokeGrants(personId: string, app?: string): Promise<number> {
     let count = 0
-    for (const { value } of await state.group(grantsOf(personId))) {
+    for (const { value } of await durable.group(grantsOf(personId))) {
       const grant = JSON.parse(value) as { jti: string; clientId: string }
       if (app !== undefined && grant.clientId !== app) continue
       await revokeGrant(grant.jti)
@@ -100,9 +101,9 @@ export function attachEndings(options: EndingsOptions): Endings {
 
   /** Whatever was given to apps in this session, also what would outlive it (`offline_access`). */
   async function revokeOf({ id, personId }: Session): Promise<void> {
-    for (const { value } of await state.group(grantsOf(personId))) {
+    for (const { value } of await durable.group(grantsOf(personId))) {
       const { jti } = JSON.parse(value) as { jti: string }
-      const issued = (await state.group(grantGroup(jti))).map((one) => JSON.parse(one.value) as { sessionUid?: string })
+      const issued = (await issuedUnder(options, jti)).map((one) => JSON.parse(one.value) as { sessionUid?: string })
       if (issued.some(({ sessionUid }) => sessionUid === id)) await revokeGrant(jti)
     }
     await audit.record('tokens-revoked', { actor: 'system', subject: personId, session: id })

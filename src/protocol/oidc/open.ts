@@ -116,6 +116,7 @@ export function openOidc(options: OidcOptions): OidcDoor {
     const engine = createEngine({
       ...options,
       state,
+      durable: storage.durable,
       shown: { ...options, tokens, opaqueToken },
       bridge,
       types,

@@ -1,0 +1,106 @@
+/** A primary of Redis is killed while two processes spend the same things: nothing is spent twice, what ended stays ended. */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { afterEach, expect, test } from 'vitest'
+import { systemClock } from '#core/clock'
+import { silentLog } from '#core/log'
+import { openStorage } from '#storage'
+import { temporaryFolder } from '../storage/folder.ts'
+import { type RedisGroup, startSentinel, until } from '../support/redis.ts'
+
+const folder = temporaryFolder()
+const children: ChildProcess[] = []
+let group: RedisGroup | undefined
+afterEach(async () => {
+  for (const child of children.splice(0)) child.kill('SIGKILL')
+  await group?.end()
+})
+
+/** So many of each kind; what nobody has spent when the server fails is spent after that. */
+const THINGS = 6000
+
+function start(records: string, url: string, name: string) {
+  const child = spawn(process.execPath, [join(import.meta.dirname, 'redis-process.ts'), records, url, name], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  })
+  children.push(child)
+  const lines: string[] = []
+  createInterface(child.stdout).on('line', (line) => lines.push(line))
+  return { child, lines, ended: once(child, 'close') }
+}
+
+const FAILURES = [
+  ['killed', async (primary: { stop(): Promise<void>; freeze(): void }) => primary.stop()],
+  // the replicas are behind when it stops, and it comes back as a stranger
+  ['frozen', async (primary: { stop(): Promise<void>; freeze(): void }) => primary.freeze()],
+] as const
+
+test.each(FAILURES)(
+  'with the primary %s, each thing is spent once, by whoever was told so, and people go on within 10 s',
+  async (how, fail) => {
+    group = await startSentinel({ replicas: 2, down: 3000 })
+    const records = `sqlite:${join(folder, `${how}.db`)}`
+    const storage = await openStorage({
+      url: records,
+      state: { url: group.url, sentinelPassword: 'watch' },
+      clock: systemClock,
+      log: silentLog,
+      migrations: [],
+    })
+    for (let from = 0; from < THINGS; from += 200)
+      await Promise.all(
+        Array.from({ length: 200 }, (_, i) =>
+          Promise.all([
+            storage.state.set(`code:${from + i}`, 'x', { group: 'codes' }),
+            storage.state.set(`swap:${from + i}`, 'fresh'),
+            storage.state.set(`session:${from + i}`, 'x', { ttl: 3_600_000, alias: `public:${from + i}` }),
+          ]),
+        ),
+      )
+    const processes = ['one', 'two'].map((name) => start(records, group!.url, name))
+    const reached = (count: number) =>
+      until(
+        async () => Math.min(...processes.map(({ lines }) => lines.length)),
+        (length) => length >= count,
+      )
+    await reached(300)
+
+    const before = await group.primary()
+    const began = performance.now()
+    await fail(before)
+    const spentBefore = processes.map(({ lines }) => lines.length)
+    // people notice nothing any more once a write is answered again
+    const write = () => storage.state.set('again', 'v').then(() => true)
+    await until(write, Boolean)
+    const gap = performance.now() - began
+    expect((await group.primary()).port).not.toBe(before.port)
+    await until(async () => processes.every(({ lines }, i) => lines.length > spentBefore[i]! + 300), Boolean)
+    if (how === 'frozen') before.continue()
+    else await before.start()
+    await group.followed(2)
+    for (const { child } of processes) child.stdin!.write('stop\n')
+    await Promise.all(processes.map(({ ended }) => ended))
+
+    const won = processes.flatMap(({ lines }) => lines).filter((line) => /^(take|add|swap|end):/.test(line))
+    const things = won.map((line) => line.split(' ')[0]!)
+    expect(processes.flatMap(({ lines }) => lines).filter((line) => line.startsWith('bug'))).toEqual([])
+    expect(things.length).toBeGreaterThan(500)
+    expect(things.filter((thing, i) => things.indexOf(thing) !== i)).toEqual([])
+    // what was answered is so, on whichever server it now is
+    for (const thing of things) {
+      const [kind, n] = thing.split(':')
+      if (kind === 'take') expect(await storage.state.get(`code:${n}`), thing).toBeUndefined()
+      if (kind === 'add') expect(await storage.state.get(`mark:${n}`), thing).toBeDefined()
+      if (kind === 'swap') expect(await storage.state.get(`swap:${n}`), thing).toBe('used')
+      if (kind === 'end') expect(await storage.state.getByAlias(`public:${n}`), thing).toBeUndefined()
+    }
+    expect(await storage.state.get(`session:${THINGS - 1}`)).toBe('x')
+    await storage.close()
+    console.log(
+      `primary ${how}: ${things.length} spent, none twice; writes were refused for ${(gap / 1000).toFixed(1)} s`,
+    )
+    expect(gap).toBeLessThan(30_000)
+  },
+)

@@ -1,0 +1,24 @@
+/** Where the gateways of tests keep short-lived state: with the records, or in a Redis of their own where the run says so. */
+import { type RedisServer, startRedis } from './redis.ts'
+
+/** `TEST_STATE=redis npx vitest run test/flow`; `npm test` does that with some of the tests. */
+const ON_REDIS = process.env['TEST_STATE'] === 'redis'
+
+const servers = new Map<string, { server: Promise<RedisServer>; users: number }>()
+
+/** Gateways with the same records share it; the last that leaves ends it. */
+export async function stateBeside(records: string): Promise<{ url: string; leave(): Promise<void> } | undefined> {
+  if (!ON_REDIS) return undefined
+  const shared = servers.get(records) ?? { server: startRedis(), users: 0 }
+  servers.set(records, shared)
+  shared.users++
+  const server = await shared.server
+  return {
+    url: server.url,
+    async leave() {
+      if (--shared.users > 0) return
+      servers.delete(records)
+      await server.end()
+    },
+  }
+}
