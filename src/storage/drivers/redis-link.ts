@@ -23,7 +23,7 @@ export interface Connection {
   connect(): Promise<void>
   /** With `true` it comes back, to whatever is the primary then. */
   disconnect(again?: boolean): void
-  on(event: 'ready' | 'close', listener: () => void): unknown
+  on(event: 'ready' | 'close' | 'end', listener: () => void): unknown
   on(event: 'error', listener: (error: Error) => void): unknown
 }
 
@@ -39,6 +39,7 @@ export interface LinkOptions {
 const CONFIRMED_WITHIN: Millis = 1000
 /** For the first connection; later ones are tried for ever. */
 const OPENED_WITHIN: Millis = 10_000
+const AGAIN: Millis = 1000
 
 interface Answer {
   readonly settle: () => void
@@ -75,7 +76,7 @@ export class RedisLink {
     const { promise: inTime, resolve } = Promise.withResolvers<void>()
     this.#opening = resolve
     const timer = setTimeout(resolve, OPENED_WITHIN)
-    for (const { connection } of [this.#writing, this.#reading]) connection.connect().catch(() => {})
+    for (const line of [this.#writing, this.#reading]) this.#begin(line)
     await inTime
     clearTimeout(timer)
     this.#opening = undefined
@@ -194,11 +195,19 @@ export class RedisLink {
       line.facts = undefined
       this.#say()
     })
+    // what the library itself takes for the end is none for us
+    line.connection.on('end', () => {
+      if (!this.#closed) setTimeout(() => this.#begin(line), AGAIN).unref()
+    })
     line.connection.on('error', (error) => {
       if (!this.#usable) this.#why = whyUnreachable(error)
       this.#say()
     })
     return line
+  }
+
+  #begin({ connection }: Line): void {
+    if (!this.#closed) connection.connect().catch(() => {})
   }
 
   /** Asked anew on each connection: after a failover it is another server. */
@@ -209,6 +218,8 @@ export class RedisLink {
         this.#why = `this Redis ${facts.unfit}`
         this.#say()
         this.#leave(line)
+        // a server that starts says so at once; one that runs tries again until it is mended
+        this.#opening?.()
         return
       }
       const load = async ([name, script]: [string, string]) =>
@@ -219,7 +230,8 @@ export class RedisLink {
       // one of the two was left behind at what is no primary any more, or is not the only one
       if (other.facts !== undefined && other.facts.run !== facts.run)
         for (const each of [line, other]) this.#leave(each)
-      this.#say()
+      // until then the other one is still on its way
+      if (this.#usable) this.#say()
     } catch (error) {
       this.#why = whyUnreachable(error)
       this.#leave(line)

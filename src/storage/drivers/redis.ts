@@ -4,6 +4,7 @@
  */
 import { readFileSync } from 'node:fs'
 import { createConnection } from 'node:net'
+import { setTimeout as delay } from 'node:timers/promises'
 import { connect as connectTls } from 'node:tls'
 import type { RedisOptions } from 'ioredis'
 import type { Millis } from '#core/clock'
@@ -73,10 +74,19 @@ function clusterConnector({ AbstractConnector, Redis }: Library, { servers }: Re
     constructor() {
       super(NEXT_TRY)
     }
-    async connect() {
+    async connect(say: (event: string, error: Error) => void) {
       this.connecting = true
-      const primary = await seeds.primary()
-      if (!this.connecting) throw new Error('the connection was closed')
+      const find = () =>
+        seeds.primary().catch((error: Error) => {
+          say('error', error)
+          return undefined
+        })
+      let primary = await find()
+      for (let times = 1; !primary && this.connecting; times++) {
+        await delay(Math.min(NEXT_TRY * times, LONGEST_TRY))
+        primary = await find()
+      }
+      if (!primary || !this.connecting) throw new Error('the connection was closed')
       const stream = own.tls ? connectTls({ ...own.tls, ...primary }) : createConnection(primary)
       stream.once('error', (error) => {
         this.firstError = error
@@ -106,7 +116,8 @@ function connector(library: Library, place: RedisPlace, given: StatePlace): () =
     // told of a failover before the earlier primary is gone, or knows itself that it is none any more
     failoverDetector: true,
     sentinelCommandTimeout: CONNECTED_WITHIN,
-    sentinelRetryStrategy: () => null,
+    // null would be the end of it: also while the sentinels still name the one that is gone
+    sentinelRetryStrategy: (times) => Math.min(NEXT_TRY * times, LONGEST_TRY),
     enableTLSForSentinelMode: place.tls,
     ...(tls ? { sentinelTLS: tls } : {}),
     ...(given.sentinelUsername === undefined ? {} : { sentinelUsername: given.sentinelUsername }),
