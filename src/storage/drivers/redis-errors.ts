@@ -21,12 +21,18 @@ const ANSWERS: readonly (readonly [begins: RegExp, why: string, elsewhere: boole
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
 /** An answer of Redis, not something that happened on the way to it. */
-const isAnswer = (error: unknown): boolean => error instanceof Error && error.name === 'ReplyError'
+export const isAnswer = (error: unknown): boolean => error instanceof Error && error.name === 'ReplyError'
 
 const matching = (error: unknown) => ANSWERS.find(([begins]) => begins.test(messageOf(error)))
 
 /** Whether another server, or this one some time later, would have answered. */
 export const isElsewhere = (error: unknown): boolean => isAnswer(error) && matching(error)?.[2] === true
+
+/** Whether it stays so until somebody changes settings: a certificate that nobody vouches for, a wrong password. */
+export const isForGood = (error: unknown): boolean =>
+  isAnswer(error)
+    ? /^(NOAUTH|WRONGPASS|NOPERM|ERR AUTH)\b/.test(messageOf(error))
+    : /CERT|SIGN/.test((error as NodeJS.ErrnoException).code ?? '')
 
 /** Scripts are not kept over a restart and not handed to replicas. */
 export const isUnknownScript = (error: unknown): boolean => isAnswer(error) && /^NOSCRIPT\b/.test(messageOf(error))

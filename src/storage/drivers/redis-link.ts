@@ -12,7 +12,7 @@ import type { Millis } from '#core/clock'
 import type { Log } from '#core/log'
 import { Refusal } from '#core/refusal'
 import { carriedBy, currentUnit, type Unit } from '../unit.ts'
-import { isElsewhere, isUnknownScript, translated, whyUnreachable } from './redis-errors.ts'
+import { isAnswer, isElsewhere, isForGood, isUnknownScript, translated, whyUnreachable } from './redis-errors.ts'
 import { type Facts, judge } from './redis-fitness.ts'
 import { ROOT, SCRIPTS, type ScriptName } from './redis-scripts.ts'
 
@@ -81,8 +81,9 @@ export class RedisLink {
     clearTimeout(timer)
     this.#opening = undefined
     if (this.#usable) return
+    const why = this.#why
     await this.close()
-    throw new Refusal('storage-unavailable', `state.url: ${this.#why}`)
+    throw new Refusal('storage-unavailable', `state.url: ${why}`)
   }
 
   async close(): Promise<void> {
@@ -202,6 +203,7 @@ export class RedisLink {
     line.connection.on('error', (error) => {
       if (!this.#usable) this.#why = whyUnreachable(error)
       this.#say()
+      if (isForGood(error)) this.#opening?.()
     })
     return line
   }
@@ -233,7 +235,8 @@ export class RedisLink {
       // until then the other one is still on its way
       if (this.#usable) this.#say()
     } catch (error) {
-      this.#why = whyUnreachable(error)
+      // a connection that ended meanwhile has said why
+      if (isAnswer(error)) this.#why = whyUnreachable(error)
       this.#leave(line)
     }
   }
