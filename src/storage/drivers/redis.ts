@@ -3,17 +3,14 @@
  * The library connects, and connects anew; what may be asked of such a connection is the business of `redis-link.ts`.
  */
 import { readFileSync } from 'node:fs'
-import { createConnection } from 'node:net'
-import { setTimeout as delay } from 'node:timers/promises'
-import { connect as connectTls } from 'node:tls'
 import type { RedisOptions } from 'ioredis'
 import type { Millis } from '#core/clock'
 import { Refusal } from '#core/refusal'
 import type { DriverOptions, StateDriver, StatePlace } from '../driver.ts'
+import { bySentinels, type Library, NEXT_TRY, pause, toCluster, toServer } from './redis-connectors.ts'
 import { isElsewhere } from './redis-errors.ts'
 import { type Connection, RedisLink } from './redis-link.ts'
 import { parsePlace, type RedisPlace, SCHEMES } from './redis-place.ts'
-import { createSeeds } from './redis-seeds.ts'
 import { createRedisState } from './redis-state.ts'
 
 const CONNECTED_WITHIN: Millis = 3000
@@ -21,12 +18,9 @@ const CONNECTED_WITHIN: Millis = 3000
 const SILENT_FOR: Millis = 3000
 /** For one command, however much arrives meanwhile. */
 const ANSWERED_WITHIN: Millis = 5000
-const NEXT_TRY: Millis = 200
-const LONGEST_TRY: Millis = 1000
 
 /** Only those who keep their state in Redis pay for the library. */
-const library = () => import('ioredis')
-type Library = Awaited<ReturnType<typeof library>>
+const library = (): Promise<Library> => import('ioredis')
 type Protocol = { protocol: 2; replyMapping?: 'legacy' }
 
 function authorities(file: string | undefined): string | undefined {
@@ -58,58 +52,20 @@ function basics(tls: object | undefined): RedisOptions {
   } as RedisOptions
 }
 
-/** As the library finds the primary by sentinels, so by the nodes of a cluster, each time that it connects. */
-function clusterConnector({ AbstractConnector, Redis }: Library, { servers }: RedisPlace, own: RedisOptions) {
-  const seeds = createSeeds(servers, async (node, command, ...values) => {
-    const asking = new Redis({ ...own, ...node, retryStrategy: null } as RedisOptions & Protocol)
-    asking.on('error', () => {})
-    try {
-      await asking.connect()
-      return await asking.call(command, ...values)
-    } finally {
-      asking.disconnect()
-    }
-  })
-  return class extends AbstractConnector {
-    constructor() {
-      super(NEXT_TRY)
-    }
-    async connect(say: (event: string, error: Error) => void) {
-      this.connecting = true
-      const find = () =>
-        seeds.primary().catch((error: Error) => {
-          say('error', error)
-          return undefined
-        })
-      let primary = await find()
-      for (let times = 1; !primary && this.connecting; times++) {
-        await delay(Math.min(NEXT_TRY * times, LONGEST_TRY))
-        primary = await find()
-      }
-      if (!primary || !this.connecting) throw new Error('the connection was closed')
-      const stream = own.tls ? connectTls({ ...own.tls, ...primary }) : createConnection(primary)
-      stream.once('error', (error) => {
-        this.firstError = error
-      })
-      this.stream = stream
-      return stream
-    }
-  }
-}
-
 function connector(library: Library, place: RedisPlace, given: StatePlace): () => Connection {
   const ca = authorities(given.caFile)
   const tls = place.tls ? { ...(ca === undefined ? {} : { ca }) } : undefined
   const password = given.password ?? place.password
   const own: RedisOptions = {
     ...basics(tls),
-    retryStrategy: (times) => Math.min(NEXT_TRY * times, LONGEST_TRY),
+    retryStrategy: pause,
     reconnectOnError: isElsewhere,
     db: place.database,
     ...(place.username === undefined ? {} : { username: place.username }),
     ...(password === undefined ? {} : { password }),
   }
-  const bySentinels: RedisOptions = {
+  const watched: RedisOptions = {
+    Connector: bySentinels(library, tls) as unknown as NonNullable<RedisOptions['Connector']>,
     sentinels: [...place.servers],
     name: place.name!,
     role: 'master',
@@ -117,7 +73,7 @@ function connector(library: Library, place: RedisPlace, given: StatePlace): () =
     failoverDetector: true,
     sentinelCommandTimeout: CONNECTED_WITHIN,
     // null would be the end of it: also while the sentinels still name the one that is gone
-    sentinelRetryStrategy: (times) => Math.min(NEXT_TRY * times, LONGEST_TRY),
+    sentinelRetryStrategy: pause,
     enableTLSForSentinelMode: place.tls,
     ...(tls ? { sentinelTLS: tls } : {}),
     ...(given.sentinelUsername === undefined ? {} : { sentinelUsername: given.sentinelUsername }),
@@ -125,9 +81,9 @@ function connector(library: Library, place: RedisPlace, given: StatePlace): () =
   }
   const [server] = place.servers
   const how = {
-    single: () => ({ ...server! }),
-    sentinel: () => bySentinels,
-    cluster: () => ({ Connector: clusterConnector(library, place, own) }),
+    single: () => ({ Connector: toServer(library, server!, tls) }),
+    sentinel: () => watched,
+    cluster: () => ({ Connector: toCluster(library, place.servers, tls, own) }),
   }[place.kind]()
   return () => new library.Redis({ ...own, ...how } as RedisOptions & Protocol) as Connection
 }
