@@ -34,13 +34,34 @@ const onPostgres = (include: readonly string[]) => ({
   extends: true as const,
   test: { name: 'postgres', include: [...include], globalSetup: ['test/support/storage-setup.ts'] },
 })
+/** What every run does with short-lived state in Redis as well; `PORTICO_TEST_STATE=redis` does everything there. */
+const ON_REDIS = [
+  'test/flow/oidc.test.ts',
+  'test/flow/refresh.test.ts',
+  'test/flow/sign-out.test.ts',
+  'test/abuse/sessions.test.ts',
+  'test/forward-auth/opening.test.ts',
+]
+const onRedis = (include: readonly string[]) => ({
+  extends: true as const,
+  test: { name: 'redis', include: [...include], provide: { stateOn: 'redis' as const } },
+})
+
+/** `PORTICO_TEST_STORAGE=postgres PORTICO_TEST_STATE=redis`: as a large installation has it. */
+function projects() {
+  const [postgres, redis] = [
+    process.env['PORTICO_TEST_STORAGE'] === 'postgres',
+    process.env['PORTICO_TEST_STATE'] === 'redis',
+  ]
+  if (postgres && redis) return [{ ...onPostgres(EVERYTHING), test: { ...onPostgres(EVERYTHING).test, ...onRedis(EVERYTHING).test } }]
+  if (postgres) return [onPostgres(EVERYTHING)]
+  if (redis) return [onRedis(EVERYTHING)]
+  return [{ extends: true as const, test: { name: 'sqlite', include: EVERYTHING } }, onPostgres(ON_POSTGRES), onRedis(ON_REDIS)]
+}
 
 export default defineConfig({
   test: {
-    projects:
-      process.env['PORTICO_TEST_STORAGE'] === 'postgres'
-        ? [onPostgres(EVERYTHING)]
-        : [{ extends: true, test: { name: 'sqlite', include: EVERYTHING } }, onPostgres(ON_POSTGRES)],
+    projects: projects(),
     // no test is about time; a busy machine must not make one fail
     testTimeout: 120_000,
     hookTimeout: 240_000,

@@ -1,8 +1,17 @@
-/** Where the gateways of tests keep short-lived state: with the records, or in a Redis of their own where the run says so. */
+/**
+ * Where the gateways of tests keep short-lived state: with the records, or in the project `redis` of `vitest.config.ts` in a
+ * Redis of their own.
+ */
+import { inject } from 'vitest'
 import { type RedisServer, startRedis } from './redis.ts'
 
-/** `TEST_STATE=redis npx vitest run test/flow`; `npm test` does that with some of the tests. */
-const ON_REDIS = process.env['TEST_STATE'] === 'redis'
+declare module 'vitest' {
+  interface ProvidedContext {
+    stateOn: 'redis' | undefined
+  }
+}
+
+const ON_REDIS = inject('stateOn') === 'redis'
 
 const servers = new Map<string, { server: Promise<RedisServer>; users: number }>()
 
