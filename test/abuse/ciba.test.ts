@@ -1,6 +1,7 @@
 /** Questions on another screen (CIBA) in the hands of somebody who means harm: floods, guesses, other people's, replays, races. */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { createBrowser, formOf } from '../../demo/browser.ts'
+import { createAskedQuestions } from '../../src/protocol/oidc/ciba/asked.ts'
 import { answer, ask, CIBA, poll, question, screenOf, send, waiting } from '../support/ciba.ts'
 import { type Gateway, PASSWORD, startGateway } from '../support/gateway.ts'
 import { POLICIES } from '../support/policies.ts'
@@ -291,7 +292,18 @@ describe('an answer', () => {
     expect((await poll(gateway, desk, body['auth_req_id'])).body['error']).toBe('access_denied')
   })
 
-  test('comes from many tabs and two processes at the same time: one counts, and the app hears that one', async () => {
+  test('of two who have read the question before either answers counts once', async () => {
+    const { storage, people } = gateway.server.house
+    const rooms = { state: storage.state, clock, people }
+    const [one, two] = [createAskedQuestions(rooms), createAskedQuestions(rooms)]
+    await ask(gateway, desk, { login_hint: username })
+    const person = (await people.byId(id))!
+    const [[first], [second]] = [await one.of(person), await two.of(person)]
+    expect([await one.claim(first!), await two.claim(second!)]).toEqual([true, false])
+    expect(await two.of(person)).toEqual([])
+  })
+
+  test('comes from many tabs and two servers at the same time: one counts, and the app hears that one', async () => {
     const port = await freePort()
     const { startServer } = await import('../../src/server.ts')
     const { loadSettings } = await import('#config')

@@ -3,6 +3,9 @@ import { CLAIMS } from './basic/claims.ts'
 import { HAPPY } from './basic/happy.ts'
 import { REFUSALS } from './basic/refusals.ts'
 import { SESSIONS } from './basic/sessions.ts'
+import { startCiba } from './ciba/asking.ts'
+import { HAPPY as ASKING } from './ciba/happy.ts'
+import { REFUSALS as NOT_ASKED } from './ciba/refusals.ts'
 import { DISCOVERY } from './config/discovery.ts'
 import { CODES } from './fapi2/codes.ts'
 import { startFapi, startSigning, type Variant } from './fapi2/parties.ts'
@@ -67,6 +70,13 @@ export const PLANS: Readonly<Record<string, readonly Plan[]>> = {
     {
       name: 'oidcc-frontchannel-rp-initiated-logout-certification-test-plan',
       files: { 'logout/telling.ts': FRONT_CHANNEL_MODULES },
+    },
+  ],
+  ciba: [
+    {
+      name: 'fapi-ciba-id1-test-plan',
+      files: { 'ciba/happy.ts': ASKING, 'ciba/refusals.ts': NOT_ASKED },
+      start: startCiba,
     },
   ],
   fapi2: [
