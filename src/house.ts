@@ -107,6 +107,7 @@ export async function openHouse({
       keys,
       templates,
       ...(policyNames ? { policyNames } : {}),
+      registration: settings.registration,
       documents: settings.client_documents && {
         settings: { ...settings.client_documents, cache: parseDuration(settings.client_documents.cache)! },
         outbound,

@@ -74,6 +74,8 @@ export const EVENTS = Object.freeze({
   'quota-exceeded':
     'A program asked more often than its quota says; told once for the time of the quota, which is in `reason`.',
   'recovery-codes-made': 'Recovery codes were made; the earlier ones no longer work.',
+  'registration-invited':
+    'A token was made with which `count` clients can register themselves; the reason is its name.',
   'server-started': 'A server process started.',
   'server-stopped': 'A server process stopped.',
   'session-ended': 'A session ended.',

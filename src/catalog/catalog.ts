@@ -34,6 +34,8 @@ export type { AppForwardAuth, AppRule, IdentityField } from './protocols/forward
 export type { AppOidc } from './protocols/oidc-definition.ts'
 export type { AppName } from './protocols/protocol.ts'
 export type { AppSaml } from './protocols/saml.ts'
+export { isRegistrationFault, type RegisteredClient, type RegistrationFault } from './registration/faults.ts'
+export type { Registrations } from './registration/registration.ts'
 export type { Issue, PolicyNames } from './rules.ts'
 export type { Found } from './search.ts'
 export { isSecretOf } from './secrets.ts'

@@ -39,6 +39,8 @@ export interface StoredApp {
 /** One step of a change; all steps of one `write` happen or none. */
 export interface RegistryWriter {
   stored(id: string): Promise<StoredApp | undefined>
+  /** For what belongs to the change and stands in other tables of this room. */
+  readonly records: Transaction<Tables>
   /** Throws Refusal `app-exists`. Answers the new secret, where the app has one. */
   insert(definition: Definition, secretShown?: boolean): Promise<string | undefined>
   /** Keeps the secret where one is still needed, makes one where it is newly needed. Throws Refusal `app-unknown`. */
@@ -122,6 +124,7 @@ export function writerOn(
     }
   }
   return {
+    records: transaction,
     async stored(id) {
       const row = await transaction.selectFrom('apps').selectAll().where('id', '=', id).executeTakeFirst()
       return row && readRow(row)

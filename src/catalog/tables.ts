@@ -43,6 +43,10 @@ export type Tables = {
   app_names: AppNameRow
   /** One row. It changes in the same transaction as any app, so no process can miss that. */
   apps_version: { id: number; version: number }
+  /** Tokens with which clients register themselves, by their SHA-256. */
+  invitations: { hash: string; name: string; uses_left: number; ends_at: Instant }
+  /** Those who have, with the SHA-256 of the token with which they manage what is registered. */
+  registered_clients: { app: string; hash: string }
 }
 
 export const catalogMigrations: readonly Migration[] = [
@@ -119,6 +123,23 @@ export const catalogMigrations: readonly Migration[] = [
     async up(records) {
       await records.schema.alterTable('apps').addColumn('ended_at', 'bigint').execute()
       await records.schema.alterTable('apps').addColumn('tokens_from', 'bigint').execute()
+    },
+  },
+  {
+    name: 'catalog-008-registered-clients',
+    async up(records) {
+      await records.schema
+        .createTable('invitations')
+        .addColumn('hash', 'text', (column) => column.primaryKey())
+        .addColumn('name', 'text', (column) => column.notNull())
+        .addColumn('uses_left', 'integer', (column) => column.notNull())
+        .addColumn('ends_at', 'bigint', (column) => column.notNull())
+        .execute()
+      await records.schema
+        .createTable('registered_clients')
+        .addColumn('app', 'text', (column) => column.primaryKey())
+        .addColumn('hash', 'text', (column) => column.notNull())
+        .execute()
     },
   },
 ]

@@ -6,6 +6,7 @@ import { clientDocuments } from './client-documents.ts'
 import { judgeDegraded } from './degraded.ts'
 import { domains, oidcDirectory, samlDirectory } from './federation.ts'
 import { ldapDirectory } from './ldap.ts'
+import { registration } from './registration.ts'
 import { network, routing } from './routing.ts'
 import { address, duration, id, secret } from './shapes.ts'
 import { judgeState, state } from './state.ts'
@@ -45,6 +46,9 @@ export const settingsSchema = z
     client_documents: clientDocuments
       .optional()
       .describe('Clients that nobody registers (Client ID Metadata Document); without it there are none'),
+    registration: registration
+      .optional()
+      .describe('Clients that register themselves, with an invitation (RFC 7591); without it nobody does'),
     storage: z
       .strictObject({
         url: z

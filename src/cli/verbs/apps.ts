@@ -2,6 +2,7 @@
 import type { Verb } from '../verb.ts'
 import { addApp } from './app-add.ts'
 import { failureLines, shownFailure } from './app-failures.ts'
+import { inviteApp } from './app-invite.ts'
 import { appOf, idOf, rows, shown, written } from './app-lines.ts'
 import { rotateSecret } from './app-secret.ts'
 import { manifestVerbs } from './manifests.ts'
@@ -74,6 +75,7 @@ export const appsVerbs: readonly Verb[] = [
   listApps,
   showApp,
   removeApp,
+  inviteApp,
   rotateSecret,
   snippetOfApp,
   probeApp,

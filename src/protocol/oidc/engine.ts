@@ -29,6 +29,7 @@ import { type CertificateSettings, certificateMethods, endpointAliases, mutualTl
 import { rotates, SIGNED_ANSWER_ALGS, SIGNED_REQUEST_ALGS, signedMessages } from './profiles.ts'
 import type { ProvingKeys } from './proving-keys.ts'
 import type { createQuestioning, QuestionRooms } from './question.ts'
+import { REGISTRATION } from './registration.ts'
 import { type Spending, spendOnce } from './replay.ts'
 import { type ResourceRooms, resourceIndicators } from './resources.ts'
 import type { ShownRooms } from './shown-token.ts'
@@ -141,6 +142,7 @@ export function createEngine(options: EngineOptions): Provider {
       backchannel_logout_session_supported: true,
       frontchannel_logout_supported: true,
       frontchannel_logout_session_supported: true,
+      ...(catalog.registrations.open ? { registration_endpoint: `${issuer}${REGISTRATION}` } : {}),
       ...(catalog.documents ? { client_id_metadata_document_supported: true } : {}),
       ...(options.certificates?.url ? { mtls_endpoint_aliases: endpointAliases(options.certificates.url) } : {}),
     },

@@ -17,6 +17,7 @@
  * - `proving-keys.ts` with which of its keys a client came  - `ended.ts`  what is over before its time, found by nobody
  * - `clients.ts`   registered apps as the engine's clients    - `grants.ts`  consent, per person and app
  * - `authorization-details.ts` details of types that APIs declare; `asked-details.ts` those of a request
+ * - `registration.ts` clients that register themselves
  * - `agreement.ts` what is asked for each request anew
  * - `account.ts`   claims about people                        - `logout.ts`  an app asks for a sign-out
  * - `sign-out-way.ts` how an app hears of one; `back-channel.ts` sends it

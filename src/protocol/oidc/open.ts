@@ -38,6 +38,7 @@ import type { CertificateSettings } from './mutual-tls.ts'
 import { createOpaqueTokens } from './opaque-tokens.ts'
 import { createProvingKeys } from './proving-keys.ts'
 import { createQuestioning } from './question.ts'
+import { createRegistrationDoor } from './registration.ts'
 import { createSpending } from './replay.ts'
 import { createShortWays, type ShortWays } from './short-ways/open.ts'
 import { createTokenJudge } from './token-judge.ts'
@@ -257,6 +258,7 @@ export function openOidc(options: OidcOptions): OidcDoor {
 
   return {
     raw: [
+      ...createRegistrationDoor(options),
       { prefix: '/oauth2/', handle },
       { prefix: '/.well-known/openid-configuration', handle },
       { prefix: '/.well-known/oauth-authorization-server', handle },
