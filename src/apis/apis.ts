@@ -6,7 +6,7 @@
  * - `gateway.ts`  how it stands behind a gateway: hosts, and rules of methods and paths
  * - `details.ts`  authorization details: types, limits, what covers what · `detail-schema.ts` their JSON Schema
  * - `access-token.ts` its JWTs, verified            - `revocations.ts` what ends them before their time
- * - `proof.ts`    that somebody has the key which a token is bound to
+ * - `proof.ts`    that somebody has the key which a token is bound to   - `spelling.ts` tokens that say one thing
  * - `reading.ts`  from files to definitions     - `registry.ts` the registered ones: look up, apply, export
  */
 export {
@@ -37,4 +37,5 @@ export {
   type RevokedSet,
   shortId,
 } from './revocations.ts'
+export { isCanonical } from './spelling.ts'
 export { apisMigrations } from './tables.ts'

@@ -1,6 +1,7 @@
 /** Proofs of possession (RFC 9449): that whoever asks has the key to which a token is, or is to be, bound. */
 import { calculateJwkThumbprint, EmbeddedJWK, jwtVerify } from 'jose'
 import { type Instant, seconds } from '#core/clock'
+import { isCanonical } from './spelling.ts'
 
 /** RFC 9449 §5, RFC 8725 §3.1: no algorithm of one secret for both, none that is none. */
 export const PROOF_ALGS = ['ES256', 'EdDSA', 'Ed25519', 'PS256'] as const
@@ -26,7 +27,7 @@ export interface Proved {
 
 /** RFC 9449 §4.3, all but `ath` and replay; undefined where it is no proof for this request. */
 export async function readProof(text: unknown, { method, address, now }: Proved): Promise<Proof | undefined> {
-  if (typeof text !== 'string' || text.length > LONGEST) return undefined
+  if (typeof text !== 'string' || text.length > LONGEST || !isCanonical(text)) return undefined
   try {
     const { payload, protectedHeader } = await jwtVerify(text, EmbeddedJWK, {
       typ: 'dpop+jwt',

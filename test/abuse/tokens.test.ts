@@ -176,6 +176,7 @@ describe('a client assertion (RFC 7523 §3)', () => {
     ['a signature in DER', HEADER, (signed) => base64url(sign('sha256', Buffer.from(signed), ours.privateKey))],
     ['a header that is a list', [HEADER], es256()],
     ['a header that is no JSON', 'x', es256()],
+    ['a header that says something twice', JSON.stringify(HEADER).replace('{', '{"alg":"none",'), es256()],
   ]
   test.each(FORGED)('with %s is not', async (_what, header, signer) => {
     expect(await believed(jwt(header, claims(), signer))).toBe(false)
@@ -204,6 +205,26 @@ describe('a client assertion (RFC 7523 §3)', () => {
     ['without a subject', () => ({ sub: undefined })],
   ])('%s is not believed', async (_what, change) => {
     expect(await believed(jwt(HEADER, claims(change()), es256()))).toBe(false)
+  })
+
+  test.each(['iss', 'sub', 'aud', 'exp', 'jti'])(
+    'that says %s twice is not believed, whichever comes first',
+    async (name) => {
+      const right = JSON.stringify(claims())
+      for (const wrong of ['"x"', JSON.stringify(claims()[name])]) {
+        expect(await believed(jwt(HEADER, right.replace('{', `{"${name}":${wrong},`), es256()))).toBe(false)
+        expect(await believed(jwt(HEADER, `${right.slice(0, -1)},"${name}":${wrong}}`, es256()))).toBe(false)
+      }
+      // a name that is written in another way is the same one
+      const escaped = `\\u00${name.charCodeAt(0).toString(16)}${name.slice(1)}`
+      expect(await believed(jwt(HEADER, right.replace('{', `{"${escaped}":"x",`), es256()))).toBe(false)
+    },
+  )
+
+  test('that has quotes, colons and braces in its values is believed', async () => {
+    expect(await believed(jwt(HEADER, claims({ note: 'a":{"b\\":["c', more: [{ a: 1 }, { a: 2 }] }), es256()))).toBe(
+      true,
+    )
   })
 
   test('is believed once, of 50 at once exactly once, and never in another spelling', async () => {

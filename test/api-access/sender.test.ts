@@ -7,7 +7,7 @@ import { calculateJwkThumbprint } from 'jose'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { makeAuthority, makeClientCertificate } from '../support/certificates.ts'
 import type { Gateway } from '../support/gateway.ts'
-import { athOf, base64url, ecKeys, type Json, now, proof, publicJwk } from '../support/proofs.ts'
+import { athOf, base64url, ecKeys, type Json, now, proof, publicJwk, respelled } from '../support/proofs.ts'
 import { applyApis, bound, call, HOST, orders, startApis, tokenOf } from './house.ts'
 
 let gateway: Gateway
@@ -73,6 +73,7 @@ describe('a token that is bound to a key', () => {
     ['an unsigned proof', (token) => proved(token, {}, keys, { alg: 'none' })],
     ['a proof without id', (token) => proved(token, { jti: undefined })],
     ['two proofs', (token) => [proved(token), proved(token)]],
+    ['a proof in another spelling', (token) => respelled(proved(token))],
     ['no JWT', () => 'x'],
   ])('does not open with %s', async (_, make) => {
     const token = await toKey()

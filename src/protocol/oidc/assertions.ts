@@ -1,7 +1,7 @@
 /** What is looked at in an assertion by which a client authenticates (RFC 7523 §3), beyond what the engine looks at. */
 import { type Configuration, errors } from 'oidc-provider'
+import { isCanonical } from '#apis'
 import type { Clock } from '#core/clock'
-import { isCanonical } from './canonical.ts'
 import { assertionFault } from './profiles.ts'
 import type { ProvingKeys } from './proving-keys.ts'
 

@@ -5,6 +5,7 @@
 import type { KoaContextWithOIDC, Provider } from 'oidc-provider'
 import type { App, Catalog } from '#catalog'
 import type { Clock } from '#core/clock'
+import type { Log } from '#core/log'
 import type { Diagnosis, Stage } from '#diagnosis'
 import { requestContext } from '#http'
 import type { Signin } from '#signin'
@@ -13,6 +14,7 @@ import { asksGroups, clientIdOf, type EngineError, scopesOf, seenOf } from './se
 
 export interface DiagnosingRooms {
   readonly issuer: string
+  readonly log: Log
   readonly clock: Clock
   readonly catalog: Pick<Catalog, 'apps'>
   readonly diagnosis: Diagnosis
@@ -41,10 +43,12 @@ const STAGES: Readonly<Record<string, Stage>> = {
   end_session: 'sign-out',
   end_session_confirm: 'sign-out',
 }
+/** RFC 8628 §3.5, RFC 9449 §8. */
+const AGAIN: ReadonlySet<string> = new Set(['authorization_pending', 'slow_down', 'use_dpop_nonce'])
 const stageOf = ({ oidc }: KoaContextWithOIDC): Stage => STAGES[oidc.route] ?? 'authorization'
 
 export function createDiagnosing(rooms: DiagnosingRooms) {
-  const { issuer, clock, catalog, diagnosis, signin, bridge, resumeCookie } = rooms
+  const { issuer, clock, log, catalog, diagnosis, signin, bridge, resumeCookie } = rooms
   const errors = new WeakMap<object, EngineError>()
   const successes = new WeakMap<object, Stage>()
   /** Whose token somebody asked about who may not. */
@@ -100,6 +104,26 @@ export function createDiagnosing(rooms: DiagnosingRooms) {
     await diagnosis.failed({ app, request, stage: 'groups', seen: { error: 'groups', scopes: { asked, registered } } })
   }
 
+  /**
+   * Of a program that is told no, and with whose registration nothing is wrong: the request, by which the log says why. What it
+   * is to ask again for (a device that nobody has connected yet, a proof with a nonce) is no refusal, and a decision has its
+   * own reference.
+   */
+  function noted(ctx: KoaContextWithOIDC, { error, error_detail: why, name: kind }: EngineError): string | undefined {
+    const said = ctx.body as { error?: unknown; error_description?: unknown } | undefined
+    if (typeof said?.error !== 'string' || AGAIN.has(said.error)) return undefined
+    if (/\breference \S+$/.test(String(said.error_description))) return undefined
+    const { id: request } = requestContext(ctx.req)
+    log.warn('oidc-refused', {
+      request,
+      client: ctx.oidc?.client?.clientId,
+      code: error,
+      kind,
+      why: why?.slice(0, 200),
+    })
+    return request
+  }
+
   return {
     listen(engine: Provider): void {
       for (const event of ERRORS)
@@ -119,7 +143,7 @@ export function createDiagnosing(rooms: DiagnosingRooms) {
     async after(ctx: KoaContextWithOIDC): Promise<void> {
       const error = errors.get(ctx)
       if (error) {
-        const reference = await referenceFor(ctx, error)
+        const reference = (await referenceFor(ctx, error)) ?? noted(ctx, error)
         if (reference !== undefined) writeInto(ctx, reference)
         return
       }

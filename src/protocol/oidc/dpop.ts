@@ -1,7 +1,7 @@
 /** Proofs of possession (RFC 9449): a token that is bound to a key of its client is worth nothing without that key. */
 import { type Configuration, errors, type KoaContextWithOIDC } from 'oidc-provider'
+import { isCanonical } from '#apis'
 import type { Keys } from '#keys'
-import { isCanonical } from './canonical.ts'
 
 type Features = NonNullable<Configuration['features']>
 

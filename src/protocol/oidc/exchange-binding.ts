@@ -3,7 +3,6 @@ import { errors, type TokenEndpointGrantContext } from 'oidc-provider'
 import { PROOF_YOUNG, readProof } from '#apis'
 import type { App } from '#catalog'
 import type { Clock } from '#core/clock'
-import { isCanonical } from './canonical.ts'
 import { certificateOf } from './mutual-tls.ts'
 import type { Spending } from './replay.ts'
 import { checkPromised } from './resources.ts'
@@ -30,7 +29,7 @@ export async function bindExchanged(
   const text = req.headers['dpop']
   if (text !== undefined) {
     const about = { method: 'POST', address: oidc.urlFor('token'), now: clock.now() }
-    const proof = isCanonical(String(text)) ? await readProof(text, about) : undefined
+    const proof = await readProof(text, about)
     if (!proof) throw new errors.InvalidDpopProof('invalid DPoP key binding')
     // INVARIANT: under the same mark as the engine's, so that no proof opens here and there
     if (!(await spending.once(client.clientId, proof.jti, (clock.now() + 2 * PROOF_YOUNG) / 1000)))

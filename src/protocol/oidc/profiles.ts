@@ -3,9 +3,9 @@
  * registration is said there (`#catalog`); here is what the engine is told, and what is looked at in each request.
  */
 import { type ClientMetadata, type Configuration, errors, type KoaContextWithOIDC, type Provider } from 'oidc-provider'
+import { isCanonical } from '#apis'
 import type { AppOidc } from '#catalog'
 import type { Clock } from '#core/clock'
-import { isCanonical } from './canonical.ts'
 import { CIBA_ROUTE } from './ciba/feature.ts'
 
 type Features = NonNullable<Configuration['features']>
