@@ -56,6 +56,10 @@ export const apiSchema = z.strictObject({
         scopes: z
           .record(scopeName, z.array(scopeName).min(1).max(50))
           .describe('What each scope of the token that is shown is worth here, at most'),
+        unbound: z
+          .literal(true)
+          .optional()
+          .describe('A token that is bound to a key or certificate may be exchanged for one that is bound to nothing'),
       }),
     )
     .max(50)

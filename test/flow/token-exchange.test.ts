@@ -53,7 +53,7 @@ beforeAll(async () => {
         },
       },
       service('orders-service', { stock: ['stock:read', 'stock:write'], vault: ['open'], orders: ['orders:read'] }),
-      service('stock-service', { trucks: ['trucks:see'], orders: ['orders:read'] }),
+      service('stock-service', { trucks: ['trucks:see'], orders: ['orders:read'], loose: ['loose:see'] }),
       service('trucks-service', { gates: ['gates:open'] }),
       service('gates-service', { lamps: ['lamps:on'], orders: ['orders:read'] }),
       {
@@ -88,6 +88,9 @@ beforeAll(async () => {
       }),
       api('vault', ['open'], { policy: 'strict', ...takes('orders', ['orders-service'], { 'orders:read': ['open'] }) }),
       api('trucks', ['trucks:see'], takes('stock', ['stock-service'], { 'stock:read': ['trucks:see'] })),
+      api('loose', ['loose:see'], {
+        exchange: [{ from: 'stock', by: ['stock-service'], scopes: { 'stock:read': ['loose:see'] }, unbound: true }],
+      }),
       api('gates', ['gates:open'], takes('trucks', ['trucks-service'], { 'trucks:see': ['gates:open'] })),
       api('lamps', ['lamps:on'], takes('gates', ['gates-service'], { 'gates:open': ['lamps:on'] })),
     ],
@@ -328,6 +331,15 @@ describe('what an API gets for a key of its own', () => {
 
   test('is bound for whoever shows a key, also where none is asked for', async () => {
     expect((await by(await called(), right(), 'orders-service'))['token_type']).toBe('DPoP')
+  })
+
+  test('is never exchanged for one that anybody could use, unless the API says that it may', async () => {
+    const bound = String((await by(await called(), right()))['access_token'])
+    const bare = await exchange('stock-service', bound, 'trucks')
+    expect([bare['status'], bare['error'], bare['access_token']]).toEqual([400, 'invalid_request', undefined])
+    const kept = await exchange('stock-service', bound, 'trucks', {}, { dpop: right() })
+    expect([kept['status'], kept['token_type']]).toEqual([200, 'DPoP'])
+    expect((await exchange('stock-service', bound, 'loose'))['token_type']).toBe('Bearer')
   })
 
   test('is not had by who is registered with a certificate and comes without', async () => {

@@ -74,7 +74,8 @@ async function exchange(ctx: TokenEndpointGrantContext<Parameters>, rooms: Excha
   const { shown, act } = await readShown(params.subject_token!, rooms)
   const actor: Actor = { sub: app.id, ...(act ? { act } : {}) }
   checkChain(actor)
-  const worth = worthOf(shown, api, set, app.id)
+  const rules = rulesFor(shown, api, set, app.id)
+  const worth = new Set(rules.flatMap((rule) => shown.scopes.flatMap((scope) => rule.scopes[scope] ?? [])))
   const asked = ctx.oidc.requestParamScopes
   const scopes = granted.filter((scope) => worth.has(scope) && (asked.size === 0 || asked.has(scope)))
   if (scopes.length === 0)
@@ -97,6 +98,7 @@ async function exchange(ctx: TokenEndpointGrantContext<Parameters>, rooms: Excha
   if (details.length > 0) Object.assign(token, { rar: details })
   await bindExchanged(ctx, app, token, rooms)
   checkBound(api, token)
+  checkStillBound(shown, token, rules)
   const left = Math.floor((shown.expiresAt - rooms.clock.now()) / 1000)
   const life = { token: { max: `${Math.min(left, api.lifetime)}s` } }
   const from = {
@@ -152,12 +154,23 @@ function checkChain(actor: Actor): void {
     throw refused('this token went through too many hands, or through the same before')
 }
 
-/** Which scopes of the API the token is worth, shown by this client. */
-function worthOf({ audience, scopes }: AccessToken, api: Api, set: ApiSet, client: string): ReadonlySet<string> {
+/** Those of the API that take such a token from this client. */
+function rulesFor({ audience }: AccessToken, api: Api, set: ApiSet, client: string): Api['exchange'] {
   const from = audience === undefined ? undefined : set.forAudience(audience)
   const rules = api.exchange.filter((rule) => rule.from === from?.id && rule.by.includes(client))
   if (rules.length === 0) throw refused('this API takes no such token from this client')
-  return new Set(rules.flatMap((rule) => scopes.flatMap((scope) => rule.scopes[scope] ?? [])))
+  return rules
+}
+
+type Binding = { readonly jkt?: unknown; readonly x5t?: unknown; readonly 'x5t#S256'?: unknown }
+const isBound = ({ jkt, x5t, 'x5t#S256': certificate }: Binding) => (jkt ?? x5t ?? certificate) !== undefined
+
+/** ATTACK: a token that is of no use to whoever finds it, exchanged for one that is of use to anybody. */
+function checkStillBound(shown: AccessToken, token: object, rules: Api['exchange']): void {
+  if (isBound(shown) && !isBound(token) && !rules.some(({ unbound }) => unbound))
+    throw refused(
+      'a token that is bound is exchanged for one that is bound to a key (DPoP) or certificate of this client',
+    )
 }
 
 /** A type is of one API, so no details of a token for another API are worth anything here; those of its own stay what they were. */
