@@ -1,30 +1,92 @@
-/** Certificates of clients: the files that the settings name, and the listener that asks for them. */
+/**
+ * Certificates of clients: the files that the settings name, and the listener that asks for them. The files are looked at every
+ * minute and on SIGHUP; what cannot be used is told in the log, and what was read before goes on.
+ */
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
+import { createSecureContext } from 'node:tls'
 import type { Settings } from '#config'
+import type { Log } from '#core/log'
 import { createHttpServer, type HttpServer, type HttpServerOptions, type RawHandler } from '#http'
 import { authoritiesOf, type CertificateSettings } from '#protocol/oidc'
 
-type Place = { readonly settings: Pick<Settings, 'client_certificates'>; readonly folder: string }
-
-/** Undefined where no certificate can reach the gateway. */
-export function readCertificateSettings({ settings, folder }: Place): CertificateSettings | undefined {
-  const given = settings.client_certificates
-  if (!given) return undefined
-  const authorities =
-    given.ca_file === undefined ? [] : authoritiesOf(readFileSync(resolve(folder, given.ca_file), 'utf8'))
-  return { authorities, url: given.url }
+export interface CertificateFiles {
+  /** Undefined where no certificate can reach the gateway. */
+  readonly settings: CertificateSettings | undefined
+  /** Undefined where the settings name no listener. */
+  listen(
+    programs: RawHandler,
+    shared: Pick<HttpServerOptions, 'issuer' | 'around' | 'renderRefusal' | 'log'>,
+  ): Promise<HttpServer | undefined>
+  /** Connections that are open stay as they are. Throws nothing. */
+  reload(): void
 }
 
-/** Undefined where the settings name none. */
-export async function openCertificateListener(
-  { settings, folder }: Place,
-  programs: RawHandler,
-  shared: Pick<HttpServerOptions, 'issuer' | 'around' | 'renderRefusal' | 'log'>,
-): Promise<HttpServer | undefined> {
-  const { listen, cert_file, key_file } = settings.client_certificates ?? {}
-  if (listen === undefined) return undefined
-  const read = (file: string | undefined) => readFileSync(resolve(folder, file!))
-  const tls = { cert: read(cert_file), key: read(key_file) }
-  return createHttpServer({ ...shared, listen, tls, proxies: [], routes: [], raw: [programs] })
+interface Options {
+  readonly settings: Pick<Settings, 'client_certificates'>
+  readonly folder: string
+  readonly log: Log
+}
+
+/** Throws where a file cannot be used: a gateway does not start with half of what it was told. */
+export function openCertificateFiles({ settings, folder, log }: Options): CertificateFiles {
+  const { ca_file, cert_file, key_file, listen, url } = settings.client_certificates ?? {}
+  const read = (file: string) => readFileSync(resolve(folder, file))
+  const readAuthorities = () => {
+    const text = ca_file === undefined ? '' : read(ca_file).toString('utf8')
+    const found = authoritiesOf(text)
+    // none at all would be a file that somebody is writing just now, or another one
+    if (ca_file !== undefined && found.length === 0) throw new Error('no certificate is in `ca_file`')
+    return { text, found }
+  }
+  const readTls = () => {
+    const tls = { cert: read(cert_file!), key: read(key_file!) }
+    // both have to be of one pair
+    createSecureContext(tls)
+    return tls
+  }
+
+  let authorities = readAuthorities()
+  let tls = listen === undefined ? undefined : readTls()
+  let server: HttpServer | undefined
+
+  const reloads: Readonly<Record<string, () => boolean>> = {
+    ca_file() {
+      const now = readAuthorities()
+      if (now.text === authorities.text) return false
+      authorities = now
+      return true
+    },
+    cert_file() {
+      if (!tls) return false
+      const now = readTls()
+      if (now.cert.equals(tls.cert) && now.key.equals(tls.key)) return false
+      server?.renew(now)
+      tls = now
+      return true
+    },
+  }
+
+  return {
+    settings: settings.client_certificates && {
+      url,
+      get authorities() {
+        return authorities.found
+      },
+    },
+    async listen(programs, shared) {
+      if (listen === undefined) return undefined
+      server = await createHttpServer({ ...shared, listen, tls: tls!, proxies: [], routes: [], raw: [programs] })
+      return server
+    },
+    reload() {
+      for (const [file, renewed] of Object.entries(reloads)) {
+        try {
+          if (renewed()) log.info('client-certificates-reloaded', { file })
+        } catch (cause) {
+          log.error('client-certificates-refused', { file }, cause)
+        }
+      }
+    },
+  }
 }

@@ -19,6 +19,8 @@ interface Work {
   keysChanged(): void
   /** Reads the metadata of SAML apps anew, where it is time for that. */
   refreshApps(): Promise<unknown>
+  /** Takes files that were written since. */
+  lookAtFiles(): void
 }
 
 /** Directories are looked at when it is time for each, which costs nothing before; a few times a second, to be in time. */
@@ -34,7 +36,14 @@ const PURGE: Millis = seconds(10)
 const PURGE_STEP = 500
 const PURGE_STEPS = 20
 
-export function createClockwork({ house, keep, deliverLogouts, keysChanged, refreshApps }: Work): Clockwork {
+export function createClockwork({
+  house,
+  keep,
+  deliverLogouts,
+  keysChanged,
+  refreshApps,
+  lookAtFiles,
+}: Work): Clockwork {
   const { clock, diagnosis, keys, log, people, receipts, samlKeys, sessions } = house
   const ending = new AbortController()
   const timers: NodeJS.Timeout[] = []
@@ -46,6 +55,7 @@ export function createClockwork({ house, keep, deliverLogouts, keysChanged, refr
   }
 
   async function tick(): Promise<void> {
+    lookAtFiles()
     await endWhatIsOver()
     if (await keys.signing.refresh()) keysChanged()
     await samlKeys.refresh()

@@ -17,7 +17,7 @@ import { openSaml } from '#protocol/saml'
 import type { Senders, Session } from '#sessions'
 import { openSignin } from '#signin'
 import { together } from '#storage'
-import { openCertificateListener, readCertificateSettings } from './certificates.ts'
+import { openCertificateFiles } from './certificates.ts'
 import { type Made, openClaim } from './claim.ts'
 import { createClockwork } from './clockwork.ts'
 import { openHouse } from './house.ts'
@@ -130,6 +130,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     support: settings.support,
   })
   const outbound = createOutbound(settings.outbound.allow)
+  const certificates = openCertificateFiles({ settings, folder, log })
   const oidc = await openOidc({
     issuer,
     storage,
@@ -150,7 +151,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     signin,
     presenter,
     outbound,
-    certificates: readCertificateSettings({ settings, folder }),
+    certificates: certificates.settings,
   })
   const saml = await openSaml({
     issuer,
@@ -229,6 +230,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     deliverLogouts,
     keysChanged: oidc.keysChanged,
     refreshApps: saml.refreshApps,
+    lookAtFiles: certificates.reload,
   })
 
   let http: HttpServer | undefined
@@ -265,7 +267,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       certificateHeader: settings.client_certificates?.header,
       ...shared,
     })
-    mutual = await openCertificateListener({ settings, folder }, oidc.programs, shared)
+    mutual = await certificates.listen(oidc.programs, shared)
     made = await claim.make()
   } catch (error) {
     await http?.close()
@@ -291,6 +293,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     claimUrl: made.url,
     claimTooLate: made.tooLate,
     async reload() {
+      certificates.reload()
       try {
         await policies.reload()
       } catch (cause) {

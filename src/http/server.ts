@@ -1,7 +1,7 @@
 /** Listening, the path of a request, draining. */
 import { constants, type X509Certificate } from 'node:crypto'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import { createServer as createTlsServer } from 'node:https'
+import { createServer as createTlsServer, Server as TlsServer } from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
 import type { Log } from '#core/log'
 import { randomId, randomNumber } from '#core/random'
@@ -48,6 +48,8 @@ export interface HttpServerOptions {
 
 export interface HttpServer {
   readonly port: number
+  /** Where TLS ends here: for the connections that come from now on. */
+  renew(tls: NonNullable<HttpServerOptions['tls']>): void
   /** Stops listening, lets requests in flight finish (at most `patience` ms), then closes what is left. */
   close(patience?: number): Promise<void>
 }
@@ -205,6 +207,9 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
   await listen(server, options.listen)
   return {
     port: (server.address() as AddressInfo).port,
+    renew(tls) {
+      if (server instanceof TlsServer) server.setSecureContext({ ...ASKS, ...tls })
+    },
     close: (patience = 10_000) => drain(server, inFlight, patience),
   }
 }

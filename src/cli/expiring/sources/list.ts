@@ -2,6 +2,7 @@
 import type { Source } from '../expiry.ts'
 import { appCertificates } from './app-certificates.ts'
 import { appSecrets } from './app-secrets.ts'
+import { clientCertificates } from './client-certificates.ts'
 import { datedTemplates } from './dated-templates.ts'
 import { directories } from './directories.ts'
 import { partners } from './partners.ts'
@@ -16,6 +17,7 @@ export const SOURCES: readonly Source[] = [
   samlKeys,
   signingKeys,
   directories,
+  clientCertificates,
   partners,
   datedTemplates,
   probes,
