@@ -4,7 +4,6 @@
  */
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
-import { createSecureContext } from 'node:tls'
 import type { Settings } from '#config'
 import type { Log } from '#core/log'
 import { createHttpServer, type HttpServer, type HttpServerOptions, type RawHandler } from '#http'
@@ -39,12 +38,7 @@ export function openCertificateFiles({ settings, folder, log }: Options): Certif
     if (ca_file !== undefined && found.length === 0) throw new Error('no certificate is in `ca_file`')
     return { text, found }
   }
-  const readTls = () => {
-    const tls = { cert: read(cert_file!), key: read(key_file!) }
-    // both have to be of one pair
-    createSecureContext(tls)
-    return tls
-  }
+  const readTls = () => ({ cert: read(cert_file!), key: read(key_file!) })
 
   let authorities = readAuthorities()
   let tls = listen === undefined ? undefined : readTls()
@@ -61,6 +55,7 @@ export function openCertificateFiles({ settings, folder, log }: Options): Certif
       if (!tls) return false
       const now = readTls()
       if (now.cert.equals(tls.cert) && now.key.equals(tls.key)) return false
+      // throws where the two are not of one pair
       server?.renew(now)
       tls = now
       return true
