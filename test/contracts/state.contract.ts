@@ -162,6 +162,18 @@ export function stateContract(name: string, open: (clock: { now(): number }) => 
       expect((await copies((copy) => copy.delete('mark'))).filter(Boolean)).toHaveLength(1)
     })
 
+    test('of many that give the same alias to different values at once one has it, and the others stay', async () => {
+      for (let round = 0; round < 3; round++) {
+        await Promise.all(
+          Array.from({ length: 20 }, (_, i) => (i % 2 ? opened.other : state).set(`${i}`, `${round}`, { alias: 'n' })),
+        )
+        const holder = await state.getByAlias('n')
+        expect(holder?.value).toBe(`${round}`)
+        for (let i = 0; i < 20; i++) expect(await state.get(`${i}`)).toBe(`${round}`)
+      }
+      expect((await copies((copy, i) => copy.add(`add${i}`, 'x', { alias: 'm' }))).filter(Boolean)).toHaveLength(1)
+    })
+
     test('50 simultaneous increments over two connections answer 50 different counts', async () => {
       const counts = await copies((copy) => copy.increment('tries', 1, 1000))
       expect(counts.sort((a, b) => a - b)).toEqual(Array.from({ length: 50 }, (_, i) => i + 1))
