@@ -24,7 +24,7 @@ beforeAll(async () => {
   server = await startPostgres({
     settings: ["ssl_cert_file = '../server.pem'", "ssl_key_file = '../server.key'", 'ssl = on'],
     async prepare(folder) {
-      await makeServerCertificate(folder, 'IP:127.0.0.1,DNS:localhost')
+      await makeServerCertificate(folder, 'DNS:localhost')
       await makeAuthority(folder, 'other')
     },
   })
@@ -258,6 +258,11 @@ describe('an operator is told in a sentence, never with the password', () => {
       () => at({ sslmode: 'verify-ca', sslrootcert: file('other.pem') }),
       /certificate is not believed/,
     ],
+    [
+      'a certificate of another host',
+      () => at({ sslmode: 'verify-full', sslrootcert: file('ca.pem') }),
+      /certificate is not believed \(ERR_TLS_CERT_ALTNAME_INVALID\)/,
+    ],
     ['a stray %', () => at({}).replace('%40', '%'), /a `%` must be written as `%25`/],
   ])('%s', async (_, url, sentence) => {
     const detail = await said(url())
@@ -268,19 +273,26 @@ describe('an operator is told in a sentence, never with the password', () => {
     }
   })
 
-  test('TLS: with its authority, whatever the host with `verify-ca`, and without any question with `require`', async () => {
+  test('TLS: with its authority for its host, whatever the host with `verify-ca`, without any question with `require`', async () => {
     const root = { sslrootcert: file('ca.pem') }
-    for (const parameters of [
-      { sslmode: 'verify-full', ...root },
-      { sslmode: 'verify-ca', ...root },
-      { sslmode: 'require' },
+    for (const url of [
+      at({ sslmode: 'verify-full', ...root }).replace('127.0.0.1', 'localhost'),
+      at({ sslmode: 'verify-ca', ...root }),
+      at({ sslmode: 'require' }),
     ]) {
-      const secured = await open(at(parameters as Record<string, string>))
+      const secured = await open(url)
       const rows = await sql<{ ssl: number }>`select ssl from pg_stat_ssl where pid = pg_backend_pid()`.execute(
         secured.records,
       )
       expect(rows.rows).toEqual([{ ssl: 1 }])
       await secured.close()
     }
+  })
+
+  test('a socket is reached by its folder', async () => {
+    const local = await open(at({ host: server.folder }))
+    const rows = await sql<{ none: number }>`select inet_client_addr() is null as none`.execute(local.records)
+    expect(rows.rows).toEqual([{ none: 1 }])
+    await local.close()
   })
 })

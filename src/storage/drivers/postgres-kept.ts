@@ -1,6 +1,6 @@
 /**
  * Nothing is kept: PostgreSQL tells by `notify` some time after a commit, and a question must not be answered by what was
- * before it. So every row is read when it is asked for (decision 24).
+ * before it. So every row is read when it is asked for (record 26).
  */
 import type { Keep } from '../kept.ts'
 
