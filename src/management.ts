@@ -19,12 +19,13 @@ export async function openManagement(options: ManagementOptions): Promise<HttpSe
   let register: Promise<Registry> | undefined
 
   async function failing(): Promise<string[]> {
+    const { state, durable } = storage
     const reasons = ready() ? [] : ['starting']
-    try {
-      await storage.state.get('readyz')
-    } catch {
-      reasons.push('storage')
+    const look = async (name: string, store: Storage['state']) => {
+      await store.get('readyz').catch(() => reasons.push(name))
     }
+    await look('storage', durable)
+    if (state !== durable) await look('state', state)
     return reasons
   }
 

@@ -3,6 +3,7 @@ import Provider, { type AdapterPayload, type Configuration, type KoaContextWithO
 import { PROOF_ALGS, type Revocations } from '#apis'
 import type { Audit } from '#audit'
 import type { Log } from '#core/log'
+import { Refusal } from '#core/refusal'
 import type { People } from '#directory'
 import { type Outbound, pageRequestOf, requestContext } from '#http'
 import type { Keys } from '#keys'
@@ -200,13 +201,16 @@ export function createEngine(options: EngineOptions): Provider {
       if (error && !('statusCode' in error && Number(error.statusCode) < 500))
         options.log.error('oidc-error', about, error)
       else options.log.warn('oidc-error-page', about)
-      const code =
-        out.error === 'server_error'
+      // a store that does not answer is no mistake of ours: whoever waits comes back
+      const refused = error instanceof Refusal && error.status === 503 ? error : undefined
+      const code = refused
+        ? refused.code
+        : out.error === 'server_error'
           ? 'internal'
           : error?.name === 'SessionNotFound'
             ? 'conversation-expired'
             : 'request-refused'
-      const { status } = ctx
+      const status = refused?.status ?? ctx.status
       answer(
         ctx,
         options.presenter.page(
