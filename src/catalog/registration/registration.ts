@@ -59,6 +59,15 @@ export function createRegistrations({ terms, storage, clock, registry, check }: 
       .where('ends_at', '>', clock.now())
       .executeTakeFirst()
 
+  /** Nothing rests on these rows any more: invitations of long ago, and tokens of apps that somebody removed. */
+  async function forgetWhatIsOver(on: Kysely<Tables>): Promise<void> {
+    await on.deleteFrom('invitations').where('ends_at', '<=', clock.now()).execute()
+    await on
+      .deleteFrom('registered_clients')
+      .where('app', 'not in', (eb) => eb.selectFrom('apps').select('id'))
+      .execute()
+  }
+
   /** The app that the token is of. A removed one has none, whatever is left of it here. */
   async function ofToken(id: string, token: string | undefined) {
     if (!terms || !TOKEN.test(token ?? '') || id.length > 64) return undefined
@@ -77,6 +86,7 @@ export function createRegistrations({ terms, storage, clock, registry, check }: 
       const token = randomId(32)
       const row = { hash: sha256(token), name, uses_left: uses, ends_at: clock.now() + life }
       await registry.write(async (writer) => {
+        await forgetWhatIsOver(writer.records)
         await writer.records.insertInto('invitations').values(row).execute()
         await writer.record('registration-invited', { actor: by, reason: name, count: uses })
       })
