@@ -47,11 +47,19 @@ const onRedis = (include: readonly string[]) => ({
   test: { name: 'redis', include: [...include], provide: { stateOn: 'redis' as const } },
 })
 
+/** Taken out of the environment: the gateways of tests inherit it, and refuse settings that they do not know. */
+function asked(variable: string): string | undefined {
+  const [own, given] = [`ASKED_${variable}`, process.env[variable]]
+  delete process.env[variable]
+  if (given !== undefined) process.env[own] = given
+  return process.env[own]
+}
+
 /** `PORTICO_TEST_STORAGE=postgres PORTICO_TEST_STATE=redis`: as a large installation has it. */
 function projects() {
   const [postgres, redis] = [
-    process.env['PORTICO_TEST_STORAGE'] === 'postgres',
-    process.env['PORTICO_TEST_STATE'] === 'redis',
+    asked('PORTICO_TEST_STORAGE') === 'postgres',
+    asked('PORTICO_TEST_STATE') === 'redis',
   ]
   if (postgres && redis) return [{ ...onPostgres(EVERYTHING), test: { ...onPostgres(EVERYTHING).test, ...onRedis(EVERYTHING).test } }]
   if (postgres) return [onPostgres(EVERYTHING)]
