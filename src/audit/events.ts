@@ -25,6 +25,7 @@ export const EVENTS = Object.freeze({
   'confirmation-throttled': 'An app asked for more confirmations than anybody should be asked for.',
   'consent-given': 'A person allowed an app to receive what it asked for.',
   'consent-withdrawn': 'A person took back what they had allowed an app.',
+  'database-restored': 'A backup was made the database; what happened between the two is not in the trail.',
   'device-enrolled': 'A device was enrolled with a code.',
   'device-enrolment-begun': 'A code was made with which one device can be enrolled.',
   'device-enrolment-cancelled': 'Codes with which devices could be enrolled were taken back.',

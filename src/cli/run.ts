@@ -7,7 +7,7 @@ import { openQuestions, type Terminal } from './questions.ts'
 import type { Context, House, Verb } from './verb.ts'
 
 /** The context before anything is opened. */
-type Opening = Omit<Context, 'open' | 'openExisting'>
+type Opening = Omit<Context, 'open' | 'openAt' | 'openExisting'>
 
 export interface RunOptions {
   readonly words: readonly string[]
@@ -81,9 +81,12 @@ export async function runCommand(options: RunOptions): Promise<number> {
     house ??= await options.openHouse(context)
     return house
   }
+  /** Another database with everything else of the settings; whoever asks for it closes it. */
+  const openAt = (url: string) =>
+    options.openHouse({ ...context, settings: { ...context.settings, storage: { url }, state: {} } } as Opening)
   const openExisting = async () => (house || options.missing?.(context) === undefined ? open() : undefined)
   try {
-    return await verb.run(args, { ...context, open, openExisting })
+    return await verb.run(args, { ...context, open, openAt, openExisting })
   } catch (error) {
     if (!(error instanceof Refusal)) throw error
     err(`${error.code}: ${error.say}${error.detail ? ` (${error.detail})` : ''}`)

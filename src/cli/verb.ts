@@ -78,6 +78,8 @@ export interface Context {
   /** Where somebody sits at a terminal and can be asked; undefined anywhere else, and with `--json`. */
   questions?: (() => Questions) | undefined
   open(): Promise<House>
+  /** The rooms on another database than that of the settings; to be closed by whoever asks. */
+  openAt(url: string): Promise<House & { close(): Promise<void> }>
   /** The same where there is a database already; undefined where opening would make one. */
   openExisting(): Promise<House | undefined>
 }

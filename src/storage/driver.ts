@@ -33,6 +33,19 @@ export interface RecordsDriver {
   open(place: string, options: DriverOptions): Promise<OpenedRecords>
   /** Opens for looking only and never creates anything; undefined when there is nothing yet. */
   peek(place: string): Promise<Pick<OpenedRecords, 'records' | 'close'> | undefined>
+  /** Where the whole database is a file of ours; others have tools of their own for that. */
+  readonly copies?: Copies
+}
+
+/** Each throws `Refusal('storage-unavailable')` with a sentence. */
+export interface Copies {
+  /** All that is committed now, in a new file; servers may write meanwhile. */
+  copy(place: string, to: string): { readonly bytes: number }
+  /** A copy of that copy beside the place, to be looked at; answers its place. */
+  draft(from: string, place: string): string
+  remove(draft: string): void
+  /** The draft becomes the database, if nobody has it open. Answers what the one before is called now, where there was one. */
+  put(draft: string, place: string): string | undefined
 }
 
 /** Where short-lived state is kept when not in the database of the records. */

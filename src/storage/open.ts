@@ -1,4 +1,5 @@
 /** Opening the storage: the drivers by the urls' schemes, then migrations, then the purge. */
+import { existsSync } from 'node:fs'
 import type { Clock, Millis } from '#core/clock'
 import type { Log } from '#core/log'
 import { Refusal } from '#core/refusal'
@@ -106,6 +107,43 @@ export async function migrationStatus(url: string, migrations: readonly Migratio
     return await readMigrationStatus(opened, [stateMigration, ...migrations])
   } finally {
     await opened?.close()
+  }
+}
+
+function copiesOf(url: string) {
+  const { driver, place } = driverFor(url)
+  if (driver.copies) return { copies: driver.copies, place }
+  const tools = 'pg_dump and pg_restore, or what your provider offers'
+  throw new Refusal('storage-unavailable', `a database on a server is backed up with its own tools: ${tools}`)
+}
+
+/**
+ * Everything that is committed now, in a new file for its owner alone; servers may go on. Throws `Refusal('storage-unavailable')`
+ * with a sentence, also for a database on a server.
+ */
+export function backUp(url: string, file: string): { readonly bytes: number } {
+  const { copies, place } = copiesOf(url)
+  return copies.copy(place, file)
+}
+
+/**
+ * Makes the backup the database behind `url`. `look` opens a copy of it by its url and throws where it should not be used; the
+ * migrations that are missing in it are applied there. Throws `Refusal('storage-unavailable')` where there is a database and
+ * `replace` is not said, or somebody has it open. Answers what the one before is called now.
+ */
+export async function restore<T>(
+  { url, file, replace }: { readonly url: string; readonly file: string; readonly replace: boolean },
+  look: (url: string) => Promise<T>,
+): Promise<{ readonly found: T; readonly kept: string | undefined }> {
+  const { copies, place } = copiesOf(url)
+  if (!replace && existsSync(place))
+    throw new Refusal('storage-unavailable', `there is a database at \`${place}\` already: --replace keeps it aside`)
+  const draft = copies.draft(file, place)
+  try {
+    const found = await look(`${url.slice(0, url.indexOf(':'))}:${draft}`)
+    return { found, kept: copies.put(draft, place) }
+  } finally {
+    copies.remove(draft)
   }
 }
 

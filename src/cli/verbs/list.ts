@@ -47,6 +47,8 @@ const GROUPS: readonly VerbGroup[] = [
   { word: 'keys', verbs: async () => (await import('./keys.ts')).keysVerbs },
   { word: 'audit', verbs: async () => (await import('./audit.ts')).auditVerbs },
   { word: 'report', verbs: async () => (await import('./report.ts')).reportVerbs },
+  { word: 'backup', verbs: async () => (await import('./backup.ts')).backupVerbs.slice(0, 1) },
+  { word: 'restore', verbs: async () => (await import('./backup.ts')).backupVerbs.slice(1) },
   { word: 'expiring', verbs: async () => [(await import('./expiring.ts')).expiring] },
 ]
 

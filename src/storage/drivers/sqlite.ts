@@ -10,6 +10,7 @@ import { type CompiledQuery, Kysely } from 'kysely'
 import type { RecordsDriver } from '../driver.ts'
 import type { Prepare } from '../records.ts'
 import { isRead } from './reads.ts'
+import { copyFile, draftOf, putInPlace, removeDraft } from './sqlite-copy.ts'
 import { type SqliteConnections, sqliteDialect } from './sqlite-dialect.ts'
 import { translated } from './sqlite-errors.ts'
 import { openFile, peekFile } from './sqlite-file.ts'
@@ -21,6 +22,7 @@ import { Writer } from './sqlite-writer.ts'
 
 export const sqliteDriver: RecordsDriver = Object.freeze({
   schemes: ['sqlite'],
+  copies: { copy: copyFile, draft: draftOf, remove: removeDraft, put: putInPlace },
 
   async open(place: string, { clock }: Parameters<RecordsDriver['open']>[1]) {
     const temporary = place === ':memory:' ? mkdtempSync(join(tmpdir(), 'portico-')) : undefined
