@@ -5,7 +5,8 @@
 import { afterAll, inject } from 'vitest'
 import { databasesAt } from './postgres.ts'
 
-const port = inject('postgresPort')
+// the bench starts such gateways as well, and nothing is provided to it
+const port = process.env['VITEST'] === undefined ? undefined : inject('postgresPort')
 const databases = port === undefined ? undefined : databasesAt(port)
 const names: string[] = []
 
@@ -21,6 +22,7 @@ export const storageUrl = async (sqlite: string): Promise<string> => (databases 
 /** Without any table, for a house of some rooms. */
 export const emptyStorageUrl = async (): Promise<string> => (databases ? made('template1') : 'sqlite::memory:')
 
-afterAll(async () => {
-  for (const name of names.splice(0)) await databases!.drop(name)
-})
+if (databases)
+  afterAll(async () => {
+    for (const name of names.splice(0)) await databases.drop(name)
+  })
