@@ -314,6 +314,7 @@ describe('a form of another site', () => {
     ['/account/sessions/x/end', {}],
     ['/account/devices/x/forget', {}],
     ['/account/consents/web/withdraw', {}],
+    ['/confirmations/x', { answer: 'allow' }],
     ['/signin/aaaaaaaaaaaaaaaaaaaaaa', { step: 'identifier', username: 'thief' }],
     ['/device', { step: 'enrol-device', code: '0000-0000-0000' }],
     ['/claim/aaaaaaaa', { username: 'thief', name: 'Thief', password: PASSWORD }],

@@ -42,7 +42,7 @@ test.each(cases)('%s: %s', (condition, form) => {
   expect(problemsWith(`${condition}: ${form}`)).toEqual([])
   // in the long form, with what is to be taken for the unknown
   const value = parse(form) as unknown
-  const key = /^device\.(known|enrolled)$/.test(condition) ? 'is' : 'in'
+  const key = /^(device\.(known|enrolled)|client\.network_known)$/.test(condition) ? 'is' : 'in'
   const long = typeof value === 'object' && !Array.isArray(value) ? value : { [key]: value }
   expect(problemsWith(`${condition}: ${JSON.stringify({ ...(long as object), unknown: false })}`)).toEqual([])
   expect(problemsWith(`${condition}: { nonsense: 1 }`).length).toBeGreaterThan(0)

@@ -39,7 +39,10 @@ const asked =
 export const fetchPage: FetchPage = asked(httpRequest)
 
 /** The same over TLS, where every name is this machine's and the authority `ca` (PEM) is believed; `own`: a certificate to show, an address to come from. */
-export const fetchPageOverTls = (ca: string, own: { cert?: string; key?: string; localAddress?: string } = {}): FetchPage =>
+export const fetchPageOverTls = (
+  ca: string,
+  own: { cert?: string; key?: string; localAddress?: string } = {},
+): FetchPage =>
   asked((url, options, answered) =>
     httpsRequest(
       {
