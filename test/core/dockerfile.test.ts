@@ -56,7 +56,10 @@ test('the health check asks an address that the server answers', () => {
 })
 
 test('the command is one that exists', () => {
-  const [node, file, verb] = JSON.parse(last('CMD')) as string[]
+  const [node, ...words] = JSON.parse(last('CMD')) as string[]
+  // the flag that `serve` otherwise starts itself again for
+  const [flag, file, verb] = words
+  expect(read('src/portico.js').split('\n')[0]).toContain(flag)
   expect(node).toBe('node')
   expect(existsSync(join(root, file!))).toBe(true)
   expect(serveVerbs.map(({ words }) => words.join(' '))).toContain(verb)
