@@ -27,7 +27,8 @@ export async function startUp(folder: string): Promise<StartUp> {
     const place = join(folder, `start-${repeat}`)
     const port = await freePort()
     const file = writeFolder(place, { port, managementPort: await freePort() })
-    const args = [MAIN, 'serve', '--config', file]
+    // as `npx portico` does: by the first line of the entrance
+    const args = ['--max-semi-space-size=4', MAIN, 'serve', '--config', file]
     const options = { args, port, log: join(place, 'log'), folder: place }
     rmSync(join(root, 'data/compile-cache'), { recursive: true, force: true })
     for (const times of [first, second]) {

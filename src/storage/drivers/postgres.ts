@@ -18,9 +18,8 @@ import { isRead } from './reads.ts'
 /** PostgreSQL 13 and later: extensions that the owner of a database may create. */
 const OLDEST = 130_000
 
-export const postgresDriver: RecordsDriver = Object.freeze({
-  schemes: ['postgres', 'postgresql'],
-
+/** Loaded where one is named (`list.ts`). */
+export const postgresDriver: Omit<RecordsDriver, 'schemes'> = Object.freeze({
   async open(place: string, { clock, log }: Parameters<RecordsDriver['open']>[1]) {
     const address = readAddress(place)
     const connections = new Connections(await createPool(address))

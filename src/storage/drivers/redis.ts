@@ -10,7 +10,7 @@ import type { DriverOptions, StateDriver, StatePlace } from '../driver.ts'
 import { bySentinels, type Library, NEXT_TRY, pause, toCluster, toServer } from './redis-connectors.ts'
 import { isElsewhere } from './redis-errors.ts'
 import { type Connection, RedisLink } from './redis-link.ts'
-import { parsePlace, type RedisPlace, SCHEMES } from './redis-place.ts'
+import { parsePlace, type RedisPlace } from './redis-place.ts'
 import { createRedisState } from './redis-state.ts'
 
 const CONNECTED_WITHIN: Millis = 3000
@@ -88,9 +88,8 @@ function connector(library: Library, place: RedisPlace, given: StatePlace): () =
   return () => new library.Redis({ ...own, ...how } as RedisOptions & Protocol) as Connection
 }
 
-export const redisDriver: StateDriver = Object.freeze({
-  schemes: SCHEMES,
-
+/** Loaded where one is named (`list.ts`). */
+export const redisDriver: Omit<StateDriver, 'schemes'> = Object.freeze({
   async open(given: StatePlace, { clock, log }: DriverOptions) {
     const place = parsePlace(given.url)
     const connect = connector(await library(), place, given)
