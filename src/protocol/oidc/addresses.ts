@@ -7,8 +7,8 @@ interface Address {
   readonly browser?: true
   /** OIDC Core §3.1.2.1 and RP-Initiated Logout §2 want these as forms too. */
   readonly form?: true
-  /** Hands out tokens. */
-  readonly tokens?: true
+  /** Asked so often that usual requests have a short way (`short-ways/`). */
+  readonly short?: 'token' | 'introspection'
   /** Published for everybody, the same for everybody. */
   readonly document?: true
 }
@@ -19,9 +19,9 @@ const DOCUMENT: Address = { methods: [...LOOK, 'OPTIONS'], document: true }
 
 const ADDRESSES: ReadonlyMap<string, Address> = new Map([
   ['/oauth2/auth', { methods: LOOK, browser: true, form: true }],
-  ['/oauth2/token', { ...PROGRAM, tokens: true }],
+  ['/oauth2/token', { ...PROGRAM, short: 'token' }],
   ['/oauth2/userinfo', { methods: [...LOOK, 'POST', 'OPTIONS'] }],
-  ['/oauth2/introspection', PROGRAM],
+  ['/oauth2/introspection', { ...PROGRAM, short: 'introspection' }],
   ['/oauth2/revocation', PROGRAM],
   ['/oauth2/request', PROGRAM],
   ['/oauth2/device/auth', PROGRAM],
@@ -38,7 +38,7 @@ const ADDRESSES: ReadonlyMap<string, Address> = new Map([
 const RESUMED: Address = { methods: LOOK, browser: true }
 const RESUME = /^\/oauth2\/(?:auth|device)\/([A-Za-z0-9_-]{10,64})$/
 
-export interface Reached extends Pick<Address, 'browser' | 'document' | 'tokens'> {
+export interface Reached extends Pick<Address, 'browser' | 'document' | 'short'> {
   /** Of the errand that the browser comes back from. */
   readonly resumes?: string
   /** A form that asks the same as the address with its fields as query. */
@@ -56,13 +56,13 @@ export function addressOf(method: string, path: string): Reached {
   const exact = ADDRESSES.get(path)
   const resumes = exact ? undefined : RESUME.exec(path)?.[1]
   if (!exact && resumes === undefined) throw new Refusal('not-found')
-  const { browser, document, tokens, form, methods } = exact ?? RESUMED
+  const { browser, document, short, form, methods } = exact ?? RESUMED
   const asForm = method === 'POST' && form === true
   const wrong = !asForm && !methods.includes(method)
   return {
     ...(browser ? { browser } : {}),
     ...(document ? { document } : {}),
-    ...(tokens ? { tokens } : {}),
+    ...(short ? { short } : {}),
     ...(resumes === undefined ? {} : { resumes }),
     form: asForm,
     ...(wrong ? { allow: methods } : {}),

@@ -33,6 +33,7 @@ import type { createQuestioning, QuestionRooms } from './question.ts'
 import { REGISTRATION } from './registration.ts'
 import { type Spending, spendOnce } from './replay.ts'
 import { type ResourceRooms, resourceIndicators } from './resources.ts'
+import { mayAsk } from './short-ways/introspection.ts'
 import type { ShownRooms } from './shown-token.ts'
 import { EngineKey } from './signing-key.ts'
 import type { TokenJudge } from './token-judge.ts'
@@ -256,11 +257,9 @@ export function createEngine(options: EngineOptions): Provider {
   return engine
 }
 
-/** RFC 7662 §4: a client sees its own tokens; others' only when it is registered as a resource server. */
 function mayIntrospect({ catalog, diagnosing }: Pick<EngineOptions, 'catalog' | 'diagnosing'>) {
   return async (ctx: KoaContextWithOIDC, client: { clientId: string }, token: { clientId?: string | undefined }) => {
-    const own = token.clientId === client.clientId
-    const may = own || ((await catalog.apps.find(client.clientId))?.tags.includes('resource-server') ?? false)
+    const may = mayAsk(await catalog.apps.find(client.clientId), client.clientId, token.clientId)
     diagnosing.introspected(ctx, may, token.clientId)
     return may
   }

@@ -206,7 +206,7 @@ export function openOidc(options: OidcOptions): OidcDoor {
 
   async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const path = request.url!.split('?', 1)[0]!
-    const { browser, document, tokens, form, resumes, allow } = addressOf(request.method!, path)
+    const { browser, document, short, form, resumes, allow } = addressOf(request.method!, path)
     speakAsIssuer(request, !browser && !document)
     if (allow) {
       response.setHeader('allow', allow.join(', '))
@@ -223,7 +223,7 @@ export function openOidc(options: OidcOptions): OidcDoor {
     // a new key is published one hour before it signs (`#keys`): nobody may keep the old list for longer
     if (document) response.setHeader('cache-control', 'public, max-age=1800')
     if (!browser) {
-      const answered = tokens && request.method === 'POST' && (await current.shortWays(request, response))
+      const answered = short && request.method === 'POST' && (await current.shortWays(request, response, short))
       if (answered) return
       if (request.method === 'POST') await federated.exchange(request)
       await current.handle(request, response)
