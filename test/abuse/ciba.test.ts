@@ -46,6 +46,12 @@ beforeEach(async () => {
   desk = DESKS[people % DESKS.length]!
 })
 
+/** Each refusal has one of its own. */
+const withoutReference = (body: Record<string, unknown>): Record<string, unknown> => ({
+  ...body,
+  error_description: String(body['error_description']).replace(/E-[0-9A-Z]{4}-[0-9A-Z]{4}/, 'REFERENCE'),
+})
+
 describe('a name that nobody has', () => {
   test('is answered, and waited for, and is over like that of somebody who does not look', async () => {
     const known = await ask(gateway, desk, { login_hint: username, requested_expiry: '20' })
@@ -63,7 +69,7 @@ describe('a name that nobody has', () => {
     const [first, second] = await polled()
     expect(first).toEqual(second)
     clock.at += 21_000
-    const [third, fourth] = await polled()
+    const [third, fourth] = (await polled()).map(withoutReference)
     expect([third!['error'], fourth]).toEqual(['expired_token', third])
   })
 
@@ -115,7 +121,7 @@ describe('an auth_req_id', () => {
     for (const id of [body['auth_req_id'], 'x'.repeat(43), 'x'.repeat(5000), '__proto__', 'a\u0000b'])
       bodies.push((await poll(gateway, 'other', id)).body)
     for (const one of bodies) expect(one).toEqual({ error: 'invalid_grant', error_description: expect.any(String) })
-    expect(new Set(bodies.map((one) => JSON.stringify(one))).size).toBe(1)
+    expect(new Set(bodies.map((one) => JSON.stringify(withoutReference(one)))).size).toBe(1)
     // and the right one still has it
     expect((await poll(gateway, desk, body['auth_req_id'])).status).toBe(200)
   })

@@ -149,10 +149,10 @@ async function expiring() {
 
 test('`expiring` tells when they end, and what it cannot read', async () => {
   const { expiring: found } = await expiring()
-  expect(found.filter(({ what }) => /^(listener-certificate|client-authority)$/.test(what))).toMatchObject([
-    { what: 'listener-certificate', say: expect.stringContaining('server') },
-    { what: 'client-authority', say: expect.stringContaining('partners authority') },
-  ])
+  // they end within the same second
+  const told = new Map(found.map(({ what, say }) => [what, say]))
+  expect(told.get('listener-certificate')).toContain('server')
+  expect(told.get('client-authority')).toContain('partners authority')
   rmSync(at('server.pem'))
   expect((await expiring()).unknown).toContainEqual(expect.objectContaining({ what: 'listener-certificate' }))
 })

@@ -5,7 +5,7 @@
 import type { Provider } from 'oidc-provider'
 import { type Revocable, type Revocations, type RevokedSet, type Whence, whenceOf } from '#apis'
 import type { App, Catalog } from '#catalog'
-import type { Clock } from '#core/clock'
+import { type Clock, hours } from '#core/clock'
 
 /** What of a token, a refresh token or a code of the engine's is looked at. */
 interface Issued {
@@ -24,6 +24,12 @@ const secondOf = (at: number): number => Math.floor(at / 1000)
 /** They show themselves: what they were got with matters. Others have to come with their client, as it is now. */
 const BEARERS: ReadonlySet<string> = new Set(['AccessToken', 'ClientCredentials'])
 
+/**
+ * The clocks of two processes may be apart, and nobody waits for an app that was registered by the one that is ahead. What another
+ * app of the same name got within that time is over all the same: its end is remembered for longer than this.
+ */
+const APART = hours(1)
+
 /** `iat` is in whole seconds: of one that came in the very second of the end nobody knows whether it came before or after. */
 export function isOver(issued: Issued, app: App | undefined, revoked: RevokedSet, clock: Clock): boolean {
   if (!app) return true
@@ -31,8 +37,8 @@ export function isOver(issued: Issued, app: App | undefined, revoked: RevokedSet
   const { iat = 0 } = issued
   if (partner?.endsAt !== undefined && partner.endsAt <= clock.now()) return true
   if (tokensFrom !== undefined && iat * 1000 < tokensFrom) return true
-  // another one that had its name
-  return iat < secondOf(createdAt) || revoked.has(asRevocable(issued))
+  // of another one that had its name
+  return iat < secondOf(createdAt - APART) || revoked.has(asRevocable(issued))
 }
 
 function asRevocable({

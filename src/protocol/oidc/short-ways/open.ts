@@ -30,8 +30,9 @@ const HEADERS = Object.freeze({
   'content-type': 'application/json; charset=utf-8',
   vary: 'Origin',
   'access-control-allow-origin': '*',
-  'access-control-expose-headers': 'DPoP-Nonce,WWW-Authenticate',
 })
+/** What pages may read of the answer. */
+const EXPOSED = { token: 'DPoP-Nonce,WWW-Authenticate', introspection: 'WWW-Authenticate' } as const
 
 export function createShortWays(rooms: Rooms & { readonly catalog: Pick<Catalog, 'apps'> }): ShortWays {
   const { engine, catalog } = rooms
@@ -77,7 +78,12 @@ export function createShortWays(rooms: Rooms & { readonly catalog: Pick<Catalog,
     const body = Buffer.from(JSON.stringify(answer))
     await settled()
     const taken = rooms.judge.taken(request)
-    response.writeHead(200, { ...HEADERS, ...(taken && quotaHeaders(taken)), 'content-length': body.length })
+    response.writeHead(200, {
+      ...HEADERS,
+      'access-control-expose-headers': EXPOSED[endpoint],
+      ...(taken && quotaHeaders(taken)),
+      'content-length': body.length,
+    })
     response.end(body)
     return true
   }
