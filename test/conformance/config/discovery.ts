@@ -50,6 +50,8 @@ const MEMBERS: readonly [shape: 'url' | 'list' | 'flag', names: readonly string[
       'code_challenge_methods_supported',
       'authorization_details_types_supported',
       'prompt_values_supported',
+      'backchannel_token_delivery_modes_supported',
+      'backchannel_authentication_request_signing_alg_values_supported',
     ],
   ],
   [
@@ -66,6 +68,7 @@ const MEMBERS: readonly [shape: 'url' | 'list' | 'flag', names: readonly string[
       'backchannel_logout_session_supported',
       'frontchannel_logout_supported',
       'frontchannel_logout_session_supported',
+      'backchannel_user_code_parameter_supported',
       'tls_client_certificate_bound_access_tokens',
       'client_id_metadata_document_supported',
     ],
