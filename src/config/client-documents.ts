@@ -1,26 +1,11 @@
 /** Clients that nobody registers: their id is the address at which they say what they are (Client ID Metadata Document). */
 import { z } from 'zod'
 import { parseDuration } from '#core/duration'
+import { clientBounds } from './client-bounds.ts'
 import { duration } from './shapes.ts'
 
-const line = z.string().min(1).max(200)
-const host = z
-  .string()
-  .regex(/^(?:[a-z0-9-]+\.)*[a-z0-9-]+(?::[1-9]\d{0,4})?$/, 'expected a host in lower case, like `apps.example.com`')
-
 export const clientDocuments = z.strictObject({
-  hosts: z.array(host).min(1).max(100).describe('Where documents may stand, each host by itself'),
-  policy: line.describe('The policy that decides who may use such a client'),
-  audience: z
-    .array(line)
-    .min(1)
-    .max(200)
-    .describe("Groups that may use one at all; ['*'] is everybody who has signed in"),
-  scopes: z.array(line).max(50).default(['openid', 'profile']).describe('The scopes that they may have, at most'),
-  apis: z
-    .record(z.string(), z.array(line).min(1).max(200))
-    .default({})
-    .describe('The APIs that they may get tokens for, each with the scopes'),
+  ...clientBounds('Where documents may stand, each host by itself'),
   cache: duration
     .refine((text) => {
       const length = parseDuration(text) ?? 0
