@@ -5,6 +5,9 @@ import { systemClock } from '#core/clock'
 import { openHouse } from '../../src/house.ts'
 import { CALLER, GATED_HOST, JWT, OPAQUE, type ProgramKey, READER, SIGNER } from './subjects.ts'
 
+const MOST = 5000
+type AppliedPartner = { readonly id: string; readonly clientSecret?: string }
+
 const SCOPES = { 'orders:read': 'Read orders' }
 const api = (id: string, audience: string, more: object) => ({
   file: `apis/${id}.yaml`,
@@ -65,7 +68,13 @@ export async function fillApis(file: string, { publicJwk }: ProgramKey, partners
       { by },
     )
     const contracts = Array.from({ length: partners }, (_, number) => contract(`partner-${number}`))
-    const signed = await house.catalog.partners.apply(contracts, { by })
+    const signed = { changes: [] as AppliedPartner[], problems: [] as unknown[] }
+    // at once not more than so many files are taken
+    for (let from = 0; from < contracts.length; from += MOST) {
+      const applied = await house.catalog.partners.apply(contracts.slice(from, from + MOST), { by })
+      signed.changes.push(...applied.changes)
+      signed.problems.push(...applied.problems)
+    }
     const problems = [...made.problems, ...programs.problems, ...signed.problems]
     if (problems.length > 0) throw new Error(JSON.stringify(problems.slice(0, 5)))
     const secrets = new Map([...programs.changes, ...signed.changes].map(({ id, clientSecret }) => [id, clientSecret]))

@@ -1,6 +1,6 @@
 /** Connections that become others: what is judged once must not carry what nobody was asked about. */
 import { createServer, type Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { app, createVisitor, raw, startHouse, type Visitor, WIKI } from '../forward-auth/house.ts'
 import { type Gateway, startGateway } from '../support/gateway.ts'
@@ -85,6 +85,7 @@ describe.each(PROXIES)('%s, with the configuration that is printed for it', (nam
   let backend: Server
   let port: number
   const upgrades: string[] = []
+  const sockets = new Set<Socket>()
 
   beforeAll(async () => {
     // an app that goes on in whatever it is asked for, and then answers everything
@@ -94,6 +95,10 @@ describe.each(PROXIES)('%s, with the configuration that is printed for it', (nam
       connection.end(
         `HTTP/1.1 101 Switching Protocols\r\nUpgrade: ${headers.upgrade}\r\nConnection: Upgrade\r\n\r\ntunnel`,
       )
+    })
+    backend.on('connection', (socket) => {
+      sockets.add(socket)
+      socket.once('close', () => sockets.delete(socket))
     })
     await new Promise<void>((resolve) => backend.listen(0, '127.0.0.1', resolve))
     port = await freePort()
@@ -119,7 +124,8 @@ describe.each(PROXIES)('%s, with the configuration that is printed for it', (nam
   afterAll(async () => {
     await proxy?.close()
     await gateway?.close()
-    backend?.closeAllConnections()
+    // those that were upgraded are no longer the server's own
+    for (const socket of sockets) socket.destroy()
     await new Promise((resolve) => (backend ? backend.close(resolve) : resolve(undefined)))
   })
 

@@ -19,11 +19,18 @@ export async function answers(port: number, child: ChildProcess): Promise<boolea
   return false
 }
 
+/** A server that is still busy with somebody's connection by then is ended all the same. */
+const PATIENCE = 10_000
+
 /** Ends it, and waits for that. */
 export function ended(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return Promise.resolve()
   return new Promise((resolve) => {
-    child.once('exit', () => resolve())
+    const impatient = setTimeout(() => child.kill('SIGKILL'), PATIENCE)
+    child.once('exit', () => {
+      clearTimeout(impatient)
+      resolve()
+    })
     child.kill('SIGTERM')
   })
 }
