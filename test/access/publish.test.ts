@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { sql } from 'kysely'
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, inject, test, vi } from 'vitest'
 import {
   accessMigrations,
   openLivePolicies,
@@ -345,6 +345,7 @@ describe('of several publishers', () => {
     }))
     const results = await Promise.allSettled(candidates.map((candidate) => publish(candidate, signed, rooms)))
     const won = results.filter(({ status }) => status === 'fulfilled').length
+    if (inject('postgresPort') === undefined) expect(won).toBe(1)
     // where connections are waited for, somebody may begin when the first one is through: that is no race any more
     expect(won).toBeGreaterThanOrEqual(1)
     expect(won).toBeLessThan(candidates.length / 2)
