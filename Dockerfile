@@ -5,7 +5,7 @@ ENV NODE_ENV=production
 WORKDIR /app
 
 COPY package.json package-lock.json ./
-RUN npm ci --omit=dev --no-audit --no-fund && npm cache clean --force
+RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund && npm cache clean --force
 
 COPY LICENSE ./
 COPY src ./src
@@ -15,7 +15,7 @@ COPY apps-catalog ./apps-catalog
 COPY partner-kit ./partner-kit
 
 # the only place that is written to: the database and the master key. Everything else may be mounted read-only
-RUN mkdir data && chown 1000:1000 data && chmod 0700 data
+RUN mkdir data && chmod 0700 data && node --max-semi-space-size=8 src/prepare.js && chown -R 1000:1000 data
 VOLUME /app/data
 USER 1000:1000
 
@@ -26,4 +26,4 @@ EXPOSE 3000
 HEALTHCHECK --interval=10s --timeout=3s --start-period=10s --retries=3 \
   CMD ["node", "-e", "fetch('http://127.0.0.1:9090/healthz').then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
 
-CMD ["node", "--max-semi-space-size=4", "src/portico.js", "serve"]
+CMD ["node", "--max-semi-space-size=8", "src/portico.js", "serve"]

@@ -16,6 +16,8 @@ import { PASSWORD, PEOPLE, PROXIED_HOST, REDIRECT_URI, targetOf } from './subjec
 const root = join(import.meta.dirname, '..')
 
 export const MAIN = join(root, 'src/portico.js')
+/** Of Node, as `npx portico serve` has them: by the first line of `MAIN`. */
+export const FLAGS: readonly string[] = ['--max-semi-space-size=8']
 
 /** The shipped policies are for people; a machine that asks for itself needs one that says so. */
 export const MACHINES = `policy: machines
@@ -43,8 +45,8 @@ export interface Ports {
   readonly managementPort: number
 }
 
-/** Answers the name of the settings file. */
-export function writeFolder(folder: string, { port, managementPort }: Ports): string {
+/** Answers the name of the settings file. `more` are further settings, or others. */
+export function writeFolder(folder: string, { port, managementPort }: Ports, more: object = {}): string {
   mkdirSync(folder, { recursive: true })
   copyPolicies(join(folder, 'policies'))
   writeFileSync(join(folder, 'policies/machines.yaml'), MACHINES)
@@ -53,10 +55,12 @@ export function writeFolder(folder: string, { port, managementPort }: Ports): st
     issuer: `http://127.0.0.1:${port}`,
     listen: `127.0.0.1:${port}`,
     proxies: ['127.0.0.1'],
+    drain: '0s',
     management: { listen: `127.0.0.1:${managementPort}` },
     storage: { url: 'sqlite:portico.db' },
     secrets: { key_file: 'master.key' },
     catalog: join(root, 'apps-catalog'),
+    ...more,
   }
   writeFileSync(file, JSON.stringify(settings, undefined, 2))
   return file

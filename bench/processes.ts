@@ -12,8 +12,8 @@ const pinning = availableParallelism() > 1 && spawnSync('taskset', ['-V']).statu
 
 export const isPinned = (): boolean => pinning
 
-/** Command and arguments of a Node process on a core. */
-export function onCore(core: number, args: readonly string[]): [command: string, args: string[]] {
+/** Command and arguments of a Node process on a core, or on some: `0,2`. */
+export function onCore(core: number | string, args: readonly string[]): [command: string, args: string[]] {
   return pinning ? ['taskset', ['-c', String(core), process.execPath, ...args]] : [process.execPath, [...args]]
 }
 
@@ -31,7 +31,7 @@ export interface Start {
   readonly folder: string
   readonly env?: Readonly<Record<string, string>>
   /** Absent: the one for servers. */
-  readonly core?: number
+  readonly core?: number | string
 }
 
 const PATIENCE = 60_000

@@ -6,10 +6,13 @@ import secrets
 import sys
 import time
 
-from authlib.common.urls import add_params_to_qs
-from authlib.integrations.requests_client import OAuth2Session
-from authlib.jose import JsonWebKey, JsonWebSignature
-from authlib.oauth2.rfc7523 import PrivateKeyJWT
+try:
+    from authlib.common.urls import add_params_to_qs
+    from authlib.integrations.requests_client import OAuth2Session
+    from authlib.jose import JsonWebKey, JsonWebSignature
+    from authlib.oauth2.rfc7523 import PrivateKeyJWT
+except ModuleNotFoundError as missing:
+    sys.exit(f"{sys.executable} has no {missing.name}: install Authlib and Requests (Debian: python3-authlib and python3-requests)")
 
 here = pathlib.Path(__file__).parent
 settings = dict(re.findall(r"^([A-Z_]+)='(.*)'$", (here / "settings.env").read_text(), re.M))

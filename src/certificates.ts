@@ -7,7 +7,7 @@ import { resolve } from 'node:path'
 import type { Settings } from '#config'
 import type { Log } from '#core/log'
 import { createHttpServer, type HttpServer, type HttpServerOptions, type RawHandler } from '#http'
-import { authoritiesOf, type CertificateSettings } from '#protocol/oidc'
+import { authoritiesOf, type CertificateSettings, revocationListsOf } from '#protocol/oidc'
 
 export interface CertificateFiles {
   /** Undefined where no certificate can reach the gateway. */
@@ -15,7 +15,7 @@ export interface CertificateFiles {
   /** Undefined where the settings name no listener. */
   listen(
     programs: RawHandler,
-    shared: Pick<HttpServerOptions, 'issuer' | 'around' | 'renderRefusal' | 'log'>,
+    shared: Pick<HttpServerOptions, 'issuer' | 'shared' | 'around' | 'renderRefusal' | 'log'>,
   ): Promise<HttpServer | undefined>
   /** Connections that are open stay as they are. Throws nothing. */
   reload(): void
@@ -29,7 +29,7 @@ interface Options {
 
 /** Throws where a file cannot be used: a gateway does not start with half of what it was told. */
 export function openCertificateFiles({ settings, folder, log }: Options): CertificateFiles {
-  const { ca_file, cert_file, key_file, listen, url } = settings.client_certificates ?? {}
+  const { ca_file, cert_file, crl_file, key_file, listen, url, intermediates = 0 } = settings.client_certificates ?? {}
   const read = (file: string) => readFileSync(resolve(folder, file))
   const readAuthorities = () => {
     const text = ca_file === undefined ? '' : read(ca_file).toString('utf8')
@@ -38,9 +38,16 @@ export function openCertificateFiles({ settings, folder, log }: Options): Certif
     if (ca_file !== undefined && found.length === 0) throw new Error('no certificate is in `ca_file`')
     return { text, found }
   }
+  const readLists = () => {
+    const text = crl_file === undefined ? '' : read(crl_file).toString('utf8')
+    const found = revocationListsOf(text)
+    if (crl_file !== undefined && found.length === 0) throw new Error('no revocation list is in `crl_file`')
+    return { text, found }
+  }
   const readTls = () => ({ cert: read(cert_file!), key: read(key_file!) })
 
   let authorities = readAuthorities()
+  let lists = readLists()
   let tls = listen === undefined ? undefined : readTls()
   let server: HttpServer | undefined
 
@@ -49,6 +56,12 @@ export function openCertificateFiles({ settings, folder, log }: Options): Certif
       const now = readAuthorities()
       if (now.text === authorities.text) return false
       authorities = now
+      return true
+    },
+    crl_file() {
+      const now = readLists()
+      if (now.text === lists.text) return false
+      lists = now
       return true
     },
     cert_file() {
@@ -67,6 +80,10 @@ export function openCertificateFiles({ settings, folder, log }: Options): Certif
       url,
       get authorities() {
         return authorities.found
+      },
+      intermediates,
+      get revocation() {
+        return crl_file === undefined ? undefined : lists.found
       },
     },
     async listen(programs, shared) {

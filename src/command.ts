@@ -9,7 +9,11 @@ import { missingFile } from './missing.ts'
 const words = process.argv.slice(2)
 process.exitCode = await runCommand({
   words,
-  verbs: await verbsFor(words, [{ word: 'serve', verbs: async () => (await import('./serve.ts')).serveVerbs }]),
+  verbs: await verbsFor(words, [
+    { word: 'serve', verbs: async () => (await import('./serve.ts')).serveVerbs },
+    { word: 'doctor', verbs: async () => (await import('./doctor.ts')).doctorVerbs },
+    { word: 'migrate', verbs: async () => (await import('./migrate.ts')).migrateVerbs },
+  ]),
   missing: missingFile,
   terminal: process.stderr.isTTY ? process.stderr : undefined,
   keyboard: process.stdin.isTTY && process.stderr.isTTY ? { input: process.stdin, output: process.stderr } : undefined,

@@ -1,8 +1,9 @@
 /** Opens the rooms on the configured storage, in the order of their floors. The server and the command line share it. */
 import { resolve } from 'node:path'
-import { accessMigrations, createReceipts, openVersions, RECEIPT_KEY } from '#access'
+import { accessMigrations, createReceiptLedger, createReceipts, openVersions, RECEIPT_KEY } from '#access'
 import { apisMigrations, type InForce, keyOf, openApis, openRevocations } from '#apis'
 import { auditMigrations, createAudit } from '#audit'
+import { openSeals } from '#audit/seals'
 import { catalogMigrations, openCatalog } from '#catalog'
 import type { House } from '#cli'
 import type { Settings } from '#config'
@@ -11,7 +12,7 @@ import type { Clock } from '#core/clock'
 import { parseDuration } from '#core/duration'
 import type { Log } from '#core/log'
 import { diagnosisMigrations, openDiagnosis } from '#diagnosis'
-import { directoryMigrations, openDirectory } from '#directory'
+import { createHashing, directoryMigrations, openDirectory } from '#directory'
 import { factorsMigrations, openFactors } from '#factors'
 import { signOutWay } from '#forward-auth'
 import { createOutbound } from '#http'
@@ -46,6 +47,10 @@ export interface HouseOptions {
   readonly log: Log
   /** The policies that an app may name; the running server knows them, a command reads them when it registers an app. */
   readonly inForce?: () => InForce | undefined | Promise<InForce | undefined>
+  /** So many share the cores of this machine; one unless given. */
+  readonly processes?: number
+  /** Whether what is over is removed by this process just now; always unless given. */
+  purges?(): boolean
 }
 
 export async function openHouse({
@@ -54,11 +59,16 @@ export async function openHouse({
   clock,
   log,
   inForce,
+  processes = 1,
+  purges,
 }: HouseOptions): Promise<House & { close(): Promise<void> }> {
   const { issuer } = settings
   const policyNames = inForce && (async () => (await inForce())?.names)
   const url = inFolder(settings.storage.url, folder)
-  const storage = await openStorage({ url, state: statePlace(settings, folder), clock, log, migrations: MIGRATIONS })
+  const storage = await openStorage({
+    ...{ url, state: statePlace(settings, folder), clock, log, migrations: MIGRATIONS },
+    ...(purges ? { purges } : {}),
+  })
   try {
     const masterKey = await readMasterKey(settings.secrets, folder, () => isSealed(storage))
     const audit = createAudit({ storage, clock, log })
@@ -72,6 +82,7 @@ export async function openHouse({
       directories: settings.directories,
       breakGlass: settings.break_glass,
       folder,
+      hashing: createHashing({ clock, processes }),
       outside: { outbound, keys, issuer: settings.issuer },
     })
     const factors = await openFactors({
@@ -124,6 +135,7 @@ export async function openHouse({
     const diagnosis = openDiagnosis({ issuer, storage, clock, log, catalog })
     const samlKeys = createSamlKeys({ storage, clock, audit, keys, name: new URL(settings.issuer).hostname })
     const receipts = createReceipts(storage, clock, keys.derive(RECEIPT_KEY))
+    const seals = openSeals({ storage, clock, log, derive: keys.derive, receipts: createReceiptLedger(storage) })
     const outbox = openOutbox({ storage, clock, log, audit })
     const signOuts = createSignOuts({ sessions, outbox, state: storage.state })
     signOuts.add(signOutWay)
@@ -205,6 +217,7 @@ export async function openHouse({
       revocations,
       diagnosis,
       receipts,
+      seals,
       versions: openVersions(storage, clock),
       clock,
       log,

@@ -1,4 +1,4 @@
-#!/usr/bin/env -S node --max-semi-space-size=4
+#!/usr/bin/env -S node --max-semi-space-size=8
 // @ts-check
 /**
  * The entrance. It and what it imports here are the only JavaScript of the house: to read a single file with types Node

@@ -1,5 +1,6 @@
 /** The running gateway: the rooms, the doors, the clockwork. */
 import { resolve } from 'node:path'
+import type { Registry } from 'prom-client'
 import { type LivePolicies, openAccess, openLivePolicies, PoliciesInvalid, readGood } from '#access'
 import { openAccount } from '#account'
 import { openApiAccess } from '#api-access'
@@ -10,9 +11,9 @@ import { parseDuration } from '#core/duration'
 import type { Log } from '#core/log'
 import type { Refusal } from '#core/refusal'
 import { openForwardAuth } from '#forward-auth'
-import { createHttpServer, createOutbound, type HttpServer, type PageRequest } from '#http'
+import { createHttpServer, createOutbound, type HttpServer, type PageRequest, watchLateness } from '#http'
 import { createPresenter } from '#pages'
-import { openOidc } from '#protocol/oidc'
+import { bindingCertificateOf, openOidc } from '#protocol/oidc'
 import { openSaml } from '#protocol/saml'
 import type { Senders, Session } from '#sessions'
 import { openSignin } from '#signin'
@@ -20,8 +21,14 @@ import { together } from '#storage'
 import { openCertificateFiles } from './certificates.ts'
 import { type Made, openClaim } from './claim.ts'
 import { createClockwork } from './clockwork.ts'
+import { type Condition, conditionOf } from './condition.ts'
+import { createCounts } from './counts.ts'
+import { doctorDoor } from './doctor-seen.ts'
+import { createFlowTimes } from './flow-times.ts'
 import { openHouse } from './house.ts'
+import { createLeader, type Leader } from './leader.ts'
 import { openManagement } from './management.ts'
+import type { Numbers } from './metrics.ts'
 import { missingFile } from './missing.ts'
 import { renderRefusal } from './refused.ts'
 
@@ -32,10 +39,19 @@ export interface ServerOptions {
   readonly clock?: Clock
   /** Follow the policy folder by itself. */
   readonly follow?: boolean
+  /** One of several processes of this machine: whoever started it has the management listener. */
+  readonly worker?: Worker
+}
+
+export interface Worker {
+  readonly number: number
+  /** How many there are; the cores are shared among them. */
+  readonly of: number
 }
 
 export interface Server {
   readonly port: number
+  /** 0 where there is none. */
   readonly managementPort: number
   readonly house: House
   /** Single use, 30 minutes: makes the first administrator. Only on the very first start. */
@@ -48,18 +64,29 @@ export interface Server {
   tick(): Promise<void>
   /** Does now what the clockwork does all the time: whether directories that are down are back, and all that follows. */
   look(): Promise<void>
+  /** What /readyz and /metrics show of this process. */
+  condition(): Promise<Condition>
+  numbers(): Promise<Numbers>
+  /** From now on `/readyz` says no and each answer ends its connection; whoever comes is still served. */
+  retire(): void
   close(): Promise<void>
 }
 
 export async function startServer(options: ServerOptions): Promise<Server> {
-  const { settings, folder, log, clock = systemClock } = options
+  const { settings, folder, log, clock = systemClock, worker } = options
   const { issuer } = settings
   const policyFolder = resolve(folder, settings.policies)
   // without good policies a first start makes nothing at all
   const early = missingFile({ settings, folder }) === undefined ? undefined : readGood(policyFolder)
   if (early && !early.policies) throw new PoliciesInvalid(early.problems)
   let policies: LivePolicies | undefined
-  const house = await openHouse({ settings, folder, clock, log, inForce: () => policies?.current() })
+  let leader: Leader | undefined
+  const house = await openHouse({
+    ...{ settings, folder, clock, log },
+    inForce: () => policies?.current(),
+    processes: worker?.of ?? 1,
+    purges: () => leader?.leads() ?? false,
+  })
   const {
     storage,
     audit,
@@ -80,6 +107,9 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     places,
     history,
   } = house
+  const [refusals, prompts] = [createCounts(), createCounts()]
+  const leading = createLeader({ state: storage.unsynced, log })
+  leader = leading
   try {
     const rooms = { people, factors, apps: catalog.apps, devices, clock, breakGlass: settings.break_glass }
     const { known } = early?.policies ?? {}
@@ -128,7 +158,9 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     presenter,
     revoke: endings.revoke,
     support: settings.support,
+    prompted: prompts.add,
   })
+  const lateness = watchLateness({ log })
   const outbound = createOutbound(settings.outbound.allow)
   const certificates = openCertificateFiles({ settings, folder, log })
   const oidc = await openOidc({
@@ -152,6 +184,8 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     presenter,
     outbound,
     certificates: certificates.settings,
+    shortWays: settings.short_ways,
+    refused: (error) => refusals.add('oauth', error),
   })
   const saml = await openSaml({
     issuer,
@@ -204,6 +238,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     signin,
     presenter,
     support: settings.support,
+    refused: (code) => refusals.add('forward-auth', code),
   })
   const apiAccess = openApiAccess({
     issuer,
@@ -220,13 +255,17 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     revocations,
     quotas: house.quotas,
     access,
+    clientCertificate: (request) => bindingCertificateOf(request, certificates.settings, { clock, log }),
     opaqueToken: oidc.opaqueToken,
+    refused: (code) => refusals.add('api-check', code),
   })
   const claim = openClaim({ storage, people, audit, presenter, issuer })
 
   const clockwork = createClockwork({
     house,
+    leader: leading,
     keep: parseDuration(settings.receipts.keep)!,
+    keepEvents: settings.audit.keep === undefined ? undefined : parseDuration(settings.audit.keep)!,
     deliverLogouts,
     keysChanged: oidc.keysChanged,
     refreshApps: saml.refreshApps,
@@ -237,19 +276,40 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   let management: HttpServer | undefined
   let mutual: HttpServer | undefined
   let made: Made
+  let retired = false
+  const phase = () => (retired ? 'stopping' : http === undefined ? 'starting' : 'serving')
+  const condition = () => conditionOf({ storage, phase, directories: people.states })
+  // loaded by who measures: a start does not wait for it
+  let register: Promise<Registry> | undefined
+  const times = createFlowTimes()
+  const registry = () =>
+    (register ??= import('./metrics.ts').then(({ measuredOf, registerOf }) =>
+      registerOf(
+        measuredOf({ people, access, outbox, clock, leader: leading, times, storage, refusals, prompts }),
+        worker?.number,
+      ),
+    ))
   try {
-    management = await openManagement({
-      listen: settings.management.listen,
-      log,
-      ready: () => http !== undefined,
-      load: people.load,
-      directories: people.states,
-      storage,
-    })
+    if (!worker)
+      management = await openManagement({
+        listen: settings.management.listen,
+        log,
+        condition,
+        async metrics() {
+          const known = await registry()
+          return { text: await known.metrics(), contentType: known.contentType }
+        },
+      })
     const shared = {
+      isLate: lateness.isLate,
       issuer,
+      shared: worker !== undefined,
       around: together,
-      renderRefusal: (refusal: Refusal, request: PageRequest) => renderRefusal(refusal, request, presenter),
+      answered: times.note,
+      renderRefusal(refusal: Refusal, request: PageRequest) {
+        refusals.add('page', refusal.code)
+        return renderRefusal(refusal, request, presenter)
+      },
       log,
     }
     http = await createHttpServer({
@@ -263,13 +323,16 @@ export async function startServer(options: ServerOptions): Promise<Server> {
         ...forwardAuth.routes,
         ...apiAccess.routes,
       ],
-      raw: [...forwardAuth.raw, ...apiAccess.raw, ...oidc.raw],
+      ready: oidc.ready,
+      raw: [...forwardAuth.raw, ...apiAccess.raw, ...oidc.raw, doctorDoor(storage)],
       certificateHeader: settings.client_certificates?.header,
+      certificateChainHeader: settings.client_certificates?.chain_header,
       ...shared,
     })
     mutual = await certificates.listen(oidc.programs, shared)
     made = await claim.make()
   } catch (error) {
+    lateness.stop()
     await http?.close()
     await mutual?.close()
     await management?.close()
@@ -278,7 +341,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     throw error
   }
   if (options.follow) policies.follow()
-  clockwork.start()
+  await clockwork.start()
   await audit.record('server-started', { actor: 'system' })
   log.info('server-started', { port: http.port })
   // which of the two it is decides what a change of the folder does: nothing, once something was published
@@ -288,7 +351,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
 
   return {
     port: http.port,
-    managementPort: management.port,
+    managementPort: management?.port ?? 0,
     house,
     claimUrl: made.url,
     claimTooLate: made.tooLate,
@@ -303,11 +366,19 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     },
     tick: clockwork.tick,
     look: people.look,
+    condition,
+    numbers: async () => (await registry()).getMetricsAsJSON(),
+    retire() {
+      retired = true
+      http?.retire()
+      mutual?.retire()
+    },
     async close() {
       await clockwork.stop()
       people.close()
       policies.close()
       await Promise.all([http?.close(), mutual?.close()])
+      lateness.stop()
       await management?.close()
       await diagnosis.tidy()
       await audit.record('server-stopped', { actor: 'system' })

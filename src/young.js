@@ -1,8 +1,8 @@
 // @ts-check
 /**
  * A server makes many objects that live for one request. V8 lets the space for young ones grow to 32 MB, and then cleans it
- * rarely and long; with 8 MB (two halves of 4) it needs a fifth less memory and starts sooner, and no request waits for a
- * long cleaning. That is a flag of the process, which nothing can set later on: the first line of `portico.js` has it for
+ * rarely and long; with 16 MB (two halves of 8) it needs less memory and starts sooner, and does as much
+ * (`docs/decisions/0023-answering-at-once.md`). That is a flag of the process, which nothing can set later on: the first line of `portico.js` has it for
  * `npx portico`, and whoever runs `node src/portico.js serve` is run again with it, as the same process.
  */
 const FLAG = '--max-semi-space-size'
@@ -13,5 +13,5 @@ export function haveSmallYoung() {
   if (argv[2] !== 'serve') return
   const given = [...execArgv, env.NODE_OPTIONS ?? ''].some((option) => option.includes(FLAG))
   if (given || process.execve === undefined) return
-  process.execve(execPath, [execPath, `${FLAG}=4`, ...execArgv, ...argv.slice(1)])
+  process.execve(execPath, [execPath, `${FLAG}=8`, ...execArgv, ...argv.slice(1)])
 }

@@ -27,6 +27,12 @@ const PACKAGES: readonly [name: string, proof: string][] = [
   ['php-mbstring', '/usr/share/doc/php-mbstring'],
   ['php-sqlite3', '/usr/share/doc/php-sqlite3'],
   ['nginx', '/usr/sbin/nginx'],
+  // checks the unit in deploy/
+  ['systemd', '/usr/bin/systemd-analyze'],
+  // what renders the chart in deploy/
+  ['golang-go', '/usr/bin/go'],
+  ['golang-github-masterminds-sprig-dev', '/usr/share/doc/golang-github-masterminds-sprig-dev'],
+  ['golang-k8s-sigs-yaml-dev', '/usr/share/doc/golang-k8s-sigs-yaml-dev'],
   ['caddy', '/usr/bin/caddy'],
   ['haproxy', '/usr/sbin/haproxy'],
   ['openssl', '/usr/bin/openssl'],
@@ -35,6 +41,8 @@ const PACKAGES: readonly [name: string, proof: string][] = [
   ['samba-ad-provision', '/usr/share/samba/setup/provision.ldif'],
   ['ldb-tools', '/usr/bin/ldbmodify'],
   ['samba-dsdb-modules', '/usr/share/doc/samba-dsdb-modules/copyright'],
+  // provisioning sets the rights of its folders
+  ['samba-vfs-modules', '/usr/share/doc/samba-vfs-modules/copyright'],
   // LemonLDAP::NG, served by starman; what it needs for SAML, OpenID Connect and codes it only recommends
   ['liblemonldap-ng-portal-perl', '/usr/share/perl5/Lemonldap/NG/Portal.pm'],
   ['starman', '/usr/bin/starman'],

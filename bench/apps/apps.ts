@@ -16,7 +16,9 @@ import { many } from './many.ts'
 
 const PARTS: Readonly<Record<string, (options: Options) => Promise<Measured>>> = { applying, searching, many }
 
-export async function appsLayer(options: Options, names = Object.keys(PARTS)): Promise<Record<string, Measured>> {
+export const APPS: readonly string[] = Object.freeze(Object.keys(PARTS))
+
+export async function appsLayer(options: Options, names = APPS): Promise<Record<string, Measured>> {
   const measured: Record<string, Measured> = {}
   for (const name of names) {
     options.say(`apps: ${name}`)
@@ -26,7 +28,7 @@ export async function appsLayer(options: Options, names = Object.keys(PARTS)): P
 }
 
 /** Answers the exit code. */
-export async function appsAlone(quick: boolean, json: boolean, names?: string[]): Promise<number> {
+async function appsAlone(quick: boolean, json: boolean, names?: string[]): Promise<number> {
   const folder = mkdtempSync(join(tmpdir(), 'portico-bench-'))
   try {
     const say = (line: string) => console.error(`… ${line}`)

@@ -3,6 +3,8 @@
  * name; sessions are the engine's own. What one process of it does is what a product on it could do at best.
  *
  *     PORT=4000 DB=/tmp/bare.db ALG=ES256 HASH=node-rs|node node bench/bare/server.ts
+ *
+ * Without `DB` everything is in maps: the engine alone, and nothing survives.
  */
 import { generateKeyPairSync, argon2 as nodeArgon2, randomBytes, timingSafeEqual } from 'node:crypto'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
@@ -12,6 +14,7 @@ import Koa from 'koa'
 import Provider, { type Configuration } from 'oidc-provider'
 import { bareSecret, PASSWORD, REDIRECT_URI } from '../subjects.ts'
 import { bareApis } from './apis.ts'
+import { openMemory } from './memory.ts'
 import { openStore } from './store.ts'
 
 const { PORT = '4000', DB = '', ALG = 'ES256', HASH = 'node-rs', PROGRAM_KEY } = process.env
@@ -55,7 +58,7 @@ const client = (id: string, grants: string[]) => ({
 const apis = PROGRAM_KEY === undefined ? undefined : bareApis(JSON.parse(PROGRAM_KEY))
 
 const configuration = {
-  adapter: openStore(DB),
+  adapter: DB === '' ? openMemory() : openStore(DB),
   jwks: { keys: [privateJwk(), ...(apis?.keys ?? [])] },
   clientDefaults: { id_token_signed_response_alg: ALG },
   clients: [

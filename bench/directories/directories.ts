@@ -25,7 +25,9 @@ const PARTS: Readonly<Record<string, (options: Options) => Promise<Measured>>> =
   apart,
 }
 
-export async function directoryLayer(options: Options, names = Object.keys(PARTS)): Promise<Record<string, Measured>> {
+export const DIRECTORIES: readonly string[] = Object.freeze(Object.keys(PARTS))
+
+export async function directoryLayer(options: Options, names = DIRECTORIES): Promise<Record<string, Measured>> {
   const measured: Record<string, Measured> = {}
   for (const name of names) {
     options.say(`directories: ${name}`)
@@ -35,7 +37,7 @@ export async function directoryLayer(options: Options, names = Object.keys(PARTS
 }
 
 /** Answers the exit code. */
-export async function directoriesAlone(quick: boolean, json: boolean, names?: string[]): Promise<number> {
+async function directoriesAlone(quick: boolean, json: boolean, names?: string[]): Promise<number> {
   const folder = mkdtempSync(join(tmpdir(), 'portico-bench-'))
   try {
     const say = (line: string) => console.error(`… ${line}`)

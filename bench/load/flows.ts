@@ -136,12 +136,17 @@ export async function openFlows(target: Target) {
       throw new Error(`SAML sign-on ended with ${reply.status}: ${shown(reply.body)}`)
   }
 
-  /** A new browser signs in on the way to a client. */
-  async function signIn(connection: Connection, person: number, client: TargetClient) {
-    const browser = new Browser(connection)
+  /** Somebody signs in on the way to a client. */
+  async function signInAs(browser: Browser, person: number, client: TargetClient): Promise<Tokens> {
     const { url, verifier } = authorize(client)
     const landed = await walk(browser, url, person, target.redirectUri)
-    return { browser, tokens: await exchange(connection, client, landed, verifier) }
+    return exchange(browser.connection, client, landed, verifier)
+  }
+
+  /** The same with a new browser. */
+  async function signIn(connection: Connection, person: number, client: TargetClient) {
+    const browser = new Browser(connection)
+    return { browser, tokens: await signInAs(browser, person, client) }
   }
 
   /** What a proxy asks about one request to the app behind it, as Traefik, Caddy and HAProxy do. */
@@ -177,8 +182,11 @@ export async function openFlows(target: Target) {
     endpoint,
     authenticated,
     tokens,
+    authorize,
+    exchange,
     silent,
     signIn,
+    signInAs,
     samlSignOn,
     asked,
     openProxied,

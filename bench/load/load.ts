@@ -6,13 +6,15 @@
  *     node bench/load/load.ts --scenario sso --target FILE --pid 123 [--target FILE --pid 456 …]
  *         [--users 16] [--warmup 2] [--seconds 5]      seconds for each server
  *         [--rate 4000]                                so many a second and not as many as it can, of the first server only
+ *
+ * Without any --pid the servers may be anywhere, and nothing is said of their CPU and memory; `bench/README.md` has a target file.
  */
 import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { API_SCENARIOS } from './api-scenarios.ts'
 import { type Flows, openFlows, type Target } from './flows.ts'
 import { paced } from './paced.ts'
-import { cpuSeconds, percentile, rssBytes } from './processes.ts'
+import { cpuSeconds as cpuSecondsOf, percentile, rssBytes } from './processes.ts'
 import { ALONE, SCENARIOS, type User } from './scenarios.ts'
 
 export interface Measured {
@@ -27,8 +29,8 @@ export interface Measured {
   /** Milliseconds. */
   readonly p50: number
   readonly p99: number
-  /** Of an even pace: how late the load generator itself was, in milliseconds. */
-  readonly late99?: number
+  /** Of an even pace: from when each was due, what the load generator noticed too late included. */
+  readonly sinceDue99?: number
   readonly errors: number
   readonly lastError?: string
   /** Of one core, while it was its turn. Far below 100 the server waited or was kept waiting. */
@@ -36,9 +38,13 @@ export interface Measured {
   readonly rssMb: number
 }
 
+/** Of a server that is somewhere else: no number, which JSON writes as null. */
+const UNKNOWN = Number.NaN
+const cpuSeconds = (pid: number | undefined) => (pid === undefined ? UNKNOWN : cpuSecondsOf(pid))
+
 interface Loaded {
   readonly flows: Flows
-  readonly pid: number
+  readonly pid: number | undefined
   readonly users: readonly User[]
   readonly steps: readonly (() => Promise<unknown>)[]
   readonly times: number[]
@@ -47,7 +53,7 @@ interface Loaded {
   cpu: number
   errors: number
   lastError?: string
-  late99?: number
+  sinceDue99?: number
 }
 
 const TURN = 500
@@ -65,10 +71,10 @@ const { values } = parseArgs({
 })
 const name = values.scenario ?? ''
 const scenario = SCENARIOS[name] ?? ALONE[name] ?? API_SCENARIOS[name]
-if (!scenario || values.target.length === 0 || values.target.length !== values.pid.length)
-  throw new Error('wants a known --scenario, and a --pid for each --target')
+if (!scenario || values.target.length === 0 || ![0, values.target.length].includes(values.pid.length))
+  throw new Error('wants a known --scenario, and a --pid for each --target or for none')
 
-async function prepare(file: string, pid: number): Promise<Loaded> {
+async function prepare(file: string, pid: number | undefined): Promise<Loaded> {
   const flows = await openFlows(JSON.parse(readFileSync(file, 'utf8')) as Target)
   const users: User[] = []
   const steps: (() => Promise<unknown>)[] = []
@@ -112,10 +118,10 @@ async function turn(loaded: Loaded, counting: boolean): Promise<void> {
 async function atRate(loaded: Loaded, rate: number, seconds: number): Promise<void> {
   const began = performance.now()
   const cpu = cpuSeconds(loaded.pid)
-  const { times, late, errors, lastError } = await paced(loaded.steps, rate, seconds)
+  const { times, sinceDue, errors, lastError } = await paced(loaded.steps, rate, seconds)
   for (const time of times) loaded.times.push(time)
-  loaded.late99 = percentile(
-    [...late].sort((a, b) => a - b),
+  loaded.sinceDue99 = percentile(
+    [...sinceDue].sort((a, b) => a - b),
     0.99,
   )
   loaded.seconds = (performance.now() - began) / 1000
@@ -126,7 +132,7 @@ async function atRate(loaded: Loaded, rate: number, seconds: number): Promise<vo
 
 const round = (value: number, digits = 1) => Number(value.toFixed(digits))
 
-function measured({ flows, pid, times, turns, seconds, cpu, errors, lastError, late99 }: Loaded): Measured {
+function measured({ flows, pid, times, turns, seconds, cpu, errors, lastError, sinceDue99 }: Loaded): Measured {
   times.sort((a, b) => a - b)
   return {
     target: flows.target.name,
@@ -137,16 +143,19 @@ function measured({ flows, pid, times, turns, seconds, cpu, errors, lastError, l
     turns: turns.map((one) => round(one)),
     p50: round(percentile(times, 0.5), 2),
     p99: round(percentile(times, 0.99), 2),
-    ...(late99 === undefined ? {} : { late99: round(late99, 2) }),
+    ...(sinceDue99 === undefined ? {} : { sinceDue99: round(sinceDue99, 2) }),
     errors,
     ...(lastError === undefined ? {} : { lastError }),
     serverCpuPercent: round((100 * cpu) / seconds, 0),
-    rssMb: round(rssBytes(pid) / 1048576, 0),
+    rssMb: pid === undefined ? UNKNOWN : round(rssBytes(pid) / 1048576, 0),
   }
 }
 
 const servers: Loaded[] = []
-for (const [at, file] of values.target.entries()) servers.push(await prepare(file, Number(values.pid[at])))
+for (const [at, file] of values.target.entries()) {
+  const pid = values.pid[at]
+  servers.push(await prepare(file, pid === undefined ? undefined : Number(pid)))
+}
 const rounds = (seconds: string | undefined) => Math.max(1, Math.round((Number(seconds) * 1000) / TURN))
 for (let round = 0; round < rounds(values.warmup); round++) for (const one of servers) await turn(one, false)
 if (values.rate === undefined)

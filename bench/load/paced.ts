@@ -1,14 +1,15 @@
 /**
- * So many operations a second, whatever the server does (open loop). An operation's time counts from when it was due: what waits for
- * a server that is late is late as well.
+ * So many operations a second, whatever the server does (open loop). An operation's time counts from when this loop noticed that it
+ * was due: what then waits for a server that is late, also for a user who still waits for another answer, is late as well. What this
+ * loop noticed too late by its own fault is told apart; the answers that it takes too late are not, and count as the server's.
  */
 import { setImmediate as turnOfTheLoop } from 'node:timers/promises'
 
 export interface Paced {
-  /** Milliseconds. */
+  /** Milliseconds, from when it was noticed. */
   readonly times: readonly number[]
-  /** Milliseconds by which each was noticed later than it was due: whatever was late then, it was not the server. */
-  readonly late: readonly number[]
+  /** Milliseconds, from when it was due. */
+  readonly sinceDue: readonly number[]
   readonly errors: number
   readonly lastError: string | undefined
 }
@@ -16,18 +17,20 @@ export interface Paced {
 /** Each step is a virtual user, who does one thing after the other. */
 export async function paced(steps: readonly (() => Promise<unknown>)[], rate: number, seconds: number): Promise<Paced> {
   const times: number[] = []
-  const late: number[] = []
-  const waiting: number[] = []
+  const sinceDue: number[] = []
+  const waiting: { readonly due: number; readonly noticed: number }[] = []
   const free = [...steps]
   let errors = 0
   let lastError: string | undefined
   let running = 0
 
   async function run(step: () => Promise<unknown>): Promise<void> {
-    for (let due = waiting.shift(); due !== undefined; due = waiting.shift()) {
+    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
       try {
         await step()
-        times.push(performance.now() - due)
+        const now = performance.now()
+        times.push(now - next.noticed)
+        sinceDue.push(now - next.due)
       } catch (error) {
         errors++
         lastError = String((error as Error).message).slice(0, 400)
@@ -42,8 +45,7 @@ export async function paced(steps: readonly (() => Promise<unknown>)[], rate: nu
   for (let next = 0; next < total || running > 0; ) {
     const now = performance.now()
     for (let due = began + (1000 * next) / rate; next < total && due <= now; due = began + (1000 * ++next) / rate) {
-      waiting.push(due)
-      late.push(now - due)
+      waiting.push({ due, noticed: now })
     }
     while (waiting.length > 0 && free.length > 0) {
       running++
@@ -52,5 +54,5 @@ export async function paced(steps: readonly (() => Promise<unknown>)[], rate: nu
     // no timer: it would come once a millisecond at most, with several of them at once, and late by our own fault
     await turnOfTheLoop()
   }
-  return { times, late, errors, lastError }
+  return { times, sinceDue, errors, lastError }
 }

@@ -45,6 +45,6 @@ export async function share({ folder, quick, silentSignOns, say }: Options): Pro
 async function measureFlow(folder: string, quick: boolean, say: Options['say']): Promise<number> {
   mkdirSync(folder, { recursive: true })
   const [warmup, seconds] = quick ? [1, 4] : [3, 12]
-  const [sso] = await throughput({ folder, scenarios: ['sso'], alg: 'ES256', warmup, seconds, say })
+  const [sso] = await throughput({ folder, scenarios: ['sso'], alg: 'ES256', quick, warmup, seconds, say })
   return sso!.portico.perCpuSecond
 }

@@ -13,10 +13,11 @@ import { createLog } from '#audit'
 import { loadSettings } from '#config'
 import { systemClock } from '#core/clock'
 import { openHouse } from '../../src/house.ts'
+import type { Options } from '../policy/options.ts'
 import { MAIN, writeFolder } from '../portico-folder.ts'
 import { freePort, start } from '../processes.ts'
 import { table, targets } from '../table.ts'
-import type { Verdict } from '../verdict.ts'
+import type { Found, Verdict } from '../verdict.ts'
 import { createConsumer } from './consumer.ts'
 import { type Felt, measure } from './measure.ts'
 import { WAYS } from './ways.ts'
@@ -27,46 +28,41 @@ const POLLED = { usual: 2_000, quick: 250 }
 /** What a look itself may take on a busy machine. */
 const SLACK = 1_000
 
-async function felt(quick: boolean, say: (line: string) => void): Promise<Felt[]> {
-  const folder = mkdtempSync(join(tmpdir(), 'portico-bench-'))
+async function felt({ folder, quick, say }: Options): Promise<Felt[]> {
   const every = quick ? POLLED.quick : POLLED.usual
+  const port = await freePort()
+  const file = writeFolder(join(folder, 'portico'), { port, managementPort: await freePort() })
+  const policies = join(folder, 'portico/policies')
+  rmSync(policies, { recursive: true })
+  mkdirSync(policies)
+  for (const [name, text] of Object.entries(POLICIES)) writeFileSync(join(policies, name), text)
+  const loaded = loadSettings(file, {})
+  if (!loaded.settings) throw new Error(JSON.stringify(loaded.problems))
+  const of = { settings: loaded.settings, folder: loaded.folder, clock: systemClock }
+  const house = await openHouse({ ...of, log: createLog({ level: 'silent' }) })
+  const running = await start({ args: [MAIN, 'serve', '--config', file], port, log: join(folder, 'log'), folder })
   try {
-    const port = await freePort()
-    const file = writeFolder(join(folder, 'portico'), { port, managementPort: await freePort() })
-    const policies = join(folder, 'portico/policies')
-    rmSync(policies, { recursive: true })
-    mkdirSync(policies)
-    for (const [name, text] of Object.entries(POLICIES)) writeFileSync(join(policies, name), text)
-    const loaded = loadSettings(file, {})
-    if (!loaded.settings) throw new Error(JSON.stringify(loaded.problems))
-    const of = { settings: loaded.settings, folder: loaded.folder, clock: systemClock }
-    const house = await openHouse({ ...of, log: createLog({ level: 'silent' }) })
-    const running = await start({ args: [MAIN, 'serve', '--config', file], port, log: join(folder, 'log'), folder })
-    try {
-      const world = await createWorld(loaded.settings.issuer, house)
-      const consumer = await createConsumer(world.issuer)
-      // everybody who waits for the list waits for the same look
-      let look: Promise<void> | undefined
-      const next = () => {
-        look ??= new Promise<void>((resolve) => setTimeout(resolve, every))
-          .then(() => consumer.poll())
-          .then(() => {
-            look = undefined
-          })
-        return look
-      }
-      const found: Felt[] = []
-      for (const way of WAYS) {
-        say(way.name)
-        found.push(...(await measure(world, way, consumer, next)))
-      }
-      return found
-    } finally {
-      await running.stop()
-      await house.close()
+    const world = await createWorld(loaded.settings.issuer, house)
+    const consumer = await createConsumer(world.issuer)
+    // everybody who waits for the list waits for the same look
+    let look: Promise<void> | undefined
+    const next = () => {
+      look ??= new Promise<void>((resolve) => setTimeout(resolve, every))
+        .then(() => consumer.poll())
+        .then(() => {
+          look = undefined
+        })
+      return look
     }
+    const found: Felt[] = []
+    for (const way of WAYS) {
+      say(way.name)
+      found.push(...(await measure(world, way, consumer, next)))
+    }
+    return found
   } finally {
-    rmSync(folder, { recursive: true, force: true })
+    await running.stop()
+    await house.close()
   }
 }
 
@@ -93,10 +89,8 @@ function verdictsOf(found: readonly Felt[], every: number): Verdict[] {
   ]
 }
 
-/** Answers the exit code. */
-export async function revocationAlone(quick: boolean, json: boolean): Promise<number> {
-  const found = await felt(quick, (line) => console.error(`… ${line}`))
-  const verdicts = verdictsOf(found, quick ? POLLED.quick : POLLED.usual)
+export async function revocation(options: Options): Promise<Found> {
+  const found = await felt(options)
   const told = {
     api: '/authz/api',
     introspection: 'introspection',
@@ -104,23 +98,29 @@ export async function revocationAlone(quick: boolean, json: boolean): Promise<nu
     refresh: 'refresh',
     list: 'list, polled',
   }
-  if (json) console.log(JSON.stringify({ found, verdicts }))
-  else
-    for (const row of [
-      ...table(
-        ['revoked by', 'token', 'refused by', 'question', 'ms after'],
-        found.map(({ kind, way, seenBy, asked, after }) => [way, kind, told[seenBy], String(asked), after.toFixed(1)]),
-      ),
-      '',
-      ...targets(verdicts),
-    ])
-      console.log(row)
-  return verdicts.every(({ met }) => met) ? 0 : 1
+  return {
+    told: found,
+    verdicts: verdictsOf(found, options.quick ? POLLED.quick : POLLED.usual),
+    lines: table(
+      ['revoked by', 'token', 'refused by', 'question', 'ms after'],
+      found.map(({ kind, way, seenBy, asked, after }) => [way, kind, told[seenBy], String(asked), after.toFixed(1)]),
+    ),
+  }
 }
 
 if (import.meta.main) {
   const { values } = parseArgs({
     options: { json: { type: 'boolean', default: false }, quick: { type: 'boolean', default: false } },
   })
-  process.exitCode = await revocationAlone(values.quick, values.json)
+  const folder = mkdtempSync(join(tmpdir(), 'portico-bench-'))
+  try {
+    const say = (line: string) => console.error(`… ${line}`)
+    const { told, verdicts, lines } = await revocation({ folder, quick: values.quick, say })
+    console.log(
+      values.json ? JSON.stringify({ found: told, verdicts }) : [...lines!, '', ...targets(verdicts)].join('\n'),
+    )
+    process.exitCode = verdicts.every(({ met }) => met) ? 0 : 1
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
 }

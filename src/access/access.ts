@@ -14,7 +14,8 @@
  *   `then.ts` the policies that decided a receipt, and what those of now say to it
  * - `console-reach.ts` whether somebody could still get in, `administrators.ts` whether one of the administrators could
  * - `receipts.ts` one compact row for each decision: `receipt-parts.ts` what rows share, `receipt-recording.ts` writing,
- *   `receipt-reading.ts` reading, `receipt-retention.ts` removing, `numbering.ts` a row's number as a reference
+ *   `receipt-reading.ts` reading, `receipt-retention.ts` removing, `numbering.ts` a row's number as a reference, `receipt-ledger.ts`
+ *   receipts as what is sealed
  * - `app-uses.ts`, `board.ts` which apps people opened, and how far each has come
  * - `replay/`     receipts decided again by other policies, and what people were asked for: behind `#access/reports`
  */
@@ -29,6 +30,7 @@ export type { Memory } from './memory.ts'
 export { type Published, type PublishRooms, publish, rollBack } from './publish.ts'
 export type { Question, Wanted } from './question.ts'
 export type { Page, Receipt } from './receipt.ts'
+export { createReceiptLedger } from './receipt-ledger.ts'
 export { createReceipts, RECEIPT_KEY, type Receipts } from './receipts.ts'
 export { createPoliciesThen, nowOf } from './then.ts'
 export { openVersions, type Publication, policiesOf, type Versions } from './versions.ts'

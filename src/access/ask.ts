@@ -56,6 +56,8 @@ export interface Access {
   suggest(verdict: Pick<Verdict, 'facts'>, enrolled: readonly string[]): Suggestion | undefined
   /** The policies that decided a receipt; undefined where they are neither in force nor stored. */
   policiesThen(receipt: Pick<Receipt, 'policies'>): Promise<Policies | undefined>
+  /** How often each was the outcome of a question since the start; previews are none. */
+  decided(): Readonly<Record<Decision['outcome'], number>>
   readonly receipts: Receipts
   readonly policies: LivePolicies
   readonly memory: Memory
@@ -85,6 +87,7 @@ export function openAccess(options: AccessOptions): Access {
   const memory = createMemory(options)
   const receipts = createReceipts(storage, clock, keys.derive(RECEIPT_KEY))
   const policiesThen = createPoliciesThen(options.versions)
+  const outcomes: Record<Decision['outcome'], number> = { allow: 0, challenge: 0, deny: 0 }
 
   async function judge(question: Question): Promise<Omit<Verdict, 'reference'>> {
     const found = question.person ?? (question.session ? await people.byId(question.session.personId) : undefined)
@@ -135,8 +138,10 @@ export function openAccess(options: AccessOptions): Access {
     },
     suggest: ({ facts }, enrolled) => suggest(policies.current(), facts, { enrolled }),
     policiesThen: (receipt) => policiesThen(receipt, policies.current()),
+    decided: () => ({ ...outcomes }),
     async ask(question) {
       const verdict = await judge(question)
+      outcomes[verdict.outcome]++
       // asking a stranger who they are decides about nobody; kept, it would let strangers fill the disk
       const stranger = verdict.outcome === 'challenge' && !verdict.person
       if (stranger) return { ...verdict, reference: undefined }

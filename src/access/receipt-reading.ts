@@ -16,6 +16,8 @@ interface Read {
 }
 
 const PAGE = 2000
+/** Where others are to run in between. */
+const BATCH = 200
 /** Clocks of several processes may differ by so much, so rows are out of order by as much. */
 export const SKEW = minutes(10)
 const MOST_READ = 4096
@@ -110,6 +112,16 @@ export function createReading(db: Kysely<ReceiptTables>, referenceOf: (id: numbe
         .limit(limit)
         .execute()
       return receiptsOf(rows)
+    },
+
+    async *between(after: number, through: number): AsyncGenerator<Receipt> {
+      const parts = createRecent<number, Read>(MOST_READ)
+      for (let next = after + 1; ; ) {
+        const rows = (await rowsFrom(next, BATCH)).filter(({ id }) => id <= through)
+        if (rows.length === 0) return
+        next = rows.at(-1)!.id + 1
+        yield* await receiptsOf(rows, parts)
+      }
     },
 
     async *since(at: Instant): AsyncGenerator<Page> {

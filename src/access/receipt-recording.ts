@@ -15,8 +15,8 @@ interface Known {
   readonly day: number
 }
 
-const MOST_WHO = 8192
-const MOST_WHAT = 1024
+const MOST_WHO = 16_384
+const MOST_WHAT = 16_384
 /** Stands for a parameter in a statement that is compiled once. */
 const HERE = sql<never>`${0}`
 

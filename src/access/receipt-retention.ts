@@ -13,7 +13,7 @@ const NONE = 0
 
 export const createRetention =
   (db: Kysely<ReceiptTables>, firstSince: (at: Instant) => Promise<number>) =>
-  async (before: Instant, limit: number): Promise<number> => {
+  async (before: Instant, limit: number, through: number): Promise<number> => {
     const rows = db.selectFrom('receipts').select(['id', 'who', 'at'])
     const newest = await rows.orderBy('id', 'desc').limit(1).executeTakeFirst()
     if (!newest) return 0
@@ -21,6 +21,7 @@ export const createRetention =
       .where('id', '<', await firstSince(before))
       .where('at', '<', before)
       .where('id', '<', newest.id)
+      .where('id', '<=', through)
       .orderBy('id')
       .limit(limit)
       .execute()
@@ -28,7 +29,7 @@ export const createRetention =
     const ids = old.map(({ id }) => id)
     if (ids.length > 0) await db.deleteFrom('receipts').where('id', 'in', ids).execute()
     // INVARIANT: the last row stays, emptied, or its number, and with it a reference, would be given a second time
-    if (newest.at < before && newest.who !== NONE) {
+    if (newest.at < before && newest.id <= through && newest.who !== NONE) {
       await db.updateTable('receipts').set({ who: NONE, what: NONE, own: null }).where('id', '=', newest.id).execute()
       whos.add(newest.who)
     }

@@ -31,9 +31,11 @@ export interface Receipts {
   appUses(at: Instant, progress?: (done: number) => void): Promise<AppUse[]>
   /**
    * Removes some that are older, at most `limit`, and what only they needed; answers how many. To be called again and
-   * again: each call is one short write, and others come between.
+   * again: each call is one short write, and others come between. `through`: no number beyond this one.
    */
-  purge(before: Instant, limit: number): Promise<number>
+  purge(before: Instant, limit: number, through?: number): Promise<number>
+  /** Those with `after < id <= through`, the oldest first; unreadable ones are left out. */
+  between(after: number, through: number): AsyncGenerator<Receipt>
 }
 
 /** The label under which the key of the references is derived from the master key. */
@@ -46,6 +48,7 @@ export function createReceipts(storage: Storage, clock: Clock, key: Buffer): Rec
   const referenceOf = (id: number) => formatReference(shuffle(id))
   const record = createRecording(storage, clock)
   const reading = createReading(db, referenceOf)
+  const retain = createRetention(db, reading.firstSince)
 
   return {
     async add(facts, decision, gathered) {
@@ -75,6 +78,7 @@ export function createReceipts(storage: Storage, clock: Clock, key: Buffer): Rec
     ofPerson: reading.ofPerson,
     since: reading.since,
     appUses: createAppUses(db, reading),
-    purge: createRetention(db, reading.firstSince),
+    purge: (before, limit, through = Number.MAX_SAFE_INTEGER) => retain(before, limit, through),
+    between: reading.between,
   }
 }

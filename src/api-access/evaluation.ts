@@ -128,6 +128,7 @@ export function createEvaluation(rooms: EvaluationRooms): Route[] {
       return answered(request, json(await work(await request.json())))
     } catch (error) {
       if (!(error instanceof Refusal) || error.status >= 500) throw error
+      rooms.refused?.(error.code)
       return answered(request, refusedAs(error))
     }
   }

@@ -1,4 +1,6 @@
 /** What the door needs of the rest of the house. */
+import type { X509Certificate } from 'node:crypto'
+import type { IncomingMessage } from 'node:http'
 import type { Access } from '#access'
 import type { AccessToken, Apis, Revocations } from '#apis'
 import type { Catalog } from '#catalog'
@@ -26,6 +28,10 @@ export interface ApiAccessOptions {
   readonly revocations: Revocations
   readonly quotas: Pick<Quotas, 'take'>
   readonly access: Access
+  /** With which a program came; one whose time is over, or that was taken back, is none. */
+  clientCertificate(request: IncomingMessage): X509Certificate | undefined
   /** A living opaque token of ours, as of the beginning of the request. */
   opaqueToken(value: string): AccessToken | undefined | Promise<AccessToken | undefined>
+  /** Each time that somebody is refused, with the code. */
+  readonly refused?: ((code: string) => void) | undefined
 }

@@ -2,6 +2,7 @@
 import { type AccessToken, type Api, type AuthorizationDetail, PROOF_ALGS } from '#apis'
 import { REFUSALS, type RefusalCode } from '#core/refusals'
 import type { Reply } from './dialect.ts'
+import type { ApiAccessOptions } from './options.ts'
 import { metadataAddress } from './resource-metadata.ts'
 import { TOLD } from './told.ts'
 
@@ -34,7 +35,7 @@ const OPEN: Reply = Object.freeze({
   headers: Object.freeze({ [CLIENT]: '', [SUBJECT]: '', [SCOPE]: '', [DETAILS]: '', ...NOT_KEPT }),
 })
 
-export function createReplies({ issuer }: { readonly issuer: string }) {
+export function createReplies({ issuer, refused }: Pick<ApiAccessOptions, 'issuer' | 'refused'>) {
   /** RFC 9728 §5.1: where a client reads which scopes there are, and who gives tokens. */
   function challenge({ api, error, description, scopes, acr, maxAge, scheme = 'Bearer' }: Why): string {
     const metadata = api && metadataAddress(api, issuer)
@@ -68,6 +69,7 @@ export function createReplies({ issuer }: { readonly issuer: string }) {
     /** A problem document (RFC 9457), with what a client of OAuth understands in its header. */
     refused(why: Why): Reply {
       const { code, reference, error, api } = why
+      refused?.(code)
       // nothing that is not registered has a page of ours
       const status = REFUSALS[code].status === 404 ? 403 : REFUSALS[code].status
       const challenged = error !== undefined || (status === 401 && api !== undefined)

@@ -19,7 +19,9 @@ const resourceOf = ({ audience }: Pick<Api, 'audience'>): URL | undefined =>
 export function metadataAt(api: Pick<Api, 'audience' | 'gateway'>): URL | undefined {
   const resource = resourceOf(api)
   if (!resource || !api.gateway?.hosts.includes(resource.host)) return undefined
-  return new URL(`${WELL_KNOWN}${resource.pathname.replace(/\/$/, '')}${resource.search}`, resource)
+  // §3.1: the slash that only ends the host goes; one at the end of a path is part of the name, and stays
+  const path = resource.pathname === '/' ? '' : resource.pathname
+  return new URL(`${WELL_KNOWN}${path}${resource.search}`, resource)
 }
 
 /** For the challenge (§5.1). An API that is no address has no such document. */
@@ -42,7 +44,9 @@ export const createResourceMetadata = ({ issuer, apis }: Pick<ApiAccessOptions, 
       resource_name: name,
       dpop_signing_alg_values_supported: PROOF_ALGS,
       ...(senderConstraint === 'dpop' ? { dpop_bound_access_tokens_required: true } : {}),
-      ...(senderConstraint === 'mtls' ? { tls_client_certificate_bound_access_tokens: true } : {}),
+      ...(senderConstraint === 'mtls' || senderConstraint === 'either'
+        ? { tls_client_certificate_bound_access_tokens: true }
+        : {}),
     }
     const answer = json(document)
     // public, and read by programs in browsers

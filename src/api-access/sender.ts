@@ -6,13 +6,17 @@ import { createHash } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import { type AccessToken, type Api, PROOF_YOUNG, readProof } from '#apis'
 import { sha256 } from '#core/digest'
-import { clientCertificateOf, type Target } from '#http'
+import type { Target } from '#http'
 import type { Credentials } from './credentials.ts'
 import type { ApiAccessOptions } from './options.ts'
 
 export type Sender = 'proved' | 'not-proved' | 'unbound' | 'certificate' | 'proof' | 'proof-replayed'
 
-export function createSenders({ storage, clock }: Pick<ApiAccessOptions, 'storage' | 'clock'>) {
+export function createSenders({
+  storage,
+  clock,
+  clientCertificate,
+}: Pick<ApiAccessOptions, 'storage' | 'clock' | 'clientCertificate'>) {
   /** RFC 9449 §4.3. */
   async function proof(request: IncomingMessage, sent: Credentials, jkt: string, target: Target): Promise<Sender> {
     const about = { method: target.method, address: target.origin + target.uri, now: clock.now() }
@@ -41,7 +45,7 @@ export function createSenders({ storage, clock }: Pick<ApiAccessOptions, 'storag
     if ((sent.scheme === 'DPoP') !== (jkt !== undefined)) return 'not-proved'
     if (jkt !== undefined) return proof(request, sent, jkt, target)
     if (x5t === undefined) return 'proved'
-    const certificate = clientCertificateOf(request)
+    const certificate = clientCertificate(request)
     const shown = certificate && createHash('sha256').update(certificate.raw).digest('base64url')
     return shown === x5t ? 'proved' : 'certificate'
   }

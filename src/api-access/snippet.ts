@@ -42,7 +42,9 @@ export interface GatewaySnippet {
 /** Of the settings. `listen`: where no address is said, the gateway stands on the same machine. */
 export interface Told {
   readonly listen: string
-  readonly client_certificates?: { readonly header?: string | undefined } | undefined
+  readonly client_certificates?:
+    | { readonly header?: string | undefined; readonly chain_header?: string | undefined }
+    | undefined
 }
 
 /**
@@ -61,7 +63,10 @@ export function snippetValues(
     portico: listen.replace(/^(?:0\.0\.0\.0|\[::\]):/, '127.0.0.1:'),
     upstream,
     headers: TOLD,
-    stripped: ['X-Original-URL', 'X-Rewrite-URL'],
+    stripped: [
+      ...['X-Original-URL', 'X-Rewrite-URL'],
+      ...(certificates?.chain_header === undefined ? [] : [certificates.chain_header]),
+    ],
     ...(metadata && { metadata: { path: metadata.pathname, from: metadataPlace(api) } }),
     ...(certificates?.header === undefined ? {} : { certificate: certificates.header }),
   }

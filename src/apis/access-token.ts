@@ -2,13 +2,14 @@
  * Access tokens of ours that are JWTs (RFC 9068), read in one way only: as the engine writes them, byte for byte. What any other
  * reader could understand otherwise is no token.
  */
-import { type KeyObject, verify as verifySignature } from 'node:crypto'
+import type { KeyObject } from 'node:crypto'
 import type { Clock, Instant } from '#core/clock'
 import { seconds } from '#core/clock'
 import { sha256 } from '#core/digest'
 import { createRecent } from '#core/recent'
 import type { Keys } from '#keys'
 import { ACCESS_TOKEN_ALGS, type Api } from './api.ts'
+import { isSignedBy, readCompact } from './compact.ts'
 import { type AuthorizationDetail, readDetails } from './details.ts'
 
 export interface AccessToken {
@@ -98,10 +99,10 @@ export function createAccessTokens({ issuer, keys, clock }: AccessTokensOptions)
 
   function verify(token: string, now: Instant): Verified | TokenFault {
     if (!SHAPE.test(token)) return 'malformed'
-    const [head, body, tag] = token.split('.') as [string, string, string]
-    // ATTACK: forgiving readers take one token in many spellings (other last bits, JSON with a key twice)
-    const [header, claims, signature] = [parsed(head), parsed(body), bytes(tag)]
-    if (!header || !claims || !signature) return 'malformed'
+    // ATTACK: forgiving readers take one token in many spellings
+    const compact = readCompact(token)
+    if (!compact) return 'malformed'
+    const { header, claims } = compact
     const { alg, kid, typ, ...more } = header
     // ATTACK: `jku`, `x5u`, `jwk`, `x5c` bring a key along, `crit` and `b64` change what is signed: ours have none of them
     if (typ !== 'at+jwt' || typeof kid !== 'string' || Object.keys(more).length > 0) return 'header'
@@ -109,7 +110,7 @@ export function createAccessTokens({ issuer, keys, clock }: AccessTokensOptions)
     const key = keyOf(kid, now)
     // the algorithm is the key's own, not what the token says (RFC 8725 §3.1)
     if (key?.alg !== alg) return 'key-unknown'
-    if (!isSigned(alg, `${head}.${body}`, key.publicKey, signature)) return 'signature'
+    if (!isSignedBy(key.publicKey, alg, compact)) return 'signature'
     return accepted(claims, issuer, alg, kid) ?? 'claims'
   }
 
@@ -131,31 +132,6 @@ export function createAccessTokens({ issuer, keys, clock }: AccessTokensOptions)
 }
 
 const isAlg = (alg: unknown): alg is Api['alg'] => (ACCESS_TOKEN_ALGS as readonly unknown[]).includes(alg)
-
-/** RFC 7518 §3.4, RFC 8037 §3.1. */
-const isSigned = (alg: Api['alg'], text: string, key: KeyObject, signature: Buffer): boolean =>
-  alg === 'ES256'
-    ? verifySignature('sha256', Buffer.from(text), { key, dsaEncoding: 'ieee-p1363' }, signature)
-    : verifySignature(null, Buffer.from(text), key, signature)
-
-/** RFC 4648 §3.5: the one spelling. */
-function bytes(part: string): Buffer | undefined {
-  const decoded = Buffer.from(part, 'base64url')
-  return decoded.toString('base64url') === part ? decoded : undefined
-}
-
-/** An object in the one spelling that `JSON.stringify` gives it. */
-function parsed(part: string): Record<string, unknown> | undefined {
-  const text = bytes(part)?.toString('utf8')
-  if (text === undefined) return undefined
-  try {
-    const value: unknown = JSON.parse(text)
-    const isObject = typeof value === 'object' && value !== null && !Array.isArray(value)
-    return isObject && JSON.stringify(value) === text ? (value as Record<string, unknown>) : undefined
-  } catch {
-    return undefined
-  }
-}
 
 /** RFC 9068 §2.2. Undefined where a claim is missing or has another type. */
 function accepted(claims: Record<string, unknown>, issuer: string, alg: Api['alg'], kid: string) {

@@ -6,6 +6,7 @@
  * - `gateway.ts`  how it stands behind a gateway: hosts, and rules of methods and paths
  * - `details.ts`  authorization details: types, limits, what covers what · `detail-schema.ts` their JSON Schema
  * - `access-token.ts` its JWTs, verified            - `revocations.ts` what ends them before their time
+ * - `compact.ts`  any signed token, read in one way only
  * - `proof.ts`    that somebody has the key which a token is bound to   - `spelling.ts` tokens that say one thing
  * - `reading.ts`  from files to definitions     - `registry.ts` the registered ones: look up, apply, export
  */
@@ -18,6 +19,7 @@ export {
   whenceOf,
 } from './access-token.ts'
 export type { Api, Words } from './api.ts'
+export { type Compact, type CompactAlg, isSignedBy, readCompact } from './compact.ts'
 export {
   type AuthorizationDetail,
   areCovered,

@@ -3,6 +3,7 @@
  * described whole. Whatever an object does not name is refused (§5), so `additionalProperties` is always false.
  */
 import { z } from 'zod'
+import { isPlainPattern, LONGEST_MATCHED } from './plain-pattern.ts'
 
 /** What a schema says of one value. */
 export interface DetailSchema {
@@ -35,26 +36,13 @@ const scalar = z.union([z.string().max(500), z.number(), z.boolean()])
 const text = z.string().max(500)
 /** No name that objects have of themselves. */
 const property = z.string().regex(/^(?!__proto__$)[A-Za-z_][\w.-]{0,63}$/, 'expected the name of a field')
-/** Repeated without end in a text that somebody else writes, a pattern could be tried for hours. */
-const LONGEST_MATCHED = 200
-
 const pattern = z
   .string()
   .max(200)
-  .refine(isPlainPattern, 'expected a regular expression without repeated groups, references and looking around')
-
-/** ATTACK: time that grows with a power of the text (CWE-1333): no repetition within one, and three without end. */
-function isPlainPattern(source: string): boolean {
-  try {
-    new RegExp(source, 'u')
-  } catch {
-    return false
-  }
-  if (/\\[1-9k]/.test(source)) return false
-  const plain = source.replace(/\\./gsu, 'x').replace(/\[[^\]]*\]/gu, 'x')
-  if (/\)[*+{]/.test(plain) || /\(\?(?!:)/.test(plain)) return false
-  return (plain.match(/[*+]|\{\d+,\d*\}/g)?.length ?? 0) <= 3
-}
+  .refine(
+    isPlainPattern,
+    'expected a regular expression without repeated groups, references and looking around, and with few ways to try it',
+  )
 
 export const detailSchema: z.ZodType<DetailSchema> = z.lazy(() =>
   z
@@ -92,6 +80,15 @@ export const detailSchema: z.ZodType<DetailSchema> = z.lazy(() =>
     ),
 )
 
+/** ATTACK: a schema is compiled by the server that first needs it, which answers nobody meanwhile; ten thousand parts take seconds. */
+export const MOST_PARTS = 500
+/** Itself, and all schemas inside it. */
+export const partsOf = ({ properties, items, anyOf, oneOf }: DetailSchema): number =>
+  [...Object.values(properties ?? {}), ...(items ? [items] : []), ...(anyOf ?? []), ...(oneOf ?? [])].reduce(
+    (sum, one) => sum + partsOf(one),
+    1,
+  )
+
 /** The alternatives of a value, itself where there are none. */
 const alternatives = (schema: DetailSchema): readonly DetailSchema[] =>
   (schema.anyOf ?? schema.oneOf)?.flatMap(alternatives) ?? [schema]
@@ -125,7 +122,11 @@ export type DetailCheck = (value: unknown) => string | undefined
 /** Throws where the schema contradicts itself. The validator is loaded by the first one. */
 export async function compileDetail(schema: object): Promise<DetailCheck> {
   const { Ajv } = await import('ajv')
-  const validate = new Ajv({ strict: true, strictTypes: true, strictRequired: true, messages: true }).compile(schema)
+  const validate = new Ajv({
+    ...{ strict: true, strictTypes: true, strictRequired: true, messages: true },
+    // a field may have a name that every object has of itself, like `constructor`
+    ownProperties: true,
+  }).compile(schema)
   return (value) => {
     if (validate(value)) return undefined
     const { instancePath, keyword, params, message } = validate.errors![0]!

@@ -4,7 +4,16 @@
  */
 import { isDeepStrictEqual } from 'node:util'
 import { z } from 'zod'
-import { closed, compileDetail, type DetailCheck, type DetailSchema, detailSchema, hasField } from './detail-schema.ts'
+import {
+  closed,
+  compileDetail,
+  type DetailCheck,
+  type DetailSchema,
+  detailSchema,
+  hasField,
+  MOST_PARTS,
+  partsOf,
+} from './detail-schema.ts'
 
 /** RFC 9396 §2. */
 export interface AuthorizationDetail {
@@ -97,6 +106,7 @@ export async function detailProblems(
     if (Object.hasOwn(scopes, type)) add([], 'type-is-scope', 'is a scope of this API as well')
     const common = COMMON.find((name) => Object.hasOwn(schema.properties ?? {}, name))
     if (schema.type !== 'object') add(['schema'], 'schema-invalid', 'is not of an object')
+    else if (partsOf(schema) > MOST_PARTS) add(['schema'], 'schema-invalid', `describes more than ${MOST_PARTS} values`)
     else if (common) add(['schema', 'properties', common], 'schema-invalid', 'is a field that every type has')
     else
       await compileDetail(wholeSchema(type, audience, schema)).catch((cause: Error) =>

@@ -73,9 +73,20 @@ export interface RevocationsOptions {
 
 export function openRevocations({ storage, clock, audit }: RevocationsOptions): Revocations {
   const records: Kysely<Tables> = storage.records.withTables<Tables>()
+  let last: { readonly text: string; readonly set: RevokedSet } | undefined
   const kept = storage.keep('token_revocations', undefined, async () => {
-    const rows = await records.selectFrom('token_revocations').selectAll().orderBy('until').orderBy('id').execute()
-    return setOf(rows.map(({ kind, id, at, until }) => ({ kind, id, at: Number(at), until: Number(until) })))
+    const rows = await records
+      .selectFrom('token_revocations')
+      .selectAll()
+      .orderBy('until')
+      .orderBy('kind')
+      .orderBy('id')
+      .execute()
+    const entries = rows.map(({ kind, id, at, until }) => ({ kind, id, at: Number(at), until: Number(until) }))
+    // PostgreSQL is asked each time: whoever makes something of the set must not do so each time
+    const text = JSON.stringify(entries)
+    if (last?.text !== text) last = { text, set: setOf(entries) }
+    return last.set
   })
 
   return Object.freeze({

@@ -12,6 +12,10 @@ export const EVENTS = Object.freeze({
   'app-registered': 'An app was registered.',
   'app-removed': 'An app was removed.',
   'app-secret-rotated': 'An app received a new secret.',
+  'audit-events-removed':
+    'Events of the trail were removed, `count` of them, for they were older than the settings keep them.',
+  'audit-trail-acknowledged':
+    'Somebody saw that seals of the trail were taken away or changed, and let sealing go on from those that are there.',
   'client-failing': 'Somebody failed to be this program several times in a row, from the network in the reason.',
   'client-network-new': 'A program came from a network that it was never let in from; told once a day for each.',
   'client-volume-unusual': 'A program asked far more often within an hour than in any hour before.',
@@ -25,6 +29,8 @@ export const EVENTS = Object.freeze({
   'confirmation-throttled': 'An app asked for more confirmations than anybody should be asked for.',
   'consent-given': 'A person allowed an app to receive what it asked for.',
   'consent-withdrawn': 'A person took back what they had allowed an app.',
+  'copy-refused':
+    'A code or refresh token came several times at the same moment: another copy got the tokens, this one none.',
   'database-restored': 'A backup was made the database; what happened between the two is not in the trail.',
   'device-enrolled': 'A device was enrolled with a code.',
   'device-enrolment-begun': 'A code was made with which one device can be enrolled.',
@@ -87,6 +93,8 @@ export const EVENTS = Object.freeze({
   'token-reuse-detected': 'A refresh token came a second time; its whole family was revoked.',
   'tokens-revoked': 'Tokens were revoked.',
   'upstream-refused': 'What another identity provider answered was not accepted.',
+  'user-code-throttled':
+    'Too many wrong codes of devices were typed by one person or from one address; some were told to wait.',
 } as const satisfies Record<string, string>)
 
 export type AuditEvent = keyof typeof EVENTS

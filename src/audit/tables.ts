@@ -1,6 +1,7 @@
 /** The trail's table. Rows are added and never changed; the database itself refuses anything else. */
 import type { Generated } from 'kysely'
 import { appendOnly, type Migration } from '#storage'
+import { sealsMigration } from './seals/tables.ts'
 
 export type AuditTables = {
   audit_events: {
@@ -59,4 +60,5 @@ export const auditMigrations: readonly Migration[] = Object.freeze([
         .execute()
     },
   } satisfies Migration,
+  sealsMigration,
 ])

@@ -3,6 +3,7 @@
 import { stringify } from 'yaml'
 import type { SourceFile } from '#config'
 import type { Clock, Instant, Millis } from '#core/clock'
+import { nearest } from '#core/nearest'
 import { Refusal } from '#core/refusal'
 import type { Soon } from '#storage'
 import { type App, type Definition, toApp } from './app.ts'
@@ -30,6 +31,8 @@ export interface Apps {
    * Rejects with Refusal `storage-unavailable` or `sealed-record-invalid`.
    */
   find(id: string): Promise<App | undefined>
+  /** The refusal `app-unknown` for whoever named it; its detail, which nobody outside reads, says the nearest one. */
+  unknown(id: string): Promise<Refusal>
   /** The app by what it is named outside; otherwise like `find`. */
   findNamed(name: AppName): Soon<App | undefined>
   /** Somebody was let in to the app. Notes the first time, and costs nothing afterwards. */
@@ -94,7 +97,20 @@ export function createApps({ registry, templates, documents, clock, check: optio
     return resolve(read.data, template, await options())
   }
 
+  async function unknown(id: string): Promise<Refusal> {
+    const near = nearest(
+      id,
+      (await registry.list()).map((one) => one.id),
+    )
+    return new Refusal('app-unknown', `catalog: no app \`${id}\`${near ? `; did you mean \`${near}\`?` : ''}`)
+  }
+
+  async function mustBeThere(id: string): Promise<void> {
+    if (!(await registry.find(id))) throw await unknown(id)
+  }
+
   return Object.freeze({
+    unknown,
     find: documents ? (id: string) => (documents.covers(id) ? documents.known(id) : registry.find(id)) : registry.find,
     findNamed: registry.findNamed,
     opened: registry.opened,
@@ -122,13 +138,13 @@ export function createApps({ registry, templates, documents, clock, check: optio
     async remove(id: string, by: string) {
       await registry.write(async (writer) => {
         notAPartner(await writer.stored(id))
-        if (!(await writer.remove(id))) throw new Refusal('app-unknown', 'catalog: no such app')
+        if (!(await writer.remove(id))) throw await unknown(id)
         await writer.record('app-removed', { actor: by, app: id })
       })
     },
     async export(id: string) {
       const stored = await registry.stored(id)
-      if (!stored) throw new Refusal('app-unknown', 'catalog: no such app')
+      if (!stored) throw await unknown(id)
       notAPartner(stored)
       const slug = stored.definition.template
       return written(stored.definition, slug === undefined ? undefined : await templateOrNothing(templates, slug))
@@ -146,6 +162,7 @@ export function createApps({ registry, templates, documents, clock, check: optio
         }))
     },
     async rotateSecret(id: string, by: string, overlap?: Millis) {
+      await mustBeThere(id)
       const until = overlap === undefined ? undefined : clock.now() + overlap
       return registry.write(async (writer) => {
         const clientSecret = await writer.newSecret(id, until)
@@ -154,6 +171,7 @@ export function createApps({ registry, templates, documents, clock, check: optio
       })
     },
     async endPreviousSecret(id: string, by: string) {
+      await mustBeThere(id)
       await registry.write(async (writer) => {
         await writer.endPrevious(id)
         await writer.record('app-secret-rotated', { actor: by, app: id })
@@ -161,11 +179,11 @@ export function createApps({ registry, templates, documents, clock, check: optio
     },
     async endTokens(id: string, by: string) {
       const done = await registry.write((writer) => writer.endTokens(id, by))
-      if (!done) throw new Refusal('app-unknown', 'catalog: no such app')
+      if (!done) throw await unknown(id)
     },
     keepProbe: (id: string, probe: KeptProbe, by: string) =>
       registry.write(async (writer) => {
-        if (!(await writer.stored(id))) throw new Refusal('app-unknown', 'catalog: no such app')
+        if (!(await writer.stored(id))) throw await unknown(id)
         await writer.keepProbe(id, probe)
         const reason = `${probe.protocol}-${probe.grade}`.replace('_', '-')
         await writer.record('app-probed', { actor: by, app: id, reason })

@@ -120,7 +120,14 @@ export function writerOn(
         .onConflict((conflict) => conflict.columns(['kind', 'name']).doNothing())
         .returning('app')
         .executeTakeFirst()
-      if (!row) throw new Refusal('app-name-taken', `catalog: another app has the ${kind} \`${name}\``)
+      if (row) continue
+      const other = await transaction
+        .selectFrom('app_names')
+        .select('app')
+        .where('kind', '=', kind)
+        .where('name', '=', name)
+        .executeTakeFirst()
+      throw new Refusal('app-name-taken', `catalog: the ${kind} \`${name}\` is that of \`${other?.app}\``)
     }
   }
   return {

@@ -23,3 +23,19 @@ export const WRONG_MOMENT = (name: string): string =>
 
 /** To the second, UTC. */
 export const time = (at: Instant): string => new Date(at).toISOString().slice(0, 19).concat('Z')
+
+/** `--since` and `--until`; undefined where one is no moment, which has been said then. */
+export function spanOf(args: Arguments, context: Context): { since?: Instant; until?: Instant } | undefined {
+  const span: { since?: Instant; until?: Instant } = {}
+  for (const name of ['since', 'until'] as const) {
+    const written = args.flag(name)
+    if (written === undefined) continue
+    const at = moment(written, context.clock)
+    if (at === undefined) {
+      context.err(WRONG_MOMENT(name))
+      return undefined
+    }
+    span[name] = at
+  }
+  return span
+}

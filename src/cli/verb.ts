@@ -2,6 +2,7 @@
 import type { Receipts, Versions } from '#access'
 import type { Apis, Revocations } from '#apis'
 import type { Audit } from '#audit'
+import type { Seals } from '#audit/seals'
 import type { Catalog } from '#catalog'
 import type { LoadedSettings, Settings } from '#config'
 import type { ClientPasts, History, Places, Quotas } from '#context'
@@ -53,6 +54,8 @@ export interface House {
   readonly revocations: Revocations
   readonly diagnosis: Diagnosis
   readonly receipts: Receipts
+  /** By which one sees whether trail and receipts are what was written. */
+  readonly seals: Seals
   /** Published policies. */
   readonly versions: Versions
   readonly clock: Clock

@@ -8,6 +8,11 @@ export const clientCertificates = z.strictObject({
     .regex(/^[a-z][a-z0-9]*(-[a-z0-9]+)*$/, 'expected the name of a header in small letters, like `client-cert`')
     .optional()
     .describe('Set by a proxy in `proxies`, which takes away what came from outside: `client-cert`'),
+  chain_header: z
+    .string()
+    .regex(/^[a-z][a-z0-9]*(-[a-z0-9]+)*$/, 'expected the name of a header in small letters, like `client-cert-chain`')
+    .optional()
+    .describe('The same for the authorities that a client sends along: `client-cert-chain`'),
   listen: address.optional().describe('A TLS listener of our own that asks for certificates; for programs only'),
   cert_file: z
     .string()
@@ -23,6 +28,17 @@ export const clientCertificates = z.strictObject({
     .optional()
     .describe('Public address where certificates are asked for, told as `mtls_endpoint_aliases`'),
   ca_file: z.string().optional().describe('PEM file with the authorities that issue the certificates of clients'),
+  intermediates: z
+    .number()
+    .int()
+    .min(0)
+    .max(3)
+    .default(0)
+    .describe('So many authorities may stand between one of `ca_file` and the certificate of a client'),
+  crl_file: z
+    .string()
+    .optional()
+    .describe('PEM file with a revocation list of every authority that signs certificates of clients'),
 })
 
 type ClientCertificates = z.infer<typeof clientCertificates>
@@ -40,6 +56,12 @@ export function judgeClientCertificates(
     complain('header', 'is missing, and so is `listen`: no certificate could reach the gateway')
   if (given.header !== undefined && settings.proxies.length === 0)
     complain('header', 'is believed from a network in `proxies` only, and there is none')
+  if (given.chain_header !== undefined && given.header === undefined)
+    complain('chain_header', 'has no effect without `header`')
+  if (given.chain_header !== undefined && given.intermediates === 0)
+    complain('chain_header', 'has no effect while `intermediates` is 0')
+  if (given.crl_file !== undefined && given.ca_file === undefined)
+    complain('crl_file', 'has no effect without `ca_file`')
   for (const key of ['cert_file', 'key_file', 'url'] as const)
     if (given.listen !== undefined && given[key] === undefined) complain(key, 'is missing, but there is `listen`')
   for (const key of ['cert_file', 'key_file'] as const)

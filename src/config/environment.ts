@@ -10,7 +10,7 @@ import type { Problem } from './yaml-text.ts'
 const LARGEST_FILE = 64 * 1024
 /** Settings that end like a variable that names a file, but are file names themselves. */
 const OWN_FILES =
-  /^(secrets\.key_file|state\.ca_file|directories\.\d+\.ca_file|client_certificates\.(ca|cert|key)_file)$/
+  /^(secrets\.key_file|state\.ca_file|directories\.\d+\.ca_file|client_certificates\.(ca|cert|crl|key)_file)$/
 
 export interface EnvironmentValue {
   /** The variable. */

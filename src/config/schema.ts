@@ -32,6 +32,11 @@ const localDirectory = z.strictObject({
 
 const directory = z.discriminatedUnion('kind', [localDirectory, ldapDirectory, oidcDirectory, samlDirectory])
 
+const atLeastADay = duration.refine(
+  (text) => (parseDuration(text) ?? 0) >= parseDuration('1d')!,
+  'expected at least `1d`',
+)
+
 export const settingsSchema = z
   .strictObject({
     issuer: issuer.default('http://localhost:3000').describe('Public URL of the gateway'),
@@ -109,9 +114,26 @@ export const settingsSchema = z
     organisation: z.string().default('Portico').describe('Shown to people on every page'),
     support: z.string().optional().describe('Where people get help: one sentence, like `Call the helpdesk: 4711`'),
     workers: z
-      .union([z.literal('auto'), z.literal(1)])
+      .union([z.literal('auto'), z.number().int().min(1).max(64)], {
+        error: 'expected `auto` or a number from 1 to 64',
+      })
       .default('auto')
-      .describe('Processes; this version runs one'),
+      .describe('Processes behind the one address; `auto`: one on SQLite, one for each core on PostgreSQL'),
+    drain: duration
+      .refine((text) => (parseDuration(text) ?? 0) <= parseDuration('5m')!, 'expected at most `5m`')
+      .default('5s')
+      .describe('After SIGTERM requests are still answered for so long, while `/readyz` says no'),
+    short_ways: z
+      .strictObject({
+        sign_on: z.boolean().default(true).describe('Somebody signed in opens an app'),
+        token: z
+          .boolean()
+          .default(true)
+          .describe('A code, a refresh token, or the credentials of a program, for tokens'),
+        introspection: z.boolean().default(true).describe('What a token is'),
+      })
+      .prefault({})
+      .describe('Usual requests are answered without the protocol engine; the answers are the same'),
     languages: z
       .array(z.enum(['en', 'nl', 'de', 'ru']))
       .min(1)
@@ -125,12 +147,16 @@ export const settingsSchema = z
           .describe('A session ends after so long at the latest, unless the policy says less'),
       })
       .prefault({}),
+    audit: z
+      .strictObject({
+        keep: atLeastADay
+          .optional()
+          .describe('Events of the trail older than this are removed, with a signed mark; without it none is'),
+      })
+      .prefault({}),
     receipts: z
       .strictObject({
-        keep: duration
-          .refine((text) => (parseDuration(text) ?? 0) >= parseDuration('1d')!, 'expected at least `1d`')
-          .default('90d')
-          .describe('So long is it known on what a decision was based'),
+        keep: atLeastADay.default('90d').describe('So long is it known on what a decision was based'),
       })
       .prefault({}),
     break_glass: z
@@ -139,7 +165,14 @@ export const settingsSchema = z
       .describe('User names of people who must be able to reach the console, or policies are not published'),
     log: z.strictObject({ level: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info') }).prefault({}),
   })
-  .superRefine(({ routing, directories }, ctx) => {
+  .superRefine(({ routing, directories, storage, workers }, ctx) => {
+    if (storage.url === 'sqlite::memory:' && workers !== 'auto' && workers > 1)
+      ctx.addIssue({
+        code: 'custom',
+        path: ['workers'],
+        message: 'is more than 1, and a database in memory belongs to one process',
+        params: { code: 'contradiction' },
+      })
     const providers = directories.flatMap((one) => ('newcomers' in one ? [one.id] : []))
     for (const [index, { to }] of routing.entries())
       if (to !== 'here' && !providers.includes(to))

@@ -4,6 +4,13 @@
  */
 import { REFUSALS, type RefusalCode } from './refusals.ts'
 
+/**
+ * `Retry-After` of an answer with that status, in seconds (RFC 9110 §10.2.3). Nobody knows when a store or a directory is back;
+ * whoever is told nothing asks again at once, and all of them do.
+ */
+export const retryAfterOf = (status: number, known: number | undefined): number | undefined =>
+  known ?? (status === 503 ? 5 : undefined)
+
 export class Refusal extends Error {
   readonly code: RefusalCode
   /** For the operator's log: lower case, no full stop, the place first. Never shown to the person. */

@@ -7,6 +7,7 @@ export const REFUSALS = Object.freeze({
   'app-name-taken': { status: 409, say: 'Another app has this entity id or host already.' },
   'app-unknown': { status: 404, say: 'This app is not registered here.' },
   'app-without-secret': { status: 409, say: 'This app has no secret.' },
+  'audit-trail-altered': { status: 409, say: 'The trail is not what was written.' },
   'body-too-large': { status: 413, say: 'What was sent is too large.' },
   'claim-used': { status: 404, say: 'This link was used already, or it is too old.' },
   'code-invalid': { status: 400, say: 'This code is not right.' },

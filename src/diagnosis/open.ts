@@ -28,7 +28,9 @@ export interface Diagnosis {
   ofApp(app: App): Promise<Diagnosed[]>
   /** By what somebody reads out; undefined also for what is no reference of this kind. */
   byReference(text: string): Promise<Diagnosed | undefined>
-  /** Writes down what was only counted, and forgets apps that are gone and what is old. */
+  /** Writes down what this process has only counted. */
+  flush(): Promise<void>
+  /** The same, and forgets apps that are gone and what is old. */
   tidy(): Promise<void>
 }
 
@@ -119,6 +121,8 @@ export function openDiagnosis(options: DiagnosisOptions): Diagnosis {
       const reference = failureReference(text)
       return reference === undefined ? undefined : records.byReference(reference)
     },
+
+    flush: () => notes.flush(),
 
     async tidy() {
       await notes.flush()

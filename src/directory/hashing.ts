@@ -16,8 +16,10 @@ const ARGON2ID = 2 as Algorithm
 
 export interface HashingOptions {
   readonly clock: Clock
-  /** Hashes at the same time; one per core by default. With several processes: cores divided by processes. */
+  /** Hashes at the same time; one per core by default, with several processes their share of the cores. */
   readonly places?: number
+  /** So many share the cores of this machine; one unless given. */
+  readonly processes?: number
   /** How many may wait, 2,000 by default. */
   readonly waiting?: number
   /** How long one may wait, 10 s by default. */
@@ -37,7 +39,7 @@ export interface Hashing {
 }
 
 export function createHashing(options: HashingOptions): Hashing {
-  const places = options.places ?? availableParallelism()
+  const places = options.places ?? Math.max(1, Math.floor(availableParallelism() / (options.processes ?? 1)))
   const queue = createQueue({
     clock: options.clock,
     places,

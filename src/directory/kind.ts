@@ -169,6 +169,8 @@ export interface OpenDirectory {
   ends?(): Promise<DirectoryEnds>
   /** For `directories test`: one step after the other, ending with the first that fails. Never throws. */
   test(username: string | undefined): AsyncIterable<TestStep>
+  /** What its clock says now, in whole seconds; undefined where it does not tell. Throws `Refusal` where it cannot be asked. */
+  clock?(): Promise<Instant | undefined>
   /** Lets go of connections that are kept for the next use. */
   close?(): void
 }

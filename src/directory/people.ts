@@ -1,7 +1,7 @@
 /** The room put together: one object through which everybody else sees people. */
 import type { Audit } from '#audit'
 import type { Directory, Settings } from '#config'
-import type { Clock } from '#core/clock'
+import type { Clock, Instant } from '#core/clock'
 import type { Log } from '#core/log'
 import { Refusal } from '#core/refusal'
 import type { Soon, Storage } from '#storage'
@@ -117,6 +117,8 @@ export interface People extends Identities, OwnPassword {
   readonly federation: Federation
   /** Step by step; the last one is the one that failed, if any did. Throws `directory-unknown`. */
   test(directoryId: string, username?: string): Promise<TestStep[]>
+  /** What the clock of a directory says now, in whole seconds; undefined where it tells none. Throws where it cannot be asked. */
+  clock(directoryId: string): Promise<Instant | undefined>
   /** Of every directory, what of it or towards it ends at a known time. Asks those that are elsewhere. */
   ends(): Promise<readonly ({ readonly directory: string } & DirectoryEnds)[]>
   /**
@@ -253,6 +255,7 @@ export async function openDirectory(options: DirectoryOptions): Promise<People> 
     },
     ends: () =>
       Promise.all(directories.map(async ({ id, ends }) => ({ directory: id, ...((await ends?.()) ?? { ends: [] }) }))),
+    clock: async (directoryId: string) => directories.find(({ id }) => id === directoryId)?.clock?.(),
     async test(directoryId: string, username?: string) {
       const directory = directories.find(({ id }) => id === directoryId)
       if (!directory) throw new Refusal('directory-unknown', 'directory test')

@@ -31,4 +31,6 @@ export interface ForwardAuthOptions {
   readonly presenter: Presenter
   /** The operator's own sentence on where to get help. */
   readonly support?: string | undefined
+  /** Each time that somebody is refused, with the code. */
+  readonly refused?: ((code: string) => void) | undefined
 }

@@ -10,7 +10,7 @@ import type { Reply } from './dialect.ts'
 import { nobody } from './identity.ts'
 import type { ForwardAuthOptions } from './options.ts'
 
-type ReplyOptions = Pick<ForwardAuthOptions, 'issuer' | 'presenter' | 'support'>
+type ReplyOptions = Pick<ForwardAuthOptions, 'issuer' | 'presenter' | 'support' | 'refused'>
 
 const NOT_KEPT = { 'cache-control': 'no-store' } as const
 
@@ -43,7 +43,7 @@ interface About {
   readonly reference?: string | undefined
 }
 
-export function createReplies({ issuer, presenter, support }: ReplyOptions) {
+export function createReplies({ issuer, presenter, support, refused: count }: ReplyOptions) {
   const page = (view: (messages: Messages) => View, status: number, target: Target, request: PageRequest): Reply => {
     const on = pageOn(request, target)
     const { headers = {}, body = '' } = presenter.page(on, view, { status, path: on.path })
@@ -53,6 +53,7 @@ export function createReplies({ issuer, presenter, support }: ReplyOptions) {
   /** A problem document for programs (RFC 9457), a page for people. */
   function refused(code: RefusalCode, about: About): Reply {
     const { status = REFUSALS[code].status, target, request, headers = {}, more = {}, reference } = about
+    count?.(code)
     const found = reference === undefined ? {} : { reference }
     if (target && isNavigation(target, request.headers))
       return page((messages) => errorView({ code, home: '/', ...found }, messages), status, target, request)
@@ -88,6 +89,7 @@ export function createReplies({ issuer, presenter, support }: ReplyOptions) {
     denied(app: App, target: Target, request: PageRequest, reference?: string): Reply {
       if (!isNavigation(target, request.headers))
         return refused('access-refused', { request, ...(reference === undefined ? {} : { more: { ref: reference } }) })
+      count?.('access-refused')
       const why = reference === undefined ? {} : { reference, why: `${issuer}/why/${reference}` }
       const view = (messages: Messages) =>
         refusedView(

@@ -7,7 +7,7 @@
  * anything else thrown is a bug: logged with the request's id, answered as `internal` without detail.
  *
  * - `exchange.ts` what a handler receives and answers    - `router.ts` paths and methods
- * - `client-certificate.ts` with which one a client came
+ * - `client-certificate.ts` with which one a client came - `lateness.ts` who comes while we are far behind
  * - `cookies.ts`  parsing and writing cookies            - `networks.ts` addresses and networks
  * - `server.ts`   listening, draining                    - `outbound.ts` requests to others
  * - `hosts.ts` `look-alikes.ts` names of hosts           - `path-patterns.ts` paths as rules name them
@@ -17,6 +17,7 @@ export { sourceOf, UNKNOWN_ADDRESS } from './address.ts'
 export { cookieHeader, parseCookies, type SetCookie } from './cookies.ts'
 export { type Answer, json, type PageRequest, redirect, type Sending, text } from './exchange.ts'
 export { isHost, isLoopback, LOOPBACK } from './hosts.ts'
+export { watchLateness } from './lateness.ts'
 export { lookAlikeProblem } from './look-alikes.ts'
 export { createNetworks, isSpecialUse, type Networks, normaliseAddress } from './networks.ts'
 export { isCrossOrigin } from './origin.ts'
@@ -31,11 +32,14 @@ export type { Route } from './router.ts'
 export {
   addressOf,
   clientCertificateOf,
+  clientChainOf,
   createHttpServer,
   type HttpServer,
   type HttpServerOptions,
   pageRequestOf,
   protection,
   type RawHandler,
+  type ReadyAnswer,
   requestContext,
+  tryAddress,
 } from './server.ts'

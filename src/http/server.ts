@@ -2,8 +2,9 @@
 import { constants, type X509Certificate } from 'node:crypto'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { createServer as createTlsServer, Server as TlsServer } from 'node:https'
-import type { AddressInfo, Socket } from 'node:net'
-import type { Log } from '#core/log'
+import { type AddressInfo, createServer as createNetServer, type Server as NetServer, type Socket } from 'node:net'
+import { type Millis, stopwatch } from '#core/clock'
+import { type Log, withTrace } from '#core/log'
 import { randomId, randomNumber } from '#core/random'
 import { formatReference } from '#core/reference'
 import { Refusal } from '#core/refusal'
@@ -14,6 +15,7 @@ import { type Answer, type PageRequest, readForm, readJson, readXml } from './ex
 import { createNetworks } from './networks.ts'
 import { isCrossOrigin } from './origin.ts'
 import { createRouter, type Route } from './router.ts'
+import { traceIdOf } from './trace.ts'
 
 /** A handler that speaks node:http itself: the protocol engine. */
 export interface RawHandler {
@@ -24,23 +26,40 @@ export interface RawHandler {
   handle(request: IncomingMessage, response: ServerResponse): void | Promise<void>
 }
 
+/** Status 200. */
+export interface ReadyAnswer {
+  /** All of it: names and values by turns, as `writeHead` takes them. */
+  readonly head: readonly string[]
+  readonly body: Buffer
+}
+
 export interface HttpServerOptions {
   /** `127.0.0.1:3000`; port 0 takes a free one. */
   readonly listen: string
+  /** Other processes of ours listen there as well, and the kernel spreads the connections (SO_REUSEPORT). */
+  readonly shared?: boolean
   /** Our public origin, `https://id.example.com`. */
   readonly issuer: string
   readonly proxies: readonly string[]
   /** The header in which the proxies tell the certificate of a client (RFC 9440). */
   readonly certificateHeader?: string | undefined
+  /** The one in which they tell what the client sent along (RFC 9440 §2.3). */
+  readonly certificateChainHeader?: string | undefined
   /** Ends TLS here, and asks each client for a certificate; who trusts one decides. */
   readonly tls?: { readonly cert: Buffer; readonly key: Buffer }
   readonly routes: readonly Route[]
   readonly raw?: readonly RawHandler[]
+  /** What is the same for everybody and there already, before anything is looked at but the request's head. */
+  ready?(request: IncomingMessage): ReadyAnswer | undefined
+  /** Whether this process is so far behind that whoever comes now is told to come again, before anything is done for them. */
+  isLate?(): boolean
   /**
    * Runs the handling of one request, and resolves when its answer may be sent. A raw handler answers by itself and has
    * to see to that by itself.
    */
   around?<T>(work: () => Promise<T>): Promise<T>
+  /** How long an answer took, once it is sent; `status` undefined where its connection broke before. Must not throw. */
+  answered?(path: string, status: number | undefined, took: Millis): void
   /** The page or problem document for a refusal. Must not throw. */
   renderRefusal(refusal: Refusal, request: PageRequest): Answer | Promise<Answer>
   readonly log: Log
@@ -50,6 +69,8 @@ export interface HttpServer {
   readonly port: number
   /** Where TLS ends here: for the connections that come from now on. */
   renew(tls: NonNullable<HttpServerOptions['tls']>): void
+  /** Whoever comes is still answered, and each answer is the last one of its connection. */
+  retire(): void
   /** Stops listening, lets requests in flight finish (at most `patience` ms), then closes what is left. */
   close(patience?: number): Promise<void>
 }
@@ -71,6 +92,10 @@ interface Seen {
 /** On the request itself: a weak map of all of them would be walked by every collection of garbage. */
 const SEEN = Symbol('seen')
 type SeenRequest = IncomingMessage & { [SEEN]?: Seen }
+
+/** When a request came, on its response. */
+const CAME = Symbol('came')
+type TimedResponse = ServerResponse & { [CAME]?: Millis }
 
 /** A raw handler's request as pages see it. */
 export const pageRequestOf = (request: IncomingMessage, issuer: string): PageRequest =>
@@ -94,9 +119,14 @@ export const addressOf = (request: IncomingMessage): string => seen(request).add
 
 /** With which certificate the client came; whether it holds for anything is not looked at here. */
 export const clientCertificateOf = (request: IncomingMessage): X509Certificate | undefined =>
-  seen(request).certificate()
+  seen(request).certificate.own()
+
+/** Which authorities it sent along; nobody has looked at them. */
+export const clientChainOf = (request: IncomingMessage): readonly X509Certificate[] => seen(request).certificate.chain()
 
 const LONGEST_URL = 16_384
+/** Seconds until whoever was turned away should try again. */
+const COME_AGAIN = 5
 const LIMITS = { maxHeaderSize: 32_768, requestTimeout: 30_000, headersTimeout: 15_000, keepAliveTimeout: 65_000 }
 /** Any certificate may come in: the self-signed ones are known by the registrations. Each connection shows it anew. */
 const ASKS = {
@@ -119,7 +149,9 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
   const raw = options.raw ?? []
   const proxies = createNetworks(options.proxies)
   const clientAddress = createClientAddress(proxies)
-  const clientCertificate = createClientCertificate({ proxies, header: options.certificateHeader })
+  const clientCertificate = createClientCertificate({
+    ...{ proxies, header: options.certificateHeader, chainHeader: options.certificateChainHeader },
+  })
   const secure = options.issuer.startsWith('https:')
   const { log, around = (work) => work() } = options
 
@@ -155,7 +187,6 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
 
   async function handle(request: SeenRequest, response: ServerResponse): Promise<void> {
     const url = request.url ?? '/'
-    request[SEEN] = { address: clientAddress(request), secure, certificate: clientCertificate(request) }
     // ATTACK: `//host` and `/\host` are read as another host's address when they are resolved against ours
     if (url.length > LONGEST_URL || !/^\/(?![/\\])/.test(url)) {
       send(response, { status: url.length > LONGEST_URL ? 414 : 400, ...NOT_STORED }, secure)
@@ -178,9 +209,17 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
     send(response, result, secure, request.method === 'HEAD')
   }
 
+  /** With a proxy in front that may ask another process: nothing of this request has happened. */
+  async function turnAway(request: SeenRequest, response: ServerResponse): Promise<void> {
+    const page = pageRequestOf(request, options.issuer)
+    const answer = await options.renderRefusal(new Refusal('overloaded', undefined, { retryAfter: COME_AGAIN }), page)
+    send(response, answer, secure, request.method === 'HEAD')
+  }
+
   async function handled(request: SeenRequest, response: ServerResponse): Promise<void> {
     try {
-      await handle(request, response)
+      request[SEEN] = { address: clientAddress(request), secure, certificate: clientCertificate(request) }
+      await (options.isLate?.() ? turnAway : handle)(request, response)
     } catch (error) {
       log.error('request-failed', { request: request[SEEN] && requestContext(request).id }, error)
       if (response.headersSent) response.destroy()
@@ -189,13 +228,28 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
   }
 
   const inFlight = new Set<ServerResponse>()
-  function over(this: ServerResponse): void {
+  let retired = false
+  function over(this: TimedResponse): void {
     inFlight.delete(this)
+    const status = this.writableFinished ? this.statusCode : undefined
+    options.answered?.(this.req.url ?? '', status, stopwatch() - this[CAME]!)
   }
-  function listener(request: IncomingMessage, response: ServerResponse): void {
+  function listener(request: IncomingMessage, response: TimedResponse): void {
+    const came = stopwatch()
+    if (retired) endsConnection(response)
+    const ready = options.ready?.(request)
+    if (ready) {
+      // over before anything else begins: nobody need wait for it, or hear when it has left
+      response.writeHead(200, ready.head as string[]).end(ready.body)
+      options.answered?.(request.url ?? '', 200, stopwatch() - came)
+      return
+    }
     inFlight.add(response)
+    response[CAME] = came
     response.on('close', over)
-    void handled(request, response)
+    const trace = traceIdOf(request.headers['traceparent'])
+    if (trace === undefined) void handled(request, response)
+    else void withTrace(trace, () => handled(request, response))
   }
   const server = options.tls
     ? createTlsServer({ ...LIMITS, ...ASKS, ...options.tls }, listener)
@@ -204,13 +258,20 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
     const status = UNREADABLE[code ?? ''] ?? '400 Bad Request'
     if ((socket as Socket).writable) socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`)
   })
-  await listen(server, options.listen)
+  await listen(server, options.listen, options.shared)
   return {
     port: (server.address() as AddressInfo).port,
     renew(tls) {
       if (server instanceof TlsServer) server.setSecureContext({ ...ASKS, ...tls })
     },
-    close: (patience = 10_000) => drain(server, inFlight, patience),
+    retire() {
+      retired = true
+      inFlight.forEach(endsConnection)
+    },
+    close(patience = 10_000) {
+      retired = true
+      return drain(server, inFlight, patience)
+    },
   }
 }
 
@@ -280,23 +341,39 @@ function send(response: ServerResponse, answer: Answer, secure: boolean, headOnl
   response.end(headOnly ? '' : body)
 }
 
-function listen(server: Server, address: string): Promise<void> {
+function listen(server: NetServer, address: string, reusePort = false): Promise<void> {
   const colon = address.lastIndexOf(':')
   const host = address.slice(0, colon).replace(/^\[(.*)\]$/, '$1')
   return new Promise((resolve, reject) => {
     server.once('error', reject)
-    server.listen(Number(address.slice(colon + 1)), host, () => {
+    server.listen({ port: Number(address.slice(colon + 1)), host, reusePort }, () => {
       server.off('error', reject)
       resolve()
     })
   })
 }
 
+/**
+ * Listens for a moment: finds out whether this address can be had, before several processes share it. Answers the address, with
+ * the port that was free where it says 0. Throws as listening does.
+ */
+export async function tryAddress(address: string): Promise<string> {
+  const server = createNetServer()
+  await listen(server, address)
+  const { port } = server.address() as AddressInfo
+  await new Promise((resolve) => server.close(resolve))
+  return `${address.slice(0, address.lastIndexOf(':'))}:${port}`
+}
+
+/** A connection kept alive by its last answer would hold an end up, and a request sent on it would be lost. */
+function endsConnection(response: ServerResponse): void {
+  if (!response.headersSent) response.setHeader('connection', 'close')
+}
+
 function drain(server: Server, inFlight: ReadonlySet<ServerResponse>, patience: number): Promise<void> {
   return new Promise((resolve) => {
     const giveUp = setTimeout(() => server.closeAllConnections(), patience)
-    // a connection kept alive by its last answer would hold us up, and a request sent on it would be lost
-    for (const response of inFlight) if (!response.headersSent) response.setHeader('connection', 'close')
+    inFlight.forEach(endsConnection)
     const idle = setInterval(() => server.closeIdleConnections(), IDLE_CHECK)
     server.close(() => {
       clearTimeout(giveUp)

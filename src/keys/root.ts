@@ -28,11 +28,10 @@ const recordId = (id: string): string => `key-root:${id}`
 const nameOf = (masterKey: Buffer): string =>
   Buffer.from(hkdfSync('sha256', masterKey, 'portico', 'name of the master key', 12)).toString('base64url')
 
-const wrongKey = (cause?: unknown): Refusal =>
+const wrongKey = (): Refusal =>
   new Refusal(
     'sealed-record-invalid',
     'the master key does not open the stored signing keys; give the one this database was made with, or the one it was changed to',
-    { cause },
   )
 
 /** Whether a master key was used for this database. */
@@ -53,16 +52,22 @@ export async function openRoot(
 ): Promise<{ readonly root: Buffer; readonly master: Master }> {
   const db: Kysely<KeysTables> = storage.records
   const id = nameOf(masterKey)
-  const find = () => db.selectFrom('key_roots').selectAll().where('master_key', '=', id).executeTakeFirst()
+  const find = async () => {
+    const rows = await db.selectFrom('key_roots').selectAll().execute()
+    const own = rows.find(({ master_key }) => master_key === id)
+    if (!own && rows.length > 0) throw wrongKey()
+    return own
+  }
   let row = await find()
   if (!row) {
-    const root = (await firstRoot(db, masterKey)) ?? randomBytes(32)
+    const root = await firstRoot(db, masterKey)
     // INVARIANT: on the disk before anything is sealed with it. Of two processes that start at once the first one's counts
-    await db
-      .insertInto('key_roots')
-      .values({ slot: 0, ...wrapped(root, masterKey), created_at: clock.now() })
-      .onConflict((conflict) => conflict.column('slot').doNothing())
-      .execute()
+    if (root)
+      await db
+        .insertInto('key_roots')
+        .values({ slot: 0, ...wrapped(root, masterKey), created_at: clock.now() })
+        .onConflict((conflict) => conflict.column('slot').doNothing())
+        .execute()
     row = await find()
   }
   if (!row) throw wrongKey()
@@ -105,21 +110,22 @@ function wrapped(root: Buffer, masterKey: Buffer) {
   return { master_key: id, root_sealed: createSealing(masterKey).seal(root, recordId(id)) }
 }
 
-/** In a database from before there were roots the master key sealed everything itself: it is the root. */
+/**
+ * A new one. In a database from before there were roots the master key sealed everything itself: it is the root. Undefined where it
+ * sealed nothing of what is there: it is the wrong one, or another process has just made the root.
+ */
 async function firstRoot(db: Kysely<KeysTables>, masterKey: Buffer): Promise<Buffer | undefined> {
-  const other = await db.selectFrom('key_roots').select('slot').limit(1).executeTakeFirst()
-  if (other) throw wrongKey()
   const key = await db
     .selectFrom('signing_keys')
     .select(['kid', 'private_sealed'])
     .where('private_sealed', 'is not', null)
     .limit(1)
     .executeTakeFirst()
-  if (!key) return undefined
+  if (!key) return randomBytes(32)
   try {
     createSealing(masterKey).unseal(key.private_sealed!, `signing-key:${key.kid}`)
     return masterKey
-  } catch (error) {
-    throw wrongKey(error)
+  } catch {
+    return undefined
   }
 }

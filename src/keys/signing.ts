@@ -27,8 +27,10 @@ export interface Signing {
    * Where a successor is waiting already, none is made. Answers the successors. `by` is `system` unless given.
    */
   rotate(alg?: Alg, by?: string): Promise<SigningKey[]>
+  /** Reads what other processes did. True as `refresh` says. */
+  look(): Promise<boolean>
   /**
-   * Reads what other processes did, and erases keys that are gone. True when what `signers` answers has changed
+   * The same, and erases keys that are gone. True when what `signers` answers has changed
    * since the last call, also by the mere passing of time: call it every minute or so.
    */
   refresh(): Promise<boolean>
@@ -158,6 +160,15 @@ export async function openSigning(options: SigningOptions): Promise<Signing> {
     }
   }
 
+  const look = async () => {
+    await load()
+    const shown = shape()
+    const changed = shown !== seen
+    seen = shown
+    return changed
+  }
+
+  let seen = ''
   await load()
   const missing = ALGS.filter((alg) => !held.some((key) => key.alg === alg))
   if (missing.length > 0) {
@@ -165,7 +176,7 @@ export async function openSigning(options: SigningOptions): Promise<Signing> {
     await load()
   }
   await erase()
-  let seen = shape()
+  seen = shape()
 
   return Object.freeze({
     list: () => now().map(describe),
@@ -187,13 +198,10 @@ export async function openSigning(options: SigningOptions): Promise<Signing> {
       return wanted.flatMap((of) => waiting(of) ?? []).map(describe)
     },
 
+    look,
     async refresh() {
       await erase()
-      await load()
-      const shown = shape()
-      const changed = shown !== seen
-      seen = shown
-      return changed
+      return look()
     },
   })
 }

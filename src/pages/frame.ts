@@ -1,4 +1,5 @@
 /** The porch around every page: one HTML document with everything in it. */
+import { retryAfterOf } from '#core/refusal'
 import type { Answer, Sending } from '#http'
 import { scripts, stylesheet } from './assets.ts'
 import { pageHeaders } from './headers.ts'
@@ -115,13 +116,13 @@ ${options.goOn !== undefined && html`<meta http-equiv="refresh" content="0;url=$
 <div class="room">${COLUMN}<main id="main" tabindex="-1">${options.body}${options.postOn && goingOn(options.postOn, messages)}</main>${COLUMN}</div></div>
 <footer>${languageSwitch(options)}</footer>
 ${options.frames?.map(outOfSight)}<script nonce="${nonce}" type="module">${trusted(script)}</script></body></html>`
+  const status = options.status ?? 200
+  const wait = retryAfterOf(status, options.retryAfter)
   return {
-    status: options.status ?? 200,
+    status,
     headers: {
       ...pageHeaders(nonce, lang, options.formTargets ?? [], options.isolated ?? false, options),
-      ...(options.retryAfter === undefined
-        ? {}
-        : { 'retry-after': String(Math.max(1, Math.ceil(options.retryAfter))) }),
+      ...(wait === undefined ? {} : { 'retry-after': String(Math.max(1, Math.ceil(wait))) }),
     },
     body: body.toString(),
   }

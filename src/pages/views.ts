@@ -175,6 +175,8 @@ export interface ConsentData extends Form {
 /** [device-code] `user_code`. */
 export interface DeviceCodeData extends Step {
   readonly userCode?: string
+  /** Where to sign in first, which is a way on without waiting. */
+  readonly signIn?: string
 }
 /** [device-confirm] `answer` = allow | deny. */
 export interface DeviceConfirmData extends Form {

@@ -3,7 +3,7 @@ import type { Audit } from '#audit'
 import type { Clock } from '#core/clock'
 import { minutes } from '#core/clock'
 import type { Log } from '#core/log'
-import type { State } from '#storage'
+import { isFull, type State } from '#storage'
 import { type Ended, endOf, isAlive, type Row, type Session } from './record.ts'
 import { type Shelf, withSession } from './shelf.ts'
 
@@ -23,6 +23,10 @@ export type EndListener = (ended: EndedSession) => Promise<void>
 /** A process that put the mark and has not finished after so long is taken for dead. */
 const PATIENCE = minutes(1)
 const AT_ONCE = 32
+
+/** What the write answers, unless state is full. */
+const unlessFull = <T>(write: Promise<T>): Promise<T | 'full'> =>
+  write.catch((error) => (isFull(error) ? 'full' : Promise.reject(error)))
 
 /**
  * INVARIANT: a session that got its mark opens nothing any more, and its record goes only after every listener is
@@ -44,7 +48,7 @@ export function createEnding({
 }) {
   const listeners: EndListener[] = []
 
-  async function finish({ session, ended, ...row }: Row): Promise<void> {
+  async function finish({ session, ended, ...row }: Row, apart = false): Promise<void> {
     try {
       await state.deleteGroup(withSession(session.id))
       const { reason, everywhere } = ended!
@@ -57,11 +61,12 @@ export function createEnding({
         reason: ended!.reason,
       })
       if (session.apps.length > 0) await shelf.keepLeft({ session, ended: ended!, ...row })
-      await shelf.remove(session.id)
+      await (apart ? shelf.removeApart(session.id) : shelf.remove(session.id))
     } catch (error) {
       // the session itself is over; what is left to do is done by a later sweep
       log.error('session-end-unfinished', { session: session.id }, error)
-      await shelf.lookAt(session.id, clock.now())
+      // where it is full: it was listed when its end began
+      if (!apart) await unlessFull(shelf.lookAt(session.id, clock.now()))
     }
   }
 
@@ -69,9 +74,13 @@ export function createEnding({
     id: string,
     how: Pick<Ended, 'reason' | 'by' | 'everywhere'>,
     when: (row: Row) => boolean,
+    listed = true,
   ): Promise<boolean> {
-    const row = await shelf.markEnded(id, { ...how, at: clock.now() }, when)
-    if (row) await finish(row)
+    const ended = { ...how, at: clock.now() }
+    const marked = listed ? await unlessFull(shelf.markEnded(id, ended, when)) : 'full'
+    const apart = marked === 'full'
+    const row = apart ? await shelf.markApart(id, ended, when) : marked
+    if (row) await finish(row, apart)
     return row !== undefined
   }
 
@@ -85,7 +94,7 @@ export function createEnding({
       await finish(row)
       over = true
     } else if (row && isAlive(row, now)) {
-      await shelf.lookAt(id, endOf(row.session))
+      if ((await unlessFull(shelf.lookAt(id, endOf(row.session)))) === 'full') return false
     } else if (row) {
       // somebody may come back in this very moment: the mark is put only on what is still over
       over = await mark(id, { reason: 'expired', by: 'system' }, (last) => !isAlive(last, now))
@@ -93,6 +102,16 @@ export function createEnding({
     // in a minute that is not over the same session may have to be looked at again
     if (!shelf.isIn(bucket, now)) await shelf.settled(bucket, id)
     return over
+  }
+
+  /** What a sweep does with ends that were noted while state was full, by processes that died. */
+  async function settleApart(): Promise<number> {
+    const left = (await shelf.apart()).filter(({ ended }) => clock.now() - ended!.at >= PATIENCE)
+    for (const row of left) {
+      await shelf.remove(row.session.id)
+      await finish(row, true)
+    }
+    return left.length
   }
 
   return Object.freeze({
@@ -104,12 +123,12 @@ export function createEnding({
       const row = await shelf.get(id)
       if (!row || row.ended) return false
       // should this process die after the mark, a sweep finds the rest of the work under this minute
-      await shelf.lookAt(id, clock.now())
-      return mark(id, { reason, by, ...(everywhere ? { everywhere } : {}) }, () => true)
+      const listed = (await unlessFull(shelf.lookAt(id, clock.now()))) !== 'full'
+      return mark(id, { reason, by, ...(everywhere ? { everywhere } : {}) }, () => true, listed)
     },
-    /** Ends what the clock has ended. Answers how many that were. */
+    /** Ends what the clock has ended, and goes on with what was left. Answers how many that were. */
     async sweep(): Promise<number> {
-      let count = 0
+      let count = await settleApart()
       for await (const { bucket, ids } of shelf.due()) {
         for (let from = 0; from < ids.length; from += AT_ONCE) {
           const some = ids.slice(from, from + AT_ONCE)

@@ -1,10 +1,10 @@
 /** Sign-outs that apps have yet to hear of: written down before anything is sent, tried until somebody takes them. */
 import type { Kysely } from 'kysely'
 import type { Audit } from '#audit'
-import { type Clock, hours, type Millis, minutes, seconds } from '#core/clock'
+import { type Clock, hours, type Instant, type Millis, minutes, seconds, stopwatch } from '#core/clock'
 import type { Log } from '#core/log'
 import { randomId } from '#core/random'
-import { type Storage, settled } from '#storage'
+import { inDialect, type Storage, settled } from '#storage'
 import type { Session } from './record.ts'
 import { forgetOutcome, noteOutcome } from './sign-out-outcome.ts'
 import type { LogoutOutboxTable, Tables } from './tables.ts'
@@ -40,6 +40,8 @@ export interface Outbox {
    */
   deliver(senders: Senders, of?: Pick<Session, 'id' | 'personId'>): Promise<number>
   pending(): Promise<number>
+  /** Since when the one waits that has waited longest. */
+  oldest(): Promise<Instant | undefined>
 }
 
 /** How long after the first try comes the second, and so on; the last one repeats. */
@@ -70,11 +72,14 @@ export function openOutbox({
     const due = of
       ? all.where((e) => e.or([e('session', '=', of.id), e.and([e('subject', '=', of.personId), e('sid', '=', ALL)])]))
       : all
+    const first = due.orderBy('next_at').limit(1)
+    // several ask at the same moment: whoever does not get this row shall have the next one, not go away
+    const free = inDialect(storage.records, { sqlite: first, postgres: first.forUpdate().skipLocked() })
     return (
       db
         .updateTable('logout_outbox')
         .set((e) => ({ lease: randomId(), leased_until: now + LEASE, tries: e('tries', '+', 1) }))
-        .where('id', 'in', due.orderBy('next_at').limit(1))
+        .where('id', 'in', free)
         // said again: where two statements chose the same row, the second looks at it once more before it writes
         .where('leased_until', '<=', now)
         .returningAll()
@@ -167,7 +172,10 @@ export function openOutbox({
         })
       }
       const sender = async (first?: LogoutOutboxTable) => {
-        for (let row = first ?? (await claim(of)); row; row = await claim(of)) {
+        let claiming = began
+        for (let row = first ?? (await claim(of)); row; claiming = stopwatch(), row = await claim(of)) {
+          // a process that stood still meanwhile: the row may be somebody else's by now, and is taken by whoever finds it free
+          if (stopwatch() - claiming > LEASE / 2) continue
           const outcome = await send(row).catch((error: unknown) => {
             log.warn('logout-not-sent', { app: row.app }, error)
             return 'retry' as const
@@ -176,6 +184,7 @@ export function openOutbox({
           if (outcome === 'done') taken++
         }
       }
+      const began = stopwatch()
       const first = await claim(of)
       if (first) await Promise.all([sender(first), ...Array.from({ length: SENDERS - 1 }, () => sender())])
       return taken
@@ -187,6 +196,14 @@ export function openOutbox({
         .select((e) => e.fn.countAll<number>().as('count'))
         .executeTakeFirstOrThrow()
       return Number(count)
+    },
+
+    async oldest() {
+      const { since } = await db
+        .selectFrom('logout_outbox')
+        .select((e) => e.fn.min<number | null>('created_at').as('since'))
+        .executeTakeFirstOrThrow()
+      return since === null ? undefined : Number(since)
     },
   })
 }

@@ -116,8 +116,8 @@ const TOUCH = minutes(1)
 const LONGEST_USER_AGENT = 256
 
 export function openSessions({ storage, clock, log, audit, defaults, cookieName }: SessionsOptions): Sessions {
-  const { state } = storage
-  const shelf = createShelf({ state, clock })
+  const { state, durable } = storage
+  const shelf = createShelf({ state, durable, clock })
   const ending = createEnding({ state, shelf, clock, log, audit })
   const alive = (row: Row | undefined): Session | undefined =>
     row && isAlive(row, clock.now()) ? row.session : undefined

@@ -1,7 +1,10 @@
-/** Where sessions lie in short-lived state, and the one way to change one. */
+/**
+ * Where sessions lie in short-lived state, and the one way to change one. A Redis that is full takes no mark of an end, but lets
+ * go of what it has: then the mark is kept beside the records, and the session goes at once.
+ */
 import type { Clock, Instant, Millis } from '#core/clock'
 import { days, minutes } from '#core/clock'
-import type { State, StateOptions } from '#storage'
+import { isFull, type State, type StateOptions, settled } from '#storage'
 import { endOf, isAlive, parseRow, type Row } from './record.ts'
 
 /**
@@ -22,6 +25,8 @@ const BUCKET = minutes(1)
 const OVERLAP = 10
 
 export const keyOf = (id: string): string => `session:${id}`
+const apartKey = (id: string): string => `session-ending:${id}`
+const APART = 'session-endings'
 const leftKey = (id: string): string => `session-left:${id}`
 export const groupOf = (personId: string): string => `sessions-of:${personId}`
 const onDevice = (deviceId: string): string => `sessions-on:${deviceId}`
@@ -31,7 +36,7 @@ export const withSession = (id: string): string => `with-session:${id}`
 const bucketAt = (at: Instant): number => Math.floor(at / BUCKET)
 const bucketName = (bucket: number): string => `session-ends:${bucket}`
 
-export function createShelf({ state, clock }: { state: State; clock: Clock }) {
+export function createShelf({ state, durable, clock }: { state: State; durable: State; clock: Clock }) {
   const options = (row: Row): StateOptions => ({
     ttl: Math.max(endOf(row.session) - clock.now(), 0) + GRACE,
     group: groupOf(row.session.personId),
@@ -116,6 +121,43 @@ export function createShelf({ state, clock }: { state: State; clock: Clock }) {
         if (await state.compareAndSwap(keyOf(id), text!, JSON.stringify(next))) return next
       }
     },
+    /**
+     * The same where state is full: the row for exactly one of all callers. It is nowhere in state any more.
+     *
+     * INVARIANT: the mark is there for good before the session goes, so that a process which dies in between leaves it behind.
+     */
+    async markApart(
+      id: string,
+      ended: NonNullable<Row['ended']>,
+      when: (row: Row) => boolean,
+    ): Promise<Row | undefined> {
+      const text = await state.get(keyOf(id))
+      const row = text === undefined ? undefined : parseRow(text)
+      if (!row || row.ended || !when(row)) return undefined
+      const noted = JSON.stringify({ ...row, ended })
+      const own = await durable.add(apartKey(id), noted, { ttl: GRACE, group: APART })
+      await settled()
+      const taken = await state.take(keyOf(id))
+      const last = taken === undefined ? undefined : parseRow(taken)
+      // whoever took it tells everybody; whoever had put a mark into it may have died, and then a sweep does
+      if (!last || last.ended) {
+        if (own && !last) await durable.delete(apartKey(id))
+        return undefined
+      }
+      // that of a process that has died, or is about to find nothing
+      if (!own) await durable.set(apartKey(id), noted, { ttl: GRACE, group: APART })
+      return { ...last, ended }
+    },
+    /** Ends that were noted beside the records and are not finished. */
+    async apart(): Promise<Row[]> {
+      if (durable === state) return []
+      const rows = (await durable.group(APART)).map(({ value }) => parseRow(value))
+      return rows.filter((row) => row !== undefined)
+    },
+    async removeApart(id: string): Promise<void> {
+      await state.delete(keyOf(id))
+      await durable.delete(apartKey(id))
+    },
     async remove(id: string): Promise<void> {
       await state.delete(keyOf(id))
     },
@@ -123,10 +165,11 @@ export function createShelf({ state, clock }: { state: State; clock: Clock }) {
     async keepLeft({ session, ...row }: Row): Promise<void> {
       const { userAgent: _browser, ...known } = session
       const left = { ...row, session: { ...known, authenticated: [], address: '' } }
-      await state.set(leftKey(session.id), JSON.stringify(left), { ttl: LEFT })
+      const keep = (where: State) => where.set(leftKey(session.id), JSON.stringify(left), { ttl: LEFT })
+      await keep(state).catch((error) => (isFull(error) ? keep(durable) : Promise.reject(error)))
     },
     async left(id: string): Promise<Row | undefined> {
-      const text = await state.get(leftKey(id))
+      const text = (await state.get(leftKey(id))) ?? (durable === state ? undefined : await durable.get(leftKey(id)))
       return text === undefined ? undefined : parseRow(text)
     },
     async ofPerson(personId: string): Promise<Row[]> {
@@ -149,7 +192,9 @@ export function createShelf({ state, clock }: { state: State; clock: Clock }) {
         const ids = await state.members(bucketName(bucket))
         if (ids.length > 0) yield { bucket, ids }
       }
-      if (mark !== String(current)) await state.set(SWEPT, String(current))
+      // minutes that are looked at twice cost nothing
+      if (mark !== String(current))
+        await state.set(SWEPT, String(current)).catch((error) => (isFull(error) ? undefined : Promise.reject(error)))
     },
     /** Whether a sweep comes by at this moment when it reads that minute again. */
     isIn: (bucket: number, at: Instant): boolean => bucketAt(at) === bucket,

@@ -10,15 +10,18 @@ import type { SigninRooms } from './rooms.ts'
 const WRONG: readonly RefusalCode[] = ['password-wrong', 'password-unconfirmed', 'code-invalid', 'passkey-invalid']
 const PROMPTS: readonly string[] = ['password', 'passkey', 'totp', 'recovery-code']
 
-type Rooms = Pick<SigninRooms, 'access' | 'people' | 'storage'>
+type Rooms = Pick<SigninRooms, 'access' | 'people' | 'storage' | 'prompted'>
 
 /**
  * Somebody who is signed in is shown a page that asks for a factor. Counted once for each proof that is asked for, not
  * each time that the page is shown: the mark is a value of its own, for the errand may be written at the same time.
  */
-export async function countPrompt({ access, storage }: Rooms, place: Situation): Promise<void> {
+export async function countPrompt({ access, storage, prompted }: Rooms, place: Situation): Promise<void> {
   const { session, errand } = place
-  if (!session || !access.memory.counts('prompts') || !PROMPTS.includes(nextStep(place))) return
+  const step = nextStep(place)
+  if (!PROMPTS.includes(step)) return
+  prompted?.(step)
+  if (!session || !access.memory.counts('prompts')) return
   const newest = Math.max(...session.authenticated.map(({ at }) => at))
   const first = await storage.state.add(`prompt:${errand.id}:${session.id}:${newest}`, '', { ttl: ERRAND_LIFE })
   if (first) await access.memory.count('prompts', session.personId)

@@ -25,6 +25,8 @@ export interface SigninOptions extends SignOutRooms {
   readonly revoke?: (personId: string) => Promise<void>
   /** The operator's sentence about where to get help. */
   readonly support: string | undefined
+  /** Each time that a page that asks for a factor is shown, with the factor. */
+  readonly prompted?: ((factor: string) => void) | undefined
 }
 
 export interface SigninRooms extends SigninOptions {

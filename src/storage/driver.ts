@@ -2,7 +2,7 @@
  * What storage drivers are: members of `drivers/list.ts`, chosen by the scheme of `storage.url` (records) and of `state.url`
  * (short-lived state).
  */
-import type { Clock } from '#core/clock'
+import type { Clock, Instant } from '#core/clock'
 import type { Log } from '#core/log'
 import type { Keep } from './kept.ts'
 import type { Prepare, Records } from './records.ts'
@@ -13,12 +13,25 @@ export interface DriverOptions {
   readonly log: Log
 }
 
+export interface ConnectionLoad {
+  readonly busy: number
+  readonly idle: number
+  /** Statements for a connection, and transactions for their turn. */
+  readonly waiting: number
+}
+
 export interface OpenedRecords {
   readonly records: Records
+  /** The same for migrations, which need not wait for the disk one by one. */
+  readonly migrating: Records
   /** The contract of state on the tables of `state-tables.ts`, as durable as the records and committed together with them. */
   readonly state: State
+  /** The same rows, written without waiting for the disk where that would hold up others. */
+  readonly unsynced: State
   readonly prepare: Prepare
   readonly keep: Keep
+  /** Of connections to a server. */
+  load?(): ConnectionLoad
   /** Waits for what is being written, then closes. */
   close(): Promise<void>
 }
@@ -64,6 +77,8 @@ export interface StatePlace {
 
 export interface OpenedState {
   readonly state: State
+  /** What the clock of the server says. Throws `Refusal('storage-unavailable')`. */
+  now?(): Promise<Instant>
   close(): Promise<void>
 }
 

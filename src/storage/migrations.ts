@@ -60,13 +60,7 @@ export async function applyMigrations(
   // asked first: a process that starts while another one writes for long need not wait when there is nothing to do
   if (!(await hasTable(records))) await createTable(records)
   const before = await appliedNames(records)
-  const unknown = [...before].filter((name) => !names.includes(name))
-  if (unknown.length > 0) {
-    throw new Refusal(
-      'storage-unavailable',
-      `the database was changed by a newer version of Portico (${unknown.join(', ')}); start that version, or restore a backup`,
-    )
-  }
+  refuseNewer(before, names)
   const applied: string[] = []
   for (const migration of migrations) {
     if (before.has(migration.name)) continue
@@ -80,13 +74,60 @@ export async function applyMigrations(
           .executeTakeFirst()
         if (there) return false
         await unhurried(transaction)
-        await migration.up(transaction)
+        await carryOut(migration, transaction)
         await transaction.insertInto('migrations').values({ name: migration.name, applied_at: clock.now() }).execute()
         return true
       })
     if (done) applied.push(migration.name)
   }
   return applied
+}
+
+/** A migration that does not do on this database; nothing of it is there. */
+export class MigrationFailed extends Error {
+  readonly migration: string
+  constructor(migration: string, cause: unknown) {
+    super(`migration ${migration} failed: ${cause instanceof Error ? cause.message : String(cause)}`, { cause })
+    this.migration = migration
+  }
+}
+
+async function carryOut(migration: Migration, transaction: Records): Promise<void> {
+  try {
+    await migration.up(transaction)
+  } catch (cause) {
+    throw cause instanceof Refusal ? cause : new MigrationFailed(migration.name, cause)
+  }
+}
+
+function refuseNewer(applied: ReadonlySet<string>, names: readonly string[]): void {
+  const unknown = [...applied].filter((name) => !names.includes(name))
+  if (unknown.length > 0)
+    throw new Refusal(
+      'storage-unavailable',
+      `the database was changed by a newer version of Portico (${unknown.join(', ')}); start that version, or restore a backup`,
+    )
+}
+
+/** Carries out what is missing in one transaction and takes it back; answers the names. */
+export async function rehearseMigrations(records: Records, migrations: readonly Migration[]): Promise<string[]> {
+  const applied = (await hasTable(records)) ? await appliedNames(records) : new Set<string>()
+  refuseNewer(
+    applied,
+    migrations.map(({ name }) => name),
+  )
+  const missing = migrations.filter(({ name }) => !applied.has(name))
+  const over = new Error('rehearsed')
+  try {
+    await records.transaction().execute(async (transaction) => {
+      await unhurried(transaction)
+      for (const migration of missing) await carryOut(migration, transaction)
+      throw over
+    })
+  } catch (error) {
+    if (error !== over) throw error
+  }
+  return missing.map(({ name }) => name)
 }
 
 async function appliedNames(records: Records): Promise<Set<string>> {

@@ -1,12 +1,12 @@
 /** Opening the storage: the drivers by the urls' schemes, then migrations, then the purge. */
 import { existsSync } from 'node:fs'
-import type { Clock, Millis } from '#core/clock'
+import type { Clock, Instant, Millis } from '#core/clock'
 import type { Log } from '#core/log'
 import { Refusal } from '#core/refusal'
-import type { DriverOptions, OpenedState, RecordsDriver, StatePlace } from './driver.ts'
+import type { ConnectionLoad, DriverOptions, OpenedState, RecordsDriver, StatePlace } from './driver.ts'
 import { RECORDS_DRIVERS, STATE_DRIVERS } from './drivers/list.ts'
 import type { Keep } from './kept.ts'
-import { applyMigrations, type MigrationState, readMigrationStatus } from './migrations.ts'
+import { applyMigrations, type MigrationState, readMigrationStatus, rehearseMigrations } from './migrations.ts'
 import type { Migration, Prepare, Records } from './records.ts'
 import type { State } from './state.ts'
 import { stateMigration } from './state-tables.ts'
@@ -20,6 +20,8 @@ export interface StorageOptions {
   readonly log: Log
   /** Of all rooms, in the order of their floors. Applied at opening, each once, in one transaction each. */
   readonly migrations: readonly Migration[]
+  /** Whether what is over is removed by this process just now; of several one is enough. Always unless given. */
+  purges?(): boolean
 }
 
 export interface Storage {
@@ -31,10 +33,16 @@ export interface Storage {
    * value nor that it was spent. Where state is kept with the records the two are one.
    */
   readonly durable: State
+  /** The rows of `durable` as well, for what is worth nothing after a power cut: it may be answered before it is on the disk. */
+  readonly unsynced: State
   /** For what every sign-on reads and writes. */
   readonly prepare: Prepare
   /** For what every question of a proxy rests on. */
   readonly keep: Keep
+  /** Of the connections to the database of the records; undefined where it is no server. */
+  load(): ConnectionLoad | undefined
+  /** What the clock of the server says on which state is kept; undefined where it is kept with the records. */
+  stateClock(): Promise<Instant> | undefined
   /** Waits for what is being written, stops the purge, closes what was opened. */
   close(): Promise<void>
 }
@@ -72,25 +80,29 @@ async function openState(place: StatePlace, options: DriverOptions): Promise<Ope
  * Throws `Refusal('storage-unavailable')` whose detail tells the operator in a sentence what is wrong: folder or file not
  * writable, not a database, damaged, of a newer version.
  */
-export async function openStorage({ url, state, clock, log, migrations }: StorageOptions): Promise<Storage> {
+export async function openStorage(options: StorageOptions): Promise<Storage> {
+  const { url, state, clock, log, migrations, purges = () => true } = options
   const { driver, place } = driverFor(url)
   const opened = await driver.open(place, { clock, log })
   let elsewhere: OpenedState | undefined
   try {
-    const applied = await applyMigrations(opened.records, [stateMigration, ...migrations], clock)
+    const applied = await applyMigrations(opened.migrating, [stateMigration, ...migrations], clock)
     if (applied.length > 0) log.info('storage-migrated', { count: applied.length })
     if (state && state.url !== url) elsewhere = await openState(state, { clock, log })
   } catch (error) {
     await opened.close()
     throw error
   }
-  const stopPurges = [opened, ...(elsewhere ? [elsewhere] : [])].map((one) => startPurge(one.state, clock, log))
+  const stopPurges = [opened, ...(elsewhere ? [elsewhere] : [])].map((one) => startPurge(one.state, purges, clock, log))
   return Object.freeze({
     records: opened.records,
     state: (elsewhere ?? opened).state,
     durable: opened.state,
+    unsynced: opened.unsynced,
     prepare: opened.prepare,
     keep: opened.keep,
+    load: () => opened.load?.(),
+    stateClock: () => elsewhere?.now?.(),
     close: async () => {
       await Promise.all(stopPurges.map((stop) => stop()))
       await elsewhere?.close()
@@ -107,6 +119,39 @@ export async function migrationStatus(url: string, migrations: readonly Migratio
     return await readMigrationStatus(opened, [stateMigration, ...migrations])
   } finally {
     await opened?.close()
+  }
+}
+
+/**
+ * Tries the migrations that are missing and leaves everything as it was: on a copy beside the database where it is a file, else
+ * in one transaction that is rolled back, for which writers wait. Answers the names. Throws `Refusal('storage-unavailable')` for a
+ * database of a newer version, `MigrationFailed` for a migration that does not do.
+ */
+export async function tryMigrations(
+  url: string,
+  { clock, log, migrations }: Pick<StorageOptions, 'clock' | 'log' | 'migrations'>,
+): Promise<string[]> {
+  const { driver, place } = driverFor(url)
+  const all = [stateMigration, ...migrations]
+  const { copies } = driver
+  if (!copies) {
+    const opened = await driver.open(place, { clock, log })
+    try {
+      return await rehearseMigrations(opened.records, all)
+    } finally {
+      await opened.close()
+    }
+  }
+  const draft = copies.draft(place, place)
+  try {
+    const opened = await driver.open(draft, { clock, log })
+    try {
+      return await applyMigrations(opened.migrating, all, clock)
+    } finally {
+      await opened.close()
+    }
+  } finally {
+    copies.remove(draft)
   }
 }
 
@@ -148,12 +193,12 @@ export async function restore<T>(
 }
 
 /** Removes expired state in small steps, other writes between them; answers how to stop. */
-function startPurge(state: State, clock: Clock, log: Log): () => Promise<void> {
+function startPurge(state: State, purges: () => boolean, clock: Clock, log: Log): () => Promise<void> {
   let running: Promise<void> | undefined
   let stopped = false
   const purge = async () => {
     try {
-      while (!stopped && (await state.purge(clock.now(), PURGE_STEP)) >= PURGE_STEP);
+      while (!stopped && purges() && (await state.purge(clock.now(), PURGE_STEP)) >= PURGE_STEP);
     } catch (error) {
       log.warn('storage-purge-failed', {}, error)
     } finally {

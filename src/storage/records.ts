@@ -13,7 +13,7 @@ import type { CompiledQuery, Kysely } from 'kysely'
  *   transaction: nothing can be caught inside.
  * - INVARIANT: what a transaction looks at and then decides by is written by transactions only, or what it writes repeats the
  *   condition, or a unique index decides. For single statements of others may come between its own.
- * - A stored integer beyond 2^53 cannot be read. A `boolean` parameter is stored as 0 or 1 and comes back as a number, and so
+ * - An integer beyond 2^53 is refused as a parameter (`RangeError`), and cannot be read where it is stored all the same. A `boolean` parameter is stored as 0 or 1 and comes back as a number, and so
  *   does a condition that is selected. Texts are compared byte by byte, and `lower` folds ASCII only.
  * - One-time things are spent by one statement (`delete … returning`, `update … where … returning`).
  *

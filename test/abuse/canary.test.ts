@@ -4,7 +4,7 @@
  */
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { DatabaseSync } from 'node:sqlite'
+import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createBrowser, formOf, type Page, passkeyOptions } from '../../demo/browser.ts'
 import { createAuthenticator } from '../support/authenticator.ts'
@@ -96,7 +96,7 @@ beforeAll(async () => {
 }, 60_000)
 afterAll(async () => {
   await serving?.stop()
-  place?.remove()
+  await place?.remove()
 })
 
 const app = (name: string, more: Record<string, string> = {}) => appAddress(place as never, name, more)
@@ -334,12 +334,13 @@ describe('the canary', () => {
   test('meets a server that breaks', async () => {
     const { code } = await command('people', 'enable', USERNAME)
     expect(code).toBe(0)
-    const database = new DatabaseSync(join(place.folder, 'portico.db'), { timeout: 5000 })
+    const storage = await place.storage()
+    const run = (text: string) => sql.raw(text).execute(storage.records)
     const tables = ['people', 'receipts', 'devices', 'factor_passkeys', 'audit_events', 'state']
     const statuses = new Set<number>()
     for (const table of tables) {
       // as if a disk had lost it: every statement on it fails, with whatever it carries
-      database.exec(`alter table ${table} rename to lost`)
+      await run(`alter table ${table} rename to lost`)
       try {
         const asked = await browser.open(app('web', { login_hint: MAIL, prompt: 'login' }))
         statuses.add(asked.status)
@@ -351,14 +352,16 @@ describe('the canary', () => {
         }
         await post('/oauth2/token', { grant_type: 'authorization_code', code: NAME, redirect_uri: CALLBACK })
       } finally {
-        database.exec(`alter table lost rename to ${table}`)
+        await run(`alter table lost rename to ${table}`)
       }
     }
     // and as if what was stored had come back as something else, which a parser quotes in what it throws
     const errand = await browser.open(app('web', { prompt: 'login' }))
-    database.prepare("update state set v = ? where k like 'errand:%'").run(`${NAME} <${MAIL}>`)
+    const key = `errand:${errand.url.pathname.split('/')[2]}`
+    expect(await storage.state.get(key)).toBeDefined()
+    await storage.state.set(key, `${NAME} <${MAIL}>`)
     statuses.add((await browser.open(errand.url.href)).status)
-    database.close()
+    await storage.close()
     expect([...statuses].some((status) => status >= 500)).toBe(true)
     expect(await fetch(`${place.issuer}/signin`, { redirect: 'manual' }).then(({ status }) => status)).toBe(303)
   })
@@ -370,9 +373,9 @@ describe('and afterwards', () => {
     expect(await serving.stop()).toBe(0)
     printed.push(serving.out(), serving.err())
     everything = printed.join('\n')
-    const database = new DatabaseSync(join(place.folder, 'portico.db'), { readOnly: true })
-    everything += JSON.stringify(database.prepare('select * from audit_events').all())
-    database.close()
+    const storage = await place.storage()
+    everything += JSON.stringify((await sql`select * from audit_events`.execute(storage.records)).rows)
+    await storage.close()
   })
 
   test('it was a full day: the log has every kind of thing that happened', () => {

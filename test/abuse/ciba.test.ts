@@ -7,7 +7,7 @@ import { type Gateway, PASSWORD, startGateway } from '../support/gateway.ts'
 import { POLICIES } from '../support/policies.ts'
 import { freePort } from '../support/ports.ts'
 import { ecKeys, es256, hs256, jwt, now, registered, unsigned } from '../support/proofs.ts'
-import { CALLBACK } from '../support/relying-party.ts'
+import { CALLBACK, relyingParty, signIn } from '../support/relying-party.ts'
 import { cookiesOf, movableClock, post } from './people.ts'
 
 const clock = movableClock()
@@ -103,6 +103,74 @@ describe('a flood', () => {
       for (let i = 0; i < 5; i++) said.push((await ask(gateway, one, { login_hint: username })).status)
     expect(said.filter((status) => status === 200)).toHaveLength(20)
     expect(await waiting(gateway, await screenOf(gateway, username))).toHaveLength(5)
+  })
+
+  test('of one app to one person ends after five, under all of their names together, and the app learns nothing of that', async () => {
+    const screen = await screenOf(gateway, username)
+    const { tokens } = await signIn(screen, await relyingParty(gateway, 'other'), username, { scope: 'openid' })
+    const hints = [
+      { login_hint: username },
+      { id_token_hint: tokens.id_token! },
+      { login_hint: username.toUpperCase() },
+    ]
+    const asked: unknown[] = []
+    for (let i = 0; i < 7; i++) {
+      // more than five of one of them are refused when it asks
+      const { status, body } = await ask(gateway, 'other', { ...hints[i % 3]!, requested_expiry: '900' } as Record<
+        string,
+        string
+      >)
+      expect(status).toBe(200)
+      asked.push(body['auth_req_id'])
+    }
+    let read = 0
+    for (let page = await waiting(gateway, screen); page[0]; page = await waiting(gateway, screen)) {
+      read++
+      await answer(screen, await screen.open(page[0]), 'deny')
+    }
+    expect(read).toBe(5)
+    // what it hears is what it would hear of somebody who does not look
+    const said = []
+    for (const one of asked) said.push((await poll(gateway, 'other', one)).body['error'])
+    expect(said.toSorted()).toEqual([...Array(5).fill('access_denied'), ...Array(2).fill('authorization_pending')])
+    // those of others are read meanwhile
+    await ask(gateway, desk, { login_hint: username })
+    expect((await question(gateway, screen)).text).toContain(`App ${desk}`)
+    expect(await waiting(gateway, screen)).toHaveLength(1)
+    // the other one is over by then, and those that waited have their turn
+    clock.at += 330_000
+    expect(await waiting(gateway, screen)).toHaveLength(2)
+    clock.at = Date.now()
+  })
+
+  test('of two tabs at once counts each question once', async () => {
+    const screen = await screenOf(gateway, username)
+    for (let i = 0; i < 5; i++) await ask(gateway, desk, { login_hint: username })
+    const tabs = await Promise.all(Array.from({ length: 6 }, () => waiting(gateway, screen)))
+    for (const shown of [...tabs, await waiting(gateway, screen)]) expect(shown).toHaveLength(5)
+  })
+
+  test.each([
+    ['of apps', {}],
+    ['of apps that are not for them', { audience: ['nobody-here'] }],
+  ])('%s with all their time keeps nobody from reading what another one asks', async (_, more) => {
+    for (const one of ['a', 'b', 'c']) {
+      const loud = { ...asks(`loud-${people}-${one}`), ...more }
+      const { clientSecret } = await gateway.server.house.catalog.apps.register(loud as never, 'test')
+      const headers = { authorization: `Basic ${btoa(`${loud.id}:${clientSecret}`)}` }
+      for (let i = 0; i < 5; i++) {
+        const body = new URLSearchParams({ scope: 'openid', login_hint: username, requested_expiry: '900' })
+        const asked = await fetch(`${gateway.issuer}/oauth2/ciba`, { method: 'POST', headers, body })
+        expect(asked.status).toBe(200)
+      }
+    }
+    const screen = await screenOf(gateway, username)
+    await waiting(gateway, screen)
+    const { body } = await ask(gateway, desk, { login_hint: username })
+    const pages = []
+    for (const one of await waiting(gateway, screen)) pages.push(await screen.open(one))
+    await answer(screen, pages.find(({ text }) => text.includes(`App ${desk}`))!, 'allow')
+    expect((await poll(gateway, desk, body['auth_req_id'])).status).toBe(200)
   })
 
   test('of one app to everybody ends after sixty', async () => {
@@ -248,7 +316,7 @@ describe('a request', () => {
     const twice = await send(gateway, desk, 'ciba', `scope=openid&login_hint=${username}&login_hint=other`)
     expect([twice.status, twice.body['error']]).toEqual([400, 'invalid_request'])
     const without = await ask(gateway, 'plain', { login_hint: username })
-    expect([without.status, without.body['error']]).toEqual([400, 'invalid_request'])
+    expect([without.status, without.body['error']]).toEqual([400, 'unauthorized_client'])
     const stranger = await send({ ...gateway, secrets: new Map() }, desk, 'ciba', {
       scope: 'openid',
       login_hint: 'x',

@@ -216,7 +216,7 @@ test('of fifty copies of one proof, sent to two processes at once, one is taken'
     }
   } finally {
     await Promise.all(running.map((one) => one.stop()))
-    place.remove()
+    await place.remove()
   }
 })
 

@@ -55,7 +55,7 @@ beforeAll(async () => {
 }, 60_000)
 afterAll(async () => {
   for (const one of serving) await one.stop()
-  place?.remove()
+  await place?.remove()
 })
 
 const send = (id: string, client_assertion: string, door = 0) =>

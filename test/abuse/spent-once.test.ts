@@ -83,7 +83,7 @@ beforeAll(async () => {
 afterAll(async () => {
   for (const one of serving) await one.stop()
   platform?.close()
-  place?.remove()
+  await place?.remove()
 })
 
 interface Told {

@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { boardOf } from '#access/reports'
 import type { App } from '#catalog'
-import { allowed, NINE, openStore, type Store, silent } from './house.ts'
+import { allowed, inTurns, NINE, openStore, type Store, silent } from './house.ts'
 
 const DAY = 86_400_000
 const denied = { ...allowed(), outcome: 'deny' as const }
@@ -42,10 +42,8 @@ test('many people, apps and pages are counted like a set counts them', async () 
     fc.record({ person: fc.integer({ min: 0, max: 2999 }), app: fc.integer({ min: 0, max: 8 }), yes: fc.boolean() }),
     { numRuns: 25_000, seed: 20261130 },
   )
-  await Promise.all(
-    given.map(({ person, app, yes }, i) =>
-      store.receipts.add(silent(i / 100, { person: `p${person}`, app: `app${app}` }), yes ? allowed() : denied),
-    ),
+  await inTurns(given, ({ person, app, yes }, i) =>
+    store.receipts.add(silent(i / 100, { person: `p${person}`, app: `app${app}` }), yes ? allowed() : denied),
   )
   const sets = new Map<string, Set<number>>()
   for (const { person, app, yes } of given) {

@@ -18,12 +18,21 @@ export interface Store {
   another(): Receipts
 }
 
-export async function openStore(): Promise<Store> {
+/** Where the run says unless a url is given. */
+export async function openStore(on?: string): Promise<Store> {
   const clock = { at: NINE, now: () => clock.at }
   const migrations = [...auditMigrations, ...accessMigrations]
-  const storage = await openStorage({ url: await emptyStorageUrl(), clock, log: silentLog, migrations })
+  const storage = await openStorage({ url: on ?? (await emptyStorageUrl()), clock, log: silentLog, migrations })
   const another = () => createReceipts(storage, clock, KEY)
   return { clock, storage, receipts: another(), another }
+}
+
+/** Some at once: of thousands, those that wait for a connection to a server longer than anybody should are refused. */
+export async function inTurns<T, R>(items: readonly T[], work: (item: T, at: number) => Promise<R>): Promise<R[]> {
+  const done: R[] = []
+  for (let from = 0; from < items.length; from += 200)
+    done.push(...(await Promise.all(items.slice(from, from + 200).map((item, i) => work(item, from + i)))))
+  return done
 }
 
 const maybe = <T>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, { nil: undefined, freq: 3 })

@@ -12,8 +12,8 @@ import { decide, type Facts, loadPolicies } from '#policy'
 import { openStorage } from '#storage'
 import { createNumbering } from '../../src/access/numbering.ts'
 import type { ReceiptTables } from '../../src/access/receipt-tables.ts'
-import { emptyStorageUrl } from '../support/storage.ts'
-import { allowed, anyFacts, KEY, NINE, openStore, type Store, silent } from './house.ts'
+import { EMBEDDED, emptyStorageUrl } from '../support/storage.ts'
+import { allowed, anyFacts, inTurns, KEY, NINE, openStore, type Store, silent } from './house.ts'
 
 const DAY = 86_400_000
 const policies = loadPolicies(join(import.meta.dirname, '../../policies')).policies!
@@ -49,9 +49,11 @@ async function pagesOf(receipts: Receipts, at: number): Promise<Page[]> {
 test('facts come back as they were, and are decided as they were, 10,000 random ones', async () => {
   const given = fc.sample(anyFacts, { numRuns: 10_000, seed: 20261125 })
   const decisions = given.map((facts) => decide(policies, facts))
-  const references = await Promise.all(given.map((facts, i) => store.receipts.add(facts, decisions[i]!)))
-  const found = await all(store.receipts, Number.NEGATIVE_INFINITY)
-  expect(found.map(({ reference }) => reference)).toEqual(references)
+  const references = await inTurns(given, (facts, i) => store.receipts.add(facts, decisions[i]!))
+  const kept = new Map((await all(store.receipts, Number.NEGATIVE_INFINITY)).map((one) => [one.reference, one]))
+  expect(kept.size).toBe(10_000)
+  const found = references.map((reference) => kept.get(reference)!)
+  expect(found).not.toContain(undefined)
   const differing = found.filter(({ facts, ...receipt }, i) => {
     const { outcome, policy, rule, versions } = decisions[i]!
     return !(
@@ -79,15 +81,22 @@ const sorted = (value: unknown): string =>
   )
 
 describe('a silent sign-on', () => {
-  test('of a session to an app that it has opened before is one row of at most 80 bytes, and nothing else', async () => {
+  test('of a session to an app that it has opened before is one row, and nothing else', async () => {
     const gathered = ['travel', 'place', 'absence', 'enrolment', 'failures'] as const
     await store.receipts.add(silent(0), allowed(), gathered)
     const parts = await count('receipt_parts')
     for (let minute = 1; minute <= 500; minute++) await store.receipts.add(silent(minute), allowed(), gathered)
     expect(await count('receipts')).toBe(501)
     expect(await count('receipt_parts')).toBe(parts)
+  })
+
+  test('takes at most 80 bytes in the embedded database', async () => {
+    const embedded = await openStore(EMBEDDED)
+    const gathered = ['travel', 'place', 'absence', 'enrolment', 'failures'] as const
+    for (let minute = 0; minute <= 500; minute++) await embedded.receipts.add(silent(minute), allowed(), gathered)
     const { rows } = await sql<{ bytes: number }>`
-      select sum(payload) as bytes from dbstat where name like 'receipts%'`.execute(db)
+      select sum(payload) as bytes from dbstat where name like 'receipts%'`.execute(embedded.storage.records)
+    await embedded.storage.close()
     expect(rows[0]!.bytes / 501).toBeLessThan(80)
   })
 
@@ -104,7 +113,9 @@ describe('a silent sign-on', () => {
     await db.deleteFrom('receipts').execute()
     await db.deleteFrom('receipt_parts').execute()
     const references = await Promise.all([1, 2, 3].map((minute) => store.receipts.add(silent(minute), allowed())))
-    expect((await all()).map(({ facts }) => facts)).toEqual([silent(1), silent(2), silent(3)])
+    // at once: whose number comes first is a matter of the database
+    const kept = (await all()).toSorted((one, other) => one.at - other.at)
+    expect(kept.map(({ facts }) => facts)).toEqual([silent(1), silent(2), silent(3)])
     expect(new Set(references).size).toBe(3)
     // also when only one of them is gone, on another day
     await sql`delete from receipt_parts where used is null`.execute(db)

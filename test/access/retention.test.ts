@@ -9,7 +9,7 @@ test('a server removes what is older than `receipts.keep`, day by day, and the r
   const clock = { at: NINE, now: () => clock.at }
   const gateway = await startGateway({ clock, settings: { receipts: { keep: '30d' } } })
   try {
-    const { receipts } = gateway.server.house
+    const { receipts, seals } = gateway.server.house
     const references: string[] = []
     for (let day = 0; day < 40; day++) references.push(await receipts.add(silent(day * 1440), allowed()))
     const kept = async () => {
@@ -22,9 +22,12 @@ test('a server removes what is older than `receipts.keep`, day by day, and the r
     clock.at = NINE + 35 * DAY + 1
     await gateway.server.tick()
     expect(await kept()).toBe(34)
+    // the last one is of a day to come, and waits for company
+    expect(await seals.check({})).toMatchObject({ findings: [], receipts: 33, unsealed: { receipts: 1 } })
     clock.at = NINE + 300 * DAY
     await gateway.server.tick()
     expect(await kept()).toBe(0)
+    expect(await seals.check({})).toMatchObject({ findings: [], receipts: 0 })
     // the number of the newest is not given again
     expect(references).not.toContain(await receipts.add(silent(300 * 1440), allowed()))
   } finally {

@@ -1,11 +1,11 @@
 /** Tokens that are bound: to a key, by a proof for each call; to a certificate, by the connection. */
 import { createHash, randomUUID, X509Certificate } from 'node:crypto'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { calculateJwkThumbprint } from 'jose'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { makeAuthority, makeClientCertificate } from '../support/certificates.ts'
+import { makeAuthority, makeClientCertificate, makeIntermediate, makeRevocationList } from '../support/certificates.ts'
 import type { Gateway } from '../support/gateway.ts'
 import { athOf, base64url, ecKeys, type Json, now, proof, publicJwk, respelled } from '../support/proofs.ts'
 import { applyApis, bound, call, HOST, orders, startApis, tokenOf } from './house.ts'
@@ -15,12 +15,24 @@ let bearer: string
 const keys = ecKeys()
 const folder = mkdtempSync(join(tmpdir(), 'portico-sender-'))
 const pem = (name: string) => new X509Certificate(readFileSync(join(folder, `${name}.pem`)))
+let late = 0
 const told = (name: string) => ({ 'Client-Cert': `:${pem(name).raw.toString('base64')}:` })
 beforeAll(async () => {
   await makeAuthority(folder, 'authority')
   await makeClientCertificate(folder, 'one', { authority: 'authority' })
   await makeClientCertificate(folder, 'two', { authority: 'authority' })
-  gateway = await startApis({ settings: { client_certificates: { header: 'client-cert' } } })
+  await makeIntermediate(folder, 'between', 'authority')
+  await makeClientCertificate(folder, 'below', { authority: 'between' })
+  await makeRevocationList(folder, 'none', { authority: 'authority' })
+  await makeRevocationList(folder, 'one-taken', { authority: 'authority', revoked: ['one'] })
+  await makeRevocationList(folder, 'below-taken', { authority: 'between', revoked: ['below'] })
+  await makeRevocationList(folder, 'two-elsewhere', { authority: 'between', revoked: ['two'] })
+  copyFileSync(join(folder, 'none.crl'), join(folder, 'lists.crl'))
+  const files = { ca_file: join(folder, 'authority.pem'), crl_file: join(folder, 'lists.crl') }
+  gateway = await startApis({
+    clock: { now: () => Date.now() + late },
+    settings: { client_certificates: { header: 'client-cert', ...files } },
+  })
   bearer = await tokenOf(gateway, 'one')
 }, 60_000)
 afterAll(async () => {
@@ -112,6 +124,43 @@ describe('a token that is bound to a certificate', () => {
     for (const headers of [told('two'), {}, { 'Client-Cert': 'x' }, { 'X-Client-Cert': told('one')['Client-Cert'] }])
       expect((await ask(one, headers)).status).toBe(401)
     expect((await ask(one, told('one'), '127.0.0.2')).status).toBe(403)
+  })
+
+  test('opens no more once the certificate was taken back, which the log says; others go on', async () => {
+    const use = async (...lists: string[]) => {
+      const text = lists.map((one) => readFileSync(join(folder, `${one}.crl`), 'utf8')).join('')
+      writeFileSync(join(folder, 'lists.crl'), text)
+      await gateway.server.reload()
+    }
+    const [one, two, below] = [await token('one'), await token('two'), await token('below')]
+    const statuses = async () => [
+      (await ask(one, told('one'))).status,
+      (await ask(two, told('two'))).status,
+      (await ask(below, told('below'))).status,
+    ]
+    expect(await statuses()).toEqual([200, 200, 200])
+    await use('one-taken')
+    expect(await statuses()).toEqual([401, 200, 200])
+    expect(gateway.log()).toMatch(/"client-certificate-refused".*"why":"revoked"/)
+    // what stands in between does not come along here; a number is one of its authority
+    await use('one-taken', 'below-taken', 'two-elsewhere')
+    expect(await statuses()).toEqual([401, 200, 401])
+    await use('none')
+    expect(await statuses()).toEqual([200, 200, 200])
+    // it is about new tokens whether a list is over
+    late = 1.5 * 86_400_000
+    try {
+      const fresh = { exp: now() + 2 * 86_400, iat: now() + 86_400 * 1.5 }
+      const again = await toCertificate('one', { aud: bound.audience, scope: 'bound:read', ...fresh })
+      expect((await ask(again, told('one'))).status).toBe(200)
+      // and the time of the certificate is over two days after it was made
+      late = 2.5 * 86_400_000
+      const later = { exp: now() + 3 * 86_400, iat: now() + 86_400 * 2.5 }
+      const last = await toCertificate('one', { aud: bound.audience, scope: 'bound:read', ...later })
+      expect((await ask(last, told('one'))).status).toBe(401)
+    } finally {
+      late = 0
+    }
   })
 
   test('is the only one that an API takes which wants it', async () => {

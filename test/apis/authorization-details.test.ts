@@ -39,6 +39,46 @@ test.each<[string, string, string]>([
   ['a keyword of another type', FIELD('{ type: string, minimum: 1 }'), '9:5 schema-invalid'],
   ['a field named `__proto__`', TYPE('{ type: object, properties: { __proto__: { type: string } } }'), '9:'],
   ['a pattern that can be tried for hours', FIELD("{ type: string, maxLength: 99, pattern: '^(a+)+$' }"), '9:86 '],
+  [
+    'a pattern of many things that may be there',
+    FIELD(`{ type: string, maxLength: 99, pattern: '^${'a?'.repeat(22)}a{22}$' }`),
+    '9:86 ',
+  ],
+  [
+    'a pattern of many alternatives in a row',
+    FIELD(`{ type: string, maxLength: 99, pattern: '^${'(a|b|ab)'.repeat(12)}$' }`),
+    '9:86 ',
+  ],
+  [
+    'a pattern that is tried anew at each letter',
+    FIELD("{ type: string, maxLength: 200, pattern: 'a*a*a*b' }"),
+    '9:87 ',
+  ],
+  ['a pattern of four repetitions', FIELD("{ type: string, maxLength: 99, pattern: '^a*a*a{2,}a+b' }"), '9:86 '],
+  ['a pattern of lazy repetitions', FIELD("{ type: string, maxLength: 99, pattern: '^a*?a+?a*?a{1,9}?b' }"), '9:86 '],
+  [
+    'a schema that is nested without end',
+    FIELD(`${'{ type: array, items: '.repeat(2000)}{ type: string }${' }'.repeat(2000)}`),
+    'yaml-deep',
+  ],
+  ['a reference elsewhere', FIELD('{ $ref: "https://127.0.0.1/x" }'), '9:48 unknown-key'],
+  [
+    'aliases that multiply',
+    `${TYPE('{ type: object }')}x: &a [1,1,1,1,1,1,1,1,1,1]\ny: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a,*a]\nz: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b,*b]\nw: [*c,*c,*c,*c,*c,*c,*c,*c,*c,*c]\n`,
+    'yaml-',
+  ],
+  [
+    'a schema of very many alternatives',
+    FIELD(
+      `{ anyOf: [${Array(20).fill(`{ anyOf: [${Array(20).fill('{ type: array, items: { type: integer } }')}] }`)}] }`,
+    ),
+    '9:5 schema-invalid',
+  ],
+  [
+    'a schema of very many fields',
+    TYPE(`{ type: object, properties: { ${Array.from({ length: 500 }, (_, i) => `a${i}: { type: integer }`)} } }`),
+    '9:5 schema-invalid',
+  ],
   ['a pattern on a text of any length', FIELD("{ type: string, pattern: '^a$' }"), '9:43 invalid'],
   ['a pattern that is none', FIELD("{ type: string, maxLength: 9, pattern: '(' }"), '9:85 '],
   ['a place that is no field', TYPE('{ type: object }', 'Pay {amount}'), '8:12 field-unknown'],
@@ -49,6 +89,37 @@ test.each<[string, string, string]>([
   const { problems, changes } = await apply(text)
   expect(changes).toEqual([])
   expect(problems.map(({ line, column, code }) => `${line}:${column} ${code}`).join('\n')).toContain(where)
+})
+
+test.each([
+  '^[0-9]{1,9}\\.[0-9]{2}$',
+  '^[A-Z]{2}[0-9]{2}[A-Z0-9]{11,30}$',
+  '^(?:EUR|USD|GBP|CHF)$',
+  '^[a-z]+?-[a-z]+?-[a-z]+?$',
+  '^[^@ ]+@[^@ ]+\\.[a-z]{2,20}$',
+  '^\\p{L}+(?:-\\p{L}+)?$',
+  '^\\d{4}-\\d{2}-\\d{2}(?:T\\d{2}:\\d{2}Z?)?$',
+])('the pattern %s is one that people write', async (pattern) => {
+  const field = JSON.stringify({ type: 'string', maxLength: 60, pattern })
+  expect((await apply(FIELD(field))).problems).toEqual([])
+})
+
+test('a schema of 500 values is taken', async () => {
+  const fields = Array.from({ length: 499 }, (_, i) => `a${i}: { type: integer }`)
+  expect((await apply(TYPE(`{ type: object, properties: { ${fields} } }`))).problems).toEqual([])
+})
+
+test('a field may be called as something that every object has of itself', async () => {
+  const fields = ['constructor', 'toString', 'valueOf', 'hasOwnProperty']
+  const properties = fields.map((name) => `${name}: { type: string, maxLength: 9 }`).join(', ')
+  const schema = `{ type: object, required: [constructor], properties: { ${properties} } }`
+  expect((await apply(TYPE(schema, 'Do {constructor}'))).problems).toEqual([])
+  const { check } = (await gateway.server.house.apis.all()).find('one')!.details.get('deed')!
+  const wrong = (json: string) => check(JSON.parse(json))
+  expect(await wrong('{ "type": "deed" }')).toContain('lacks a field (constructor)')
+  expect(await wrong('{ "type": "deed", "constructor": "a" }')).toBeUndefined()
+  expect(await wrong('{ "type": "deed", "constructor": "a", "toString": 1 }')).toContain('/toString')
+  expect(await wrong('{ "type": "deed", "constructor": "a", "__proto__": {} }')).toContain('a field that is unknown')
 })
 
 test('two APIs have no type in common, in files or with one that is registered', async () => {

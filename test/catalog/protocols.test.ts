@@ -46,7 +46,10 @@ test('no second app gets the name of another, also not by a change, and a name i
   await catalog.apps.register(WIKI, 'cli')
   await catalog.apps.register(TILLS, 'cli')
   const thief = { ...WIKI, id: 'thief' }
-  await expect(catalog.apps.register(thief, 'cli')).rejects.toMatchObject({ code: 'app-name-taken' })
+  await expect(catalog.apps.register(thief, 'cli')).rejects.toMatchObject({
+    code: 'app-name-taken',
+    detail: 'catalog: the entity-id `https://wiki.example.com/saml` is that of `wiki`',
+  })
   expect(await catalog.apps.find('thief')).toBeUndefined()
   const changed = { ...TILLS, saml: WIKI.saml }
   const apply = (manifest: object) =>

@@ -305,3 +305,12 @@ test('a template whose facts are old says so wherever it is met', async () => {
   expect((await portico(...SAML)).err).not.toContain('facts of')
   expect((await portico('apps', 'search', 'grafana')).out).not.toContain('facts of')
 })
+
+test('a name that is no app is answered with the nearest one, by every verb that takes one', async () => {
+  await portico(...ADD)
+  for (const words of [['show'], ['remove'], ['export'], ['rotate-secret'], ['snippet']]) {
+    const { code, err } = await portico('apps', ...words, 'grafna')
+    expect([code, err], words.join()).toEqual([2, expect.stringContaining('did you mean `grafana`?')])
+  }
+  expect((await portico('apps', 'show', 'nothing-like-it')).err).not.toContain('did you mean')
+})

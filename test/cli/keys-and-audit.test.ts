@@ -132,7 +132,11 @@ test('a key for SAML apps that somebody else may have signs nothing any more, an
     .selectFrom('saml_keys' as never)
     .selectAll()
     .execute()
-  expect(rows.map((row) => (row as { private_sealed: unknown }).private_sealed === null)).toEqual([true, false])
+  const destroyed = (rows as { id: string; private_sealed: unknown }[]).map((row) => [
+    row.id,
+    row.private_sealed === null,
+  ])
+  expect(Object.fromEntries(destroyed)).toEqual({ [first!.id]: true, [key.kid]: false })
   expect((await audit.search({ event: 'key-retired' })).map((one) => one.key)).toEqual([first!.id])
 })
 
@@ -186,6 +190,16 @@ test('audit tail ends with the newest, audit search begins with it', async () =>
     code: 1,
     said: ['nothing found'],
   })
+})
+
+test('audit lines name people by their ids and by the user names that they have now; --json has what is in the trail', async () => {
+  const { id } = await people.add({ username: 'kim', name: 'Kim' }, 'cli')
+  await audit.record('person-disabled', { actor: id, subject: 'p-gone' })
+  const expected = `actor=${id} (kim)  subject=p-gone`
+  expect((await run('audit tail', { limit: '1' })).said).toEqual([expect.stringContaining(expected)])
+  const { said, value } = await run('audit search', { subject: 'p-gone' })
+  expect(said).toEqual([expect.stringContaining(expected)])
+  expect(value).toMatchObject([{ actor: id, subject: 'p-gone' }])
 })
 
 test('audit search for somebody nobody knows says so, with the nearest names; for who was removed it does not', async () => {

@@ -18,7 +18,7 @@ const flags = ({ process: { pid } }: Serving): string[] =>
 test('a server has little space for young objects, in the very process that was started', async () => {
   const serving = portico(['serve', '--config', place.config])
   await serving.printed(/^ready /m)
-  expect(flags(serving)).toEqual([`${FLAG}=4`])
+  expect(flags(serving)).toEqual([`${FLAG}=8`])
   // signals reach it, for it has the id of what was started
   expect(await serving.stop()).toBe(0)
 })
@@ -32,7 +32,7 @@ test('an operator who sets the size keeps it', async () => {
 
 test('as a program of its own the entrance has the flag at once', () => {
   const entrance = join(root, 'src/portico.js')
-  expect(readFileSync(entrance, 'utf8').split('\n')[0]).toBe(`#!/usr/bin/env -S node ${FLAG}=4`)
+  expect(readFileSync(entrance, 'utf8').split('\n')[0]).toBe(`#!/usr/bin/env -S node ${FLAG}=8`)
   const env = { ...process.env, PATH: `${join(root, 'node_modules/.bin')}:${process.env['PATH']}` }
   const ran = spawnSync(entrance, ['keys', 'list', '--help'], { encoding: 'utf8', env })
   expect(ran.stdout).toMatch(/^portico keys list/)

@@ -325,3 +325,12 @@ test('whatever stands in the file or the environment, loading answers and never 
     { numRuns: 400 },
   )
 })
+
+test('workers are counted, and a database in memory belongs to one', () => {
+  const places = (text: string) => load(text).problems.map(({ line, column, code }) => `${line}:${column} ${code}`)
+  expect(load('workers: 64').settings?.workers).toBe(64)
+  for (const bad of ['0', '65', '1.5', '"2"', 'all']) expect(places(`workers: ${bad}`), bad).toEqual(['1:10 invalid'])
+  expect(places("storage: { url: 'sqlite::memory:' }\nworkers: 2")).toEqual(['2:10 contradiction'])
+  expect(places("storage: { url: 'sqlite::memory:' }\nworkers: auto")).toEqual([])
+  expect(places('drain: 6m')).toEqual(['1:8 invalid'])
+})

@@ -135,6 +135,48 @@ export function recordsContract(name: string, open: () => Promise<Storage>, fini
       await expect(things().selectFrom('things').selectAll().execute()).rejects.toThrow(RangeError)
     })
 
+    test('an integer beyond 2^53 is not written, and whoever writes with it is answered', async () => {
+      const ways = [
+        (id: number | bigint) => insert(id as number, 'large'),
+        (id: number | bigint) =>
+          storage.prepare(things().insertInto('things').values({ id: 0, name: '' }).compile())([id, 'prepared']),
+        (id: number | bigint) =>
+          things()
+            .transaction()
+            .execute((trx) =>
+              trx
+                .insertInto('things')
+                .values({ id: id as number, name: 'alone' })
+                .execute(),
+            ),
+      ]
+      let small = 0
+      for (const id of [2 ** 53, -(2 ** 53), 2 ** 60, 9_007_199_254_740_993n])
+        for (const way of ways) {
+          const [fits, large] = await Promise.allSettled([insert(++small), way(id)])
+          expect(fits.status).toBe('fulfilled')
+          expect(large).toMatchObject({ status: 'rejected', reason: expect.any(RangeError) })
+        }
+      expect(await ids()).toHaveLength(12)
+      await insert(Number.MAX_SAFE_INTEGER)
+      expect(await ids(other)).toHaveLength(13)
+    })
+
+    test('where one was written as a text of a statement, everybody goes on', async () => {
+      await sql`insert into things (id, name) values (9007199254740993, 'large')`.execute(storage.records)
+      const later = [
+        insert(1),
+        insert(2),
+        things().updateTable('things').set({ owner: 1 }).where('id', '=', 1).execute(),
+      ]
+      await Promise.all(later)
+      await things()
+        .transaction()
+        .execute((trx) => trx.insertInto('things').values({ id: 3, name: 'n3' }).execute())
+      const rows = await things(other).selectFrom('things').select('name').where('id', '<', 10).orderBy('id').execute()
+      expect(rows.map(({ name: one }) => one)).toEqual(['n1', 'n2', 'n3'])
+    })
+
     test('texts are in the order of their bytes, `lower` folds ASCII only, and nobody is in an empty list', async () => {
       const names = ['b', 'Ä', 'a', 'B', 'ä', '_', 'é']
       for (const [id, label] of names.entries()) await insert(id + 1, label)

@@ -89,6 +89,15 @@ test('one person by account name, principal name and with the domain, with names
   expect(await people.verifyPassword('kim', PASSWORD)).toMatchObject({ name: 'kim' })
 })
 
+test('it tells its time, and our own tables tell none', async () => {
+  const { people } = await open()
+  const before = Math.floor(Date.now() / 1000) * 1000
+  const at = await people.clock('office')
+  expect(at).toBeGreaterThanOrEqual(before)
+  expect(at).toBeLessThanOrEqual(Date.now())
+  expect(await people.clock('local')).toBeUndefined()
+})
+
 test.each([
   {},
   { groups_from: 'member_of', nested_groups: true },

@@ -77,7 +77,9 @@ test('fifty at once get their own connections, and what is kept afterwards is fe
     if (i % 2) expect(answer).toMatchObject({ username: 'sam' })
     else expect(answer).toBe('wrong')
   })
-  expect(way.connections).toBeLessThanOrEqual(2 * 16 + 1)
+  // one each, and the one that looked for the person; how many are shared is a matter of who comes when
+  expect(way.connections).toBeLessThanOrEqual(50 + 1)
+  expect(way.open).toBeLessThanOrEqual(2 * 16 + 1)
 })
 
 test.each(['cut', 'silence'] as const)(

@@ -90,6 +90,11 @@ test.each([
   expect(await refusalOf(open(changes()))).toBe('settings-invalid')
 })
 
+test('a server that tells no time is none to compare with', async () => {
+  const { people } = await open()
+  expect(await people.clock(slapd.settings({}).id)).toBeUndefined()
+})
+
 test('two entries with one name are nobody, and the operator is told without the name', async () => {
   const { people, said } = await open()
   expect(await people.find('twin')).toBeUndefined()

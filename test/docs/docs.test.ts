@@ -6,6 +6,8 @@ import { describe, expect, test } from 'vitest'
 import { allVerbs } from '#cli'
 import { loadSettings } from '#config'
 import { parseArguments } from '../../src/cli/arguments.ts'
+import { doctorVerbs } from '../../src/doctor.ts'
+import { migrateVerbs } from '../../src/migrate.ts'
 import { serveVerbs } from '../../src/serve.ts'
 
 const VERBS = await allVerbs()
@@ -15,7 +17,7 @@ const pages = ['README.md', 'SECURITY.md', ...readdirSync(join(root, 'docs')).ma
   (name) => name.endsWith('.md'),
 )
 const read = (page: string) => readFileSync(join(root, page), 'utf8')
-const verbs = [...serveVerbs, ...VERBS]
+const verbs = [...serveVerbs, ...doctorVerbs, ...migrateVerbs, ...VERBS]
 
 /** Texts between backticks, and the lines of shell blocks without comments. */
 function quoted(text: string): string[] {

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { formatDuration } from '#core/duration'
 import { CHALLENGE_LIFE, FIRST_WAIT, LIMITS, LONGEST_WAIT, MOST_PASSKEYS, MOST_TOTPS, RECOVERY_CODES } from '#factors'
+import { USER_CODE_LIMITS } from '#protocol/oidc'
 import { CODE_LIFE, ENROLMENT_LIMIT, LONGEST_CODE_LIFE } from '#sessions'
 import { DEPARTURE_LIMIT } from '#signin'
 
@@ -13,7 +14,7 @@ test('docs/limits.md has every limit on guessing with its numbers, and none that
     name,
     `${tries} in ${within}`,
   ])
-  const others = { 'device-enrolment': ENROLMENT_LIMIT, 'provider-departures': DEPARTURE_LIMIT }
+  const others = { 'device-enrolment': ENROLMENT_LIMIT, 'provider-departures': DEPARTURE_LIMIT, ...USER_CODE_LIMITS }
   const limits = Object.entries({ ...LIMITS, ...others }).map(([name, limit]) => [
     name,
     `${limit.tries} in ${formatDuration(limit.within)}`,

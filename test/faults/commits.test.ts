@@ -9,11 +9,12 @@ import { startGateway } from '../support/gateway.ts'
 import { POLICIES } from '../support/policies.ts'
 import { sendRaw } from '../support/raw.ts'
 import { CALLBACK, relyingParty, signIn } from '../support/relying-party.ts'
+import { EMBEDDED, EMBEDDED_FILE } from '../support/storage.ts'
 
 describe('a unit of work', () => {
   let storage: Storage
   beforeEach(async () => {
-    storage = await openStorage({ url: 'sqlite::memory:', clock: systemClock, log: silentLog, migrations: [] })
+    storage = await openStorage({ url: EMBEDDED, clock: systemClock, log: silentLog, migrations: [] })
     // what is found wrong only at the COMMIT
     await sql`create table parents (id integer primary key)`.execute(storage.records)
     await sql`create table children (parent integer references parents (id) deferrable initially deferred)`.execute(
@@ -69,6 +70,8 @@ test('a code that cannot be exchanged for want of room leaves the process runnin
   process.on('unhandledRejection', note)
   onTestFinished(() => void process.off('unhandledRejection', note))
   const gateway = await startGateway({
+    // its commits are what fails
+    storage: EMBEDDED_FILE,
     policies: POLICIES,
     people: [{ username: 'sam', name: 'Sam', groups: ['staff'] }],
     apps: [

@@ -7,12 +7,15 @@ import { movableClock } from '../abuse/people.ts'
 import { type Gateway, startGateway } from '../support/gateway.ts'
 import { POLICIES } from '../support/policies.ts'
 import { atCallback, CALLBACK, relyingParty, signIn } from '../support/relying-party.ts'
+import { EMBEDDED_FILE } from '../support/storage.ts'
 
 let gateway: Gateway
 let clock: ReturnType<typeof movableClock>
 beforeEach(async () => {
   clock = movableClock()
   gateway = await startGateway({
+    // PostgreSQL takes nothing that is no text
+    storage: EMBEDDED_FILE,
     policies: POLICIES,
     clock,
     people: [{ username: 'sam', name: 'Sam', groups: ['staff'] }],

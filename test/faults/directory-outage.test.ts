@@ -241,7 +241,7 @@ afterAll(async () => {
   await server?.stop()
   await way?.close()
   await slapd?.end()
-  place?.remove()
+  await place?.remove()
 })
 
 describe('in four hours without the directory', () => {

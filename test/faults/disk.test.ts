@@ -6,10 +6,13 @@ import { type Gateway, startGateway } from '../support/gateway.ts'
 import { POLICIES } from '../support/policies.ts'
 import { sendRaw } from '../support/raw.ts'
 import { atCallback, CALLBACK, relyingParty, signIn } from '../support/relying-party.ts'
+import { EMBEDDED_FILE } from '../support/storage.ts'
 
 let gateway: Gateway
 beforeAll(async () => {
   gateway = await startGateway({
+    // full is its file; what a full PostgreSQL and a full Redis do: `postgres.test.ts`, `redis.test.ts`
+    storage: EMBEDDED_FILE,
     policies: POLICIES,
     people: [{ username: 'sam', name: 'Sam', groups: ['staff'] }],
     apps: [

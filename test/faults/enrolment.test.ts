@@ -27,7 +27,7 @@ beforeAll(async () => {
 }, 60_000)
 afterAll(async () => {
   await serving?.stop()
-  place?.remove()
+  await place?.remove()
 })
 
 let addresses = 0

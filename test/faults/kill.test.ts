@@ -170,7 +170,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await serving?.stop()
-  place?.remove()
+  await place?.remove()
 })
 
 const where = (has: (visit: Visit) => unknown) => visits.filter(has)

@@ -217,6 +217,28 @@ test('of two that wait for each other one is tried again by us, and nobody hears
   expect(rows.map(({ name }) => name)).toEqual(['n1!', 'n2!'])
 })
 
+test('a write that PostgreSQL takes back for the sake of another is tried again, and refused where that does not end', async () => {
+  const failing = (times: number) =>
+    server.query(
+      `drop trigger if exists crossed on things; drop sequence if exists tries;
+      create sequence tries; grant all on sequence tries to public;
+      create or replace function crossed() returns trigger language plpgsql as $$ begin
+        if nextval('tries') <= ${times} then raise exception 'crossed' using errcode = 'serialization_failure'; end if;
+        return new; end $$;
+      create trigger crossed before insert on things for each row execute function crossed()`,
+      database,
+    )
+  const add = (id: number) => sql`insert into things (id, name) values (${id}, ${`n${id}`})`.execute(storage.records)
+  await failing(3)
+  await add(1)
+  await failing(1000)
+  expect((await refusalOf(together(() => add(2)))).detail).toBe('others write the same rows all the time')
+  await failing(0)
+  await add(3)
+  const { rows } = await sql<{ id: number }>`select id from things order by id`.execute(storage.records)
+  expect(rows.map(({ id }) => id)).toEqual([1, 3])
+})
+
 test('a table that another version changes under a prepared statement is read as it is now', async () => {
   const all = storage.prepare<{ id: number }>(storage.records.selectFrom('things').selectAll().compile())
   await sql`insert into things (id, name) values (1, 'a')`.execute(storage.records)

@@ -255,7 +255,7 @@ afterAll(async () => {
   await provider?.close()
   await way?.close()
   await back?.close()
-  place?.remove()
+  await place?.remove()
   time?.end()
 })
 

@@ -30,7 +30,7 @@ beforeAll(async () => {
 }, 60_000)
 afterAll(async () => {
   await Promise.all(servings.map((serving) => serving.stop()))
-  place?.remove()
+  await place?.remove()
 })
 const issuers: string[] = []
 

@@ -1,13 +1,23 @@
 /** What happens to a Redis, and what is answered meanwhile: never yes without it, and afterwards it goes on by itself. */
+import { once } from 'node:events'
+import { type AddressInfo, createConnection, createServer, type Socket } from 'node:net'
 import { join } from 'node:path'
-import { afterEach, expect, test } from 'vitest'
+import { afterEach, describe, expect, test } from 'vitest'
 import { createLog } from '#audit'
 import { systemClock } from '#core/clock'
 import { silentLog } from '#core/log'
 import type { Refusal } from '#core/refusal'
 import { openStorage, type Storage } from '#storage'
 import { temporaryFolder } from '../storage/folder.ts'
-import { type RedisServer, startCluster, startRedis, startTlsRedis, until } from '../support/redis.ts'
+import {
+  makeCertificate,
+  type RedisServer,
+  startCluster,
+  startRedis,
+  startSentinel,
+  startTlsRedis,
+  until,
+} from '../support/redis.ts'
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts'
 
 const folder = temporaryFolder()
@@ -31,7 +41,7 @@ async function proxied(to: RedisServer): Promise<TcpProxy & { url: string }> {
 let count = 0
 async function open(
   url: string,
-  more: { caFile?: string; password?: string; replicas?: number } = {},
+  more: { caFile?: string; password?: string; replicas?: number; sentinelPassword?: string } = {},
   log = silentLog,
 ) {
   const storage = await openStorage({
@@ -265,6 +275,79 @@ test('over TLS: with the right authority and password only; neither is told in w
   const said = await refusal(open(`rediss://${plain}`, { caFile: redis.caFile, password: 'another' }))
   expect(said).toContain('does not accept our user name and password')
   expect(await refusal(open(redis.url, { caFile: join(folder, 'nowhere.pem') }))).toContain('ca_file cannot be read')
+})
+
+describe('over TLS to more than one server', () => {
+  async function certificate() {
+    const tls = await makeCertificate()
+    ending.push(tls.remove)
+    return tls
+  }
+  /** With the authority it serves; without it nobody is believed, and that is said. */
+  async function believed(url: string, caFile: string): Promise<Storage> {
+    expect(await refusal(open(url, { sentinelPassword: 'watch' }))).toMatch(/Redis/)
+    const storage = await open(url, { caFile, sentinelPassword: 'watch' })
+    await storage.state.set('code', 'secret')
+    return storage
+  }
+
+  test('whom the sentinels name is reached, and whoever takes over', async () => {
+    const tls = await certificate()
+    const group = await startSentinel({ replicas: 2, tls })
+    ending.push(group.end)
+    const storage = await believed(group.url, tls.caFile)
+    const before = await group.primary()
+    await before.stop()
+    await works(storage)
+    expect((await group.primary()).port).not.toBe(before.port)
+    expect(await storage.state.take('code')).toBe('secret')
+  })
+
+  test('the node of a cluster that has our slot is reached', async () => {
+    const tls = await certificate()
+    const cluster = await startCluster({ tls })
+    ending.push(cluster.end)
+    const [first] = cluster.nodes
+    // without replicas none can confirm
+    const url = cluster.url.replace(/[^/]*\?/, `127.0.0.1:${first!.port}?`)
+    expect(await refusal(open(url, { replicas: 0 }))).toMatch(/Redis/)
+    const storage = await open(url, { caFile: tls.caFile, replicas: 0 })
+    await storage.state.set('code', 'secret')
+    expect(await storage.state.take('code')).toBe('secret')
+  })
+})
+
+test('two connections that end up at different servers are not used: what one wrote the other would not find', async () => {
+  const [one, other] = [await server(), await server()]
+  // an address behind which there are two
+  let seen = 0
+  let apart = true
+  const sockets = new Set<Socket>()
+  const balancer = createServer((client) => {
+    const onto = createConnection({ host: '127.0.0.1', port: apart && ++seen % 2 === 0 ? other.port : one.port })
+    for (const socket of [client, onto]) sockets.add(socket.on('error', () => {}))
+    client.pipe(onto).pipe(client)
+  })
+  balancer.listen(0, '127.0.0.1')
+  await once(balancer, 'listening')
+  ending.push(async () => {
+    for (const socket of sockets) socket.destroy()
+    balancer.close()
+  })
+  const opening = open(`redis://127.0.0.1:${(balancer.address() as AddressInfo).port}`)
+  const first = await Promise.race([
+    opening.then(() => 'used'),
+    until(
+      async () => seen,
+      (count) => count >= 6,
+    ).then(() => 'left, and made anew'),
+  ])
+  expect(first).toBe('left, and made anew')
+  apart = false
+  const storage = await opening
+  await storage.state.set('k', 'v')
+  expect(await storage.state.get('k')).toBe('v')
+  expect(await other.ask('DBSIZE')).toBe('0')
 })
 
 test('a node of a cluster that goes is followed by its replica, by clients that know only the other nodes too', async () => {

@@ -2,7 +2,7 @@
 import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { Agent, type ClientRequest, type IncomingMessage, request as send } from 'node:http'
 import { join } from 'node:path'
-import { DatabaseSync } from 'node:sqlite'
+import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createBrowser, formOf } from '../../demo/browser.ts'
 import { PASSWORD } from '../support/gateway.ts'
@@ -36,7 +36,7 @@ beforeAll(async () => {
 }, 60_000)
 afterAll(async () => {
   await serving?.stop()
-  place?.remove()
+  await place?.remove()
 })
 
 /** What the policy says now: the status of a machine's token request. */
@@ -76,8 +76,8 @@ describe('policies', () => {
   })
 
   test('SIGHUP while the database cannot tell what was published: what decides goes on, and so does the server', async () => {
-    const database = new DatabaseSync(join(place.folder, 'portico.db'))
-    database.exec('alter table policy_publications rename to away')
+    const storage = await place.storage()
+    await sql`alter table policy_publications rename to away`.execute(storage.records)
     // one is said by the server that looks by itself
     const line = '"event":"policies-reload-failed"'
     const said = serving.out().split(line).length - 1
@@ -87,8 +87,8 @@ describe('policies', () => {
       expect(await opens()).toBe(200)
     }
     await serving.printed(new RegExp(`(?:${line}[^]*?){${said + 3}}`))
-    database.exec('alter table away rename to policy_publications')
-    database.close()
+    await sql`alter table away rename to policy_publications`.execute(storage.records)
+    await storage.close()
     const loaded = next('policies-loaded')
     writeFileSync(policy('plain.yaml'), CLOSED)
     hangUp()
@@ -167,18 +167,17 @@ describe('policies', () => {
 })
 
 test('SIGHUP while the database cannot say what was published is noted, and nothing more', async () => {
-  const database = new DatabaseSync(join(place.folder, 'portico.db'))
-  database.exec('pragma busy_timeout = 5000')
+  const storage = await place.storage()
   try {
-    database.exec('alter table policy_publications rename to away')
+    await sql`alter table policy_publications rename to away`.execute(storage.records)
     // the look that comes by itself says so once, and each SIGHUP
     for (const times of [2, 3]) {
       hangUp()
       await serving.printed(new RegExp(`(?:"event":"policies-reload-failed"[^]*?){${times}}`))
     }
   } finally {
-    database.exec('alter table away rename to policy_publications')
-    database.close()
+    await sql`alter table away rename to policy_publications`.execute(storage.records)
+    await storage.close()
   }
   expect(await opens()).toBe(200)
 })

@@ -36,7 +36,7 @@ beforeEach(() => {
 })
 afterAll(async () => {
   await server?.stop()
-  place?.remove()
+  await place?.remove()
   await told?.close()
 })
 

@@ -4,12 +4,14 @@ import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
+import { sql } from 'kysely'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { createBrowser } from '../../demo/browser.ts'
 import { POLICIES } from '../support/policies.ts'
 import { freePort } from '../support/ports.ts'
 import { CALLBACK, typePassword } from '../support/relying-party.ts'
 import { makePlace, type Place, portico, type Serving, serve } from '../support/serve.ts'
+import { EMBEDDED_FILE } from '../support/storage.ts'
 
 const open: Serving[] = []
 afterEach(async () => {
@@ -24,7 +26,8 @@ const started = async (config: string): Promise<Serving> => {
 describe('what cannot be started says so in a sentence and ends with 2', () => {
   let place: Place
   beforeAll(async () => {
-    place = await makePlace({ people: [{ username: 'sam', name: 'Sam', groups: ['staff'] }] })
+    // what is wrong with its file
+    place = await makePlace({ people: [{ username: 'sam', name: 'Sam', groups: ['staff'] }], storage: EMBEDDED_FILE })
   })
   afterAll(() => place.remove())
 
@@ -261,7 +264,7 @@ test.each(['listen', 'management'])(
     } finally {
       other.close()
       for (const serving of open.splice(0)) await serving.stop()
-      place.remove()
+      await place.remove()
     }
   },
 )
@@ -295,15 +298,15 @@ test('of two first starts at once one makes the claim, the master key and the si
 
     // and never again: neither after a restart nor when the people are gone
     for (const serving of both) expect(await serving.stop()).toBe(0)
-    const database = new DatabaseSync(join(place.folder, 'portico.db'))
-    database.exec('delete from people')
-    database.close()
+    const storage = await place.storage()
+    await sql`delete from people`.execute(storage.records)
+    await storage.close()
     const later = await started(place.config)
     expect(later.out()).not.toContain('/claim/')
     expect(later.out()).toContain('portico people add')
   } finally {
     for (const serving of open.splice(0)) await serving.stop()
-    place.remove()
+    await place.remove()
   }
   expect(existsSync(place.folder)).toBe(false)
 })

@@ -11,10 +11,12 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createBrowser } from '../../demo/browser.ts'
 import { typePassword } from '../support/relying-party.ts'
 import { makePlace, type Place, portico, type Serving, serve } from '../support/serve.ts'
+import { EMBEDDED_FILE } from '../support/storage.ts'
 
 const USERS = Array.from({ length: 12 }, (_, number) => `user${number}`)
 let place: Place
@@ -24,12 +26,16 @@ const folder = mkdtempSync(join(tmpdir(), 'portico-backup-'))
 const backup = join(folder, 'backup.db')
 
 beforeAll(async () => {
-  place = await makePlace({ people: USERS.map((username) => ({ username, name: username, groups: ['staff'] })) })
+  // one on a server is backed up by its own tools
+  place = await makePlace({
+    storage: EMBEDDED_FILE,
+    people: USERS.map((username) => ({ username, name: username, groups: ['staff'] })),
+  })
   serving = await serve(place.config)
 })
 afterAll(async () => {
   await serving.stop()
-  place.remove()
+  await place.remove()
   rmSync(folder, { recursive: true, force: true })
 })
 
@@ -90,6 +96,45 @@ test('what was answered before the backup is in it, made while people sign in, a
   expect(again.url.pathname).toBe('/account')
   expect(again.text).toContain(first)
   expect((await run(other, 'audit', 'search', '--event', 'database-restored')).out).toContain('database-restored')
+})
+
+test('a backup whose trail was altered is not restored unless somebody insists', async () => {
+  const altered = join(folder, 'altered.db')
+  copyFileSync(backup, altered)
+  const database = new DatabaseSync(altered)
+  database.exec("insert into audit_marks (name, seal, hash, at, signature) values ('events', 1, '', 1, '')")
+  database.close()
+  const there = elsewhere('altered')
+  expect(await run(there, 'restore', altered)).toMatchObject({
+    status: 2,
+    err: expect.stringContaining('audit-trail-altered'),
+  })
+  expect((await run(there, 'audit', 'verify')).status).toBe(2)
+  const insisted = await run(there, 'restore', altered, '--altered', '--json')
+  expect(insisted.status, insisted.err).toBe(0)
+  expect(json(insisted.out)).toMatchObject({ trail: { whole: false } })
+  const verified = await run(there, 'audit', 'verify', '--json')
+  expect([verified.status, json(verified.out)]).toEqual([
+    1,
+    expect.objectContaining({ first: { what: 'mark-forged', seal: 0 } }),
+  ])
+})
+
+test('the trail that was restored verifies, and so does what is exported of it, without any database', async () => {
+  const other = elsewhere('other')
+  const verified = await run(other, 'audit', 'verify', '--json')
+  expect(verified.status, verified.err).toBe(0)
+  const exported = await run(other, 'audit', 'export')
+  expect(exported.status, exported.err).toBe(0)
+  const [file, cut] = [join(folder, 'trail.jsonl'), join(folder, 'cut.jsonl')]
+  writeFileSync(file, exported.out)
+  writeFileSync(cut, exported.out.replace('database-restored', 'person-added'))
+  const { key } = json(verified.out) as { key: string }
+  const check = async (...words: string[]) => (await run('/nowhere.yaml', 'audit', 'verify', ...words)).status
+  expect(await check(file, '--key', key)).toBe(0)
+  expect(await check(file, '--key', 'another')).toBe(1)
+  expect(await check(cut)).toBe(1)
+  expect(await check(join(folder, 'absent'))).toBe(2)
 })
 
 test('nothing is overwritten: neither a file by a backup nor a database by a restore', async () => {

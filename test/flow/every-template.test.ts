@@ -96,7 +96,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await saml?.close()
   await gateway?.stop()
-  place?.remove()
+  await place?.remove()
   rmSync(manifests, { recursive: true, force: true })
 })
 

@@ -1,28 +1,84 @@
-/** A session that merely expires: its apps hear of that within a minute, by the clockwork of the server alone. */
+/** A session that merely expires: apps of every kind hear of that within a minute, by the clockwork of the server alone. */
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { setImmediate as others } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { minutes, seconds } from '#core/clock'
+import { soapMessage } from '#saml'
 import { anApp, movableClock } from '../abuse/people.ts'
+import { createVisitor, app as proxied, WIKI } from '../forward-auth/house.ts'
 import { type Gateway, startGateway } from '../support/gateway.ts'
 import { type ListeningApp, startListeningApp } from '../support/listening-app.ts'
 import { POLICIES } from '../support/policies.ts'
 import { CALLBACK } from '../support/relying-party.ts'
+import {
+  ENTITY_ID,
+  inEnvelope,
+  logoutAnswerXml,
+  redirectTo,
+  requestXml,
+  signedMessage,
+  xmlOf,
+} from '../support/saml-app.ts'
+import { type Keys, makeKeys } from '../support/saml-provider.ts'
+
+/** Where nobody is: browsers of tests stop there. */
+const RETURN = 'https://told.example/cb'
 
 const clock = movableClock()
 let gateway: Gateway
 let told: ListeningApp
+let keys: Keys
+/** What the SAML app's own server was sent. */
+const saml: string[] = []
+const samlServer = createServer((request, response) => {
+  const chunks: Buffer[] = []
+  request.on('data', (chunk: Buffer) => chunks.push(chunk))
+  request.on('end', () => {
+    const xml = soapMessage(Buffer.concat(chunks).toString())
+    saml.push(xml)
+    const answer = logoutAnswerXml({
+      ...{ issuer: ENTITY_ID, destination: `${gateway.issuer}/saml/slo`, at: clock.now() },
+      inResponseTo: / ID="([^"]*)"/.exec(xml)![1]!,
+    })
+    response
+      .writeHead(200, { 'content-type': 'text/xml' })
+      .end(inEnvelope(signedMessage(answer, 'LogoutResponse', keys)))
+  })
+})
 
 beforeAll(async () => {
   told = await startListeningApp(() => gateway.issuer)
+  keys = await makeKeys()
+  await new Promise<void>((resolve) => samlServer.listen(0, '127.0.0.1', resolve))
+  const { port } = samlServer.address() as AddressInfo
   // the server's own timers go by the test's time; nothing else does
   vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
-  const oidc = { redirect_uris: [CALLBACK], scopes: ['openid'], backchannel_logout_uri: `${told.origin}/out` }
-  gateway = await startGateway({ clock, policies: POLICIES, apps: [anApp('told', 'plain', { oidc })] })
+  const oidc = { redirect_uris: [CALLBACK, RETURN], scopes: ['openid'], backchannel_logout_uri: `${told.origin}/out` }
+  gateway = await startGateway({
+    clock,
+    policies: POLICIES,
+    settings: { proxies: ['127.0.0.1'], sessions: { idle: '5m', max: '1h' } },
+    people: [{ username: 'sam', name: 'Sam', groups: ['staff'] }],
+    apps: [
+      anApp('told', 'plain', { oidc: { ...oidc, pkce: 'optional' } }),
+      proxied('wiki'),
+      {
+        ...{ id: 'saml', name: 'saml', policy: 'plain', audience: ['staff'] },
+        saml: {
+          ...{ entity_id: ENTITY_ID, acs_urls: ['https://app.kestrel.example/saml/acs'] },
+          signing_certificates: [keys.certificate],
+          slo: [{ url: `http://127.0.0.1:${port}/slo`, binding: 'soap' }],
+        },
+      },
+    ] as never,
+  })
 })
 afterAll(async () => {
   vi.useRealTimers()
   await gateway?.close()
   await told?.close()
+  await new Promise((resolve) => samlServer.close(resolve))
 })
 
 /** Time goes on, and whatever the clockwork begins in it goes its way. */
@@ -52,4 +108,30 @@ test.each([0, 1, 19_999, 20_001, 40_000, 59_999])('%d ms into a minute', async (
   await expect.poll(() => told.heard.map(({ claims }) => claims['sid'])).toContain(`s${offset}`)
   await expect.poll(() => outbox.pending()).toBe(0)
   expect(Number(told.heard.at(-1)!.claims.iat)).toBeLessThanOrEqual(Math.floor(session.endsAt / 1000) + 60)
+})
+
+test('one sign-in opens an OIDC, a SAML and a proxied app; when nobody touches it any more all three hear of its end', async () => {
+  const { sessions, outbox } = gateway.server.house
+  clock.at += minutes(10)
+  const visitor = createVisitor(gateway)
+  expect((await visitor.open(`${WIKI}/`)).status).toBe(200)
+  const query = { client_id: 'told', response_type: 'code', scope: 'openid', redirect_uri: RETURN, state: 'x' }
+  const opened = await visitor.browser.open(`${gateway.issuer}/oauth2/auth?${new URLSearchParams(query)}`)
+  expect(opened.url.searchParams.get('code')).toBeTruthy()
+  const request = requestXml(gateway.issuer, { at: clock.now() })
+  const signed = xmlOf(await visitor.browser.open(redirectTo(`${gateway.issuer}/saml/sso`, request)))
+  const [session] = await sessions.ofPerson(gateway.ids.get('sam')!)
+  const sid = session!.apps.find(({ app }) => app === 'told')!.sid
+  const index = /SessionIndex="([^"]*)"/.exec(signed)![1]!
+
+  await pass(session!.idleEndsAt - clock.at - seconds(2))
+  const heard = () => told.heard.filter(({ claims }) => claims['sid'] === sid)
+  expect([heard().length, saml.length]).toEqual([0, 0])
+  await pass(seconds(4))
+  // a proxy asks about each request, and is told at once
+  expect((await visitor.visit(`${WIKI}/`)).status).toBe(302)
+  await pass(seconds(56))
+  await expect.poll(() => [heard().length, saml.length]).toEqual([1, 1])
+  expect(saml[0]).toContain(`<samlp:SessionIndex>${index}</samlp:SessionIndex>`)
+  await expect.poll(() => outbox.pending()).toBe(0)
 })

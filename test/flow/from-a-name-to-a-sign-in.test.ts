@@ -81,7 +81,7 @@ afterAll(async () => {
   for (const proxy of proxies) await proxy.close()
   await server?.stop()
   await echo?.close()
-  place?.remove()
+  await place?.remove()
   if (catalog) rmSync(catalog, { recursive: true, force: true })
 })
 

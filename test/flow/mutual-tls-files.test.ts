@@ -7,7 +7,12 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { allVerbs, runCommand } from '#cli'
-import { makeAuthority, makeClientCertificate, makeServerCertificate } from '../support/certificates.ts'
+import {
+  makeAuthority,
+  makeClientCertificate,
+  makeRevocationList,
+  makeServerCertificate,
+} from '../support/certificates.ts'
 import { type Gateway, startGateway } from '../support/gateway.ts'
 import { POLICIES } from '../support/policies.ts'
 import { freePort } from '../support/ports.ts'
@@ -135,16 +140,17 @@ describe('the authorities', () => {
   })
 })
 
-async function expiring() {
+async function expiring(config = 'portico.yaml', late = 0) {
   const out: string[] = []
   await runCommand({
-    words: ['expiring', '--within', '30d', '--json', '--config', `${gateway.folder}/portico.yaml`],
+    words: ['expiring', '--within', '30d', '--json', '--config', `${gateway.folder}/${config}`],
     verbs: VERBS,
+    clock: { now: () => Date.now() + late },
     openHouse: async () => ({ ...gateway.server.house, close: async () => {} }) as never,
     out: (line) => out.push(line),
     err: (line) => out.push(line),
   })
-  return JSON.parse(out[0]!) as { expiring: { what: string; say: string }[]; unknown?: { what: string }[] }
+  return JSON.parse(out[0]!) as { expiring: { what: string; say: string; at: string }[]; unknown?: { what: string }[] }
 }
 
 test('`expiring` tells when they end, and what it cannot read', async () => {
@@ -155,4 +161,35 @@ test('`expiring` tells when they end, and what it cannot read', async () => {
   expect(told.get('client-authority')).toContain('partners authority')
   rmSync(at('server.pem'))
   expect((await expiring()).unknown).toContainEqual(expect.objectContaining({ what: 'listener-certificate' }))
+})
+
+test('`expiring` tells of revocation lists whose successor should be there by now, each authority by its longest', async () => {
+  const settings = JSON.parse(readFileSync(join(gateway.folder, 'portico.yaml'), 'utf8'))
+  settings.client_certificates.crl_file = at('lists.pem')
+  writeFileSync(join(gateway.folder, 'with-lists.yaml'), JSON.stringify(settings))
+  await makeRevocationList(folder, 'day', { authority: 'partners' })
+  await makeRevocationList(folder, 'week', { authority: 'partners', days: 7 })
+  await makeRevocationList(folder, 'of-others', { authority: 'others', days: 4 })
+  const use = (...files: string[]) =>
+    writeFileSync(at('lists.pem'), files.map((file) => readFileSync(at(`${file}.crl`), 'utf8')).join(''))
+  const told = async (days: number) =>
+    (await expiring('with-lists.yaml', days * 86_400_000)).expiring
+      .filter(({ what }) => what === 'revocation-list')
+      .map(({ say, at: end }) => [
+        /list of (\w+) authority/.exec(say)?.[1],
+        Math.round((Date.parse(end) - Date.now()) / 86_400_000),
+      ])
+  use('day', 'of-others')
+  expect(await told(0)).toEqual([])
+  expect(await told(0.8)).toEqual([['partners', 1]])
+  // it is over
+  expect(await told(1.5)).toEqual([['partners', 1]])
+  use('week', 'day', 'of-others')
+  expect(await told(1.5)).toEqual([])
+  expect(await told(3.2)).toEqual([['others', 4]])
+  for (const text of ['x', '-----BEGIN X509 CRL-----\nAAAA\n-----END X509 CRL-----\n']) {
+    writeFileSync(at('lists.pem'), text)
+    const { unknown } = await expiring('with-lists.yaml')
+    expect(unknown).toContainEqual(expect.objectContaining({ what: 'revocation-list', of: at('lists.pem') }))
+  }
 })

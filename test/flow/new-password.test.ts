@@ -9,6 +9,7 @@ import { POLICIES } from '../support/policies.ts'
 import { atCallback, type Browser, CALLBACK, relyingParty, typePassword } from '../support/relying-party.ts'
 import { AD_STAFF, type Samba, startSamba } from '../support/samba.ts'
 import { BASE, type Slapd, startSlapd } from '../support/slapd.ts'
+import { EMBEDDED_FILE } from '../support/storage.ts'
 
 const en = messagesFor('en')
 const GIVEN = 'Given.By.The.Desk.1'
@@ -62,6 +63,8 @@ beforeAll(async () => {
   )
   await samba.agePassword(`CN=expired,${AD_STAFF}`)
   gateway = await startGateway({
+    // the bytes of its file are searched for passwords
+    storage: EMBEDDED_FILE,
     policies: {
       ...POLICIES,
       'everybody.yaml': 'policy: everybody\nrules:\n  - { name: everybody, allow: {} }\n',

@@ -328,6 +328,14 @@ describe('what stands in it', () => {
     })
   })
 
+  test('says what a Python without Authlib lacks, and how to get it', async () => {
+    // as a Python that somebody has just installed: without what Debian has added
+    expect(await type('acme', 'python3 -S smoke.py')).toEqual({
+      code: 1,
+      out: expect.stringMatching(/^\S+ has no authlib: install Authlib and Requests \(Debian: python3-authlib/),
+    })
+  })
+
   test('is never written over what is there, and not where no program could get a token', async () => {
     expect(await kit('acme')).toEqual({ code: 2, said: expect.stringContaining('EEXIST') })
     await expect(kit('nobody')).resolves.toMatchObject({ code: 2, said: expect.stringContaining('partner-unknown') })

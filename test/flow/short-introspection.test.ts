@@ -79,6 +79,11 @@ const tokenOf = async (id: string): Promise<string> =>
   JSON.parse((await ask('Basic', '/oauth2/token', id, { grant_type: 'client_credentials' })).body).access_token
 
 const orderOf = ({ headers }: RawAnswer) => Object.keys(headers).join()
+/** Without the second in which it was signed. */
+const signed = (jwt: string) => {
+  const [header, claims] = jwt.split('.').map((part) => Buffer.from(part, 'base64url').toString())
+  return [header, claims?.replace(/"iat":\d+,"iss":"[^"]+"}$/, '')]
+}
 const comparable = ({ status, headers, body }: RawAnswer) => {
   const { date: _, 'content-length': length, ...rest } = headers
   return {
@@ -86,7 +91,7 @@ const comparable = ({ status, headers, body }: RawAnswer) => {
     headers: Object.fromEntries(Object.entries(rest).sort()),
     lengthIsRight: Number(length) === Buffer.byteLength(body),
     // in the order of its members
-    body: body.replace(/[0-9A-Z]{4}-[0-9A-Z]{4}/g, 'REFERENCE'),
+    body: body.startsWith('ey') ? signed(body) : body.replace(/[0-9A-Z]{4}-[0-9A-Z]{4}/g, 'REFERENCE'),
   }
 }
 

@@ -4,6 +4,7 @@ import * as oidc from 'openid-client'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { createBrowser } from '../../demo/browser.ts'
 import { type Gateway, PASSWORD, startGateway } from '../support/gateway.ts'
+import { postFrom } from '../support/partners.ts'
 import { POLICIES } from '../support/policies.ts'
 import { ecKeys, es256, now, type ProofParts, proof, publicJwk, respelled } from '../support/proofs.ts'
 import { atCallback, CALLBACK, relyingParty, typePassword } from '../support/relying-party.ts'
@@ -40,6 +41,11 @@ beforeAll(async () => {
         '{ name: not them, when: { user.groups: [barred] }, deny: { say: No. } }',
         '{ name: r, allow: {} }',
       ),
+      'indoors.yaml': policy(
+        'indoors',
+        '{ name: inside, when: { network: [inside] }, allow: { scopes: [stock:read] } }',
+      ),
+      'networks.yaml': `${POLICIES['networks.yaml']}  inside: { ranges: [127.0.0.9] }\n`,
       'strict.yaml': policy('strict', '{ name: twice, allow: { strength: two-factors } }'),
     },
     apps: [
@@ -67,6 +73,7 @@ beforeAll(async () => {
           tls_client_certificate_bound_access_tokens: true,
         },
       },
+      { ...service('indoor-service', { stock: ['stock:read', 'stock:write'] }), policy: 'indoors' },
       service('stranger', { stock: ['stock:read'] }),
       service('unregistered', {}),
       { id: 'plain', template: 'machine', policy: 'open', oidc: { apis: { stock: ['stock:read'] } } },
@@ -81,7 +88,7 @@ beforeAll(async () => {
       ),
       api('stock', ['stock:read', 'stock:write', 'stock:burn'], {
         token: { lifetime: '1h' },
-        ...takes('orders', ['orders-service', 'bound-service', 'certified-service'], {
+        ...takes('orders', ['orders-service', 'bound-service', 'certified-service', 'indoor-service'], {
           'orders:read': ['stock:read'],
           'orders:write': ['stock:read', 'stock:write'],
         }),
@@ -144,6 +151,18 @@ async function read(jwt: unknown, audience: string) {
   return (await jwtVerify(String(jwt), createLocalJWKSet(jwks), options)).payload
 }
 
+// ATTACK: the secret of a service and one token, taken to where its policy gives that service nothing
+test('a service that may ask from inside only exchanges nothing from elsewhere, and gets there what its rule says', async () => {
+  const token = await called('openid orders:read orders:write')
+  const outside = await exchange('indoor-service', token, 'stock')
+  expect([outside['status'], outside['error']]).toEqual([400, 'access_denied'])
+  expect(outside['error_uri']).toMatch(/\/why\//)
+  const fields = { grant_type: EXCHANGE, subject_token: token, subject_token_type: ACCESS_TOKEN, resource: at('stock') }
+  const authorization = `Basic ${btoa(`indoor-service:${gateway.secrets.get('indoor-service')}`)}`
+  const inside = await postFrom('127.0.0.9', `${gateway.issuer}/oauth2/token`, fields, { authorization })
+  expect([inside.status, inside.body['scope']]).toEqual([200, 'stock:read'])
+})
+
 describe('a token that an API was called with', () => {
   test('becomes one for another API: of the same person, by this client, with what its scopes are worth there', async () => {
     const token = await called()
@@ -193,7 +212,7 @@ describe('a token that an API was called with', () => {
       [
         api('stock', ['stock:read', 'stock:write', 'stock:burn'], {
           token: { lifetime: '1h' },
-          ...takes('orders', ['orders-service', 'bound-service', 'certified-service'], {
+          ...takes('orders', ['orders-service', 'bound-service', 'certified-service', 'indoor-service'], {
             'orders:read': ['stock:read'],
             'orders:write': ['stock:read', 'stock:write'],
           }),
@@ -205,7 +224,7 @@ describe('a token that an API was called with', () => {
 
   test.each([
     ['by a client that the API does not name', 'stranger', 'stock', {}, 'invalid_request'],
-    ['by a client without the grant', 'plain', 'stock', {}, 'invalid_request'],
+    ['by a client without the grant', 'plain', 'stock', {}, 'unauthorized_client'],
     ['for an API that the client may not have', 'unregistered', 'stock', {}, 'invalid_target'],
     ['for an API that nobody has registered', 'orders-service', 'none', {}, 'invalid_target'],
     ['for an API that takes no tokens of this one', 'stock-service', 'trucks', {}, 'invalid_request'],

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { sql } from 'kysely'
+import { type KyselyPlugin, type SelectQueryNode, sql } from 'kysely'
 import { afterAll, afterEach, expect, test } from 'vitest'
 import { silentLog } from '#core/log'
 import { isSealed, type Keys, keysMigrations, openKeys } from '#keys'
@@ -110,6 +110,48 @@ test('of two first starts at once with one key both have the same root; with two
   const tried = await Promise.allSettled([elsewhere(randomBytes(32)), elsewhere(randomBytes(32))])
   expect(tried.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected'])
 })
+
+/** A storage on which another process opens the same database whole, right behind the first look at `table`. */
+function met(storage: Storage, table: string, other: () => Promise<unknown>): Storage {
+  let met = false
+  const plugin: KyselyPlugin = {
+    transformQuery: ({ node, queryId }) => {
+      const { from } = node as SelectQueryNode
+      if (JSON.stringify(from ?? {}).includes(`"${table}"`)) looks.add(queryId)
+      return node
+    },
+    async transformResult({ result, queryId }) {
+      if (!met && looks.has(queryId)) {
+        met = true
+        await other()
+      }
+      return result
+    },
+  }
+  const looks = new WeakSet<object>()
+  return { ...storage, records: storage.records.withPlugin(plugin) }
+}
+
+test.each(['key_roots', 'signing_keys'])(
+  'one that begins while another makes the root, after its look at %s',
+  async (table) => {
+    const key = randomBytes(32)
+    const { again, open } = place()
+    let first: Keys | undefined
+    const storage = met(await open(), table, async () => {
+      first = await again(key)
+    })
+    const second = await openKeys({ storage, clock, log: silentLog, audit, masterKey: key })
+    expect(second.derive('x')).toEqual(first!.derive('x'))
+    expect(second.signing.list()).toEqual(first!.signing.list())
+
+    const elsewhere = place()
+    const late = met(await elsewhere.open(), table, () => elsewhere.again(randomBytes(32)))
+    await expect(openKeys({ storage: late, clock, log: silentLog, audit, masterKey: key })).rejects.toMatchObject(
+      refused,
+    )
+  },
+)
 
 test('a database from before there were roots opens with its key, and with no other', async () => {
   const { open, again } = place()

@@ -154,6 +154,10 @@ export function samples(messages: Messages, hostile?: string): Record<string, Vi
     ),
     consent: consentView({ action: ACTION, app, scopes, username: t('sam.jansen') }, messages),
     'device-code': deviceCodeView({ ...step, userCode: t('BDWD-HQPK'), refusal: 'code-invalid' }, messages),
+    'device-code-throttled': deviceCodeView(
+      { ...step, refusal: 'throttled', retryAfter: 900, signIn: t('/signin') },
+      messages,
+    ),
     'device-confirm': deviceConfirmView(
       {
         action: ACTION,

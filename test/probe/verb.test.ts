@@ -32,7 +32,7 @@ beforeAll(async () => {
 })
 afterAll(async () => {
   await Promise.all(running.map((one) => one.close()))
-  place.remove()
+  await place.remove()
 })
 
 /** As the command line runs it, on the rooms of a house of its own. */

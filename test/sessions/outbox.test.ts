@@ -35,6 +35,16 @@ test('a row is sent once and gone, and the trail says so', async () => {
   expect(await house.events()).toEqual(['logout-delivered', 'logout-delivered'])
 })
 
+test('the oldest is the one that has waited longest, tried or not, and none where none waits', async () => {
+  expect(await house.outbox.oldest()).toBeUndefined()
+  await house.outbox.add([row('crm', 's1')])
+  house.time.now += minutes(1)
+  await house.outbox.add([row('erp', 's1')])
+  expect(await house.outbox.oldest()).toBe(START)
+  await deliver(async ({ app }) => (app === 'crm' ? 'done' : 'retry'))
+  expect(await house.outbox.oldest()).toBe(START + minutes(1))
+})
+
 test('two processes that deliver at once send no row twice', async () => {
   await house.outbox.add(Array.from({ length: 200 }, (_, i) => row(`app-${i % 7}`, `s${i}`)))
   const sent: string[] = []
@@ -47,6 +57,19 @@ test('two processes that deliver at once send no row twice', async () => {
   expect(counts.reduce((a, b) => a + b)).toBe(200)
   expect(new Set(sent).size).toBe(200)
   expect(sent).toHaveLength(200)
+})
+
+test('eight are on their way at a time, each with a row of its own, though all of them have asked at the same moment', async () => {
+  await house.outbox.add(Array.from({ length: 8 }, (_, i) => row(`app-${i}`, 's1')))
+  const all = Promise.withResolvers<void>()
+  let waiting = 0
+  const taken = await deliver(async () => {
+    if (++waiting === 8) all.resolve()
+    // an app that takes its time must not keep the others waiting
+    await all.promise
+    return 'done'
+  })
+  expect(taken).toBe(8)
 })
 
 test('an app that cannot be reached is tried again after 30 s, 2 m, 10 m, 1 h, 6 h and given up after 24 h', async () => {

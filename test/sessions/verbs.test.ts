@@ -93,7 +93,9 @@ test('sessions list shows the sessions of everybody, or of one person', async ()
   expect((await run('sessions list')).printed).toHaveLength(2)
   const { code, out, printed } = await run('sessions list --user SAM')
   expect([code, printed]).toEqual([0, [session]])
-  expect(out[0]).toContain(session.id)
+  expect(out[0]).toContain(`${session.id}  sam  since`)
+  // of somebody who is gone only the id is left
+  expect((await run('sessions list')).out).toContainEqual(expect.stringContaining('  p-other  since'))
   await expect(run('sessions list --user nobody')).rejects.toMatchObject({ code: 'person-unknown' })
 })
 

@@ -1,6 +1,8 @@
+import { execFileSync } from 'node:child_process'
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { sql } from 'kysely'
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import { systemClock } from '#core/clock'
 import { silentLog } from '#core/log'
 import { openStorage } from '#storage'
@@ -47,4 +49,41 @@ test('on a full disk writes are refused, nothing refused is kept, nothing kept w
   expect(await other.state.get('again')).toBe('v')
   await storage.close()
   await other.close()
+})
+
+test('on a file system that somebody else fills, the same', async ({ skip }) => {
+  skip(process.getuid!() !== 0, 'only root mounts a file system of its own')
+  const mounted = join(folder, 'small')
+  mkdirSync(mounted)
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=4m', 'tmpfs', mounted])
+  onTestFinished(() => void execFileSync('umount', ['--lazy', mounted]))
+  const url = `sqlite:${join(mounted, 'p.db')}`
+  const open = () => openStorage({ url, clock: systemClock, log: silentLog, migrations: [] })
+  const storage = await open()
+  await storage.state.set('before', 'v')
+  try {
+    // all that is left
+    writeFileSync(join(mounted, 'log-of-somebody'), Buffer.alloc(8_000_000))
+  } catch (error) {
+    expect(error).toMatchObject({ code: 'ENOSPC' })
+  }
+  const answered: string[] = []
+  const refused: string[] = []
+  for (let i = 0; i < 200; i++)
+    await storage.state.set(`k:${i}`, 'v'.repeat(3000)).then(
+      () => answered.push(`k:${i}`),
+      (error) => {
+        expect(error).toMatchObject({ code: 'storage-unavailable' })
+        refused.push(`k:${i}`)
+      },
+    )
+  expect(refused.length).toBeGreaterThan(20)
+  expect(await storage.state.get('before')).toBe('v')
+  rmSync(join(mounted, 'log-of-somebody'))
+  await storage.state.set('again', 'v')
+  await storage.close()
+  const anew = await open()
+  for (const key of ['before', ...answered, 'again']) expect(await anew.state.get(key), key).toBeDefined()
+  for (const key of refused) expect(await anew.state.get(key), key).toBeUndefined()
+  await anew.close()
 })

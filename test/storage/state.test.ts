@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import type { Clock } from '#core/clock'
 import { silentLog } from '#core/log'
 import { openStorage } from '#storage'
 import { stateContract } from '../contracts/state.contract.ts'
@@ -7,21 +8,23 @@ import { temporaryFolder } from './folder.ts'
 const folder = temporaryFolder()
 let count = 0
 
-stateContract('SQLite', async (clock) => {
+const onFile = (which: 'state' | 'unsynced') => async (clock: Clock) => {
   const url = `sqlite:${join(folder, `state-${count++}.db`)}`
   const [mine, other] = [
     await openStorage({ url, clock, log: silentLog, migrations: [] }),
     await openStorage({ url, clock, log: silentLog, migrations: [] }),
   ]
   return {
-    state: mine.state,
-    other: other.state,
+    state: mine[which],
+    other: other[which],
     close: async () => {
       await mine.close()
       await other.close()
     },
   }
-})
+}
+stateContract('SQLite', onFile('state'))
+stateContract('SQLite, without waiting for the disk', onFile('unsynced'))
 
 stateContract('SQLite that dies with the process', async (clock) => {
   const storage = await openStorage({ url: 'sqlite::memory:', clock, log: silentLog, migrations: [] })

@@ -63,3 +63,39 @@ export async function makeClientCertificate(
   const loose = unlinked ? ['-extfile', 'unlinked.cnf'] : []
   await openssl(folder, 'x509', '-req', '-in', `${name}.csr`, ...signed, ...loose, '-days', '2', '-out', `${name}.pem`)
 }
+
+/** Makes `NAME.pem` and `NAME.key`, an authority that another one has signed. `extensions` as in a file of OpenSSL, a line each. */
+export async function makeIntermediate(
+  folder: string,
+  name: string,
+  authority: string,
+  extensions: readonly string[] = ['basicConstraints=critical,CA:TRUE', 'keyUsage=critical,keyCertSign,cRLSign'],
+): Promise<void> {
+  const asked = ['-subj', `/CN=${name} authority`, '-keyout', `${name}.key`, '-out', `${name}.csr`]
+  await openssl(folder, 'req', ...KEY, ...asked)
+  writeFileSync(join(folder, `${name}.cnf`), `subjectKeyIdentifier=hash\n${extensions.join('\n')}\n`)
+  const signed = ['-CA', `${authority}.pem`, '-CAkey', `${authority}.key`, '-CAcreateserial', '-days', '2']
+  const files = ['-in', `${name}.csr`, '-extfile', `${name}.cnf`, '-out', `${name}.pem`]
+  await openssl(folder, 'x509', '-req', ...files, ...signed)
+}
+
+/** Makes `FILE.crl`, which holds for a day unless said otherwise: what the authority has taken back. */
+export async function makeRevocationList(
+  folder: string,
+  file: string,
+  {
+    authority,
+    revoked = [],
+    extensions,
+    days = 1,
+  }: { authority: string; revoked?: readonly string[]; extensions?: string; days?: number },
+): Promise<void> {
+  const config = `[ca]\ndefault_ca=d\n[d]\ndatabase=${file}.index\ncrlnumber=${file}.number\ndefault_md=sha256\n[x]\n${extensions ?? ''}\n`
+  writeFileSync(join(folder, `${file}.cnf`), config)
+  writeFileSync(join(folder, `${file}.index`), '')
+  writeFileSync(join(folder, `${file}.number`), '01\n')
+  const ca = ['-config', `${file}.cnf`, '-cert', `${authority}.pem`, '-keyfile', `${authority}.key`]
+  for (const name of revoked) await openssl(folder, 'ca', ...ca, '-revoke', `${name}.pem`)
+  const more = extensions === undefined ? [] : ['-crlexts', 'x']
+  await openssl(folder, 'ca', ...ca, '-gencrl', '-crldays', String(days), ...more, '-out', `${file}.crl`)
+}

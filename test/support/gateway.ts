@@ -10,8 +10,9 @@ import type { NewPerson } from '#directory'
 import { copyPolicies } from '../../demo/policies.ts'
 import { type Server, startServer } from '../../src/server.ts'
 import { freePort } from './ports.ts'
+import { SHORT_WAYS } from './short-ways.ts'
 import { stateBeside } from './state.ts'
-import { storageUrl } from './storage.ts'
+import { EMBEDDED_FILE, storageUrl } from './storage.ts'
 
 export const PASSWORD = 'a lamp post in the rain'
 const root = join(import.meta.dirname, '../..')
@@ -23,7 +24,7 @@ export interface GatewayOptions {
   readonly settings?: Readonly<Record<string, unknown>>
   readonly people?: readonly NewPerson[]
   readonly apps?: readonly Manifest[]
-  /** As the run says unless given; `sqlite:FILE` is in the folder. */
+  /** As the run says unless given; `sqlite:FILE` is in the folder. `EMBEDDED_FILE` keeps state there as well. */
   readonly storage?: string
   readonly clock?: Clock
   /** `localhost` unless given. Browsers tell hosts apart, and not ports: two gateways need two. */
@@ -53,8 +54,9 @@ export async function startGateway(options: GatewayOptions = {}): Promise<Gatewa
     mkdirSync(join(folder, 'policies'))
     for (const [name, text] of Object.entries(options.policies)) writeFileSync(join(folder, 'policies', name), text)
   } else copyPolicies(join(folder, 'policies'))
-  const storage = options.storage ?? (await storageUrl('sqlite:portico.db'))
-  const beside = await stateBeside(storage === options.storage ? storage : folder)
+  const storage = options.storage ?? (await storageUrl(EMBEDDED_FILE))
+  const beside =
+    options.storage === EMBEDDED_FILE ? undefined : await stateBeside(storage === options.storage ? storage : folder)
   const settings = {
     issuer,
     listen: `127.0.0.1:${port}`,
@@ -65,6 +67,7 @@ export async function startGateway(options: GatewayOptions = {}): Promise<Gatewa
     catalog: join(root, 'apps-catalog'),
     organisation: 'Kestrel Mobile',
     outbound: { allow: ['127.0.0.0/8', '::1'] },
+    ...SHORT_WAYS,
     log: { level: 'info' },
     ...options.settings,
   }

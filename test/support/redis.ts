@@ -33,13 +33,40 @@ interface Serving {
   readonly lines?: readonly string[]
   /** Arguments of `redis-cli` to reach it. */
   readonly reachedBy?: readonly string[]
+  /** Where it speaks TLS, and only that: the files of its certificate. */
+  readonly tls?: Certificate | undefined
 }
 
-async function serve({ program = 'redis-server', lines = [], reachedBy = [] }: Serving): Promise<RedisServer> {
+export interface Certificate {
+  readonly caFile: string
+  readonly lines: readonly string[]
+  remove(): Promise<void>
+}
+
+/** For `127.0.0.1` and `localhost`, by an authority of its own. */
+export async function makeCertificate(): Promise<Certificate> {
+  const folder = await mkdtemp(join(tmpdir(), 'portico-redis-tls-'))
+  await chmod(folder, 0o755)
+  await makeServerCertificate(folder, 'IP:127.0.0.1,DNS:localhost')
+  const caFile = join(folder, 'ca.pem')
+  const files = { 'tls-cert-file': 'server.pem', 'tls-key-file': 'server.key', 'tls-ca-cert-file': 'ca.pem' }
+  return {
+    caFile,
+    lines: [
+      ...Object.entries(files).map(([name, file]) => `${name} ${join(folder, file)}`),
+      ...['tls-auth-clients no', 'tls-replication yes', 'tls-cluster yes'],
+    ],
+    remove: () => rm(folder, { recursive: true, force: true }),
+  }
+}
+
+async function serve({ program = 'redis-server', lines = [], reachedBy = [], tls }: Serving): Promise<RedisServer> {
   const folder = await mkdtemp(join(tmpdir(), 'portico-redis-'))
   const port = await freePort()
   const file = join(folder, 'redis.conf')
-  const all = ['bind 127.0.0.1', `port ${port}`, `dir ${folder}`, 'daemonize no', 'loglevel notice', ...lines]
+  const listening = tls ? ['port 0', `tls-port ${port}`, ...tls.lines] : [`port ${port}`]
+  const secured = tls ? ['--tls', '--cacert', tls.caFile] : []
+  const all = ['bind 127.0.0.1', ...listening, `dir ${folder}`, 'daemonize no', 'loglevel notice', ...lines]
   await writeFile(file, `${all.join('\n')}\n`)
   let running: ChildProcess | undefined
   const server: RedisServer = {
@@ -47,7 +74,7 @@ async function serve({ program = 'redis-server', lines = [], reachedBy = [] }: S
     folder,
     url: `redis://127.0.0.1:${port}`,
     async ask(...command) {
-      const { stdout } = await run('redis-cli', ['-p', String(port), ...reachedBy, ...command])
+      const { stdout } = await run('redis-cli', ['-p', String(port), ...secured, ...reachedBy, ...command])
       return stdout.trimEnd()
     },
     async start() {
@@ -57,8 +84,7 @@ async function serve({ program = 'redis-server', lines = [], reachedBy = [] }: S
       const last = () => child.kill('SIGKILL')
       process.once('exit', last)
       child.once('exit', () => process.off('exit', last))
-      const [, tlsPort] = /^tls-port (\d+)/m.exec(lines.join('\n')) ?? []
-      if (!(await answers(Number(tlsPort ?? port), child))) throw new Error(`${program} has not come up`)
+      if (!(await answers(port, child))) throw new Error(`${program} has not come up`)
     },
     async stop(signal = 'SIGKILL') {
       const child = running
@@ -88,36 +114,19 @@ export const startRedis = (...lines: string[]): Promise<RedisServer> => serve({ 
 
 /** One server that speaks TLS only, with a certificate of an authority of its own. */
 export async function startTlsRedis(): Promise<RedisServer & { readonly caFile: string }> {
-  const certificates = await mkdtemp(join(tmpdir(), 'portico-redis-tls-'))
-  await chmod(certificates, 0o755)
-  await makeServerCertificate(certificates, 'IP:127.0.0.1,DNS:localhost')
-  const [caFile, certificate, key] = ['ca.pem', 'server.pem', 'server.key'].map((name) => join(certificates, name)) as [
-    string,
-    string,
-    string,
-  ]
-  const tlsPort = await freePort()
+  const tls = await makeCertificate()
   const server = await serve({
-    lines: [
-      ...KEEPING,
-      'port 0',
-      `tls-port ${tlsPort}`,
-      `tls-cert-file ${certificate}`,
-      `tls-key-file ${key}`,
-      `tls-ca-cert-file ${caFile}`,
-      'tls-auth-clients no',
-      'requirepass "the secret of Redis"',
-    ],
-    reachedBy: ['-p', String(tlsPort), '--tls', '--cacert', caFile, '--no-auth-warning', '-a', 'the secret of Redis'],
+    lines: [...KEEPING, 'requirepass "the secret of Redis"'],
+    reachedBy: ['--no-auth-warning', '-a', 'the secret of Redis'],
+    tls,
   })
   return {
     ...server,
-    caFile,
-    port: tlsPort,
-    url: `rediss://:the%20secret%20of%20Redis@localhost:${tlsPort}`,
+    caFile: tls.caFile,
+    url: `rediss://:the%20secret%20of%20Redis@localhost:${server.port}`,
     async end() {
       await server.end()
-      await rm(certificates, { recursive: true, force: true })
+      await tls.remove()
     },
   }
 }
@@ -146,14 +155,22 @@ export async function until<T>(ask: () => Promise<T>, right: (answer: T) => bool
 }
 
 /** A primary with replicas, and three sentinels that have a password; `down` milliseconds of silence and a server is down. */
-export async function startSentinel({ replicas = 2, down = 1000 } = {}): Promise<RedisGroup> {
+export async function startSentinel({
+  replicas = 2,
+  down = 1000,
+  tls,
+}: {
+  replicas?: number
+  down?: number
+  tls?: Certificate
+} = {}): Promise<RedisGroup> {
   const secret = ['requirepass secret', 'masterauth secret']
   const reachedBy = ['--no-auth-warning', '-a', 'secret']
   const following = ['repl-diskless-sync-delay 0', 'repl-ping-replica-period 1', ...secret]
-  const primary = await serve({ lines: [...KEEPING, ...following], reachedBy })
+  const primary = await serve({ lines: [...KEEPING, ...following], reachedBy, tls })
   const others = await Promise.all(
     Array.from({ length: replicas }, () =>
-      serve({ lines: [...KEEPING, ...following, `replicaof 127.0.0.1 ${primary.port}`], reachedBy }),
+      serve({ lines: [...KEEPING, ...following, `replicaof 127.0.0.1 ${primary.port}`], reachedBy, tls }),
     ),
   )
   const servers = [primary, ...others]
@@ -171,12 +188,13 @@ export async function startSentinel({ replicas = 2, down = 1000 } = {}): Promise
           'sentinel parallel-syncs kestrel 1',
         ],
         reachedBy: ['--no-auth-warning', '-a', 'watch'],
+        tls,
       }),
     ),
   )
   const addresses = sentinels.map(({ port }) => `127.0.0.1:${port}`).join(',')
   const group: RedisGroup = {
-    url: `redis+sentinel://:secret@${addresses}/kestrel`,
+    url: `redis+sentinel://:secret@${addresses}/kestrel${tls ? '?tls=true' : ''}`,
     servers,
     sentinels,
     async primary() {
@@ -213,7 +231,13 @@ export interface RedisCluster {
 }
 
 /** Three primaries and, with `replicas`, one more node for each. */
-export async function startCluster({ replicas = 0 } = {}): Promise<RedisCluster> {
+export async function startCluster({
+  replicas = 0,
+  tls,
+}: {
+  replicas?: number
+  tls?: Certificate
+} = {}): Promise<RedisCluster> {
   const nodes = await Promise.all(
     Array.from({ length: 3 * (1 + replicas) }, async () =>
       serve({
@@ -227,18 +251,21 @@ export async function startCluster({ replicas = 0 } = {}): Promise<RedisCluster>
           `cluster-port ${await freePort()}`,
         ],
         reachedBy: ['-c'],
+        tls,
       }),
     ),
   )
   const addresses = nodes.map(({ port }) => `127.0.0.1:${port}`)
-  await run('redis-cli', ['--cluster', 'create', ...addresses, '--cluster-replicas', String(replicas), '--cluster-yes'])
+  const secured = tls ? ['--tls', '--cacert', tls.caFile] : []
+  const made = ['--cluster', 'create', ...addresses, '--cluster-replicas', String(replicas), '--cluster-yes']
+  await run('redis-cli', [...secured, ...made])
   for (const node of nodes)
     await until(
       () => node.ask('CLUSTER', 'INFO'),
       (said) => said.includes('cluster_state:ok'),
     )
   return {
-    url: `redis+cluster://${addresses.join(',')}`,
+    url: `redis+cluster://${addresses.join(',')}${tls ? '?tls=true' : ''}`,
     nodes,
     async holder() {
       const slot = Number(await nodes[0]!.ask('CLUSTER', 'KEYSLOT', '{portico}:'))

@@ -8,11 +8,14 @@ import { loadSettings } from '#config'
 import { systemClock } from '#core/clock'
 import { silentLog } from '#core/log'
 import type { NewPerson } from '#directory'
-import { openHouse } from '../../src/house.ts'
+import { openStorage, type Storage } from '#storage'
+import { MIGRATIONS, openHouse } from '../../src/house.ts'
 import { PASSWORD } from './gateway.ts'
 import { POLICIES } from './policies.ts'
 import { freePort } from './ports.ts'
-import { storageUrl } from './storage.ts'
+import { SHORT_WAYS } from './short-ways.ts'
+import { stateBeside } from './state.ts'
+import { EMBEDDED_FILE, storageUrl } from './storage.ts'
 
 const root = join(import.meta.dirname, '../..')
 export const MAIN = join(root, 'src/portico.js')
@@ -28,10 +31,14 @@ export interface Place {
   readonly ids: ReadonlyMap<string, string>
   /** Another settings file beside the first one; answers its path. */
   settings(name: string, more: Readonly<Record<string, unknown>>): string
-  remove(): void
+  /** What is kept here, for a test that looks into it, or damages it. */
+  storage(): Promise<Storage>
+  remove(): Promise<void>
 }
 
 export interface PlaceOptions {
+  /** As the run says unless given; `EMBEDDED_FILE` keeps state there as well. */
+  readonly storage?: typeof EMBEDDED_FILE
   readonly policies?: Readonly<Record<string, string>>
   readonly settings?: Readonly<Record<string, unknown>>
   readonly people?: readonly NewPerson[]
@@ -46,15 +53,23 @@ export async function makePlace(options: PlaceOptions = {}): Promise<Place> {
   mkdirSync(join(folder, 'policies'))
   for (const [name, text] of Object.entries(options.policies ?? POLICIES))
     writeFileSync(join(folder, 'policies', name), text)
-  const url = await storageUrl('sqlite:portico.db')
+  const embedded = options.storage === EMBEDDED_FILE
+  const url = options.storage ?? (await storageUrl(EMBEDDED_FILE))
+  const beside = embedded ? undefined : await stateBeside(folder)
   const settings = (name: string, more: Readonly<Record<string, unknown>>): string => {
     const file = join(folder, name)
     const all = {
       issuer,
       listen: `127.0.0.1:${port}`,
       management: { listen: '127.0.0.1:0' },
+      // nobody stands in front who would have to look elsewhere first
+      drain: '0s',
       storage: { url },
+      ...(beside ? { state: { url: beside.url } } : {}),
       secrets: { key_file: 'master.key' },
+      // whoever reads what one process prints, or kills it
+      workers: 1,
+      ...SHORT_WAYS,
       catalog: join(root, 'apps-catalog'),
       ...options.settings,
       ...more,
@@ -83,8 +98,19 @@ export async function makePlace(options: PlaceOptions = {}): Promise<Place> {
     }
     await house.close()
   }
-  const remove = () => rmSync(folder, { recursive: true, force: true })
-  return { folder, config, issuer, port, secrets, ids, settings, remove }
+  return {
+    ...{ folder, config, issuer, port, secrets, ids, settings },
+    storage: () =>
+      openStorage({
+        url: url === EMBEDDED_FILE ? `sqlite:${join(folder, 'portico.db')}` : url,
+        state: beside,
+        ...{ clock: systemClock, log: silentLog, migrations: MIGRATIONS },
+      }),
+    async remove() {
+      await beside?.leave()
+      rmSync(folder, { recursive: true, force: true })
+    },
+  }
 }
 
 export interface Serving {

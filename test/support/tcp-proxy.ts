@@ -19,6 +19,8 @@ export interface TcpProxy {
   hangUp(): void
   /** Takes connections, and passes nothing on any more in either direction, until `restore`: a firewall that drops. */
   silence(): void
+  /** Keeps every piece back until `restore`, and passes all of them on then, in order. */
+  hold(): void
   /** Passes each piece on after so many milliseconds, in order, until `restore`. */
   delay(ms: number): void
   /**
@@ -41,6 +43,7 @@ export async function startTcpProxy({ to }: { to: number | { host: string; port:
   const watchers: ((data: Buffer, direction: Direction, connection: number) => void)[] = []
   let mode: 'open' | 'cut' | 'silent' = 'open'
   let delayed = 0
+  let held: PromiseWithResolvers<void> | undefined
   let garbled: ((data: Buffer, direction: Direction) => Buffer) | undefined
   let count = 0
 
@@ -48,8 +51,9 @@ export async function startTcpProxy({ to }: { to: number | { host: string; port:
     // one chain for each direction: pieces that are delayed stay in order, and the end comes after them
     let before: Promise<void> = Promise.resolve()
     const after = (act: () => void) => {
-      const wait = delayed
-      before = before.then(() => (wait > 0 ? new Promise<void>((done) => setTimeout(done, wait)) : undefined)).then(act)
+      const [wait, gate] = [delayed, held?.promise]
+      const passed = () => (wait > 0 ? new Promise<void>((done) => setTimeout(done, wait)) : gate)
+      before = before.then(passed).then(act)
     }
     from.on('data', (data: Buffer) => {
       for (const watcher of watchers) watcher(data, direction, connection)
@@ -102,6 +106,9 @@ export async function startTcpProxy({ to }: { to: number | { host: string; port:
     silence() {
       mode = 'silent'
     },
+    hold() {
+      held ??= Promise.withResolvers()
+    },
     delay(ms) {
       delayed = ms
     },
@@ -111,6 +118,8 @@ export async function startTcpProxy({ to }: { to: number | { host: string; port:
     restore() {
       mode = 'open'
       delayed = 0
+      held?.resolve()
+      held = undefined
       garbled = undefined
     },
     watch(watcher) {

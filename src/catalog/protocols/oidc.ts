@@ -72,7 +72,8 @@ export const oidc: AppProtocol<z.output<typeof oidcTemplate>, OidcDefinition, Ap
       frontchannelLogoutSessionRequired: stored.frontchannel_logout_session_required ?? false,
       ...(stored.id_token_signed_response_alg && { idTokenSignedResponseAlg: stored.id_token_signed_response_alg }),
       claims: { groups: stored.claims.groups, inIdToken: stored.claims.in_id_token },
-      apis: stored.apis ?? {},
+      // ATTACK: an API may have the name of something that every object has of itself, like `constructor`
+      apis: { __proto__: null, ...stored.apis } as unknown as Readonly<Record<string, readonly string[]>>,
     }
     if (secrets)
       Object.defineProperties(seen, {

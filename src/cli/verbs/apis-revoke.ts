@@ -1,5 +1,4 @@
 /** `apis revoke …`: what was given out ends before its time; nobody is switched off by it, and whoever may gets new tokens. */
-import { Refusal } from '#core/refusal'
 import type { Arguments, Context, House, Verb } from '../verb.ts'
 import { BY, userIn } from './person-lines.ts'
 
@@ -19,8 +18,7 @@ async function carryOut(args: Arguments, house: House): Promise<Ended | undefine
   const [session, grant, token] = (['session', 'grant', 'token'] as const).map((name) => args.flag(name))
   const person = await userIn(args, house)
   if (person !== undefined) {
-    if (client !== undefined && !(await catalog.apps.find(client)))
-      throw new Refusal('app-unknown', `catalog: no app \`${client}\``)
+    if (client !== undefined && !(await catalog.apps.find(client))) throw await catalog.apps.unknown(client)
     await endings.revoke(person, client)
     // also what is kept nowhere and names no grant
     if (client === undefined) await revocations.revoke({ kind: 'subject', id: person }, BY)

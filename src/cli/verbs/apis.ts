@@ -145,7 +145,9 @@ const snippetOfApi: Verb = {
     if (!snippet || !gateway) {
       const known = SNIPPETS.map(({ name }) => name).join(', ')
       context.err(
-        gateway ? `there is no snippet for \`${wanted}\`; known: ${known}` : `\`${id}\` has no \`gateway\` in its file`,
+        gateway
+          ? `there is no snippet for \`${wanted}\`; known: ${known}`
+          : `\`${id}\` has no \`gateway\` in its file: write its \`hosts\` and \`rules\` there, and \`apis apply\` it (docs/apis.md)`,
       )
       return 2
     }

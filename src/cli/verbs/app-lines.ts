@@ -145,7 +145,8 @@ export function idOf(verb: Verb, args: Arguments, context: Context): string | un
 }
 
 export async function appOf(id: string, context: Context): Promise<App> {
-  const app = await (await context.open()).catalog.apps.find(id)
-  if (!app) throw new Refusal('app-unknown')
+  const { apps } = (await context.open()).catalog
+  const app = await apps.find(id)
+  if (!app) throw await apps.unknown(id)
   return app
 }

@@ -1,23 +1,33 @@
 /** `audit tail | search`. */
 import type { Receipt, Receipts } from '#access'
 import { type AuditEntry, type AuditEvent, EVENTS } from '#audit'
-import type { Instant } from '#core/clock'
 import { nearest } from '#core/nearest'
 import type { Diagnosed } from '#diagnosis'
 import type { People, Person } from '#directory'
-import { moment, WRONG_MOMENT } from '../moment.ts'
+import { spanOf } from '../moment.ts'
 import type { Arguments, Context, Verb } from '../verb.ts'
-import { byAnyId } from './person-lines.ts'
+import { byAnyId, usernamesOf } from './person-lines.ts'
 
 const MOST = 1000
 
-function line({
-  id: _id,
-  at,
-  event,
-  ...fields
-}: Omit<AuditEntry, 'id' | 'event'> & { id?: number; event: string }): string {
-  const said = Object.entries(fields).map(([name, value]) => `${name}=${value}`)
+type Row = Omit<AuditEntry, 'id' | 'event'> & { id?: number; event: string }
+
+/** People by their ids, which stay when names change, and the user names that they have now. */
+async function lines(found: readonly Row[], people: People): Promise<string[]> {
+  const names = await usernamesOf(
+    found.flatMap(({ subject, actor }) => [subject, actor]),
+    people,
+  )
+  return found.map((row) => line(row, names))
+}
+
+function line({ id: _id, at, event, ...fields }: Row, names: ReadonlyMap<string, string>): string {
+  const nameOf = (field: string, value: unknown) =>
+    field === 'subject' || field === 'actor' ? names.get(String(value)) : undefined
+  const said = Object.entries(fields).map(([field, value]) => {
+    const name = nameOf(field, value)
+    return `${field}=${value}${name === undefined ? '' : ` (${name})`}`
+  })
   return [new Date(at).toISOString(), event.padEnd(22), ...said].join('  ').trimEnd()
 }
 
@@ -57,9 +67,10 @@ const tail: Verb = {
   async run(args, context) {
     const limit = limitOf(args, context, 20)
     if (limit === undefined) return 2
-    const { audit } = await context.open()
+    const { audit, people } = await context.open()
     const found = (await audit.search({ limit })).reverse()
-    context.print(found, () => found.map(line))
+    const said = await lines(found, people)
+    context.print(found, () => said)
     return 0
   },
 }
@@ -80,17 +91,8 @@ const search: Verb = {
       context.err(`--event: there is no such event${near ? `; did you mean ${near}?` : ''}`)
       return 2
     }
-    const moments: { since?: Instant; until?: Instant } = {}
-    for (const name of ['since', 'until'] as const) {
-      const written = args.flag(name)
-      if (written === undefined) continue
-      const at = moment(written, context.clock)
-      if (at === undefined) {
-        context.err(WRONG_MOMENT(name))
-        return 2
-      }
-      moments[name] = at
-    }
+    const moments = spanOf(args, context)
+    if (!moments) return 2
     const before = args.flag('before')
     if (before !== undefined && !/^\d{1,15}$/.test(before)) {
       context.err('--before: expected the id of an entry')
@@ -134,7 +136,8 @@ const search: Verb = {
         context.print([], () => [])
         return 1
       }
-    context.print(found, () => (found.length > 0 ? found.map(line) : 'nothing found'))
+    const said = await lines(found, people)
+    context.print(found, () => (found.length > 0 ? said : 'nothing found'))
     return found.length > 0 ? 0 : 1
   },
 }

@@ -1,7 +1,9 @@
 /** `backup` and `restore`: the whole database as one file. */
 import { isAbsolute, resolve } from 'node:path'
+import { Refusal } from '#core/refusal'
 import { backUp, restore } from '#storage'
 import type { Context, House, Verb } from '../verb.ts'
+import { findingLine } from './finding-lines.ts'
 
 /** File names on the command line start where it was typed, those of the settings in their folder. */
 const storageUrl = ({ settings, folder }: Context): string => {
@@ -54,7 +56,7 @@ async function countOf(all: AsyncIterable<unknown>): Promise<number> {
 
 /** What whoever restores wants to see before they believe it. */
 async function look(house: House) {
-  const { sessions, keys, catalog, audit } = house
+  const { sessions, keys, catalog, audit, seals } = house
   const [last] = await audit.search({ limit: 1 })
   return {
     people: await countOf(everybody(house)),
@@ -62,6 +64,7 @@ async function look(house: House) {
     apps: (await catalog.apps.list()).length,
     keys: keys.signing.list().map(({ kid }) => kid),
     ...(last && { last: new Date(last.at).toISOString() }),
+    trail: await seals.check({}),
   }
 }
 
@@ -75,10 +78,10 @@ async function endAll(house: House): Promise<void> {
 
 const restoreVerb: Verb = {
   words: ['restore'],
-  usage: 'restore FILE [--replace] [--end-sessions]',
+  usage: 'restore FILE [--replace] [--end-sessions] [--altered]',
   summary:
-    'make a backup the database of these settings; with --replace the one before is kept beside it; --end-sessions: nobody is signed in any more, for what ended after the backup was made would live again',
-  switches: ['replace', 'end-sessions'],
+    'make a backup the database of these settings; with --replace the one before is kept beside it; --end-sessions: nobody is signed in any more, for what ended after the backup was made would live again; --altered: also where its trail is not what was written',
+  switches: ['replace', 'end-sessions', 'altered'],
   creates: true,
   async run(args, context) {
     const [file, ...more] = args.positional
@@ -90,6 +93,9 @@ const restoreVerb: Verb = {
         const house = await context.openAt(url)
         try {
           const found = await look(house)
+          const [altered] = found.trail.findings
+          if (altered && !args.has('altered'))
+            throw new Refusal('audit-trail-altered', `${findingLine(altered)}; --altered restores it all the same`)
           if (args.has('end-sessions')) await endAll(house)
           await house.audit.record('database-restored', { actor: 'cli' })
           return { ...found, ...(args.has('end-sessions') && { sessions: await countOf(house.sessions.all()) }) }
@@ -98,8 +104,14 @@ const restoreVerb: Verb = {
         }
       },
     )
-    context.print({ ...found, kept: kept ?? null }, () => [
+    const { trail, ...counts } = found
+    const whole = trail.findings.length === 0
+    const sealed = { whole, events: trail.events, receipts: trail.receipts, head: trail.head ?? null }
+    context.print({ ...counts, trail: sealed, kept: kept ?? null }, () => [
       `restored: ${found.people} people, ${found.apps} apps, ${found.sessions} sessions, ${found.keys.length} signing keys`,
+      whole
+        ? `its trail is what was written: ${trail.events} events and ${trail.receipts} receipts in ${trail.seals} seals`
+        : `its trail was altered: ${findingLine(trail.findings[0]!)}`,
       ...(found.last === undefined
         ? []
         : [`the last thing in its trail was at ${found.last}; what was made or ended since is not in it`]),

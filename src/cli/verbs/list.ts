@@ -45,7 +45,13 @@ const GROUPS: readonly VerbGroup[] = [
   { word: 'sessions', verbs: async () => (await import('./sessions.ts')).sessionsVerbs },
   { word: 'devices', verbs: async () => (await import('./devices.ts')).devicesVerbs },
   { word: 'keys', verbs: async () => (await import('./keys.ts')).keysVerbs },
-  { word: 'audit', verbs: async () => (await import('./audit.ts')).auditVerbs },
+  {
+    word: 'audit',
+    verbs: async () => [
+      ...(await import('./audit.ts')).auditVerbs,
+      ...(await import('./audit-seals.ts')).auditSealVerbs,
+    ],
+  },
   { word: 'report', verbs: async () => (await import('./report.ts')).reportVerbs },
   { word: 'backup', verbs: async () => (await import('./backup.ts')).backupVerbs.slice(0, 1) },
   { word: 'restore', verbs: async () => (await import('./backup.ts')).backupVerbs.slice(1) },

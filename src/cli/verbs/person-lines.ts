@@ -24,6 +24,19 @@ export async function byAnyId(id: string, people: House['people']): Promise<Pers
   return person ?? (survivor === undefined ? undefined : people.byId(survivor))
 }
 
+/** The user names of these ids. Whoever was removed, and what is no person's id, is not in it. */
+export async function usernamesOf(
+  ids: Iterable<string | undefined>,
+  people: House['people'],
+): Promise<Map<string, string>> {
+  const names = new Map<string, string>()
+  for (const id of new Set(ids)) {
+    const person = id === undefined ? undefined : await byAnyId(id, people)
+    if (person) names.set(id!, person.username)
+  }
+  return names
+}
+
 /** The id of the person whom `--user` names, if it is there. Throws `person-unknown`. */
 export async function userIn(args: Arguments, house: House): Promise<string | undefined> {
   const named = args.flag('user')

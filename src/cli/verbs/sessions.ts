@@ -2,12 +2,12 @@
 import type { Session } from '#sessions'
 import { time } from '../moment.ts'
 import type { House, Verb } from '../verb.ts'
-import { BY, userIn } from './person-lines.ts'
+import { BY, userIn, usernamesOf } from './person-lines.ts'
 
-const line = (session: Session): string =>
+const line = (session: Session, names: ReadonlyMap<string, string>): string =>
   [
     session.id,
-    session.personId,
+    names.get(session.personId) ?? session.personId,
     `since ${time(session.startedAt)}`,
     `until ${time(Math.min(session.idleEndsAt, session.endsAt))}`,
     session.authenticated.map((proof) => proof.factor).join('+') || '-',
@@ -26,7 +26,11 @@ const listSessions: Verb = {
     const found: Session[] = []
     if (personId !== undefined) found.push(...(await house.sessions.ofPerson(personId)))
     else for await (const session of house.sessions.all()) found.push(session)
-    context.print(found, () => (found.length > 0 ? found.map(line) : 'no sessions'))
+    const names = await usernamesOf(
+      found.map((one) => one.personId),
+      house.people,
+    )
+    context.print(found, () => (found.length > 0 ? found.map((one) => line(one, names)) : 'no sessions'))
     return 0
   },
 }

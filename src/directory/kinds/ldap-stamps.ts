@@ -2,12 +2,16 @@
  * Times that a server puts on its entries (`modifyTimestamp`, RFC 4512 §3.4.4), as it writes them and never by our clock.
  * Only the usual form is used, to the second and in UTC: `20261130065438Z`, with or without a fraction (RFC 4517 §3.3.13).
  */
-import type { Millis } from '#core/clock'
+import type { Instant, Millis } from '#core/clock'
 
 /** 14 digits, which compare as text; undefined for any other form. */
 export function readStamp(text: string | undefined): string | undefined {
   return text === undefined ? undefined : /^(\d{14})(?:[.,]\d+)?Z$/.exec(text)?.[1]
 }
+
+/** When that second began. */
+export const stampAt = (stamp: string): Instant =>
+  Date.parse(stamp.replace(/^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)$/, '$1-$2-$3T$4:$5:$6Z'))
 
 export const writeStamp = (stamp: string): string => `${stamp}Z`
 

@@ -1,6 +1,6 @@
 /** A whole LDAP directory, or what changed in it, read on one connection of its own. */
 import { AndFilter, type Entry, type Filter, OrFilter, PresenceFilter } from 'ldapts'
-import type { Clock } from '#core/clock'
+import type { Clock, Instant } from '#core/clock'
 import { sha256 } from '#core/digest'
 import type { SyncAsk, SyncedPerson, SyncReading } from '../kind.ts'
 import { isAdministrators } from '../person.ts'
@@ -9,6 +9,7 @@ import { idFilter, toUpstream } from './ldap-entry.ts'
 import { createMarker } from './ldap-mark.ts'
 import { canReadMembers, groupHeads, type Members, placeOf, readMembers } from './ldap-members.ts'
 import { Incomplete, paged } from './ldap-pages.ts'
+import { readStamp, stampAt } from './ldap-stamps.ts'
 import type { Ldap } from './ldap-use.ts'
 import { bytesOf, texts } from './ldap-values.ts'
 
@@ -153,9 +154,10 @@ interface Root {
   readonly context: string | undefined
 }
 
-/** What the server says about itself (RFC 4512 §5.1), and which one it is. */
-async function readRoot(connected: Connected, server: Server): Promise<Root> {
-  const look = (base: string, attributes: string[], buffers: string[] = []) =>
+/** Reads one entry by its name; the root of all is ''. */
+const reader =
+  (connected: Connected, server: Server) =>
+  (base: string, attributes: string[], buffers: string[] = []) =>
     within(server.timeout, () =>
       connected.client.search(base, {
         scope: 'base',
@@ -164,6 +166,17 @@ async function readRoot(connected: Connected, server: Server): Promise<Root> {
         explicitBufferAttributes: buffers,
       }),
     ).then(({ searchEntries }) => searchEntries[0])
+
+/** Active Directory tells its time ([MS-ADTS] 3.1.1.3.2.3), other servers do not. */
+export async function clockOf(connected: Connected, server: Server): Promise<Instant | undefined> {
+  const root = await reader(connected, server)('', ['currentTime'])
+  const stamp = root && readStamp(texts(root, 'currentTime')[0])
+  return stamp === undefined ? undefined : stampAt(stamp)
+}
+
+/** What the server says about itself (RFC 4512 §5.1), and which one it is. */
+async function readRoot(connected: Connected, server: Server): Promise<Root> {
+  const look = reader(connected, server)
   const root = await look('', ['highestCommittedUSN', 'dsServiceName', 'defaultNamingContext'])
   const one = (attribute: string) => (root ? texts(root, attribute)[0] : undefined)
   const usn = one('highestCommittedUSN')

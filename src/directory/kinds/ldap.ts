@@ -20,7 +20,7 @@ import { modifyPassword, replaceUnicodePassword } from './ldap-password.ts'
 import { createPool } from './ldap-pool.ts'
 import { targetsOf } from './ldap-referrals.ts'
 import { createServers } from './ldap-servers.ts'
-import { guarded, readLdap } from './ldap-sync.ts'
+import { clockOf, guarded, readLdap } from './ldap-sync.ts'
 import { testLdap } from './ldap-test.ts'
 import { createLdap } from './ldap-use.ts'
 
@@ -170,6 +170,7 @@ export const ldap = Object.freeze<DirectoryKind<'ldap'>>({
         }
       },
       ends: () => ldapEnds(use.servers),
+      clock: () => asking((connected, index) => clockOf(connected, all[index]!)),
       test: (username) => testLdap(use, username, clock.now()),
       close() {
         for (const pool of [...searching, ...showing]) pool.close()

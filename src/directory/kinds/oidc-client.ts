@@ -22,9 +22,13 @@ export interface OidcClient {
 
 /** Keys are looked for at each answer by the library itself; addresses hardly ever change. */
 const KEEP_FOR = minutes(60)
-const ANSWER_LIMIT = 256 * 1024
+export const ANSWER_LIMIT = 256 * 1024
 /** Seconds by which the clocks of two servers may differ. */
 const TOLERANCE = 5
+
+/** OpenID Connect Discovery 1.0 §4. */
+export const discoveryOf = ({ issuer }: Pick<OidcSettings, 'issuer'>): string =>
+  `${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`
 
 export function createOidcClient(settings: OidcSettings, { outbound, keys }: Outside, clock: Clock): OidcClient {
   const timeout = parseDuration(settings.timeout) ?? seconds(5)
@@ -35,8 +39,7 @@ export function createOidcClient(settings: OidcSettings, { outbound, keys }: Out
 
   /** OpenID Connect Discovery 1.0 §4.2, of which this much says that it is there. */
   async function readDocument(within: Millis): Promise<string> {
-    const url = `${settings.issuer.replace(/\/$/, '')}/.well-known/openid-configuration`
-    const { status, body } = await outbound(url, { timeout: within, limit: ANSWER_LIMIT })
+    const { status, body } = await outbound(discoveryOf(settings), { timeout: within, limit: ANSWER_LIMIT })
     if (status !== 200) throw new Error(`status ${status}`)
     const document = JSON.parse(body) as { issuer?: unknown }
     if (document.issuer !== settings.issuer) throw new Error('another issuer')

@@ -7,12 +7,20 @@ import { type Clock, stopwatch } from '#core/clock'
 import { randomId } from '#core/random'
 import { Refusal } from '#core/refusal'
 import { json } from '#http'
+import { clockAt } from '../date-header.ts'
 import type { Asked, Away, Federated, Returned, UpstreamSession, Vouched } from '../federation/federated.ts'
 import { signedInAt } from '../federation/moment.ts'
 import { troubleOf } from '../federation/trouble.ts'
 import type { DirectoryEnds, DirectoryKind, OpenDirectory, Outside, TestStep } from '../kind.ts'
 import { personOf, together } from './oidc-claims.ts'
-import { createOidcClient, type OidcClient, type OidcSettings, type OpenidClient } from './oidc-client.ts'
+import {
+  ANSWER_LIMIT,
+  createOidcClient,
+  discoveryOf,
+  type OidcClient,
+  type OidcSettings,
+  type OpenidClient,
+} from './oidc-client.ts'
 import { createLogoutReader } from './oidc-logout.ts'
 
 export const oidc = Object.freeze<DirectoryKind<'oidc'>>({
@@ -37,6 +45,7 @@ export const oidc = Object.freeze<DirectoryKind<'oidc'>>({
       ...(settings.client_secret_expires !== undefined && {
         ends: async () => secretEnds(settings.client_secret_expires!),
       }),
+      clock: () => clockAt(outside.outbound, discoveryOf(settings), ANSWER_LIMIT),
       test: () => test(settings, client),
     } satisfies OpenDirectory
   },

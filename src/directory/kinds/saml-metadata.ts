@@ -64,7 +64,7 @@ export async function withKeysOf<T>(metadata: Metadata, work: (provider: Provide
   }
 }
 
-const LIMIT = 1024 * 1024
+export const LIMIT = 1024 * 1024
 const LOOK_AGAIN = seconds(30)
 /** Where it cannot be read again, what was read last still counts for so long. */
 const KEEP_FOR = hours(24)

@@ -7,6 +7,7 @@ import { sha256 } from '#core/digest'
 import { randomId } from '#core/random'
 import { Refusal } from '#core/refusal'
 import { type AssertionFacts, factsOf, SamlProblem, verifyResponse } from '#saml'
+import { clockAt } from '../date-header.ts'
 import type { Federated } from '../federation/federated.ts'
 import { troubleOf } from '../federation/trouble.ts'
 import type { DirectoryKind, OpenDirectory, Outside, TestStep, Tools } from '../kind.ts'
@@ -14,6 +15,7 @@ import { createOurKey } from './saml-keys.ts'
 import { createSamlLogout, sessionOf } from './saml-logout.ts'
 import {
   createMetadata,
+  LIMIT,
   type Metadata,
   metadataEnds,
   type Provider,
@@ -33,7 +35,9 @@ export const saml = Object.freeze<DirectoryKind<'saml'>>({
     if (!tools.outside) throw wrong('a provider cannot be asked from here')
     if ((settings.metadata_url === undefined) === (settings.metadata_file === undefined))
       throw wrong('expected either `metadata_url` or `metadata_file`')
-    const metadata = createMetadata(settings, { ...tools, outside: tools.outside })
+    const { outside } = tools
+    const { metadata_url: url } = settings
+    const metadata = createMetadata(settings, { ...tools, outside })
     return {
       id: settings.id,
       kind: 'saml',
@@ -45,6 +49,7 @@ export const saml = Object.freeze<DirectoryKind<'saml'>>({
       },
       ...(metadata.reach ? { health: metadata.reach.health, look: metadata.reach.look } : {}),
       ends: () => metadataEnds(metadata),
+      ...(url === undefined ? {} : { clock: () => clockAt(outside.outbound, url, LIMIT) }),
       test: () => test(settings, metadata),
     } satisfies OpenDirectory
   },

@@ -83,7 +83,7 @@ export const de: Messages = Object.freeze({
     label: '6-stelliger Code',
   },
   recoveryCode: {
-    title: 'Wiederherstellungs\u00ADcode',
+    title: 'Wiederher\u00ADstellungs\u00ADcode',
     lead: 'Geben Sie einen der Wiederherstellungs\u00ADcodes ein, die Sie aufbewahrt haben. Jeder funktioniert nur einmal.',
     label: 'Wiederherstellungs\u00ADcode',
   },
@@ -138,7 +138,7 @@ export const de: Messages = Object.freeze({
     submit: 'Diese App hinzufügen',
   },
   recoveryCodes: {
-    title: 'Ihre Wiederherstellungs\u00ADcodes',
+    title: 'Ihre Wiederher\u00ADstellungs\u00ADcodes',
     lead: 'Wenn Sie Ihr Telefon oder Ihren Passkey verlieren, kommen Sie mit jedem dieser Codes einmal hinein. Drucken Sie sie jetzt aus oder schreiben Sie sie auf.',
     once: 'Sie werden nicht noch einmal angezeigt.',
     print: 'Drucken',
@@ -369,7 +369,7 @@ export const de: Messages = Object.freeze({
     stay: 'Lassen, wie es ist',
   },
   claim: {
-    title: 'Erstes Administrationskonto anlegen',
+    title: 'Erstes Administra\u00ADtions\u00ADkonto anlegen',
     lead: 'Dieser Link funktioniert nur einmal. Das Konto, das Sie hier anlegen, darf alles verwalten.',
     name: 'Ihr Name',
     mail: 'E-Mail-Adresse (freiwillig)',

@@ -38,6 +38,11 @@ const TRANSLATED: Readonly<Record<RefusalCode, Readonly<Record<Exclude<Language,
     de: 'Diese App hat kein Geheimnis.',
     ru: 'У этого приложения нет секрета.',
   },
+  'audit-trail-altered': {
+    nl: 'Het logboek is niet wat er is geschreven.',
+    de: 'Das Protokoll ist nicht das, was geschrieben wurde.',
+    ru: 'Журнал не совпадает с тем, что было записано.',
+  },
   'body-too-large': {
     nl: 'Wat er is gestuurd, is te groot.',
     de: 'Was gesendet wurde, ist zu groß.',

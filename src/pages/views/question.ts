@@ -43,7 +43,7 @@ ${form(
   data,
   'device-code',
   html`${field({ name: 'user_code', label, autocomplete: 'off', kind: 'code', value: data.userCode, wrong, focus: true, longest: 64 })}${submit(messages.common.continue)}`,
-)}${around(data, messages)}`
+)}${data.signIn !== undefined && html`<p class="aside"><a href="${safeHref(data.signIn)}">${messages.identifier.title}</a></p>`}${around(data, messages)}`
   return { title, body, problem: wrong }
 }
 

@@ -9,6 +9,8 @@ interface Address {
   readonly form?: true
   /** Asked so often that usual requests have a short way (`short-ways/`). */
   readonly short?: 'token' | 'introspection'
+  /** The same, for somebody signed in who opens an app (`short-ways/sign-on.ts`). */
+  readonly opens?: true
   /** Published for everybody, the same for everybody. */
   readonly document?: true
 }
@@ -18,7 +20,7 @@ const PROGRAM: Address = { methods: ['POST', 'OPTIONS'] }
 const DOCUMENT: Address = { methods: [...LOOK, 'OPTIONS'], document: true }
 
 const ADDRESSES: ReadonlyMap<string, Address> = new Map([
-  ['/oauth2/auth', { methods: LOOK, browser: true, form: true }],
+  ['/oauth2/auth', { methods: LOOK, browser: true, form: true, opens: true }],
   ['/oauth2/token', { ...PROGRAM, short: 'token' }],
   ['/oauth2/userinfo', { methods: [...LOOK, 'POST', 'OPTIONS'] }],
   ['/oauth2/introspection', { ...PROGRAM, short: 'introspection' }],
@@ -34,11 +36,15 @@ const ADDRESSES: ReadonlyMap<string, Address> = new Map([
   ['/.well-known/openid-configuration', DOCUMENT],
   ['/.well-known/oauth-authorization-server', DOCUMENT],
 ])
+export const DOCUMENTS: ReadonlySet<string> = new Set(
+  [...ADDRESSES].flatMap(([path, { document }]) => (document ? [path] : [])),
+)
+
 /** Back from a conversation. */
 const RESUMED: Address = { methods: LOOK, browser: true }
 const RESUME = /^\/oauth2\/(?:auth|device)\/([A-Za-z0-9_-]{10,64})$/
 
-export interface Reached extends Pick<Address, 'browser' | 'document' | 'short'> {
+export interface Reached extends Pick<Address, 'browser' | 'document' | 'short' | 'opens'> {
   /** Of the errand that the browser comes back from. */
   readonly resumes?: string
   /** A form that asks the same as the address with its fields as query. */
@@ -56,13 +62,14 @@ export function addressOf(method: string, path: string): Reached {
   const exact = ADDRESSES.get(path)
   const resumes = exact ? undefined : RESUME.exec(path)?.[1]
   if (!exact && resumes === undefined) throw new Refusal('not-found')
-  const { browser, document, short, form, methods } = exact ?? RESUMED
+  const { browser, document, short, opens, form, methods } = exact ?? RESUMED
   const asForm = method === 'POST' && form === true
   const wrong = !asForm && !methods.includes(method)
   return {
     ...(browser ? { browser } : {}),
     ...(document ? { document } : {}),
     ...(short ? { short } : {}),
+    ...(opens ? { opens } : {}),
     ...(resumes === undefined ? {} : { resumes }),
     form: asForm,
     ...(wrong ? { allow: methods } : {}),

@@ -21,7 +21,8 @@ export interface ApiAnswer {
   readonly refusal?: string
 }
 
-const NOTHING: ApiAnswer = Object.freeze({ limits: {}, policies: [] })
+/** Where no API is named. */
+export const NOTHING_OF_APIS: ApiAnswer = Object.freeze({ limits: {}, policies: [] })
 
 /** Those that the request names and this client may ask for (`resources.ts`). */
 export async function requestedApis({ oidc }: KoaContextWithOIDC, apis: Pick<Apis, 'all'>): Promise<readonly Api[]> {
@@ -33,9 +34,9 @@ export async function requestedApis({ oidc }: KoaContextWithOIDC, apis: Pick<Api
 
 export async function askApis(apis: readonly Api[], question: Question, access: Access): Promise<ApiAnswer> {
   // nobody is there yet: first the app's own policy
-  if (!question.session) return NOTHING
+  if (!question.session) return NOTHING_OF_APIS
   const { wanted: _, opens: __, ...about } = question
-  let answer: ApiAnswer = NOTHING
+  let answer: ApiAnswer = NOTHING_OF_APIS
   for (const policy of new Set(apis.map((api) => api.policy))) {
     if (policy === question.app?.policy) continue
     const { outcome, decision, reference } = await access.ask({ ...about, kind: 'api', policy })

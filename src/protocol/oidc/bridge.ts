@@ -27,6 +27,10 @@ export interface Bridge {
   readonly adapter: Adapter
   /** Shows `visitor` to the engine while `work` runs, instead of whatever engine cookie the browser sent. */
   during(request: IncomingMessage, visitor: Visitor, work: () => Promise<void>): Promise<void>
+  /** What the engine remembers of an app that was opened in this session, by this person. */
+  openedIn(session: Session, app: string): Promise<Opened | undefined>
+  /** An app is opened in this session for the first time. */
+  open(session: Session, app: string, opened: Opened): Promise<void>
   /** Undefined where no browser comes along. */
   visitorOf(request: IncomingMessage): Visitor | undefined
   /** Takes the engine's session cookie out of an answer to somebody signed in. */
@@ -41,10 +45,13 @@ export interface BridgeOptions {
   readonly cookieName: string
 }
 
+/** Its grant, and by which name it knows the session. */
+export type Opened = { readonly sid?: string; readonly grantId?: string; readonly persistsLogout?: boolean }
+
 interface Memory {
   /** Whose session it was: what was opened before two people became one was opened as somebody else. */
   person?: string
-  authorizations?: Record<string, { sid?: string; grantId?: string; persistsLogout?: boolean }>
+  authorizations?: Record<string, Opened>
   state?: unknown
 }
 
@@ -61,11 +68,16 @@ export function createBridge({ state, clock, sessions, cookieName }: BridgeOptio
   const handles = new Map<string, { readonly session: Session; memory?: string }>()
   const anonymousKey = (id: string) => `engine-anonymous:${id}`
 
+  /** Nothing of somebody else's. */
+  function memoryOf(session: Session, stored: string): Omit<Memory, 'person'> {
+    const { person = session.personId, ...memory }: Memory = JSON.parse(stored)
+    return person === session.personId ? memory : {}
+  }
+
   async function asEngineSession(session: Session, handle: string): Promise<AdapterPayload> {
     const stored = (await state.get(engineSessionKey(session.id))) ?? '{}'
     const held = handles.get(handle)
     if (held) held.memory = stored
-    const { person = session.personId, ...memory }: Memory = JSON.parse(stored)
     return {
       kind: 'Session',
       jti: handle,
@@ -74,29 +86,34 @@ export function createBridge({ state, clock, sessions, cookieName }: BridgeOptio
       loginTs: Math.floor(session.startedAt / 1000),
       iat: Math.floor(session.startedAt / 1000),
       exp: Math.ceil(Math.min(session.endsAt, session.idleEndsAt) / 1000),
-      ...(person === session.personId ? memory : {}),
+      ...memoryOf(session, stored),
     } as AdapterPayload
   }
 
-  /** Adds what is new; another tab may have added its own app in the meantime. */
-  async function remember(payload: AdapterPayload): Promise<void> {
+  async function rememberAll(payload: AdapterPayload): Promise<void> {
     const held = handles.get(payload.jti!)
-    if (held?.memory === textOf(payload.accountId, payload.authorizations as Memory['authorizations'], payload.state))
-      return
+    const authorizations = payload.authorizations as Memory['authorizations']
+    if (held?.memory === textOf(payload.accountId, authorizations, payload.state)) return
     const session = held?.session ?? (await sessions.byId(payload.uid!))
-    if (!session || session.personId !== payload.accountId) return
+    if (session?.personId === payload.accountId) await remember(session!, authorizations, () => payload.state)
+  }
+
+  /** Adds what is new; another tab may have added its own app in the meantime. */
+  async function remember(
+    session: Session,
+    added: Memory['authorizations'],
+    stateAfter: (before: unknown) => unknown,
+  ): Promise<void> {
+    const { personId } = session
     const key = engineSessionKey(session.id)
     for (;;) {
       const stored = await state.get(key)
-      const { person = payload.accountId, ...before }: Memory = JSON.parse(stored ?? '{}')
-      const same = person === payload.accountId
+      const { person = personId, ...before }: Memory = JSON.parse(stored ?? '{}')
+      const same = person === personId
       // the session was given to somebody else while this request was on its way
-      if (!same && (await sessions.byId(session.id))?.personId !== payload.accountId) return
-      const authorizations = {
-        ...(same ? before.authorizations : {}),
-        ...(payload.authorizations as Memory['authorizations']),
-      }
-      const text = textOf(payload.accountId, authorizations, payload.state)
+      if (!same && (await sessions.byId(session.id))?.personId !== personId) return
+      const authorizations = { ...(same ? before.authorizations : {}), ...added }
+      const text = textOf(personId, authorizations, stateAfter(same ? before.state : undefined))
       if (text === (stored ?? '{}')) return
       const options = { ttl: Math.max(session.endsAt - clock.now(), 1000), group: `with-session:${session.id}` }
       const written =
@@ -114,7 +131,7 @@ export function createBridge({ state, clock, sessions, cookieName }: BridgeOptio
 
   const adapter: Adapter = {
     async upsert(id, payload, expiresIn = 0) {
-      if (payload.accountId) await remember(payload)
+      if (payload.accountId) await rememberAll(payload)
       else await state.set(anonymousKey(id), JSON.stringify(payload), { ttl: Math.min(expiresIn * 1000, 3_600_000) })
     },
     async find(id) {
@@ -158,6 +175,13 @@ export function createBridge({ state, clock, sessions, cookieName }: BridgeOptio
         if (handle) handles.delete(handle)
       }
     },
+
+    async openedIn(session, app) {
+      const stored = await state.get(engineSessionKey(session.id))
+      return stored === undefined ? undefined : memoryOf(session, stored).authorizations?.[app]
+    },
+
+    open: (session, app, opened) => remember(session, { [app]: opened }, (before) => before),
 
     visitorOf: (request) => visitors.get(request),
 

@@ -1,5 +1,5 @@
 /** Registered apps as the engine's clients. */
-import type { ClientMetadata, Provider } from 'oidc-provider'
+import Provider, { type ClientMetadata, errors } from 'oidc-provider'
 import { type App, type Catalog, isSecretOf } from '#catalog'
 import { SIGN_IN_SCOPES } from './account.ts'
 import { createKeyReading, type KeyReadingRooms } from './client-keys.ts'
@@ -73,10 +73,36 @@ export function useCatalogClients(engine: Provider, rooms: ClientRooms): void {
         // every ID token names its session: the app is told by that of its end, and signs out by that here
         includeSid: () => true,
         compareClientSecret: (shown: string) => isSecretOf(app.oidc ?? {}, shown, clock),
+        grantTypeAllowed: (grant: string) => isGranted(app, grant),
+        responseTypeAllowed: () => isAnsweredByCode(app),
       })
       known.set(app, client)
     }
     await readKeys(client as Parameters<typeof readKeys>[0])
     return client
   }
+}
+
+const GRANT_OF_ROUTE: Readonly<Record<string, string>> = Object.freeze({
+  device_authorization: 'urn:ietf:params:oauth:grant-type:device_code',
+  backchannel_authentication: 'urn:openid:params:grant-type:ciba',
+})
+
+/**
+ * Whether it may use the grant. Where this request is about that very grant it hears what the engine has no word for:
+ * `unauthorized_client` (RFC 6749 §5.2, CIBA Core 1.0 §13), for the request is right and its client is not.
+ */
+function isGranted({ oidc }: App, grant: string): boolean {
+  if (oidc?.grantTypes.some((allowed) => allowed === grant)) return true
+  const { route, params } = Provider.ctx?.oidc ?? {}
+  const asked = route === 'token' ? params?.['grant_type'] : GRANT_OF_ROUTE[route ?? '']
+  if (asked === grant) throw new errors.UnauthorizedClient('requested grant type is not allowed for this client')
+  return false
+}
+
+/** RFC 6749 §4.1.2.1; the engine asks after it has looked whether there is such a response type. */
+function isAnsweredByCode({ oidc }: App): boolean {
+  if (!oidc?.grantTypes.includes('authorization_code'))
+    throw new errors.UnauthorizedClient('requested response_type is not allowed for this client')
+  return true
 }

@@ -10,13 +10,18 @@ import {
   type View,
 } from '#pages'
 import { answer } from './answer.ts'
+import { USER_CODE_FORM, userCodeWait } from './user-codes.ts'
 
 type DeviceFlow = NonNullable<NonNullable<Configuration['features']>['deviceFlow']>
 
 const ACTION = '/oauth2/device'
+const SIGN_IN = `/signin?return=${ACTION}`
 const HALF_AN_HOUR = 1800
 /** What the engine calls a code that nobody waits for; everything else is wrong with the form, not with the code. */
 const WRONG_CODE = new Set(['NotFoundError', 'ExpiredError', 'AlreadyUsedError'])
+
+const refusalOf = (error: Error) =>
+  userCodeWait(error) !== undefined ? 'throttled' : WRONG_CODE.has(error.name) ? 'code-invalid' : 'conversation-expired'
 
 /**
  * What goes wrong is shown with a new form, but the engine has put away its session by then, and would fail over one
@@ -39,21 +44,25 @@ export function deviceFlow(presenter: Presenter, issuer: string): DeviceFlow {
 
   return {
     enabled: true,
-    charset: 'base-20',
-    mask: '****-****',
+    ...USER_CODE_FORM,
     async userCodeInputSource(ctx, _form, out, err) {
       if (err) await keepSession(ctx, issuer.startsWith('https:'))
       const wrong = err && err.name !== 'NoCodeError' && err.name !== 'AbortedError'
       if (err?.name === 'AbortedError')
         return show(ctx, (messages): View => deviceDoneView({ connected: false }, messages))
       const userCode = typeof out === 'object' ? undefined : ctx.oidc.params?.['user_code']
+      const wait = userCodeWait(err)
       const data: DeviceCodeData = {
         action: ACTION,
         hidden: hidden(ctx),
         ...(typeof userCode === 'string' ? { userCode } : {}),
-        ...(wrong ? { refusal: WRONG_CODE.has(err.name) ? 'code-invalid' : 'conversation-expired' } : {}),
+        ...(wrong ? { refusal: refusalOf(err) } : {}),
+        ...(wait === undefined ? {} : { retryAfter: wait }),
+        // whoever is signed in is counted by themselves
+        ...(wait === undefined || ctx.oidc.session?.accountId ? {} : { signIn: SIGN_IN }),
       }
-      show(ctx, (messages) => deviceCodeView(data, messages), wrong ? 400 : 200)
+      if (wait !== undefined) ctx.set('retry-after', String(wait))
+      show(ctx, (messages) => deviceCodeView(data, messages), wait === undefined ? (wrong ? 400 : 200) : 429)
     },
     async userCodeConfirmSource(ctx, _form, client, _deviceInfo, userCode) {
       const data = {

@@ -20,6 +20,7 @@ export interface DiagnosingRooms {
   readonly diagnosis: Diagnosis
   readonly signin: Pick<Signin, 'find'>
   readonly bridge: Pick<Bridge, 'visitorOf'>
+  readonly refused?: ((error: string) => void) | undefined
   /** The name of the cookie by which the engine knows a browser that comes back from a conversation. */
   readonly resumeCookie: string
 }
@@ -46,6 +47,19 @@ const STAGES: Readonly<Record<string, Stage>> = {
 /** RFC 8628 §3.5, RFC 9449 §8. */
 const AGAIN: ReadonlySet<string> = new Set(['authorization_pending', 'slow_down', 'use_dpop_nonce'])
 const stageOf = ({ oidc }: KoaContextWithOIDC): Stage => STAGES[oidc.route] ?? 'authorization'
+
+export interface LetIn {
+  readonly app: App
+  /** The request's id. */
+  readonly request: string
+  readonly session: string | undefined
+  /** The scopes. */
+  readonly asked: readonly string[]
+  /** With `prompt=none`. */
+  readonly silently: boolean
+  /** Asked for, by scope or claim. */
+  readonly groups: boolean
+}
 
 export function createDiagnosing(rooms: DiagnosingRooms) {
   const { issuer, clock, log, catalog, diagnosis, signin, bridge, resumeCookie } = rooms
@@ -89,19 +103,25 @@ export function createDiagnosing(rooms: DiagnosingRooms) {
     return known
   }
 
-  async function letIn(ctx: KoaContextWithOIDC): Promise<void> {
-    const app = await catalog.apps.find(ctx.oidc.client!.clientId)
-    if (!app?.oidc) return
-    const { id: request } = requestContext(ctx.req)
-    const asked = scopesOf(ctx)
-    const session = bridge.visitorOf(ctx.req)?.session?.id
+  /** Somebody was let in to an app. */
+  async function letIn({ app, request, session, asked, silently, groups }: LetIn): Promise<void> {
+    if (!app.oidc) return
     // what stays without a session is redeemed without one; frames that look after a session come again all the time
-    if (session !== undefined && !asked.includes('offline_access') && !ctx.oidc.prompts.has('none'))
+    if (session !== undefined && !asked.includes('offline_access') && !silently)
       await diagnosis.opened({ app, session, request, via: 'oidc' })
     const { scopes: registered, claims } = app.oidc
     if (claims.groups === 'none' || !registered.includes('groups')) return
-    if (asksGroups(ctx)) return diagnosis.worked(app.id, 'groups')
+    if (groups) return diagnosis.worked(app.id, 'groups')
     await diagnosis.failed({ app, request, stage: 'groups', seen: { error: 'groups', scopes: { asked, registered } } })
+  }
+
+  async function letInBy(ctx: KoaContextWithOIDC): Promise<void> {
+    const app = await catalog.apps.find(ctx.oidc.client!.clientId)
+    if (!app) return
+    await letIn({
+      ...{ app, request: requestContext(ctx.req).id, session: bridge.visitorOf(ctx.req)?.session?.id },
+      ...{ asked: scopesOf(ctx), silently: ctx.oidc.prompts.has('none'), groups: asksGroups(ctx) },
+    })
   }
 
   /**
@@ -134,6 +154,12 @@ export function createDiagnosing(rooms: DiagnosingRooms) {
 
     referenceFor,
 
+    /** Of a code that was given on the short way (`short-ways/sign-on.ts`). */
+    async signedOn(entry: LetIn): Promise<void> {
+      await letIn(entry)
+      await diagnosis.worked(entry.app.id, 'authorization')
+    },
+
     introspected(ctx: KoaContextWithOIDC, may: boolean, owner: string | undefined): void {
       if (may) successes.set(ctx, 'introspection')
       else foreign.set(ctx, owner ?? '')
@@ -143,6 +169,8 @@ export function createDiagnosing(rooms: DiagnosingRooms) {
     async after(ctx: KoaContextWithOIDC): Promise<void> {
       const error = errors.get(ctx)
       if (error) {
+        // what is to be asked for again is no refusal
+        if (error.error !== undefined && !AGAIN.has(error.error)) rooms.refused?.(error.error)
         const reference = (await referenceFor(ctx, error)) ?? noted(ctx, error)
         if (reference !== undefined) writeInto(ctx, reference)
         return
@@ -158,7 +186,7 @@ export function createDiagnosing(rooms: DiagnosingRooms) {
       // a sign-out that is asked for rightly is on its way, whatever the person answers
       const stage = successes.get(ctx) ?? (ctx.oidc?.route === 'end_session' ? 'sign-out' : undefined)
       if (!stage || !client) return
-      if (stage === 'authorization') await letIn(ctx)
+      if (stage === 'authorization') await letInBy(ctx)
       const session = stage === 'token' ? entities.AuthorizationCode?.sessionUid : undefined
       if (session !== undefined) diagnosis.redeemed(client.clientId, session)
       await diagnosis.worked(client.clientId, stage)

@@ -3,7 +3,6 @@ import Provider, { type AdapterPayload, type Configuration, type KoaContextWithO
 import { PROOF_ALGS, type Revocations } from '#apis'
 import type { Audit } from '#audit'
 import type { Log } from '#core/log'
-import { Refusal } from '#core/refusal'
 import type { People } from '#directory'
 import { type Outbound, pageRequestOf, requestContext } from '#http'
 import type { Keys } from '#keys'
@@ -38,6 +37,8 @@ import type { ShownRooms } from './shown-token.ts'
 import { EngineKey } from './signing-key.ts'
 import type { TokenJudge } from './token-judge.ts'
 import { beforeEachToken, keepLimits } from './token-limits.ts'
+import { tellUnavailable, unavailable } from './unavailable.ts'
+import { limitUserCodes } from './user-codes.ts'
 
 export const ENGINE_COOKIES = Object.freeze({
   session: 'portico-engine',
@@ -134,7 +135,7 @@ export function createEngine(options: EngineOptions): Provider {
       deviceFlow: deviceFlow(options.presenter, issuer),
       ciba: cibaFeature(options),
       dPoP: dPoP(options.keys),
-      mTLS: mutualTls(options.certificates, options.clock),
+      mTLS: mutualTls(options.certificates, options),
       ...signedMessages(options.clock),
       rpInitiatedLogout: rpInitiatedLogout(options, ({ req }) => options.bridge.visitorOf(req)),
     },
@@ -175,7 +176,7 @@ export function createEngine(options: EngineOptions): Provider {
     issueRefreshToken: async (_ctx, client) => client.grantTypeAllowed('refresh_token'),
     // the last thing that the engine asks before it spends the refresh token
     async rotateRefreshToken(ctx) {
-      await options.judge.refresh(ctx)
+      await options.judge.refresh(ctx.req, ctx.oidc.entities.RefreshToken!)
       return rotates(ctx.oidc.client)
     },
     allowOmittingSingleRegisteredRedirectUri: false,
@@ -191,7 +192,10 @@ export function createEngine(options: EngineOptions): Provider {
       keepLimits(code, await questioning.ask(ctx), options.access.policies.current())
       return !code.scopes.has('offline_access')
     },
-    extraTokenClaims: async (ctx, token) => options.judge.confirm(token, ctx && options.provingKeys.of(ctx.req)),
+    async extraTokenClaims(ctx, token) {
+      const { provingKeys: keys, judge } = options
+      return judge.confirm(token, keys.of(token) ?? (ctx && keys.of(ctx.req)))
+    },
     clientBasedCORS: (_ctx, origin, client) =>
       (client.redirectUris ?? []).some((uri) => URL.parse(uri)?.origin === origin),
     async renderError(ctx, out, error) {
@@ -202,8 +206,7 @@ export function createEngine(options: EngineOptions): Provider {
       if (error && !('statusCode' in error && Number(error.statusCode) < 500))
         options.log.error('oidc-error', about, error)
       else options.log.warn('oidc-error-page', about)
-      // a store that does not answer is no mistake of ours: whoever waits comes back
-      const refused = error instanceof Refusal && error.status === 503 ? error : undefined
+      const refused = unavailable(error)
       const code = refused
         ? refused.code
         : out.error === 'server_error'
@@ -242,6 +245,7 @@ export function createEngine(options: EngineOptions): Provider {
   findNothingEnded(engine, options)
   spendOnce(engine, options.spending)
   slowDownPolls(engine, options)
+  limitUserCodes(engine, options)
   askers.keep(engine, () => Provider.ctx)
   const startOf = createStarting(options)
   beforeEachToken(engine, async (ctx, token) => {
@@ -253,7 +257,11 @@ export function createEngine(options: EngineOptions): Provider {
   options.diagnosing.listen(engine)
   // without a listener koa writes the error, with whatever is in its message, to standard error
   engine.on('error' as never, (cause: unknown) => options.log.error('oidc-engine-error', {}, cause))
-  engine.on('server_error', (_ctx, cause) => options.log.error('oidc-server-error', {}, cause))
+  engine.on('server_error', (ctx, cause) => {
+    const refused = unavailable(cause)
+    options.log.error('oidc-server-error', { code: refused?.code, detail: refused?.detail }, refused?.cause ?? cause)
+    tellUnavailable(ctx, cause)
+  })
   return engine
 }
 

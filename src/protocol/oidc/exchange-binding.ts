@@ -3,13 +3,16 @@ import { errors, type TokenEndpointGrantContext } from 'oidc-provider'
 import { PROOF_YOUNG, readProof } from '#apis'
 import type { App } from '#catalog'
 import type { Clock } from '#core/clock'
-import { certificateOf } from './mutual-tls.ts'
+import type { Log } from '#core/log'
+import { bindingCertificateOf, type CertificateSettings } from './mutual-tls.ts'
 import type { Spending } from './replay.ts'
 import { checkPromised } from './resources.ts'
 import type { Token } from './token-limits.ts'
 
 export interface BindingRooms {
+  readonly certificates?: CertificateSettings | undefined
   readonly clock: Clock
+  readonly log: Log
   readonly spending: Spending
 }
 
@@ -23,7 +26,7 @@ export async function bindExchanged(
   { req, oidc }: Pick<TokenEndpointGrantContext, 'req' | 'oidc'>,
   app: App,
   token: Token,
-  { clock, spending }: BindingRooms,
+  { certificates, clock, log, spending }: BindingRooms,
 ): Promise<void> {
   const { client } = oidc
   const text = req.headers['dpop']
@@ -36,7 +39,8 @@ export async function bindExchanged(
       throw new errors.InvalidGrant('DPoP proof JWT Replay detected')
     token.setThumbprint('jkt', proof.jkt)
   }
-  const certificate = app.oidc?.proof.tls_client_certificate_bound_access_tokens ? certificateOf(req, clock) : undefined
+  const isBound = app.oidc?.proof.tls_client_certificate_bound_access_tokens
+  const certificate = isBound ? bindingCertificateOf(req, certificates, { clock, log }) : undefined
   if (certificate) token.setThumbprint('x5t', certificate)
   checkPromised(app, token)
 }

@@ -9,8 +9,9 @@ import { errors, type Provider, type TokenEndpointGrantContext } from 'oidc-prov
 import type { Access } from '#access'
 import { type AccessToken, type Api, type ApiSet, type Apis, type AuthorizationDetail, areCovered } from '#apis'
 import type { Audit } from '#audit'
-import type { Catalog } from '#catalog'
+import type { App, Catalog } from '#catalog'
 import { requestContext } from '#http'
+import type { TokenLimits } from '#policy'
 import { askedDetails, type Detailed, typesOf } from './asked-details.ts'
 import { type BindingRooms, bindExchanged } from './exchange-binding.ts'
 import { checkBound, grantedScopes, grantedTypes, resourceOf } from './resources.ts'
@@ -71,6 +72,7 @@ async function exchange(ctx: TokenEndpointGrantContext<Parameters>, rooms: Excha
   if (!api || !granted) throw new errors.InvalidTarget('this client gets no tokens for this resource')
   // a partner's contract has limits that are judged where it asks for itself; an API of ours acts for people, a partner does not
   if (app.partner) throw refused('this client may not exchange tokens')
+  const own = await judgeClient(ctx, app, rooms)
   const { shown, act } = await readShown(params.subject_token!, rooms)
   const actor: Actor = { sub: app.id, ...(act ? { act } : {}) }
   checkChain(actor)
@@ -106,7 +108,7 @@ async function exchange(ctx: TokenEndpointGrantContext<Parameters>, rooms: Excha
     ...(shown.grant === undefined ? {} : { grant_id: shown.grant }),
   }
   const source = { acr, authTime: authTime === undefined ? undefined : Math.floor(authTime / 1000), act: actor, from }
-  rooms.judge.allowed(token, stricter(decision, life), source)
+  rooms.judge.allowed(token, stricter(stricter(decision, own), life), source)
   ctx.oidc.entity('AccessToken', token)
   const value = await token.save()
   const told = { actor: app.id, subject: person.id, app: app.id, reason: api.id }
@@ -119,6 +121,22 @@ async function exchange(ctx: TokenEndpointGrantContext<Parameters>, rooms: Excha
     scope: token.scope,
     authorization_details: (token as Detailed).rar,
   }
+}
+
+/**
+ * What the client's own policy says of it. ATTACK: its secret, taken to where it would get no token of its own, and there the token
+ * of somebody. The policy of an app that only people use says nothing of programs.
+ */
+async function judgeClient(
+  ctx: TokenEndpointGrantContext<Parameters>,
+  app: App,
+  { judge }: ExchangeRooms,
+): Promise<TokenLimits> {
+  if (!app.oidc?.grantTypes.includes('client_credentials')) return {}
+  const method = String(ctx.oidc.client.tokenEndpointAuthMethod)
+  const verdict = await judge.machine(ctx.req, app, { id: app.id, method })
+  if (!verdict.allowed) throw new errors.AccessDenied(`refused by policy, reference ${verdict.reference}`)
+  return verdict
 }
 
 function checkForm({ subject_token, subject_token_type, requested_token_type, actor_token }: Parameters): void {

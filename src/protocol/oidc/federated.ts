@@ -57,7 +57,7 @@ export function createFederatedCredentials(rooms: FederatedRooms): FederatedCred
   }
 
   /** Throws where the token is none of the registered ones. */
-  async function verify(token: string, trusted: readonly Trust[]): Promise<void> {
+  async function verify(request: IncomingMessage, token: string, trusted: readonly Trust[]): Promise<void> {
     if (!isCanonical(token)) throw new Error('token is not canonical base64url')
     const { iss, sub } = payloadOf(token)
     const trust = trusted.find(({ issuer, subject }) => issuer === iss && subject === sub)
@@ -73,7 +73,7 @@ export function createFederatedCredentials(rooms: FederatedRooms): FederatedCred
     if (trust.reuse) return
     // keyed on what is inside; the signature of one and the same token can be written in two ways
     const id = payload.jti ?? `sha256 ${sha256(token.split('.')[1]!)}`
-    if (!(await spending.once(`federated ${trust.issuer}`, id, payload.exp! + TOLERANCE)))
+    if (!(await spending.onceBy(request, `federated ${trust.issuer}`, id, payload.exp! + TOLERANCE)))
       throw new Error('token was used before')
   }
 
@@ -88,7 +88,7 @@ export function createFederatedCredentials(rooms: FederatedRooms): FederatedCred
       if (trusted.length === 0) return
       let assertion = assertionFor(id)
       try {
-        await verify(token, trusted)
+        await verify(request, token, trusted)
       } catch (cause) {
         // the engine finds it wrong, and says so in the protocol's words
         assertion = `${assertion.slice(0, assertion.lastIndexOf('.'))}.${'A'.repeat(86)}`

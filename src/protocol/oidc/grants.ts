@@ -99,7 +99,7 @@ export function createConsents(storage: Storage, clock: Clock): Consents {
 /** What an app asks for, of somebody who is signed in. */
 export interface Asking {
   readonly provider: Provider
-  readonly session: EngineSession
+  readonly session: Pick<EngineSession, 'grantIdFor'>
   readonly clientId: string
   readonly accountId: string
   /** All of the request; those of a sign-in among them. */

@@ -3,7 +3,10 @@ import { X509Certificate } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import type { Configuration, KoaContextWithOIDC } from 'oidc-provider'
 import type { Clock } from '#core/clock'
-import { clientCertificateOf } from '#http'
+import type { Log } from '#core/log'
+import { clientCertificateOf, clientChainOf, requestContext } from '#http'
+import { isCurrent, isForClients, pathOf } from './certificates/path.ts'
+import { isTakenBack, type RevocationList, revocationFault } from './certificates/revocation-lists.ts'
 
 type Features = NonNullable<Configuration['features']>
 
@@ -11,12 +14,13 @@ type Features = NonNullable<Configuration['features']>
 export interface CertificateSettings {
   /** Who issues them, unless the app names its own. */
   readonly authorities: readonly X509Certificate[]
+  /** So many others may stand between one of them and a client. */
+  readonly intermediates: number
+  /** What they have taken back; undefined where nobody looks. */
+  readonly revocation?: readonly RevocationList[] | undefined
   /** Public origin where certificates are asked for, where it is another than the issuer. */
   readonly url?: string | undefined
 }
-
-/** RFC 5280 §4.2.1.12: for TLS clients; for anything. */
-const CLIENT_USES = ['1.3.6.1.5.5.7.3.2', '2.5.29.37.0']
 
 /** The endpoints that programs use, by their names in the discovery document (RFC 8705 §5). */
 const ALIASES = Object.freeze({
@@ -36,31 +40,64 @@ const METHODS = ['tls_client_auth', 'self_signed_tls_client_auth'] as const
 /** Of clients that come so; none where no certificate could reach us. */
 export const certificateMethods = (settings: CertificateSettings | undefined) => (settings ? METHODS : [])
 
-/** Whether its time is now. */
-const isCurrent = (certificate: X509Certificate, clock: Clock): boolean => {
-  const now = clock.now()
-  return now >= certificate.validFromDate.getTime() && now <= certificate.validToDate.getTime()
-}
-
 /** With which the client came: one whose time is over is none, whoever vouches for it. */
 export function certificateOf(request: IncomingMessage, clock: Clock): X509Certificate | undefined {
   const certificate = clientCertificateOf(request)
-  return certificate && isCurrent(certificate, clock) ? certificate : undefined
+  return certificate && isCurrent(certificate, clock.now()) ? certificate : undefined
 }
 
-export function mutualTls(settings: CertificateSettings | undefined, clock: Clock): NonNullable<Features['mTLS']> {
+interface Rooms {
+  readonly clock: Clock
+  readonly log: Log
+}
+const told = new WeakSet<IncomingMessage>()
+
+/** To which tokens are bound, and with which they are shown: one that was taken back since is none either. */
+export function bindingCertificateOf(
+  request: IncomingMessage,
+  settings: CertificateSettings | undefined,
+  { clock, log }: Rooms,
+): X509Certificate | undefined {
+  const certificate = certificateOf(request, clock)
+  if (!certificate || !settings?.revocation || !isTakenBack(certificate, settings.revocation)) return certificate
+  if (!told.has(request))
+    log.warn('client-certificate-refused', { request: requestContext(request).id, why: 'revoked' })
+  told.add(request)
+  return undefined
+}
+
+export function mutualTls(
+  settings: CertificateSettings | undefined,
+  { clock, log }: Rooms,
+): NonNullable<Features['mTLS']> {
   if (!settings) return { enabled: false }
   return {
     enabled: true,
     certificateBoundAccessTokens: true,
     selfSignedTlsClientAuth: true,
     tlsClientAuth: true,
-    getCertificate: (ctx) => certificateOf(ctx.req, clock),
+    getCertificate: ({ req, oidc }) =>
+      // who shows who it is by one is looked at below, with all that stands above it
+      oidc.client?.clientAuthMethod === 'tls_client_auth'
+        ? certificateOf(req, clock)
+        : bindingCertificateOf(req, settings, { clock, log }),
     certificateAuthorized(ctx) {
       const certificate = certificateOf(ctx.req, clock)
-      const own = ctx.oidc.client?.['tls_client_auth_ca']
-      const authorities = typeof own === 'string' ? authoritiesOf(own) : settings.authorities
-      return certificate !== undefined && isForClients(certificate) && authorities.some(issued(certificate, clock))
+      if (certificate === undefined || !isForClients(certificate)) return false
+      const { client } = ctx.oidc
+      const own = client?.['tls_client_auth_ca']
+      const { intermediates, revocation } = settings
+      const now = clock.now()
+      const path = pathOf(certificate, {
+        authorities: typeof own === 'string' ? authoritiesOf(own) : settings.authorities,
+        sent: intermediates > 0 ? clientChainOf(ctx.req) : [],
+        ...{ intermediates, now },
+      })
+      // the lists are those of the settings' authorities; one of an app's own may have its list there too
+      const why = path && revocation && revocationFault(path, revocation, { now, strict: own === undefined })
+      if (why !== undefined)
+        log.warn('client-certificate-refused', { app: client?.clientId, request: requestContext(ctx.req).id, why })
+      return path !== undefined && why === undefined
     },
     certificateSubjectMatches(ctx: KoaContextWithOIDC, property, expected) {
       const certificate = certificateOf(ctx.req, clock)
@@ -72,20 +109,6 @@ export function mutualTls(settings: CertificateSettings | undefined, clock: Cloc
 /** Every certificate of a PEM text. */
 export const authoritiesOf = (pem: string): X509Certificate[] =>
   (pem.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? []).map((one) => new X509Certificate(one))
-
-/** An authority is no client, and a certificate for servers or mail is none for clients. */
-const isForClients = ({ ca, keyUsage }: X509Certificate): boolean =>
-  !ca && (keyUsage === undefined || keyUsage.length === 0 || keyUsage.some((use) => CLIENT_USES.includes(use)))
-
-/**
- * Whether this very authority has signed it. No chain is followed: who issues certificates of clients stands in the list, so
- * that there is nothing about paths to get wrong (RFC 5280 §6), and another branch of the same root is not let in by it.
- */
-const issued = (certificate: X509Certificate, clock: Clock) => (authority: X509Certificate) =>
-  authority.ca &&
-  isCurrent(authority, clock) &&
-  certificate.checkIssued(authority) &&
-  certificate.verify(authority.publicKey)
 
 /** RFC 8705 §2.1.2. Compared by OpenSSL where it can, which knows what is inside a name and what only looks so. */
 const SUBJECTS: Readonly<Record<string, (certificate: X509Certificate, expected: string) => boolean>> = Object.freeze({

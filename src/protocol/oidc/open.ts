@@ -1,6 +1,6 @@
 /** Puts the door together, and puts the house's rules around the engine. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { KoaContextWithOIDC, Provider } from 'oidc-provider'
+import type { AdapterPayload, KoaContextWithOIDC, Provider } from 'oidc-provider'
 import type { Access } from '#access'
 import { type Apis, createAccessTokens, keyOf, type Revocations } from '#apis'
 import type { Audit } from '#audit'
@@ -17,7 +17,8 @@ import type { Presenter, ScopeWords } from '#pages'
 import type { Delivery, Devices, LogoutRow, Sessions } from '#sessions'
 import type { Signin } from '#signin'
 import { type Storage, settled } from '#storage'
-import { addressOf } from './addresses.ts'
+import { spent } from './adapter.ts'
+import { addressOf, DOCUMENTS } from './addresses.ts'
 import { leaveOutEmptyTypes } from './authorization-details.ts'
 import { createBackChannel } from './back-channel.ts'
 import { createBridge, type Visitor } from './bridge.ts'
@@ -25,6 +26,7 @@ import { type Confirmations, createConfirmations } from './ciba/confirmations.ts
 import { agreedInWords } from './consent-words.ts'
 import { showPageOf } from './device.ts'
 import { createDiagnosing } from './diagnosing.ts'
+import { createDocuments, type Documents } from './documents.ts'
 import { createStarting } from './ended.ts'
 import type { Endings } from './endings.ts'
 import { createEngine, ENGINE_COOKIES } from './engine.ts'
@@ -38,9 +40,11 @@ import type { CertificateSettings } from './mutual-tls.ts'
 import { createOpaqueTokens } from './opaque-tokens.ts'
 import { createProvingKeys } from './proving-keys.ts'
 import { createQuestioning } from './question.ts'
+import { createRedemptions } from './redemption.ts'
 import { createRegistrationDoor } from './registration.ts'
 import { createSpending } from './replay.ts'
 import { createShortWays, type ShortWays } from './short-ways/open.ts'
+import { createSignOn, type SignOn } from './short-ways/sign-on.ts'
 import { createTokenJudge } from './token-judge.ts'
 
 export interface OidcOptions {
@@ -63,10 +67,16 @@ export interface OidcOptions {
   readonly signin: Signin
   readonly presenter: Presenter
   readonly outbound: Outbound
+  /** Each time that a program or a person is refused, with the error of OAuth. */
+  readonly refused?: ((error: string) => void) | undefined
   readonly certificates?: CertificateSettings | undefined
+  /** Which usual requests are answered without the engine. */
+  readonly shortWays: Readonly<Record<'sign_on' | 'token' | 'introspection', boolean>>
 }
 
 export interface OidcDoor {
+  /** What is published, where it is kept. */
+  readonly ready: Documents['find']
   readonly raw: readonly RawHandler[]
   /** For a listener that asks for certificates: what programs use, and nothing that a browser does. */
   readonly programs: RawHandler
@@ -102,10 +112,12 @@ export function openOidc(options: OidcOptions): OidcDoor {
   const revokeJwt = createJwtRevocation({ ...options, tokens: createAccessTokens(options) })
   const judge = createTokenJudge(options)
   const spending = createSpending({ state, clock })
+  const redemptions = createRedemptions()
   const federated = createFederatedCredentials({ ...options, spending })
   const provingKeys = createProvingKeys(federated.key)
   const tokens = createAccessTokens(options)
   const opaqueToken = createOpaqueTokens({ state, sessions })
+  const documents = createDocuments({ clock, aliasHost, paths: DOCUMENTS })
   const diagnosing = createDiagnosing({ ...options, bridge, resumeCookie })
 
   function build(types: readonly string[]): {
@@ -113,7 +125,9 @@ export function openOidc(options: OidcOptions): OidcDoor {
     types: readonly string[]
     handle: ReturnType<Provider['callback']>
     shortWays: ShortWays
+    signOn: SignOn
   } {
+    documents.forget()
     const engine = createEngine({
       ...options,
       state,
@@ -122,17 +136,15 @@ export function openOidc(options: OidcOptions): OidcDoor {
       bridge,
       types,
       questioning,
+      redemptions,
       consents,
       strengths: access.policies.current().strengths,
       async onReuse(model, payload) {
         const event = model === 'RefreshToken' ? 'token-reuse-detected' : 'code-reuse-detected'
         if (payload.grantId) await options.endings.revokeGrant(payload.grantId)
-        await audit.record(event, {
-          actor: payload.clientId ?? 'unknown',
-          ...(payload.accountId ? { subject: payload.accountId } : {}),
-          ...(payload.clientId ? { app: payload.clientId } : {}),
-        })
+        await audit.record(event, whoseOf(payload))
       },
+      onCopy: (_model, payload) => audit.record('copy-refused', whoseOf(payload)),
       interactionPath: errands.begin,
       judge,
       diagnosing,
@@ -151,23 +163,49 @@ export function openOidc(options: OidcOptions): OidcDoor {
         ctx.set('content-security-policy', "default-src 'none'; script-src; base-uri 'none'; frame-ancestors 'none'")
         ctx.set('cache-control', 'no-store')
       }
-      await next()
-      leaveOutEmptyTypes(ctx)
-      if (visitor) await afterwards(ctx as KoaContextWithOIDC, visitor)
-      showPageOf(issuer, ctx as KoaContextWithOIDC)
-      await diagnosing.after(ctx as KoaContextWithOIDC)
-      await noteFailure(ctx as KoaContextWithOIDC)
-      await revokeJwt(ctx as KoaContextWithOIDC)
-      const taken = judge.taken(ctx.req)
-      if (taken) ctx.set({ ...quotaHeaders(taken) })
-      const reference = judge.refusal(ctx.req)
-      // RFC 6749 §5.2
-      if (reference) Object.assign(ctx.body as object, { error_uri: `${issuer}/why/${reference}` })
-      await durable(ctx)
+      try {
+        await next()
+        if (errorOf(ctx) === 'use_dpop_nonce') await spending.giveBack(ctx.req)
+        await afterEngine(ctx as KoaContextWithOIDC, visitor)
+        // what is not answered is not spent
+        if (ctx.status < 500 && !(await redemptions.settle(ctx.req))) await refuseCopy(ctx as KoaContextWithOIDC)
+        // INVARIANT: what the engine answers leaves after everything it rests on is on the disk
+        await settled()
+        documents.keep(ctx as KoaContextWithOIDC)
+      } catch (error) {
+        // what the engine says to whoever asked wrongly
+        if ((error as { expose?: unknown } | undefined)?.expose === true) throw error
+        withdraw(ctx, error)
+      }
     })
+    async function refuseCopy(ctx: KoaContextWithOIDC): Promise<void> {
+      const error = spent()
+      ctx.status = error.statusCode
+      ctx.body = { error: error.error, error_description: error.error_description }
+      engine.emit('grant.error', ctx, error)
+      await diagnosing.after(ctx)
+    }
     registerExchange(engine, { ...options, judge, tokens, opaqueToken, spending })
-    const shortWays = createShortWays({ ...options, engine, judge, startOf: createStarting(options) })
-    return { engine, types, handle: engine.callback(), shortWays }
+    const shortWays = createShortWays({
+      ...{ ...options, engine, judge, spending, redemptions, provingKeys },
+      startOf: createStarting(options),
+    })
+    const signOn = createSignOn({ ...options, engine, bridge, consents, questioning, diagnosing })
+    return { engine, types, handle: engine.callback(), shortWays, signOn }
+  }
+
+  async function afterEngine(ctx: KoaContextWithOIDC, visitor: Visitor | undefined): Promise<void> {
+    leaveOutEmptyTypes(ctx)
+    if (visitor) await afterwards(ctx, visitor)
+    showPageOf(issuer, ctx)
+    await diagnosing.after(ctx)
+    await noteFailure(ctx)
+    await revokeJwt(ctx)
+    const taken = judge.taken(ctx.req)
+    if (taken) ctx.set({ ...quotaHeaders(taken) })
+    const reference = judge.refusal(ctx.req)
+    // RFC 6749 §5.2
+    if (reference) Object.assign(ctx.body as object, { error_uri: `${issuer}/why/${reference}` })
   }
 
   async function afterwards(ctx: KoaContextWithOIDC, { session }: Visitor): Promise<void> {
@@ -178,24 +216,25 @@ export function openOidc(options: OidcOptions): OidcDoor {
 
   /** Somebody named a client, and did not show that they are it (RFC 6749 §5.2). */
   async function noteFailure({ req, body, oidc }: KoaContextWithOIDC): Promise<void> {
-    if ((body as { error?: unknown } | undefined)?.error !== 'invalid_client' || !oidc?.client) return
+    if (errorOf({ body }) !== 'invalid_client' || !oidc?.client) return
     const app = await catalog.apps.find(oidc.client.clientId)
     if (app) await access.memory.failedToBe(app, requestContext(req).address)
   }
 
-  /**
-   * INVARIANT: what the engine answers leaves after everything it rests on is on the disk. Where that failed its answer is
-   * withdrawn, and the server, which learns of it at the end of the request, says so instead.
-   */
-  async function durable(ctx: { res: ServerResponse; respond?: boolean | undefined }): Promise<void> {
-    try {
-      await settled()
-    } catch {
-      for (const name of ctx.res.getHeaderNames()) ctx.res.removeHeader(name)
-      ctx.respond = false
-    }
+  /** The server answers instead of the engine, as it answers everything that fails. */
+  function withdraw(ctx: { req: IncomingMessage; res: ServerResponse; respond?: boolean | undefined }, error: unknown) {
+    for (const name of ctx.res.getHeaderNames()) ctx.res.removeHeader(name)
+    ctx.respond = false
+    withdrawn.set(ctx.req, error)
   }
 
+  /** The engine's answer. Throws what made it worthless. */
+  async function askEngine(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    await current.handle(request, response)
+    if (withdrawn.has(request)) throw withdrawn.get(request)
+  }
+
+  const withdrawn = new WeakMap<IncomingMessage, unknown>()
   let current = build([])
 
   /** The engine knows the types of authorization details from its beginning: where those of the APIs changed it begins anew. */
@@ -206,7 +245,7 @@ export function openOidc(options: OidcOptions): OidcDoor {
 
   async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const path = request.url!.split('?', 1)[0]!
-    const { browser, document, short, form, resumes, allow } = addressOf(request.method!, path)
+    const { browser, document, short, opens, form, resumes, allow } = addressOf(request.method!, path)
     speakAsIssuer(request, !browser && !document)
     if (allow) {
       response.setHeader('allow', allow.join(', '))
@@ -223,10 +262,10 @@ export function openOidc(options: OidcOptions): OidcDoor {
     // a new key is published one hour before it signs (`#keys`): nobody may keep the old list for longer
     if (document) response.setHeader('cache-control', 'public, max-age=1800')
     if (!browser) {
-      const answered = short && request.method === 'POST' && (await current.shortWays(request, response, short))
-      if (answered) return
+      const isShort = short && options.shortWays[short] && request.method === 'POST'
+      if (isShort && (await current.shortWays(request, response, short))) return
       if (request.method === 'POST') await federated.exchange(request)
-      await current.handle(request, response)
+      await askEngine(request, response)
       return
     }
     // ATTACK: a sibling host can plant the engine's cookie, and then knows the secret that its forms carry
@@ -238,10 +277,11 @@ export function openOidc(options: OidcOptions): OidcDoor {
     const enrolled = await access.enrolled.byCookies(cookies)
     if (session) await sessions.touch(session, { deviceId: device?.id, enrolled, address })
     const visitor = { session, device, enrolled, address }
+    if (opens && session && options.shortWays.sign_on && (await current.signOn(request, response, visitor))) return
     // ATTACK: a link to an errand that somebody else has finished, so that their consent becomes the visitor's
     const began = request.headers.cookie?.split(/;\s*/).includes(`${resumeCookie}=${resumes}`)
     if (resumes && began) await errands.takeOutcome(current.engine, resumes, visitor)
-    await bridge.during(request, visitor, () => current.handle(request, response))
+    await bridge.during(request, visitor, () => askEngine(request, response))
   }
 
   /**
@@ -257,6 +297,7 @@ export function openOidc(options: OidcOptions): OidcDoor {
   }
 
   return {
+    ready: documents.find,
     raw: [
       ...createRegistrationDoor(options),
       { prefix: '/oauth2/', handle },
@@ -288,3 +329,11 @@ export function openOidc(options: OidcOptions): OidcDoor {
     sendLogout: createBackChannel(options),
   }
 }
+
+const whoseOf = ({ clientId, accountId }: AdapterPayload) => ({
+  actor: clientId ?? 'unknown',
+  ...(accountId ? { subject: accountId } : {}),
+  ...(clientId ? { app: clientId } : {}),
+})
+
+const errorOf = ({ body }: { body: unknown }): unknown => (body as { error?: unknown } | undefined)?.error

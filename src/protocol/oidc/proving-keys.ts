@@ -4,15 +4,17 @@ import { calculateJwkThumbprint, compactVerify, type JWK } from 'jose'
 import type { KoaContextWithOIDC } from 'oidc-provider'
 
 /** The engine's store of a client's keys. */
-interface KeyStore {
+export interface KeyStore {
   selectForVerify(of: { alg?: string | undefined; kid?: string | undefined }): JWK[]
 }
 
 export interface ProvingKeys {
   /** To be called once the engine has verified the assertion. */
   note(ctx: KoaContextWithOIDC, header: { readonly alg?: unknown; readonly kid?: unknown }): Promise<void>
-  /** The thumbprint (RFC 7638); undefined for a client that shows something else than a key of its own. */
-  of(request: IncomingMessage): string | undefined
+  /** Says the same of a token that no request of the engine's is for. */
+  provenBy(token: object, thumbprint: string): void
+  /** Of a request or a token: the thumbprint (RFC 7638); undefined for a client that shows something else than a key of its own. */
+  of(shown: IncomingMessage | object): string | undefined
 }
 
 const thumbprints = new WeakMap<JWK, string>()
@@ -27,7 +29,7 @@ export async function thumbprintOf(key: JWK): Promise<string> {
 
 /** `federated`: what stands for the keys of clients that have none of their own (`federated.ts`); it says nothing of theirs. */
 export function createProvingKeys(federated: JWK): ProvingKeys {
-  const shown = new WeakMap<IncomingMessage, string>()
+  const shown = new WeakMap<object, string>()
 
   /** Of several that could be meant, the one that fits: without a `kid` the engine tries them all as well. */
   async function fitting(candidates: readonly JWK[], assertion: string): Promise<JWK | undefined> {
@@ -51,6 +53,7 @@ export function createProvingKeys(federated: JWK): ProvingKeys {
       if (!key) throw new Error('an assertion that no key of its client has signed')
       if (key.x !== federated.x || key.crv !== federated.crv) shown.set(req, await thumbprintOf(key))
     },
-    of: (request) => shown.get(request),
+    provenBy: (token, thumbprint) => void shown.set(token, thumbprint),
+    of: (one) => shown.get(one),
   }
 }

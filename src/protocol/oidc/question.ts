@@ -2,17 +2,18 @@
  * The engine's interaction policy: every authorization request is one question. Where the verdict is not "allow", the
  * engine starts an interaction, which becomes an errand of the conversation.
  */
+import type { IncomingMessage } from 'node:http'
 import { errors, interactionPolicy, type KoaContextWithOIDC } from 'oidc-provider'
 import type { Access, Question, Verdict } from '#access'
 import type { Apis } from '#apis'
-import type { Catalog } from '#catalog'
+import type { App, Catalog } from '#catalog'
 import type { Clock } from '#core/clock'
-import type { People } from '#directory'
+import type { People, Person } from '#directory'
 import type { KnownAccount } from './account.ts'
 import { asksForDetails, asksForDocument } from './agreement.ts'
-import { type ApiAnswer, askApis, requestedApis } from './api-question.ts'
+import { type ApiAnswer, askApis, NOTHING_OF_APIS, requestedApis } from './api-question.ts'
 import { askedDetails, typesOf } from './asked-details.ts'
-import type { Bridge } from './bridge.ts'
+import type { Bridge, Visitor } from './bridge.ts'
 import { wantedBy } from './wanted.ts'
 
 export interface QuestionRooms {
@@ -44,17 +45,46 @@ const KEPT = new Set(['login_prompt'])
 export const ANOTHER_PERSON = 'another_person'
 
 export function createQuestioning({ access, apis, catalog, clock, bridge, people }: QuestionRooms) {
-  const asked = new WeakMap<object, Promise<Asked>>()
+  const asked = new WeakMap<IncomingMessage, Promise<Asked>>()
 
-  /** Asked once per request, whatever looks at the verdict. */
-  function ask(ctx: KoaContextWithOIDC): Promise<Asked> {
-    let answer = asked.get(ctx)
+  function once(request: IncomingMessage, put: () => Promise<Asked>): Promise<Asked> {
+    let answer = asked.get(request)
     if (!answer) {
-      answer = put(ctx)
-      asked.set(ctx, answer)
+      answer = put()
+      asked.set(request, answer)
     }
     return answer
   }
+
+  /** Asked once per request, whatever looks at the verdict. */
+  async function ask(ctx: KoaContextWithOIDC): Promise<Asked> {
+    const answer = await once(ctx.req, () => put(ctx))
+    const { verdict } = answer
+    const { session } = ctx.oidc
+    if (verdict.outcome === 'allow' && session) {
+      session.acr = verdict.acr
+      session.amr = [...verdict.amr]
+      if (verdict.authTime !== undefined) session.loginTs = Math.floor(verdict.authTime / 1000)
+    }
+    return answer
+  }
+
+  /**
+   * About a request of somebody signed in that is new, names no API and wants nothing beyond its app's rules. Where the engine
+   * looks at the same request afterwards, it finds this answer.
+   */
+  const askPlainly = (
+    request: IncomingMessage,
+    { app, person, visitor }: { app: App; person: Person; visitor: Visitor },
+  ): Promise<Asked> =>
+    once(request, async () => {
+      const { session, device, enrolled, address } = visitor
+      const question: Question = {
+        ...{ kind: 'app', app, session, person, device, enrolled, address },
+        ...{ startedAt: clock.now(), opens: true, details: [] },
+      }
+      return { question, verdict: await access.ask(question), apis: NOTHING_OF_APIS }
+    })
 
   async function put(ctx: KoaContextWithOIDC): Promise<Asked> {
     const { oidc } = ctx
@@ -84,13 +114,7 @@ export function createQuestioning({ access, apis, catalog, clock, bridge, people
     if (answered.refusal !== undefined)
       throw new errors.AccessDenied(`refused by policy, reference ${answered.refusal}`)
     const question = answered.wanted ? { ...asking, wanted: answered.wanted } : asking
-    const verdict = await access.ask(question)
-    if (verdict.outcome === 'allow' && oidc.session) {
-      oidc.session.acr = verdict.acr
-      oidc.session.amr = [...verdict.amr]
-      if (verdict.authTime !== undefined) oidc.session.loginTs = Math.floor(verdict.authTime / 1000)
-    }
-    return { question, verdict, apis: answered }
+    return { question, verdict: await access.ask(question), apis: answered }
   }
 
   function policy(): interactionPolicy.DefaultPolicy {
@@ -141,7 +165,7 @@ export function createQuestioning({ access, apis, catalog, clock, bridge, people
     return prompts
   }
 
-  return { ask, policy }
+  return { ask, askPlainly, policy }
 }
 
 /** ATTACK: another program on the device has taken the scheme, and asks unseen (RFC 8252 §8.6). */

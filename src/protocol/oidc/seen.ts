@@ -108,7 +108,7 @@ const AUTHENTICATION: ReadonlySet<string> = new Set([
   'client_id and client_secret in the authorization header are not properly encoded',
   'client_secret must be provided in the Authorization header',
 ])
-const NOT_REGISTERED = /^requested grant type is not allowed for this client$|grant-type:\S+ is not allowed/
+const NOT_REGISTERED = /^requested (?:grant type|response_type) is not allowed for this client$/
 const EXCHANGES: Readonly<Record<string, NonNullable<Seen['exchange']>>> = {
   'authorization code redirect_uri mismatch': 'redirect-uri-changed',
   'code_verifier must be provided': 'verifier-missing',

@@ -3,7 +3,7 @@
  * issued, and are judged again at each refresh.
  */
 import type { IncomingMessage } from 'node:http'
-import { errors, type KoaContextWithOIDC } from 'oidc-provider'
+import { errors, type KoaContextWithOIDC, type Provider } from 'oidc-provider'
 import type { Access } from '#access'
 import type { Api, Apis, Whence } from '#apis'
 import type { App, Catalog } from '#catalog'
@@ -64,6 +64,8 @@ type Source = {
   readonly from?: Pick<Whence, 'grant_id' | 'origin'>
 }
 
+type Refresh = InstanceType<Provider['RefreshToken']>
+
 export interface TokenJudge {
   /** One question for a request, however often it is looked at. */
   machine(request: IncomingMessage, app: App | undefined, client: Machine): Promise<MachineVerdict>
@@ -79,7 +81,7 @@ export interface TokenJudge {
    * Whether this refresh may be. To be asked before the engine spends the refresh token: a refusal leaves it as it was, so
    * that it is no reuse to come back with it once the person has proved again what they are asked for.
    */
-  refresh(ctx: KoaContextWithOIDC): Promise<void>
+  refresh(request: IncomingMessage, token: Refresh): Promise<TokenLimits>
   /** Before each token, unless it is judged already; throws the protocol's refusal. */
   judge(ctx: KoaContextWithOIDC | undefined, token: Token): Promise<void>
   /**
@@ -143,21 +145,20 @@ export function createTokenJudge(rooms: TokenJudgeRooms): TokenJudge {
     return verdict
   }
 
-  async function refresh(ctx: KoaContextWithOIDC): Promise<void> {
-    const { client, account, entities } = ctx.oidc
-    const { expiresWithSession, sessionUid } = entities.RefreshToken!
-    const app = await catalog.apps.find(client!.clientId)
-    const person = await people.byId(account!.accountId)
+  async function refresh(request: IncomingMessage, token: Refresh): Promise<TokenLimits> {
+    const { clientId, accountId, expiresWithSession, sessionUid } = token
+    const app = await catalog.apps.find(clientId!)
+    const person = await people.byId(accountId!)
     // an app that stays (offline_access) has no session to judge by, also while the one it began in lives
     const session = expiresWithSession && sessionUid ? await sessions.byId(sessionUid) : undefined
     const device = session?.deviceId ? await devices.byId(session.deviceId, session.personId) : undefined
     const enrolled = await access.enrolled.ofSession(session)
     // the request comes from the app's server: its address says nothing about where the person is
-    const address = session?.address ?? requestContext(ctx.req).address
+    const address = session?.address ?? requestContext(request).address
     const startedAt = clock.now()
-    const details = typesOf((entities.RefreshToken as Detailed).rar)
+    const details = typesOf((token as Detailed).rar)
     const question = { kind: 'app', app, person, session, device, enrolled, address, startedAt, details } as const
-    const others = await policiesOf(entities.RefreshToken!, app)
+    const others = await policiesOf(token, app)
     const { outcome, decision, ...verdict } = await access.preview(question)
     if (!verdict.person || decision.rule === 'audience') throw refused('this person may no longer use this app')
     if (decision.rule === DIRECTORY_DOWN) throw refused('this app is closed while the directory of this person is down')
@@ -173,10 +174,9 @@ export function createTokenJudge(rooms: TokenJudgeRooms): TokenJudge {
     }
     const inForce = access.policies.current()
     // without a session nobody can tell which rule would decide
-    refreshes.set(
-      ctx.req,
-      expiresWithSession ? decisions.reduce(stricter, {}) : strictestOf([app?.policy, ...others], inForce),
-    )
+    const limits = expiresWithSession ? decisions.reduce(stricter, {}) : strictestOf([app?.policy, ...others], inForce)
+    refreshes.set(request, limits)
+    return limits
   }
 
   const ofCode = (app: App | undefined, code: object, apis: readonly string[] = []) =>

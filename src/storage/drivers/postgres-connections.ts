@@ -8,6 +8,7 @@
 import type { Pool, PoolClient, QueryResult } from 'pg'
 import type { Millis } from '#core/clock'
 import { Refusal } from '#core/refusal'
+import type { ConnectionLoad } from '../driver.ts'
 import { carriedBy, currentUnit, type Unit } from '../unit.ts'
 import type { Address } from './postgres-address.ts'
 import { isCrossed, isCut, isOutdated, isSpent, translated } from './postgres-errors.ts'
@@ -75,6 +76,11 @@ export class Connections {
 
   constructor(pool: Pool) {
     this.#pool = pool
+  }
+
+  load(): ConnectionLoad {
+    const { totalCount, idleCount, waitingCount } = this.#pool
+    return { busy: totalCount - idleCount, idle: idleCount, waiting: waitingCount + this.#turns.waiting() }
   }
 
   /** What the statement finds; asked again where the connection breaks, for it changes nothing. */

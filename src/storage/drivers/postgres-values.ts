@@ -1,5 +1,6 @@
 /** How values go to PostgreSQL and come back, so that rooms meet what they know from SQLite. */
 import type { CustomTypesConfig } from 'pg'
+import { refuseTooLarge } from '../too-large.ts'
 
 /** What PostgreSQL's `pg_type` calls the types that our tables and their sums and counts have. */
 const BOOL = 16
@@ -26,11 +27,12 @@ export const written = (text: string): string =>
 const read = (text: string): string =>
   text.includes(MARK) ? text.replace(WRITTEN, (pair) => (pair === `${MARK}0` ? NUL : MARK)) : text
 
-/** A `boolean` is 0 or 1, in both directions; a stored integer beyond 2^53 cannot be read. */
+/** A `boolean` is 0 or 1, in both directions; an integer beyond 2^53 is neither written nor read. */
 export const bound = (parameters: readonly unknown[]): unknown[] =>
   parameters.map((value) => {
     if (typeof value === 'string') return written(value)
     if (typeof value === 'boolean') return value ? 1 : 0
+    refuseTooLarge(value)
     return value === undefined ? null : value
   })
 

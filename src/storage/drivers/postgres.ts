@@ -33,11 +33,17 @@ export const postgresDriver: Omit<RecordsDriver, 'schemes'> = Object.freeze({
         ? new Refusal('storage-unavailable', `database ${address.shown}: ${error.detail}`, { cause: error })
         : error
     }
+    const state = createPostgresState(connections, clock)
+    const records = new Kysely<unknown>({ dialect: postgresDialect(connections) })
     return {
-      records: new Kysely({ dialect: postgresDialect(connections) }),
-      state: createPostgresState(connections, clock),
+      records,
+      migrating: records,
+      state,
+      // here nobody's event loop stands still while the disk writes
+      unsynced: state,
       prepare: createPrepare(connections),
       keep: keepNothing,
+      load: () => connections.load(),
       close,
     }
   },

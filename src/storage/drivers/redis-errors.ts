@@ -1,6 +1,8 @@
 /** Which errors mean that Redis cannot serve, in plain words; all others are bugs of ours. */
 import { Refusal } from '#core/refusal'
 
+const OUT_OF_MEMORY = /\bOOM\b/
+
 /** How an answer begins that was tried on the wrong server or at the wrong time: what is said, and whether to connect anew. */
 const ANSWERS: readonly (readonly [begins: RegExp, why: string, elsewhere: boolean])[] = Object.freeze([
   [/\bREADONLY\b/, 'this Redis is a replica', true],
@@ -9,7 +11,7 @@ const ANSWERS: readonly (readonly [begins: RegExp, why: string, elsewhere: boole
   [/^MASTERDOWN\b/, 'the primary is down', true],
   [/^UNBLOCKED\b/, 'the primary has become a replica', true],
   [/^LOADING\b/, 'Redis is loading its data', true],
-  [/\bOOM\b/, 'Redis is full', false],
+  [OUT_OF_MEMORY, 'Redis is full', false],
   [/\bMISCONF\b/, 'Redis cannot write to its disk', false],
   [/^NOREPLICAS\b/, 'Redis has too few replicas', false],
   [/^BUSY\b/, 'Redis is busy with a script of somebody else', false],
@@ -24,6 +26,8 @@ const messageOf = (error: unknown): string => (error instanceof Error ? error.me
 export const isAnswer = (error: unknown): boolean => error instanceof Error && error.name === 'ReplyError'
 
 const matching = (error: unknown) => ANSWERS.find(([begins]) => begins.test(messageOf(error)))
+
+export const isOutOfMemory = (error: unknown): boolean => isAnswer(error) && OUT_OF_MEMORY.test(messageOf(error))
 
 /** Whether another server, or this one some time later, would have answered. */
 export const isElsewhere = (error: unknown): boolean => isAnswer(error) && matching(error)?.[2] === true

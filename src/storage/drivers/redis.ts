@@ -96,6 +96,13 @@ export const redisDriver: Omit<StateDriver, 'schemes'> = Object.freeze({
     const replicas = given.replicas ?? (place.kind === 'single' ? 0 : 1)
     const link = new RedisLink({ kind: place.kind, replicas, log, connect })
     await link.open()
-    return { state: createRedisState({ link, clock }), close: () => link.close() }
+    return {
+      state: createRedisState({ link, clock }),
+      async now() {
+        const [seconds, micros] = await link.read<[string, string]>('TIME')
+        return Number(seconds) * 1000 + Math.floor(Number(micros) / 1000)
+      },
+      close: () => link.close(),
+    }
   },
 })

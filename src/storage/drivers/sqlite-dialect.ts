@@ -31,6 +31,8 @@ export interface SqliteConnections {
   readonly read: Read
   /** Absent where the file was opened for looking only. */
   readonly writer?: Writer
+  /** No transaction waits for the disk. */
+  readonly unsynced?: true
   /** A connection of its own for one stream: an unfinished read would hold the shared reader at an old moment. */
   openReader(): DatabaseSync
   close(): Promise<void>
@@ -103,7 +105,7 @@ function createDriver(connections: SqliteConnections): Driver {
     init: async () => {},
     acquireConnection: async () => new Connection(connections),
     beginTransaction: async (connection) => {
-      await own(connection).writer.begin()
+      await own(connection).writer.begin(connections.unsynced)
       own(connection).ownsTransaction = true
     },
     commitTransaction: async (connection) => {

@@ -57,7 +57,7 @@ export function createSqliteState({
   keep,
 }: {
   read: Read
-  writer: Writer
+  writer: Pick<Writer, 'write' | 'statements'>
   clock: Clock
   keep: Keep
 }): State {

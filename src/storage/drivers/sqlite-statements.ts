@@ -1,7 +1,18 @@
 /** Prepared statements of one connection, compiled once and kept; the longest unused leave first. */
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite'
+import { refuseTooLarge } from '../too-large.ts'
 
 const MOST_KEPT = 500
+
+/**
+ * Prepares a statement. Of one that yields no rows Node tells, each time, the last number that was inserted on its connection, whatever the statement
+ * was, and throws where that is beyond 2^53, though the statement has happened: a COMMIT as well. As `bigint` it never does.
+ */
+export function preparedOn(database: DatabaseSync, sql: string): StatementSync {
+  const statement = database.prepare(sql)
+  if (statement.columns().length === 0) statement.setReadBigInts(true)
+  return statement
+}
 
 export interface Prepared {
   readonly statement: StatementSync
@@ -25,7 +36,7 @@ export class Statements {
       this.#kept.set(sql, found)
       return found
     }
-    const statement = this.database.prepare(sql)
+    const statement = preparedOn(this.database, sql)
     const prepared = { statement, yieldsRows: statement.columns().length > 0 }
     this.#kept.set(sql, prepared)
     if (this.#kept.size > MOST_KEPT) this.#kept.delete(this.#kept.keys().next().value!)
@@ -36,7 +47,7 @@ export class Statements {
   keep(sql: string): StatementSync {
     let statement = this.#own.get(sql)
     if (!statement) {
-      statement = this.database.prepare(sql)
+      statement = preparedOn(this.database, sql)
       this.#own.set(sql, statement)
     }
     return statement
@@ -52,10 +63,11 @@ export class Statements {
   }
 }
 
-/** SQLite has no booleans; everything else Kysely hands over it knows or refuses itself. */
+/** SQLite has no booleans; everything else Kysely hands over it knows or refuses itself. Throws for what could not be read again. */
 export function bound(parameters: readonly unknown[]): SQLInputValue[] {
   return parameters.map((value) => {
     if (typeof value === 'boolean') return value ? 1 : 0
+    refuseTooLarge(value)
     return value === undefined ? null : (value as SQLInputValue)
   })
 }

@@ -48,7 +48,13 @@ export const sqliteDriver: RecordsDriver = Object.freeze({
     }
     return {
       records: new Kysely({ dialect: sqliteDialect(connections) }),
+      // nobody is told anything yet, and what a power cut takes along is done again at the next start
+      migrating: new Kysely({ dialect: sqliteDialect({ ...connections, unsynced: true }) }),
       state: createSqliteState({ read, writer, clock, keep }),
+      unsynced: createSqliteState({
+        ...{ read, clock, keep },
+        writer: { statements: writer.statements, write: (run) => writer.writeUnsynced(run) },
+      }),
       prepare: createPrepare(read, writer),
       keep,
       close: () => (closing ??= close()),

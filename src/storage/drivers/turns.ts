@@ -5,6 +5,8 @@ import { Refusal } from '#core/refusal'
 export interface Turns {
   /** Resolves when it is the caller's turn, with how to end it. Throws `Refusal('storage-unavailable')` after `longest`. */
   take(): Promise<() => void>
+  /** So many wait for theirs. */
+  waiting(): number
 }
 
 export function createTurns(longest: Millis): Turns {
@@ -16,6 +18,7 @@ export function createTurns(longest: Millis): Turns {
     else taken = false
   }
   return {
+    waiting: () => waiting.length,
     take: () =>
       new Promise((resolve, reject) => {
         if (!taken) {

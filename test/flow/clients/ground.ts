@@ -120,7 +120,7 @@ export async function startGround() {
 
     async close() {
       await serving.stop()
-      place.remove()
+      await place.remove()
       rmSync(folder, { recursive: true, force: true })
     },
   }

@@ -5,7 +5,7 @@
  * INVARIANT: nobody looks for the person when an app asks. Whoever is signed in looks for what names them, so that neither the
  * answer nor its time tells an app who exists.
  */
-import type { Clock, Instant } from '#core/clock'
+import { type Clock, type Instant, minutes } from '#core/clock'
 import { sha256 } from '#core/digest'
 import { type People, type Person, usernameKey } from '#directory'
 import type { State } from '#storage'
@@ -61,8 +61,29 @@ export const isPending = ({
   error?: unknown
 }): boolean => answered === undefined && grantId === undefined && error === undefined
 
-/** Nobody reads more at once; the oldest come first, so that later ones do not push them away. */
+/** Nobody reads more at once. */
 const MOST_SHOWN = 5
+/**
+ * So many questions of one app to one person. It counts twice: when an app asks, by what it has sent, which tells it nothing
+ * (`feature.ts`); and when somebody reads, by the person, who has several names.
+ */
+export const OF_ONE_APP = Object.freeze({ most: 5, within: minutes(5) })
+
+/**
+ * The apps in turns, each with its oldest first: later questions do not push away earlier ones of the same app, and no app
+ * keeps those of another one away.
+ */
+function inTurns(found: readonly Asked[]): Asked[] {
+  const turns = new Map<string, number>()
+  const placed = found
+    .toSorted((a, b) => a.row.iat - b.row.iat || (a.id < b.id ? -1 : 1))
+    .map((asked) => {
+      const turn = turns.get(asked.row.clientId) ?? 0
+      turns.set(asked.row.clientId, turn + 1)
+      return { asked, turn }
+    })
+  return placed.toSorted((a, b) => a.turn - b.turn).map(({ asked }) => asked)
+}
 /** The app can still ask what became of it. Seconds. */
 export const TOLD_FOR = 600
 
@@ -73,8 +94,8 @@ export interface AskedRooms {
 }
 
 export interface AskedQuestions {
-  /** Those that wait for this person. */
-  of(person: Person): Promise<readonly Asked[]>
+  /** Those that wait for this person to read; what is not `forThem` takes nobody's place. */
+  of(person: Person, forThem?: (asked: Asked) => Promise<boolean>): Promise<readonly Asked[]>
   /** Takes it for the one answer that it gets; false where somebody else, or another tab, was faster. */
   claim(asked: Asked): Promise<boolean>
   /** Writes the answer, of a question that was claimed. */
@@ -103,8 +124,24 @@ export function createAskedQuestions({ state, clock, people }: AskedRooms): Aske
     return found?.id === id
   }
 
+  /** Whether they may read it. Once read it stays, in every tab. */
+  async function isHeard({ id, row }: Asked, person: string): Promise<boolean> {
+    if ((await state.get(barred(row.clientId, person))) !== undefined) return false
+    const read = `asked-read:${person}:${id}`
+    if ((await state.get(read)) !== undefined) return true
+    const { most, within } = OF_ONE_APP
+    const counter = `asked-read-count:${row.clientId}:${person}`
+    if (Number((await state.get(counter)) ?? 0) >= most) return false
+    // in another tab at the same moment
+    if (!(await state.add(read, '1', { ttl: lifeOf(row) }))) return true
+    if ((await state.increment(counter, 1, within)) <= most) return true
+    await state.increment(counter, -1, within)
+    await state.delete(read)
+    return false
+  }
+
   return {
-    async of(person) {
+    async of(person, forThem = async () => true) {
       const found: Asked[] = []
       for (const id of [person.id, ...(await people.merging.absorbedBy(person.id))])
         found.push(...(await waiting(addressee('person', id))))
@@ -113,11 +150,10 @@ export function createAskedQuestions({ state, clock, people }: AskedRooms): Aske
         const some = whom === undefined ? [] : await waiting(whom)
         if (some.length > 0 && (await isTheirs(name, person))) found.push(...some)
       }
-      found.sort((a, b) => a.row.iat - b.row.iat || (a.id < b.id ? -1 : 1))
       const shown: Asked[] = []
-      for (const asked of found) {
+      for (const asked of inTurns(found)) {
         if (shown.length === MOST_SHOWN) break
-        if ((await state.get(barred(asked.row.clientId, person.id))) === undefined) shown.push(asked)
+        if ((await forThem(asked)) && (await isHeard(asked, person.id))) shown.push(asked)
       }
       return shown
     },

@@ -186,12 +186,13 @@ export function createConfirmations(rooms: ConfirmationRooms): Confirmations {
 
   return {
     async of(who) {
-      const shown: Confirmation[] = []
-      for (const asked of await questions.of(who.person)) {
+      const shown = new Map<string, Confirmation>()
+      const read = await questions.of(who.person, async (asked) => {
         const one = await show(asked, who)
-        if (one) shown.push(one)
-      }
-      return shown
+        if (one) shown.set(asked.id, one)
+        return one !== undefined
+      })
+      return read.map(({ id }) => shown.get(id)!)
     },
 
     async approve(id, who) {

@@ -4,7 +4,7 @@ import type { Audit } from '#audit'
 import { minutes } from '#core/clock'
 import type { State } from '#storage'
 import { wantedBy } from '../wanted.ts'
-import { addressee, addresseeOfName, questionId } from './asked.ts'
+import { addressee, addresseeOfName, OF_ONE_APP, questionId } from './asked.ts'
 
 type Feature = NonNullable<NonNullable<Configuration['features']>['ciba']>
 export type FindAccount = (ctx: KoaContextWithOIDC, sub: string) => Promise<Account | undefined>
@@ -40,10 +40,10 @@ const MESSAGE = /^(?=\S)(?:[\p{L}\p{N}\p{P}\p{Sc}\p{Sm}\p{Sk} ]\p{M}{0,2})+(?<=\
 export const isMessage = (text: string): boolean =>
   text.isWellFormed() && [...text].length <= LONGEST_MESSAGE && text === text.normalize('NFC') && MESSAGE.test(text)
 
-/** Over all processes. The last one is about one person, whoever asks: they are not flooded by several apps together. */
+/** Over all processes. The last one is about one name, whoever asks: nobody is flooded by several apps together. */
 const LIMITS = [
   { most: 60, within: minutes(1), of: (client: string) => client },
-  { most: 5, within: minutes(5), of: (client: string, whom: string) => `${client}:${whom}` },
+  { ...OF_ONE_APP, of: (client: string, whom: string) => `${client}:${whom}` },
   { most: 20, within: minutes(10), of: (_client: string, whom: string) => whom },
 ] as const
 
