@@ -9,7 +9,7 @@ import type { IncomingMessage } from 'node:http'
 import { minutes } from '#core/clock'
 import { randomId } from '#core/random'
 import { Refusal } from '#core/refusal'
-import { normaliseAddress, type RawHandler, requestContext } from '#http'
+import { type BareHandler, normaliseAddress, requestContext } from '#http'
 import type { Storage } from '#storage'
 
 export interface Seen {
@@ -34,15 +34,15 @@ export async function writeTicket({ state }: Pick<Storage, 'state'>): Promise<st
   return `${PREFIX}${ticket}`
 }
 
-export function doctorDoor({ state }: Pick<Storage, 'state'>): RawHandler {
+export function doctorDoor({ state }: Pick<Storage, 'state'>): BareHandler {
   return {
     prefix: PREFIX,
-    async handle(request, response) {
+    async answer(request) {
       const ticket = request.url?.slice(PREFIX.length) ?? ''
       if (request.method !== 'GET' || !TICKET.test(ticket)) throw new Refusal('not-found')
       if ((await state.take(keyOf(ticket))) === undefined) throw new Refusal('not-found')
-      const body = JSON.stringify(seenOf(request))
-      response.writeHead(200, { 'content-type': 'application/json', 'cache-control': 'no-store' }).end(body)
+      const headers = { 'content-type': 'application/json', 'cache-control': 'no-store' }
+      return { status: 200, headers, body: JSON.stringify(seenOf(request)) }
     },
   }
 }

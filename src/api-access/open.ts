@@ -1,9 +1,8 @@
 /** Puts the door together. */
-import type { ServerResponse } from 'node:http'
 import { createAccessTokens } from '#apis'
-import { protection, type RawHandler, type Route } from '#http'
+import type { BareHandler, Route } from '#http'
 import { createCheck } from './check.ts'
-import { PLACE, type Reply } from './dialect.ts'
+import { PLACE } from './dialect.ts'
 import { DIALECTS } from './dialects/list.ts'
 import { createEvaluation } from './evaluation.ts'
 import type { ApiAccessOptions } from './options.ts'
@@ -15,7 +14,7 @@ import { createHolding } from './token.ts'
 import { createVerdicts } from './verdicts.ts'
 
 export interface ApiAccessDoor {
-  readonly raw: readonly RawHandler[]
+  readonly raw: readonly BareHandler[]
   readonly routes: readonly Route[]
 }
 
@@ -29,27 +28,15 @@ export function openApiAccess(options: ApiAccessOptions): ApiAccessDoor {
     senders: createSenders(options),
     holding: createHolding({ ...options, tokens }),
   })
-  const always = protection(options.issuer)
-  const question = (prefix: string): RawHandler => ({
+  const question = (prefix: string): BareHandler => ({
     prefix,
-    wholeHead: true,
-    async handle(request, response) {
+    async answer(request) {
       const dialect = DIALECTS.find((one) => one.asks(request))!
-      send(response, dialect.write(await check(dialect, request)), always)
+      return dialect.write(await check(dialect, request))
     },
   })
   return {
     raw: [question(PLACE), question(`${PLACE}/`), createRevokedList(options)],
     routes: [createResourceMetadata(options), ...createEvaluation({ ...options, verdicts })],
   }
-}
-
-function send(response: ServerResponse, { status, headers, body }: Reply, always: readonly string[]): void {
-  const head: string[] = [...always]
-  for (const name in headers) head.push(name, headers[name]!)
-  head.push('content-length', body === undefined ? '0' : String(Buffer.byteLength(body)))
-  response.writeHead(status, head)
-  // most answers have none, and two pieces would be two writes
-  if (body === undefined) response.end()
-  else response.end(body)
 }

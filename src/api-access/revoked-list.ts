@@ -2,10 +2,9 @@
  * What gateways that check JWTs by themselves have to know beside them: a signed list of what was revoked before its time
  * (`GET /oauth2/revoked`), compact, and asked for every few seconds with `If-None-Match`. The format stands in docs/apis.md.
  */
-import type { IncomingMessage, ServerResponse } from 'node:http'
 import { type RevokedSet, shortId } from '#apis'
 import { type Instant, minutes } from '#core/clock'
-import { protection, type RawHandler } from '#http'
+import type { BareHandler } from '#http'
 import type { ApiAccessOptions } from './options.ts'
 
 /** RFC 8725 §3.11: a type of its own, which is no token. */
@@ -23,8 +22,7 @@ interface Made {
 
 const encoded = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url')
 
-export function createRevokedList({ issuer, keys, clock, revocations }: ApiAccessOptions): RawHandler {
-  const always = protection(issuer)
+export function createRevokedList({ issuer, keys, clock, revocations }: ApiAccessOptions): BareHandler {
   let made: Made | undefined
 
   async function make(set: RevokedSet, at: Instant): Promise<Made> {
@@ -62,20 +60,12 @@ export function createRevokedList({ issuer, keys, clock, revocations }: ApiAcces
 
   return {
     prefix: '/oauth2/revoked',
-    wholeHead: true,
-    async handle(request: IncomingMessage, response: ServerResponse) {
-      if (request.method !== 'GET' && request.method !== 'HEAD') {
-        response.writeHead(405, [...always, 'allow', 'GET, HEAD', 'content-length', '0']).end()
-        return
-      }
+    async answer(request) {
+      if (request.method !== 'GET' && request.method !== 'HEAD') return { status: 405, headers: { allow: 'GET, HEAD' } }
       const { etag, text } = await current()
-      const head = [...always, 'etag', etag, 'cache-control', 'public, max-age=5']
-      if (request.headers['if-none-match'] === etag) {
-        response.writeHead(304, head).end()
-        return
-      }
-      const type = ['content-type', 'application/jwt', 'content-length', String(text.length)]
-      response.writeHead(200, [...head, ...type]).end(request.method === 'HEAD' ? undefined : text)
+      const headers = { etag, 'cache-control': 'public, max-age=5' }
+      if (request.headers['if-none-match'] === etag) return { status: 304, headers }
+      return { status: 200, headers: { ...headers, 'content-type': 'application/jwt' }, body: text }
     },
   }
 }

@@ -1,17 +1,16 @@
 /** Puts the door together: the endpoints that proxies ask, and the page that browsers come to. */
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { IncomingMessage } from 'node:http'
 import { type Millis, seconds } from '#core/clock'
 import { Refusal } from '#core/refusal'
 import {
   addressOf,
+  type BareHandler,
   createNetworks,
   normaliseAddress,
   type PageRequest,
   type ProxyHeaders,
   pageRequestOf,
   parseCookies,
-  protection,
-  type RawHandler,
   type Route,
   readHeaders,
   refuseTunnels,
@@ -32,7 +31,7 @@ import { refuseForeignSocket } from './upgrades.ts'
 import { createVerdicts } from './verdicts.ts'
 
 export interface ForwardAuthDoor {
-  readonly raw: readonly RawHandler[]
+  readonly raw: readonly BareHandler[]
   readonly routes: readonly Route[]
 }
 
@@ -136,25 +135,13 @@ export function openForwardAuth(options: ForwardAuthOptions): ForwardAuthDoor {
     }
   }
 
-  const always = protection(issuer)
   return {
     raw: DIALECTS.map((dialect) => ({
       prefix: dialect.prefix,
-      wholeHead: true,
-      async handle(request, response) {
-        send(response, dialect.write(await answer(dialect, request)), always)
+      async answer(request) {
+        return dialect.write(await answer(dialect, request))
       },
     })),
     routes: [{ method: 'GET', path: START, handle: createStart(rooms) }],
   }
-}
-
-function send(response: ServerResponse, { status, headers, body }: Reply, always: readonly string[]): void {
-  const head: (string | string[])[] = [...always]
-  for (const name in headers) head.push(name, headers[name] as string | string[])
-  head.push('content-length', body === undefined ? '0' : String(Buffer.byteLength(body)))
-  response.writeHead(status, head as string[])
-  // most answers have none, and two pieces would be two writes
-  if (body === undefined) response.end()
-  else response.end(body)
 }

@@ -10,10 +10,12 @@
  * - `client-certificate.ts` with which one a client came - `lateness.ts` who comes while we are far behind
  * - `cookies.ts`  parsing and writing cookies            - `networks.ts` addresses and networks
  * - `server.ts`   listening, draining                    - `outbound.ts` requests to others
+ * - `bare.ts`     answers to proxies and programs
  * - `hosts.ts` `look-alikes.ts` names of hosts           - `path-patterns.ts` paths as rules name them
  * - `proxied/`    what a proxy says that a client asked it for, read in one way only
  */
 export { sourceOf, UNKNOWN_ADDRESS } from './address.ts'
+export type { BareAnswer, BareHandler } from './bare.ts'
 export { cookieHeader, parseCookies, type SetCookie } from './cookies.ts'
 export { type Answer, json, type PageRequest, redirect, type Sending, text } from './exchange.ts'
 export { isHost, isLoopback, LOOPBACK } from './hosts.ts'
@@ -37,7 +39,6 @@ export {
   type HttpServer,
   type HttpServerOptions,
   pageRequestOf,
-  protection,
   type RawHandler,
   type ReadyAnswer,
   requestContext,

@@ -9,6 +9,7 @@ import { randomId, randomNumber } from '#core/random'
 import { formatReference } from '#core/reference'
 import { Refusal } from '#core/refusal'
 import { createClientAddress } from './address.ts'
+import { type BareHandler, sendBare } from './bare.ts'
 import { type ClientCertificate, createClientCertificate } from './client-certificate.ts'
 import { cookieHeader, parseCookies } from './cookies.ts'
 import { type Answer, type PageRequest, readForm, readJson, readXml } from './exchange.ts'
@@ -21,8 +22,6 @@ import { traceIdOf } from './trace.ts'
 export interface RawHandler {
   /** `/oauth2/`, or an exact path when it does not end in a slash. */
   readonly prefix: string
-  /** It writes its head at once, with `protection` in it: setting headers one by one would take longer than finding the answer. */
-  readonly wholeHead?: true
   handle(request: IncomingMessage, response: ServerResponse): void | Promise<void>
 }
 
@@ -48,7 +47,7 @@ export interface HttpServerOptions {
   /** Ends TLS here, and asks each client for a certificate; who trusts one decides. */
   readonly tls?: { readonly cert: Buffer; readonly key: Buffer }
   readonly routes: readonly Route[]
-  readonly raw?: readonly RawHandler[]
+  readonly raw?: readonly (RawHandler | BareHandler)[]
   /** What is the same for everybody and there already, before anything is looked at but the request's head. */
   ready?(request: IncomingMessage): ReadyAnswer | undefined
   /** Whether this process is so far behind that whoever comes now is told to come again, before anything is done for them. */
@@ -196,9 +195,12 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
     const path = query < 0 ? url : url.slice(0, query)
     const rawHandler = raw.find(({ prefix }) => (prefix.endsWith('/') ? path.startsWith(prefix) : path === prefix))
     if (rawHandler) {
-      if (!rawHandler.wholeHead) protect(response, secure)
       try {
-        await around(() => Promise.resolve(rawHandler.handle(request, response)))
+        if ('answer' in rawHandler) sendBare(response, await around(async () => rawHandler.answer(request)), secure)
+        else {
+          protect(response, secure)
+          await around(() => Promise.resolve(rawHandler.handle(request, response)))
+        }
       } catch (error) {
         if (response.headersSent) throw error
         send(response, await refused(error, pageRequestOf(request, options.issuer)), secure, request.method === 'HEAD')
@@ -313,13 +315,6 @@ function pageRequest(request: IncomingMessage, context: RequestContext, issuer: 
     xml: () => readXml(request),
   }
 }
-
-/** On every answer, whoever writes it. */
-const PLAIN = Object.freeze(['x-content-type-options', 'nosniff'] as const)
-const SECURE = Object.freeze([...PLAIN, 'strict-transport-security', 'max-age=31536000'] as const)
-
-/** Names and values by turns, as `writeHead` takes them. */
-export const protection = (issuer: string): readonly string[] => (issuer.startsWith('https:') ? SECURE : PLAIN)
 
 function protect(response: ServerResponse, secure: boolean): void {
   response.setHeader('x-content-type-options', 'nosniff')

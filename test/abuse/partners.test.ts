@@ -58,6 +58,8 @@ afterAll(async () => {
   await place?.remove()
 })
 
+/** For whoever reads a failure: what went wrong there says the server. */
+const said = () => serving.map((one) => `${one.out()}${one.err()}`.slice(-4000)).join('\n\n')
 const send = (id: string, client_assertion: string, door = 0) =>
   postFrom(HERE, doors[door]!, {
     ...{ grant_type: 'client_credentials', client_id: id, client_assertion_type: ASSERTION },
@@ -69,7 +71,10 @@ test('50 at once over two processes at the edge of a quota: exactly as many toke
     const assertions = await Promise.all(Array.from({ length: count }, () => assertion('busy', place.issuer, key)))
     return Promise.all(assertions.map((one, i) => send('busy', one, i % 2)))
   }
-  expect((await many(20)).map(({ status }) => status)).toEqual(Array(20).fill(200))
+  expect(
+    (await many(20)).map(({ status }) => status),
+    said(),
+  ).toEqual(Array(20).fill(200))
   const answers = await many(50)
   expect(answers.filter(({ status }) => status === 200)).toHaveLength(10)
   const refused = answers.filter(({ status }) => status !== 200)
@@ -122,7 +127,7 @@ describe('an assertion is not taken', () => {
 test('after the last day of the contract there is no token, at either process', async () => {
   for (const door of [0, 1]) {
     const { status, body } = await send('late', await assertion('late', place.issuer, key), door)
-    expect([status, body['error']]).toEqual([400, 'access_denied'])
+    expect([status, body['error']], said()).toEqual([400, 'access_denied'])
     expect(body['error_uri']).toMatch(/\/why\/[0-9A-Z]{4}-[0-9A-Z]{4}$/)
   }
 })

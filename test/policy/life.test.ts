@@ -203,7 +203,7 @@ test('audit search finds a decision by its reference, and those of a person', as
   const { code, out } = await portico(`audit search --receipt ${receipts['outside']}`)
   expect(code).toBe(0)
   expect(out[0]).toContain(
-    `decision                subject=${sam}  app=crm  receipt=${receipts['outside']}  outcome=allow`,
+    `decision                subject=${sam} (sam)  app=crm  receipt=${receipts['outside']}  outcome=allow`,
   )
   const all = (await portico('audit search --subject sam --decisions --json')).json()
   expect(all.filter(({ event }: { event: string }) => event === 'decision')).toHaveLength(8)
