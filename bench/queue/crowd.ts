@@ -20,6 +20,8 @@ const RATE = 100
 /** Who was turned away comes again after what the answer says. */
 const RETRY_AFTER = 2000
 const LOOK = 250
+/** So often does the server look at the clock for it, which counts as late as it is after that. */
+const TICK = 10
 
 export interface Times {
   readonly p50: number
@@ -27,6 +29,8 @@ export interface Times {
   readonly longest: number
   readonly errors: number
   readonly lastError?: string
+  /** How late the server's event loop was meanwhile, as it measures that itself. */
+  readonly loop: { readonly p99: number; readonly longest: number }
 }
 
 export interface QueueMeasured {
@@ -54,6 +58,7 @@ const { values } = parseArgs({
 const [seconds, crowd, pid] = [Number(values.seconds), Number(values.people), Number(values.pid)]
 const flows = await openFlows(JSON.parse(readFileSync(values.target!, 'utf8')) as Target)
 
+let worst: Times['loop'] = { p99: 0, longest: 0 }
 const steps: (() => Promise<unknown>)[] = []
 for (let number = 0; number < PEOPLE; number++) {
   const { browser } = await flows.signIn(flows.connect(), number, flows.target.web)
@@ -61,7 +66,8 @@ for (let number = 0; number < PEOPLE; number++) {
 }
 // a server on its second day has compiled what it needs
 await paced(steps, 2 * RATE, seconds / 2)
-const unloaded = timesOf(await paced(steps, RATE, seconds))
+await loopDelays()
+const unloaded = timesOf(await paced(steps, RATE, seconds), await loopDelays())
 
 let [on, signIns, turnedAway] = [true, 0, 0]
 const otherErrors = new Set<string>()
@@ -80,9 +86,29 @@ async function person(number: number): Promise<void> {
   }
 }
 
+async function metrics(): Promise<string> {
+  return (await fetch(`http://127.0.0.1:${values.management}/metrics`)).text()
+}
+
 async function waitingNow(): Promise<number> {
-  const answer = await fetch(`http://127.0.0.1:${values.management}/metrics`)
-  return Number(/portico_password_queue\{state="waiting"\} (\d+)/.exec(await answer.text())?.[1])
+  const text = await metrics()
+  noteDelays(text)
+  return Number(/portico_password_queue\{state="waiting"\} (\d+)/.exec(text)?.[1])
+}
+
+/** Each answer tells what was measured since the one before: the worst of them all is kept. */
+function noteDelays(text: string): void {
+  const late = (name: string) =>
+    Number(new RegExp(`^portico_nodejs_eventloop_lag_${name}_seconds (\\S+)`, 'm').exec(text)?.[1]) * 1000 - TICK
+  worst = { p99: Math.max(worst.p99, late('p99')), longest: Math.max(worst.longest, late('max')) }
+}
+
+/** Since they were asked for the last time. */
+async function loopDelays(): Promise<Times['loop']> {
+  noteDelays(await metrics())
+  const found = worst
+  worst = { p99: 0, longest: 0 }
+  return found
 }
 
 // they come within a few seconds, as they would; then the queue is as long as it gets
@@ -97,12 +123,14 @@ let watching = true
 const watched = (async () => {
   for (; watching; await after(LOOK)) lengths.push(await waitingNow())
 })()
+await loopDelays()
 const [began, cpu, before, away] = [performance.now(), cpuSeconds(pid), signIns, turnedAway]
-const beside = timesOf(await paced(steps, RATE, seconds))
+const timed = await paced(steps, RATE, seconds)
 const took = (performance.now() - began) / 1000
 watching = false
 on = false
 await watched
+const beside = timesOf(timed, await loopDelays())
 const measured: QueueMeasured = {
   ...{ unloaded, beside, signIns: signIns - before, turnedAway: turnedAway - away, otherErrors: [...otherErrors] },
   waiting: { least: Math.min(...lengths), most: Math.max(...lengths) },
@@ -111,8 +139,8 @@ const measured: QueueMeasured = {
 console.log(JSON.stringify(measured))
 process.exit(0)
 
-function timesOf({ times, errors, lastError }: Paced): Times {
+function timesOf({ times, errors, lastError }: Paced, loop: Times['loop']): Times {
   const all = times.toSorted((a, b) => a - b)
   const [p50, p99] = [percentile(all, 0.5), percentile(all, 0.99)]
-  return { p50, p99, longest: all.at(-1) ?? 0, errors, ...(lastError === undefined ? {} : { lastError }) }
+  return { p50, p99, longest: all.at(-1) ?? 0, errors, loop, ...(lastError === undefined ? {} : { lastError }) }
 }

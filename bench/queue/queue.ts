@@ -49,9 +49,9 @@ function foundOf(measured: QueueMeasured): Found {
       : waiting.least >= FULL
         ? undefined
         : `at times only ${waiting.least} waited for a hash`
-  const row = (what: string, { p50, p99, longest }: Times) => [
+  const row = (what: string, { p50, p99, longest, loop }: Times) => [
     what,
-    ...[p50, p99, longest].map((value) => value.toFixed(1)),
+    ...[p50, p99, longest, loop.p99, loop.longest].map((value) => value.toFixed(1)),
   ]
   return {
     told: measured,
@@ -59,7 +59,7 @@ function foundOf(measured: QueueMeasured): Found {
     verdicts: [],
     lines: [
       ...table(
-        ['silent sign-on', 'p50 ms', 'p99 ms', 'longest ms'],
+        ['silent sign-on', 'p50 ms', 'p99 ms', 'longest ms', 'event loop late by, p99 ms', 'longest ms'],
         [row('with nothing else', unloaded), row('while the hash queue is full', beside)],
       ),
       '',
