@@ -47,7 +47,7 @@ export interface HouseOptions {
   readonly log: Log
   /** The policies that an app may name; the running server knows them, a command reads them when it registers an app. */
   readonly inForce?: () => InForce | undefined | Promise<InForce | undefined>
-  /** So many share the cores of this machine; one unless given. */
+  /** Of a server: so many share the cores of this machine. */
   readonly processes?: number
   /** Whether what is over is removed by this process just now; always unless given. */
   purges?(): boolean
@@ -59,7 +59,7 @@ export async function openHouse({
   clock,
   log,
   inForce,
-  processes = 1,
+  processes,
   purges,
 }: HouseOptions): Promise<House & { close(): Promise<void> }> {
   const { issuer } = settings
@@ -74,6 +74,7 @@ export async function openHouse({
     const audit = createAudit({ storage, clock, log })
     const keys = await openKeys({ storage, clock, log, audit, masterKey })
     const outbound = createOutbound(settings.outbound.allow)
+    const hashing = createHashing({ clock, ...(processes === undefined ? {} : { processes, ownThreads: true }) })
     const people = await openDirectory({
       storage,
       clock,
@@ -82,7 +83,7 @@ export async function openHouse({
       directories: settings.directories,
       breakGlass: settings.break_glass,
       folder,
-      hashing: createHashing({ clock, processes }),
+      hashing,
       outside: { outbound, keys, issuer: settings.issuer },
     })
     const factors = await openFactors({
@@ -223,6 +224,7 @@ export async function openHouse({
       log,
       async close() {
         people.close()
+        await hashing.close()
         await storage.close()
       },
     }

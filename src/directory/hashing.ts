@@ -7,6 +7,7 @@ import { type Algorithm, hash as argon2, verify as argon2Verify, parseOptions } 
 import { type Clock, type Millis, seconds } from '#core/clock'
 import { randomBytes } from '#core/random'
 import { Refusal } from '#core/refusal'
+import { createHashThreads, type HashThreads } from './hash-threads.ts'
 import { createQueue } from './queue.ts'
 
 /** OWASP's first choice: 19 MiB, two passes, one lane. */
@@ -20,6 +21,8 @@ export interface HashingOptions {
   readonly places?: number
   /** So many share the cores of this machine; one unless given. */
   readonly processes?: number
+  /** A process that answers people meanwhile has threads of its own for hashes, which step back. */
+  readonly ownThreads?: boolean
   /** How many may wait, 2,000 by default. */
   readonly waiting?: number
   /** How long one may wait, 10 s by default. */
@@ -36,9 +39,15 @@ export interface Hashing {
   readonly places: number
   /** For metrics: hashes finished since the start, running now, waiting now. */
   load(): { done: number; running: number; waiting: number }
+  /** Whoever waits is refused nothing and answered nothing: for the end of a process. */
+  close(): Promise<void>
 }
 
+/** Those that Node shares out. */
+const SHARED: HashThreads = { hash: argon2, verify: argon2Verify, close: async () => undefined }
+
 export function createHashing(options: HashingOptions): Hashing {
+  const threads = options.ownThreads ? createHashThreads() : SHARED
   const places = options.places ?? Math.max(1, Math.floor(availableParallelism() / (options.processes ?? 1)))
   const queue = createQueue({
     clock: options.clock,
@@ -54,7 +63,7 @@ export function createHashing(options: HashingOptions): Hashing {
       done++
       return result
     }, line)
-  const hash = (password: string) => argon2(password, { ...COST, algorithm: ARGON2ID, salt: randomBytes(16) })
+  const hash = (password: string) => threads.hash(password, { ...COST, algorithm: ARGON2ID, salt: randomBytes(16) })
   /** What unknown people are compared with, at today's cost: nobody knows a password that gives these 32 random bytes. */
   const nobody = `$argon2id$v=19$m=${COST.memoryCost},t=${COST.timeCost},p=${COST.parallelism}$${phcBytes(16)}$${phcBytes(COST.outputLen)}`
 
@@ -64,7 +73,7 @@ export function createHashing(options: HashingOptions): Hashing {
     verify: (phc: string | undefined, password: string, line?: string) =>
       counted(async () => {
         const readable = phc !== undefined && costOf(phc) !== undefined
-        const equal = await argon2Verify(readable ? phc : nobody, password)
+        const equal = await threads.verify(readable ? phc : nobody, password)
         return readable && equal
       }, line),
     outdated(phc: string) {
@@ -76,6 +85,7 @@ export function createHashing(options: HashingOptions): Hashing {
       )
     },
     load: () => ({ done, running: queue.running, waiting: queue.waiting }),
+    close: threads.close,
   })
 }
 
