@@ -9,7 +9,7 @@ import type { Clock, Instant } from '#core/clock'
 import { sha256Version } from '#core/digest'
 import { Refusal } from '#core/refusal'
 import { type Known, loadPolicies, type Policies, type PolicyFiles, readAhead } from '#policy'
-import { isConflict, type Migration, type Records, type Soon, type Storage } from '#storage'
+import { countWrites, isConflict, type Migration, type Records, type Soon, type Storage } from '#storage'
 import { lineageOf } from './lineage.ts'
 
 export interface Publication {
@@ -99,6 +99,12 @@ export const versionMigrations: readonly Migration[] = [
     name: 'access-004-rollbacks',
     async up({ schema }: Records) {
       await schema.alterTable('policy_publications').addColumn('restores', 'integer').execute()
+    },
+  },
+  {
+    name: 'access-005-counted',
+    async up(records) {
+      await countWrites(records, 'policy_publications')
     },
   },
 ]

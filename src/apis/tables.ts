@@ -1,5 +1,5 @@
 /** The tables of this room. */
-import type { Migration } from '#storage'
+import { countWrites, type Migration } from '#storage'
 
 export type ApiRow = {
   id: string
@@ -49,6 +49,13 @@ export const apisMigrations: readonly Migration[] = [
         .addColumn('until', 'bigint', (column) => column.notNull())
         .addPrimaryKeyConstraint('token_revocations_pk', ['kind', 'id'])
         .execute()
+    },
+  },
+  {
+    name: 'apis-003-counted',
+    async up(records) {
+      await countWrites(records, 'apis')
+      await countWrites(records, 'token_revocations')
     },
   },
 ]

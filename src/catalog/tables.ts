@@ -1,6 +1,6 @@
 /** The tables of this room. */
 import type { Instant } from '#core/clock'
-import type { Migration } from '#storage'
+import { countWrites, type Migration } from '#storage'
 
 export type AppRow = {
   id: string
@@ -140,6 +140,12 @@ export const catalogMigrations: readonly Migration[] = [
         .addColumn('app', 'text', (column) => column.primaryKey())
         .addColumn('hash', 'text', (column) => column.notNull())
         .execute()
+    },
+  },
+  {
+    name: 'catalog-009-counted',
+    async up(records) {
+      await countWrites(records, 'apps_version')
     },
   },
 ]

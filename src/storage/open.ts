@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs'
 import type { Clock, Instant, Millis } from '#core/clock'
 import type { Log } from '#core/log'
 import { Refusal } from '#core/refusal'
+import { countedMigration } from './counted.ts'
 import type { ConnectionLoad, DriverOptions, OpenedState, RecordsDriver, StatePlace } from './driver.ts'
 import { RECORDS_DRIVERS, STATE_DRIVERS } from './drivers/list.ts'
 import type { Keep } from './kept.ts'
@@ -47,6 +48,8 @@ export interface Storage {
   close(): Promise<void>
 }
 
+/** The storage's own tables, before those of all rooms. */
+const OWN: readonly Migration[] = [stateMigration, countedMigration]
 const PURGE_EVERY: Millis = 5000
 /** Small, so that nobody's write waits behind a purge for more than some milliseconds. */
 const PURGE_STEP = 500
@@ -86,7 +89,7 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
   const opened = await driver.open(place, { clock, log })
   let elsewhere: OpenedState | undefined
   try {
-    const applied = await applyMigrations(opened.migrating, [stateMigration, ...migrations], clock)
+    const applied = await applyMigrations(opened.migrating, [...OWN, ...migrations], clock)
     if (applied.length > 0) log.info('storage-migrated', { count: applied.length })
     if (state && state.url !== url) elsewhere = await openState(state, { clock, log })
   } catch (error) {
@@ -116,7 +119,7 @@ export async function migrationStatus(url: string, migrations: readonly Migratio
   const { driver, place } = driverFor(url)
   const opened = await driver.peek(place)
   try {
-    return await readMigrationStatus(opened, [stateMigration, ...migrations])
+    return await readMigrationStatus(opened, [...OWN, ...migrations])
   } finally {
     await opened?.close()
   }
@@ -132,7 +135,7 @@ export async function tryMigrations(
   { clock, log, migrations }: Pick<StorageOptions, 'clock' | 'log' | 'migrations'>,
 ): Promise<string[]> {
   const { driver, place } = driverFor(url)
-  const all = [stateMigration, ...migrations]
+  const all = [...OWN, ...migrations]
   const { copies } = driver
   if (!copies) {
     const opened = await driver.open(place, { clock, log })

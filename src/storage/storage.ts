@@ -17,6 +17,7 @@
  */
 export { appendOnly } from './append-only.ts'
 export { isConflict } from './conflict.ts'
+export { countWrites } from './counted.ts'
 export { inDialect } from './dialect.ts'
 export type { ConnectionLoad } from './driver.ts'
 export { isFull } from './full.ts'

@@ -31,6 +31,11 @@ export interface Statement {
   readonly name?: string
 }
 
+/** Whatever a unit has found out about the writes of all was before one of its own. */
+export function lookAgain(unit = currentUnit()): void {
+  if (unit) unit.lookedBy = undefined
+}
+
 const SETTINGS = [
   `statement_timeout=${LONGEST_STATEMENT}`,
   `lock_timeout=${LONGEST_WAIT}`,
@@ -100,6 +105,8 @@ export class Connections {
     const mayAgain = (error: unknown) => isCrossed(error) || isOutdated(error) || again(error)
     const unit = currentUnit()
     if (!unit) return this.#track(this.#attempt(statement, mayAgain))
+    // what is looked at from now on waits for this one
+    lookAgain(unit)
     const before = this.#tails.get(unit)
     const run = () => {
       if (unit.failure !== undefined) throw unit.failure

@@ -12,7 +12,7 @@ import {
 import type { QueryResult as Answer, PoolClient } from 'pg'
 import { Refusal } from '#core/refusal'
 import { Compiler } from './postgres-compiler.ts'
-import type { Connections, Statement } from './postgres-connections.ts'
+import { type Connections, lookAgain, type Statement } from './postgres-connections.ts'
 import { isSpent } from './postgres-errors.ts'
 import { bound } from './postgres-values.ts'
 import { isRead } from './reads.ts'
@@ -69,6 +69,7 @@ class Connection implements DatabaseConnection {
   giveBack(): void {
     const { client } = this
     this.client = undefined
+    lookAgain()
     client?.release(this.spent)
     this.spent = false
     this.endTurn?.()
