@@ -9,7 +9,7 @@ import type { Clock, Instant } from '#core/clock'
 import { sha256Version } from '#core/digest'
 import { Refusal } from '#core/refusal'
 import { type Known, loadPolicies, type Policies, type PolicyFiles, readAhead } from '#policy'
-import { countWrites, isConflict, type Migration, type Records, type Soon, type Storage } from '#storage'
+import { isConflict, type Migration, markWrites, type Records, type Soon, type Storage } from '#storage'
 import { lineageOf } from './lineage.ts'
 
 export interface Publication {
@@ -102,9 +102,9 @@ export const versionMigrations: readonly Migration[] = [
     },
   },
   {
-    name: 'access-005-counted',
+    name: 'access-005-marked',
     async up(records) {
-      await countWrites(records, 'policy_publications')
+      await markWrites(records, 'policy_publications')
     },
   },
 ]

@@ -1,5 +1,5 @@
 /** The tables of this room. */
-import { countWrites, type Migration } from '#storage'
+import { type Migration, markWrites } from '#storage'
 
 export type ApiRow = {
   id: string
@@ -52,10 +52,10 @@ export const apisMigrations: readonly Migration[] = [
     },
   },
   {
-    name: 'apis-003-counted',
+    name: 'apis-003-marked',
     async up(records) {
-      await countWrites(records, 'apis')
-      await countWrites(records, 'token_revocations')
+      await markWrites(records, 'apis')
+      await markWrites(records, 'token_revocations')
     },
   },
 ]

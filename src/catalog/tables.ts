@@ -1,6 +1,6 @@
 /** The tables of this room. */
 import type { Instant } from '#core/clock'
-import { countWrites, type Migration } from '#storage'
+import { type Migration, markWrites } from '#storage'
 
 export type AppRow = {
   id: string
@@ -143,9 +143,9 @@ export const catalogMigrations: readonly Migration[] = [
     },
   },
   {
-    name: 'catalog-009-counted',
+    name: 'catalog-009-marked',
     async up(records) {
-      await countWrites(records, 'apps_version')
+      await markWrites(records, 'apps_version')
     },
   },
 ]

@@ -3,10 +3,10 @@ import { existsSync } from 'node:fs'
 import type { Clock, Instant, Millis } from '#core/clock'
 import type { Log } from '#core/log'
 import { Refusal } from '#core/refusal'
-import { countedMigration } from './counted.ts'
 import type { ConnectionLoad, DriverOptions, OpenedState, RecordsDriver, StatePlace } from './driver.ts'
 import { RECORDS_DRIVERS, STATE_DRIVERS } from './drivers/list.ts'
 import type { Keep } from './kept.ts'
+import { markedMigration } from './marked.ts'
 import { applyMigrations, type MigrationState, readMigrationStatus, rehearseMigrations } from './migrations.ts'
 import type { Migration, Prepare, Records } from './records.ts'
 import type { State } from './state.ts'
@@ -49,7 +49,7 @@ export interface Storage {
 }
 
 /** The storage's own tables, before those of all rooms. */
-const OWN: readonly Migration[] = [stateMigration, countedMigration]
+const OWN: readonly Migration[] = [stateMigration, markedMigration]
 const PURGE_EVERY: Millis = 5000
 /** Small, so that nobody's write waits behind a purge for more than some milliseconds. */
 const PURGE_STEP = 500

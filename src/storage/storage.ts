@@ -17,11 +17,11 @@
  */
 export { appendOnly } from './append-only.ts'
 export { isConflict } from './conflict.ts'
-export { countWrites } from './counted.ts'
 export { inDialect } from './dialect.ts'
 export type { ConnectionLoad } from './driver.ts'
 export { isFull } from './full.ts'
 export type { Keep, Kept, Soon } from './kept.ts'
+export { markWrites } from './marked.ts'
 export { MigrationFailed, type MigrationState } from './migrations.ts'
 export {
   backUp,

@@ -1,7 +1,7 @@
 /** What every storage has to keep about its memory of rows: it is never behind. Run by one test file for each driver. */
 import { sql } from 'kysely'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { countWrites, type Kept, type Migration, type Storage, type StorageOptions, together } from '#storage'
+import { type Kept, type Migration, markWrites, type Storage, type StorageOptions, together } from '#storage'
 
 type Tables = { notes: { id: string; text: string; above: string | null } }
 
@@ -14,7 +14,7 @@ export const notesMigration: Migration = {
       .addColumn('text', 'text', (column) => column.notNull())
       .addColumn('above', 'text', (column) => column.references('notes.id').onDelete('cascade'))
       .execute()
-    await countWrites(records, 'notes')
+    await markWrites(records, 'notes')
   },
 }
 

@@ -1,27 +1,27 @@
 /**
  * PostgreSQL tells by `notify` some time after a commit, and a question must not be answered by what was before it. So rows are read when they
- * are asked for, but for whole tables whose writes are counted (`counted.ts`): one look at all counts for each unit of work says which of
+ * are asked for, but for whole tables that are marked (`marked.ts`): one look at all marks for each unit of work says which of
  * them are still what they were (record 26).
  *
- * INVARIANT: a count is written in the transaction of the write that it counts, so whoever sees the count sees the write. What was loaded after a
- * look rests on that look's writes or on later ones.
+ * INVARIANT: a mark is replaced in the transaction of the write, so whoever sees the new one sees the write. What was loaded after a
+ * look rests on what that look saw or on later writes.
  */
 import type { Keep } from '../kept.ts'
 import { currentUnit } from '../unit.ts'
 import type { Connections } from './postgres-connections.ts'
 
-type Counts = ReadonlyMap<string, number>
+type Marks = ReadonlyMap<string, string>
 
 /** What a unit has seen when it looked; after a write of its own it looks again (`Connections`). */
 class Look {
-  readonly pending: Promise<Counts>
-  counts: Counts | undefined
+  readonly pending: Promise<Marks>
+  marks: Marks | undefined
 
-  constructor(pending: Promise<Counts>) {
+  constructor(pending: Promise<Marks>) {
     this.pending = pending
     pending.then(
-      (counts) => {
-        this.counts = counts
+      (marks) => {
+        this.marks = marks
       },
       () => {},
     )
@@ -29,24 +29,24 @@ class Look {
 }
 
 interface Found<T> {
-  readonly version: number
+  readonly mark: string
   readonly value: Promise<T | undefined>
   /** Once it is there. */
   known?: T
 }
 
-const STATEMENT = { name: 'counted', text: 'select name, version from counted', values: [] }
+const STATEMENT = { name: 'marked', text: 'select name, mark from marked', values: [] }
 
-export function createCountedKeep(connections: Connections): Keep {
-  async function counts(): Promise<Counts> {
+export function createMarkedKeep(connections: Connections): Keep {
+  async function marks(): Promise<Marks> {
     const { rows } = await connections.read(STATEMENT)
-    return new Map(rows.map(({ name, version }) => [name, version]))
+    return new Map(rows.map(({ name, mark }) => [name, mark]))
   }
 
   function look(): Look {
     const unit = currentUnit()
     if (unit?.lookedBy instanceof Look) return unit.lookedBy
-    const now = new Look(counts())
+    const now = new Look(marks())
     if (unit) {
       unit.lookedBy = now
       now.pending.catch(() => {
@@ -60,9 +60,9 @@ export function createCountedKeep(connections: Connections): Keep {
     if (column !== undefined) return { of: load, known: () => undefined }
     const kept = new Map<string, Found<T>>()
 
-    /** One load for all who ask by the same count; one that failed, or found nothing, is tried again by the next. */
-    function loadOnce(key: string, version: number): Promise<T | undefined> {
-      const found: Found<T> = { version, value: load(key) }
+    /** One load for all who ask by the same mark; one that failed, or found nothing, is tried again by the next. */
+    function loadOnce(key: string, mark: string): Promise<T | undefined> {
+      const found: Found<T> = { mark, value: load(key) }
       const forget = () => {
         if (kept.get(key) === found) kept.delete(key)
       }
@@ -70,24 +70,24 @@ export function createCountedKeep(connections: Connections): Keep {
         if (value === undefined) forget()
         else found.known = value
       }, forget)
-      if (version >= (kept.get(key)?.version ?? 0)) kept.set(key, found)
+      kept.set(key, found)
       return found.value
     }
 
     return {
       known(key) {
         const { lookedBy } = currentUnit() ?? {}
-        const version = lookedBy instanceof Look ? lookedBy.counts?.get(table) : undefined
+        const mark = lookedBy instanceof Look ? lookedBy.marks?.get(table) : undefined
         const there = kept.get(key)
-        return version !== undefined && there?.version === version ? there.known : undefined
+        return mark !== undefined && there?.mark === mark ? there.known : undefined
       },
       async of(key) {
-        const { pending, counts: seen } = look()
-        const version = (seen ?? (await pending)).get(table)
-        // nobody counts
-        if (version === undefined) return load(key)
+        const { pending, marks: seen } = look()
+        const mark = (seen ?? (await pending)).get(table)
+        // nobody marks it
+        if (mark === undefined) return load(key)
         const there = kept.get(key)
-        return there?.version === version ? there.value : loadOnce(key, version)
+        return there?.mark === mark ? there.value : loadOnce(key, mark)
       },
     }
   }

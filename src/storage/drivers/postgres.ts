@@ -10,7 +10,7 @@ import type { Prepare } from '../records.ts'
 import { readAddress } from './postgres-address.ts'
 import { Connections, createPool } from './postgres-connections.ts'
 import { postgresDialect } from './postgres-dialect.ts'
-import { createCountedKeep } from './postgres-kept.ts'
+import { createMarkedKeep } from './postgres-kept.ts'
 import { createPostgresState } from './postgres-state.ts'
 import { bound } from './postgres-values.ts'
 import { isRead } from './reads.ts'
@@ -42,7 +42,7 @@ export const postgresDriver: Omit<RecordsDriver, 'schemes'> = Object.freeze({
       // here nobody's event loop stands still while the disk writes
       unsynced: state,
       prepare: createPrepare(connections),
-      keep: createCountedKeep(connections),
+      keep: createMarkedKeep(connections),
       load: () => connections.load(),
       close,
     }

@@ -3,16 +3,16 @@ import { sql } from 'kysely'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { systemClock } from '#core/clock'
 import { silentLog } from '#core/log'
-import { countWrites, type Kept, type Migration, openStorage, type Storage, together } from '#storage'
+import { type Kept, type Migration, markWrites, openStorage, type Storage, together } from '#storage'
 import { databases } from './postgres.ts'
 
 const here = databases()
 const tables: Migration = {
   name: 'test-001-tables',
   async up(records) {
-    for (const table of ['counted_notes', 'other_notes', 'uncounted_notes']) {
+    for (const table of ['marked_notes', 'other_notes', 'unmarked_notes']) {
       await sql.raw(`create table ${table} (id text primary key)`).execute(records)
-      if (table !== 'uncounted_notes') await countWrites(records, table)
+      if (table !== 'unmarked_notes') await markWrites(records, table)
     }
   },
 }
@@ -39,34 +39,34 @@ function keeping(table: string): Kept<readonly string[]> {
   })
 }
 test('the same object for as long as nobody writes that table, whoever writes others', async () => {
-  const kept = keeping('counted_notes')
+  const kept = keeping('marked_notes')
   const first = await kept.of('')
   await add(storage!, 'other_notes', 'x')
-  await add(other!, 'uncounted_notes', 'x')
+  await add(other!, 'unmarked_notes', 'x')
   await other!.state.set('k', 'v')
   for (let i = 0; i < 5; i++) expect(await together(() => kept.of(''))).toBe(first)
-  expect(loads).toEqual(['counted_notes'])
+  expect(loads).toEqual(['marked_notes'])
 })
 
 test.each(['this process', 'another one'])('written by %s, the next question has it', async (who) => {
-  const kept = keeping('counted_notes')
+  const kept = keeping('marked_notes')
   for (const id of ['a', 'b', 'c']) {
     await kept.of('')
-    await add(who === 'this process' ? storage! : other!, 'counted_notes', id)
+    await add(who === 'this process' ? storage! : other!, 'marked_notes', id)
     expect((await together(() => kept.of('')))?.at(-1)).toBe(id)
   }
-  await sql`truncate counted_notes`.execute(other!.records)
+  await sql`truncate marked_notes`.execute(other!.records)
   expect(await kept.of('')).toEqual([])
 })
 
 test('within a unit, as of its beginning; after a write of its own, or a transaction, with that', async () => {
-  const kept = keeping('counted_notes')
+  const kept = keeping('marked_notes')
   await together(async () => {
     expect(await kept.of('')).toEqual([])
-    await add(storage!, 'counted_notes', 'a')
+    await add(storage!, 'marked_notes', 'a')
     expect(await kept.of('')).toEqual(['a'])
     await storage!.records.transaction().execute(async (on) => {
-      await sql`insert into counted_notes values ('b')`.execute(on)
+      await sql`insert into marked_notes values ('b')`.execute(on)
       // not committed: nobody finds it, and nothing of it is kept
       expect(await kept.of('')).toEqual(['a'])
     })
@@ -76,10 +76,10 @@ test('within a unit, as of its beginning; after a write of its own, or a transac
 })
 
 test('what was rolled back was never there', async () => {
-  const kept = keeping('counted_notes')
+  const kept = keeping('marked_notes')
   await kept.of('')
   const failing = storage!.records.transaction().execute(async (on) => {
-    await sql`insert into counted_notes values ('a')`.execute(on)
+    await sql`insert into marked_notes values ('a')`.execute(on)
     throw new Error('no')
   })
   await expect(failing).rejects.toThrow('no')
@@ -87,21 +87,21 @@ test('what was rolled back was never there', async () => {
   expect(loads).toHaveLength(1)
 })
 
-test('a table that nobody counts is read each time', async () => {
-  const kept = keeping('uncounted_notes')
+test('a table that nobody marks is read each time', async () => {
+  const kept = keeping('unmarked_notes')
   for (const id of ['a', 'b']) {
-    await add(other!, 'uncounted_notes', id)
+    await add(other!, 'unmarked_notes', id)
     expect((await kept.of(''))?.at(-1)).toBe(id)
   }
   expect(loads).toHaveLength(2)
 })
 
 test('many writers of two tables at once: whoever was answered is found by whoever asks after that', async () => {
-  const [one, two] = [keeping('counted_notes'), keeping('other_notes')]
+  const [one, two] = [keeping('marked_notes'), keeping('other_notes')]
   const writers = Array.from({ length: 8 }, async (_, writer) => {
     for (let i = 0; i < 15; i++) {
       const id = `${writer}-${i}`
-      const [table, kept] = (writer + i) % 2 ? (['counted_notes', one] as const) : (['other_notes', two] as const)
+      const [table, kept] = (writer + i) % 2 ? (['marked_notes', one] as const) : (['other_notes', two] as const)
       await add(writer % 2 ? storage! : other!, table, id)
       expect(await together(() => kept.of(''))).toContain(id)
     }
@@ -110,10 +110,26 @@ test('many writers of two tables at once: whoever was answered is found by whoev
 })
 
 test('one look answers for all tables of a unit, and whoever asks at once loads once', async () => {
-  const [one, two] = [keeping('counted_notes'), keeping('other_notes')]
+  const [one, two] = [keeping('marked_notes'), keeping('other_notes')]
   await together(async () => {
     await Promise.all([one.of(''), one.of(''), two.of(''), two.of('')])
     await one.of('')
   })
-  expect(loads.toSorted()).toEqual(['counted_notes', 'other_notes'])
+  expect(loads.toSorted()).toEqual(['marked_notes', 'other_notes'])
+})
+
+test('after a failover that has lost a write, another write is not taken for it', async () => {
+  const kept = keeping('marked_notes')
+  const name = new URL(here.url()).pathname.slice(1)
+  const [before] = await here.server.query(`select mark from marked where name = 'marked_notes'`, name)
+  await add(other!, 'marked_notes', 'lost')
+  expect(await kept.of('')).toEqual(['lost'])
+  // what the replica has that took over
+  await here.server.query(
+    `alter table marked_notes disable trigger all; delete from marked_notes; alter table marked_notes enable trigger all;
+     update marked set mark = '${(before as { mark: string }).mark}' where name = 'marked_notes'`,
+    name,
+  )
+  await add(other!, 'marked_notes', 'new')
+  expect(await kept.of('')).toEqual(['new'])
 })
