@@ -1,6 +1,7 @@
 /** The registered apps: durable, looked up on every request, changed by few. */
 
-import { type Kysely, sql, type Transaction } from 'kysely'
+import type { Kysely, Transaction } from 'kysely'
+import { randomNumber } from '#core/random'
 import type { Soon } from '#storage'
 import { type App, toApp } from './app.ts'
 import { createCache } from './cache.ts'
@@ -112,7 +113,8 @@ export function createRegistry(options: RegistryOptions): Registry {
       try {
         return await records.transaction().execute(async (transaction) => {
           const result = await change(writerOn(transaction, options))
-          await transaction.updateTable('apps_version').set({ version: sql`version + 1` }).where('id', '=', 1).execute()
+          // no number that comes again for another change, after a failover that has lost the last one
+          await transaction.updateTable('apps_version').set({ version: randomNumber() }).where('id', '=', 1).execute()
           return result
         })
       } finally {
