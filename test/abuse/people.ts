@@ -43,7 +43,11 @@ export const anApp = (id: string, policy: string, more: object = {}) => ({
 })
 
 /** Adds an authenticator app to somebody; answers its secret. The code of this very step is spent by it. */
-export async function giveTotp(gateway: Gateway, personId: string, now: number): Promise<string> {
+export async function giveTotp(
+  gateway: { readonly server: { readonly house: Pick<Gateway['server']['house'], 'factors'> } },
+  personId: string,
+  now: number,
+): Promise<string> {
   const { factors } = gateway.server.house
   const about = { personId, username: 'x', name: 'x', conversation: 'giving' }
   const { secret } = (await factors.beginEnrolment('totp', about)) as { secret: string }
