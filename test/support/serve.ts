@@ -128,13 +128,13 @@ export interface Serving {
 /** Root may write everywhere; without these two capabilities it is held to the modes of files like everybody else. */
 const MEEK = ['setpriv', '--bounding-set=-dac_override,-dac_read_search', '--inh-caps=-all']
 
-/** Runs one command. `meek`: where the test runs as root, the command is not almighty. */
+/** Runs one command. `meek`: where the test runs as root, the command is not almighty. `main`: that of another version. */
 export function portico(
   words: readonly string[],
-  options: { readonly meek?: boolean; readonly env?: NodeJS.ProcessEnv } = {},
+  options: { readonly meek?: boolean; readonly env?: NodeJS.ProcessEnv; readonly main?: string } = {},
 ): Serving {
   const before = options.meek && process.getuid!() === 0 ? MEEK : []
-  const [program = '', ...args] = [...before, process.execPath, MAIN, ...words]
+  const [program = '', ...args] = [...before, process.execPath, options.main ?? MAIN, ...words]
   const child = spawn(program, args, {
     cwd: root,
     env: { PATH: process.env['PATH'], ...options.env },

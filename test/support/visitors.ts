@@ -119,6 +119,9 @@ export function createVisitors({ place, people, random, port, answered, signOuts
     })
     return `${place.issuer}/oauth2/auth?${parameters}`
   }
+  const withCode = (code: string) => ({
+    ...{ grant_type: 'authorization_code', code, redirect_uri: CALLBACK, code_verifier: VERIFIER },
+  })
   async function post(path: string, client: string, fields: Record<string, string>) {
     const response = await send(new URL(path, place.issuer), {
       method: 'POST',
@@ -167,9 +170,7 @@ export function createVisitors({ place, people, random, port, answered, signOuts
     const { status, json } = await post(
       '/oauth2/token',
       'web',
-      kind === 'code'
-        ? { grant_type: 'authorization_code', code: value, redirect_uri: CALLBACK, code_verifier: VERIFIER }
-        : { grant_type: 'refresh_token', refresh_token: value },
+      kind === 'code' ? withCode(value) : { grant_type: 'refresh_token', refresh_token: value },
     )
     if (status !== 200) {
       if (status !== 400) faults.push(`a ${kind} was answered with ${status} ${JSON.stringify(json)}`)
@@ -229,7 +230,7 @@ export function createVisitors({ place, people, random, port, answered, signOuts
   }
 
   return {
-    ...{ sessions, onces, tokens, faults, counts, step, opens, spend, spendHeld, active, post },
+    ...{ sessions, onces, tokens, faults, counts, step, address, withCode, post },
 
     /** Everybody does one thing after the other until it is over; what has no answer then was not promised. */
     async visit(over: () => boolean, onError: (error: unknown) => void = () => {}): Promise<void> {
