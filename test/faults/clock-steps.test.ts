@@ -15,8 +15,8 @@ import { POLICIES } from '../support/policies.ts'
 import { freePort } from '../support/ports.ts'
 import { until } from '../support/redis.ts'
 import { CALLBACK, typePassword } from '../support/relying-party.ts'
-import { makePlace, type Place, portico } from '../support/serve.ts'
-import { type Stepped, startStepped } from '../support/stepped.ts'
+import { makePlace, type Place, portico, type Serving } from '../support/serve.ts'
+import { makeStepped, type Stepped } from '../support/stepped.ts'
 import { totpCode } from '../support/totp.ts'
 
 const AHEAD = 300
@@ -27,6 +27,7 @@ let place: Place
 let managementPort: number
 let told: ListeningApp
 let clock: Stepped
+let serving: Serving
 let secret: string
 
 beforeAll(async () => {
@@ -60,14 +61,15 @@ beforeAll(async () => {
   // the code of the step before is spent by it
   secret = await giveTotp({ server: { house } }, place.ids.get('pat')!, Date.now() - 30_000)
   await house.close()
-  clock = await startStepped(place)
+  clock = makeStepped(place.folder)
+  serving = await clock.serve(place.config)
 })
 beforeEach(() => {
   clock.step(0)
   told.answer = 200
 })
 afterAll(async () => {
-  await clock?.serving.stop()
+  await serving?.stop()
   await place?.remove()
   await told?.close()
 })
@@ -224,7 +226,7 @@ test('the leader leads on, and sign-outs are told at once whichever way the cloc
     expect(Math.abs(heard.at(-1)!.claims.iat! * 1000 - clock.now())).toBeLessThan(minutes(1))
     expect(await leads()).toBe(true)
   }
-  expect(clock.serving.out()).not.toContain('leader-lost')
+  expect(serving.out()).not.toContain('leader-lost')
 })
 
 test('the trail of all this is what was written', async () => {

@@ -1,15 +1,18 @@
-/** `portico serve` with a clock of the machine that can be stepped while it runs, by libfaketime. What counts without a date goes on. */
+/** A machine's clock that can be stepped while processes run, by libfaketime. What counts without a date goes on. */
 import { readdirSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { seconds } from '#core/clock'
-import { type Place, portico, type Serving } from './serve.ts'
+import { portico, type Serving } from './serve.ts'
 
 export interface Stepped {
-  readonly serving: Serving
-  /** Off by so many seconds from now on, from the next time that it looks at its clock. */
+  /** Off by so many seconds from now on, from the next time that a process looks at its clock. */
   step(offset: number): void
   /** What its clock says. */
   now(): number
+  /** For commands that have this clock. */
+  readonly env: NodeJS.ProcessEnv
+  /** A gateway that has it. */
+  serve(config: string): Promise<Serving>
 }
 
 function library(): string {
@@ -21,7 +24,8 @@ function library(): string {
   throw new Error('libfaketime is not installed')
 }
 
-export async function startStepped({ folder, config }: Place): Promise<Stepped> {
+/** Kept in that folder; right at first. */
+export function makeStepped(folder: string): Stepped {
   const file = join(folder, 'clock')
   let offset = 0
   const step = (by: number) => {
@@ -39,7 +43,13 @@ export async function startStepped({ folder, config }: Place): Promise<Stepped> 
     FAKETIME_DONT_FAKE_MONOTONIC: '1',
     DONT_FAKE_MONOTONIC: '1',
   }
-  const serving = portico(['serve', '--config', config], { env })
-  await serving.printed(/^ready /m)
-  return { serving, step, now: () => Date.now() + seconds(offset) }
+  return {
+    ...{ step, env },
+    now: () => Date.now() + seconds(offset),
+    async serve(config) {
+      const serving = portico(['serve', '--config', config], { env })
+      await serving.printed(/^ready /m)
+      return serving
+    },
+  }
 }
