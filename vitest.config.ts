@@ -40,10 +40,12 @@ const ELSEWHERE = [
   'test/directory/people.test.ts',
   'test/directory/search.test.ts',
   'test/forward-auth/opening.test.ts',
+  'test/faults/clock-steps.test.ts',
   'test/faults/redis-gateway.test.ts',
   'test/faults/refresh-unconfirmed.test.ts',
   'test/faults/sessions-full.test.ts',
   'test/faults/sign-outs.test.ts',
+  'test/faults/two-versions.test.ts',
   'test/processes/leader.test.ts',
   'test/processes/two.test.ts',
 ]

@@ -2,9 +2,10 @@
  * A rolling upgrade: this version and the next one, which has one more migration, serve the same people at the same time. Each takes
  * what the other began; then the old one goes, and does not come back.
  */
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
 import { createBrowser, formOf } from '../../demo/browser.ts'
 import { PASSWORD } from '../support/gateway.ts'
+import { ask } from '../support/load.ts'
 import { makeNextVersion, type NextVersion } from '../support/next-version.ts'
 import { freePort } from '../support/ports.ts'
 import { CALLBACK } from '../support/relying-party.ts'
@@ -154,6 +155,24 @@ test('this version does not start again, and its commands change nothing: it say
     expect(await run.exited, words.join(' ')).toBe(2)
     expect(run.err()).toContain(`the database was changed by a newer version of Portico (${next.migration})`)
   }
+})
+
+test('of several workers of this version, one that dies is not replaced; the others serve, and it is told in the log', async () => {
+  const many = await makePlace({ settings: { workers: 2 }, apps: APPS })
+  onTestFinished(() => many.remove())
+  const serving = await serve(many.config)
+  onTestFinished(() => void serving.stop())
+  const migrated = portico(['migrate', '--config', many.config], { main: next.main })
+  expect(await migrated.exited, migrated.err()).toBe(0)
+  const [, first] = serving.out().match(/"worker-serving","number":1,"process":(\d+)/)!
+  process.kill(Number(first), 'SIGKILL')
+  await serving.printed(new RegExp(`"worker-refused","number":1,"detail":"[^"]*${next.migration}`))
+  const authorization = `Basic ${btoa(`robot:${many.secrets.get('robot')}`)}`
+  const headers = { authorization, 'content-type': 'application/x-www-form-urlencoded' }
+  for (let i = 0; i < 20; i++)
+    expect(
+      (await ask(many.port, { path: '/oauth2/token', body: 'grant_type=client_credentials', headers })).status,
+    ).toBe(200)
 })
 
 test('the next version goes on', async () => {
