@@ -105,7 +105,7 @@ export async function openHouse({
     const quotas = openQuotas({ state: storage.state, clock, audit })
     const clients = openClientPasts({ state: storage.state, clock, audit })
     const templates = resolve(folder, settings.catalog)
-    const apis = openApis({ storage, clock, audit, ...(inForce ? { inForce } : {}) })
+    const apis = openApis({ storage, clock, audit, log, ...(inForce ? { inForce } : {}) })
     const revocations = openRevocations({ storage, clock, audit })
     const catalog = await openCatalog({
       storage,

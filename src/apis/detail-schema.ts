@@ -89,6 +89,16 @@ export const partsOf = ({ properties, items, anyOf, oneOf }: DetailSchema): numb
     1,
   )
 
+/** ATTACK: what was stored before these limits, or by hand, is compiled and tried like any other, at everybody's cost. */
+export function isWithinLimits(schema: DetailSchema): boolean {
+  try {
+    return partsOf(schema) <= MOST_PARTS && detailSchema.safeParse(schema).success
+  } catch {
+    // nested deeper than can be read
+    return false
+  }
+}
+
 /** The alternatives of a value, itself where there are none. */
 const alternatives = (schema: DetailSchema): readonly DetailSchema[] =>
   (schema.anyOf ?? schema.oneOf)?.flatMap(alternatives) ?? [schema]

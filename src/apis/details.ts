@@ -11,6 +11,7 @@ import {
   type DetailSchema,
   detailSchema,
   hasField,
+  isWithinLimits,
   MOST_PARTS,
   partsOf,
 } from './detail-schema.ts'
@@ -27,6 +28,8 @@ type Sentences = string | Readonly<Partial<Record<'en' | 'nl' | 'de' | 'ru', str
 
 export interface DetailType {
   readonly words: Sentences
+  /** False where the stored schema is beyond the limits that files have: then nothing is of this type. */
+  readonly sound: boolean
   /** Undefined where the detail is one of this type. */
   check(detail: AuthorizationDetail): Promise<string | undefined>
 }
@@ -77,11 +80,13 @@ export function toDetailTypes(types: DetailTypesFile, audience: string): Readonl
   return new Map(
     Object.entries(types).map(([type, { words, schema }]) => {
       let compiled: Promise<DetailCheck> | undefined
+      const sound = isWithinLimits(schema)
       const check = async (detail: AuthorizationDetail) => {
+        if (!sound) return 'the API has to describe this type anew, for its schema is beyond what is taken'
         compiled ??= compileDetail(wholeSchema(type, audience, schema))
         return (await compiled)(detail)
       }
-      return [type, { words, check }]
+      return [type, { words, sound, check }]
     }),
   )
 }

@@ -4,6 +4,7 @@ import { stringify } from 'yaml'
 import type { Audit } from '#audit'
 import { type PlannedChange, type Problem, planChanges, type SourceFile } from '#config'
 import type { Clock } from '#core/clock'
+import type { Log } from '#core/log'
 import { nearest } from '#core/nearest'
 import { Refusal } from '#core/refusal'
 import type { Storage } from '#storage'
@@ -59,6 +60,8 @@ export interface ApisOptions {
   readonly storage: Storage
   readonly clock: Clock
   readonly audit: Pick<Audit, 'record'>
+  /** Hears of types that were stored before there were limits. */
+  readonly log?: Pick<Log, 'warn'>
   /** The policies, as far as a file may name what is theirs. */
   readonly inForce?: () => InForce | undefined | Promise<InForce | undefined>
 }
@@ -69,13 +72,20 @@ const EVENT_OF = { create: 'api-registered', change: 'api-changed', remove: 'api
 /** There is one list of them. */
 const ONE = ''
 
-export function openApis({ storage, clock, audit, inForce }: ApisOptions): Apis {
+export function openApis({ storage, clock, audit, log, inForce }: ApisOptions): Apis {
   const records: Kysely<Tables> = storage.records.withTables<Tables>()
   const stored = async (from: Kysely<Tables>): Promise<Map<string, ApiDefinition>> => {
     const rows = await from.selectFrom('apis').selectAll().orderBy('id').execute()
     return new Map(rows.map(({ id, json }) => [id, JSON.parse(json) as ApiDefinition]))
   }
-  const kept = storage.keep('apis', undefined, async () => setOf((await stored(records)).values()))
+  const kept = storage.keep('apis', undefined, async () => {
+    const set = setOf((await stored(records)).values())
+    for (const { id, details } of set.list)
+      for (const [type, { sound }] of details)
+        if (!sound)
+          log?.warn('api-type-refused', { api: id, type, why: 'schema beyond the limits: apply its file anew' })
+    return set
+  })
 
   return Object.freeze({
     all: async () => kept.known(ONE) ?? (await kept.of(ONE))!,
