@@ -35,7 +35,7 @@ beforeAll(async () => {
   const app = (id: string, saml: object) => ({ id, name: id, policy: 'plain', audience: ['*'], saml })
   gateway = await startGateway({
     policies: POLICIES,
-    people: [{ username: 'sam', name: 'Sam', groups: ['staff'] }],
+    people: ['sam', 'kim'].map((username) => ({ username, name: username, groups: ['staff'] })),
     apps: [
       app('open', { entity_id: ENTITY_ID, acs_urls: [ACS] }),
       app('sealed', {
@@ -373,6 +373,26 @@ describe('around the message', () => {
     const form = formTo(sso(), good())
     form.fields.append('SAMLRequest', form.fields.get('SAMLRequest')!)
     expectNothing(await browser.submit(form))
+  })
+
+  test('one that comes again is answered about whoever brings it, at the same address, and only there', async () => {
+    const again = redirectTo(sso(), sealed(), { keys })
+    const about = (page: Page) => {
+      expect(carryingForm(page)!.action.href).toBe(SEALED_ACS)
+      const [, id] = / ID="([^"]*)"/.exec(xmlOf(page))!
+      return { id, name: /<saml:NameID[^>]*>([^<]*)/.exec(xmlOf(page))![1] }
+    }
+    const [first, second] = [about(await browser.open(again)), about(await browser.open(again))]
+    expect(second.name).toBe(first.name)
+    expect(second.id).not.toBe(first.id)
+    // of sam's request nobody else gets anything about sam
+    const other = createBrowser()
+    const asked = await other.open(again)
+    expect(carryingForm(asked)).toBeUndefined()
+    expect(about(await typePassword(other, asked, 'kim')).name).not.toBe(first.name)
+    // and it cannot be turned to another address
+    const elsewhere = sealed({ attributes: { AssertionConsumerServiceURL: ACS } })
+    expectNothing(await browser.open(redirectTo(sso(), elsewhere, { keys })))
   })
 
   test('requests that wait are found by their ids only', async () => {
