@@ -1,26 +1,15 @@
 /** A session that merely expires: apps of every kind hear of that within a minute, by the clockwork of the server alone. */
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { setImmediate as others } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { minutes, seconds } from '#core/clock'
-import { soapMessage } from '#saml'
 import { anApp, movableClock } from '../abuse/people.ts'
 import { createVisitor, app as proxied, WIKI } from '../forward-auth/house.ts'
 import { type Gateway, startGateway } from '../support/gateway.ts'
 import { type ListeningApp, startListeningApp } from '../support/listening-app.ts'
 import { POLICIES } from '../support/policies.ts'
 import { CALLBACK } from '../support/relying-party.ts'
-import {
-  ENTITY_ID,
-  inEnvelope,
-  logoutAnswerXml,
-  redirectTo,
-  requestXml,
-  signedMessage,
-  xmlOf,
-} from '../support/saml-app.ts'
-import { type Keys, makeKeys } from '../support/saml-provider.ts'
+import { redirectTo, requestXml, xmlOf } from '../support/saml-app.ts'
+import { type SamlSoapApp, startSamlSoapApp } from '../support/saml-soap-app.ts'
 
 /** Where nobody is: browsers of tests stop there. */
 const RETURN = 'https://told.example/cb'
@@ -28,30 +17,11 @@ const RETURN = 'https://told.example/cb'
 const clock = movableClock()
 let gateway: Gateway
 let told: ListeningApp
-let keys: Keys
-/** What the SAML app's own server was sent. */
-const saml: string[] = []
-const samlServer = createServer((request, response) => {
-  const chunks: Buffer[] = []
-  request.on('data', (chunk: Buffer) => chunks.push(chunk))
-  request.on('end', () => {
-    const xml = soapMessage(Buffer.concat(chunks).toString())
-    saml.push(xml)
-    const answer = logoutAnswerXml({
-      ...{ issuer: ENTITY_ID, destination: `${gateway.issuer}/saml/slo`, at: clock.now() },
-      inResponseTo: / ID="([^"]*)"/.exec(xml)![1]!,
-    })
-    response
-      .writeHead(200, { 'content-type': 'text/xml' })
-      .end(inEnvelope(signedMessage(answer, 'LogoutResponse', keys)))
-  })
-})
+let saml: SamlSoapApp
 
 beforeAll(async () => {
   told = await startListeningApp(() => gateway.issuer)
-  keys = await makeKeys()
-  await new Promise<void>((resolve) => samlServer.listen(0, '127.0.0.1', resolve))
-  const { port } = samlServer.address() as AddressInfo
+  saml = await startSamlSoapApp(() => gateway.issuer, clock)
   // the server's own timers go by the test's time; nothing else does
   vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
   const oidc = { redirect_uris: [CALLBACK, RETURN], scopes: ['openid'], backchannel_logout_uri: `${told.origin}/out` }
@@ -65,11 +35,7 @@ beforeAll(async () => {
       proxied('wiki'),
       {
         ...{ id: 'saml', name: 'saml', policy: 'plain', audience: ['staff'] },
-        saml: {
-          ...{ entity_id: ENTITY_ID, acs_urls: ['https://app.kestrel.example/saml/acs'] },
-          signing_certificates: [keys.certificate],
-          slo: [{ url: `http://127.0.0.1:${port}/slo`, binding: 'soap' }],
-        },
+        saml: saml.saml,
       },
     ] as never,
   })
@@ -78,7 +44,7 @@ afterAll(async () => {
   vi.useRealTimers()
   await gateway?.close()
   await told?.close()
-  await new Promise((resolve) => samlServer.close(resolve))
+  await saml?.close()
 })
 
 /** Time goes on, and whatever the clockwork begins in it goes its way. */
@@ -126,12 +92,12 @@ test('one sign-in opens an OIDC, a SAML and a proxied app; when nobody touches i
 
   await pass(session!.idleEndsAt - clock.at - seconds(2))
   const heard = () => told.heard.filter(({ claims }) => claims['sid'] === sid)
-  expect([heard().length, saml.length]).toEqual([0, 0])
+  expect([heard().length, saml.heard.length]).toEqual([0, 0])
   await pass(seconds(4))
   // a proxy asks about each request, and is told at once
   expect((await visitor.visit(`${WIKI}/`)).status).toBe(302)
   await pass(seconds(56))
-  await expect.poll(() => [heard().length, saml.length]).toEqual([1, 1])
-  expect(saml[0]).toContain(`<samlp:SessionIndex>${index}</samlp:SessionIndex>`)
+  await expect.poll(() => [heard().length, saml.heard.length]).toEqual([1, 1])
+  expect(saml.heard[0]).toContain(`<samlp:SessionIndex>${index}</samlp:SessionIndex>`)
   await expect.poll(() => outbox.pending()).toBe(0)
 })
