@@ -78,21 +78,30 @@ export function openApis({ storage, clock, audit, log, inForce }: ApisOptions): 
     const rows = await from.selectFrom('apis').selectAll().orderBy('id').execute()
     return new Map(rows.map(({ id, json }) => [id, JSON.parse(json) as ApiDefinition]))
   }
+  // read again by whatever another process commits (SQLite): it must not be made anew each time
+  let last: { readonly text: string; readonly set: ApiSet } | undefined
   const kept = storage.keep('apis', undefined, async () => {
-    const set = setOf((await stored(records)).values())
+    const definitions = [...(await stored(records)).values()]
+    const text = JSON.stringify(definitions)
+    if (last?.text !== text) last = { text, set: setWithWarnings(definitions) }
+    return last.set
+  })
+
+  function setWithWarnings(definitions: readonly ApiDefinition[]): ApiSet {
+    const set = setOf(definitions)
     for (const { id, details } of set.list)
       for (const [type, { sound }] of details)
         if (!sound)
           log?.warn('api-type-refused', { api: id, type, why: 'schema beyond the limits: apply its file anew' })
     return set
-  })
+  }
 
   return Object.freeze({
     all: async () => kept.known(ONE) ?? (await kept.of(ONE))!,
 
     async apply(sources: readonly SourceFile[], { by, dryRun = false, prune = false, unread = [] }: ApplyApis) {
-      const read = await readApis(sources, await inForce?.())
-      const problems = [...unread, ...read.problems]
+      const files = await readApis(sources, await inForce?.())
+      const problems = [...unread, ...files.problems]
       // an empty folder is far more often a wrong path than the wish to remove every API
       if (prune && sources.length === 0)
         problems.push({
@@ -104,15 +113,15 @@ export function openApis({ storage, clock, audit, log, inForce }: ApisOptions): 
         })
       return records.transaction().execute(async (transaction) => {
         const there = await stored(transaction)
-        const wanted = withoutTaken(read.wanted, there, prune && problems.length === 0, problems)
+        const wanted = withoutTaken(files.wanted, there, prune && problems.length === 0, problems)
         const unwanted = [...there.keys()].filter(
-          (id) => !read.wanted.has(id) && !read.refused.some((one) => one.id === id),
+          (id) => !files.wanted.has(id) && !files.refused.some((one) => one.id === id),
         )
         const pruning = prune && problems.length === 0
         const changes = planChanges(wanted, there, pruning, PARTS).filter(
           ({ id, action }) => action !== 'remove' || unwanted.includes(id),
         )
-        const answer = { refused: read.refused, problems, kept: prune && !pruning ? unwanted : [] }
+        const answer = { refused: files.refused, problems, kept: prune && !pruning ? unwanted : [] }
         if (dryRun)
           return {
             ...answer,
