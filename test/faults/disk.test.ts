@@ -95,7 +95,7 @@ test('while commits fail under it, no code is told that is not on the disk', asy
     }
   }
   const walk = async (browser: (typeof browsers)[number]) => {
-    for (let i = 0; i < 500 && (told.length < 50 || withdrawn.length < 50); i++) {
+    for (let i = 0; i < 500 && (told.length < 50 || withdrawn.length < 50 || failed < 20); i++) {
       const page = await browser.open((await party.begin()).url.href)
       const code = page.url.searchParams.get('code')
       if (code) told.push(code)
