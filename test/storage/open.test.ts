@@ -124,12 +124,14 @@ test('migrations are applied once, in order, and their state can be asked withou
     (await migrationStatus(`sqlite:${file}`, migrations)).map(({ name, applied, known }) => [name, applied, known])
   expect(await status([first])).toEqual([
     ['storage-001-state', false, true],
+    ['storage-002-marked', false, true],
     ['test-001-first', false, true],
   ])
   expect(() => statSync(join(folder, 'migrated'))).toThrow()
   await (await open(file, [first])).close()
   expect(await status([first, second])).toEqual([
     ['storage-001-state', true, true],
+    ['storage-002-marked', true, true],
     ['test-001-first', true, true],
     ['test-002-second', false, true],
   ])
@@ -154,7 +156,12 @@ test('two that open at the same moment apply each migration once: the second loo
   for (const storage of both) await storage.close()
   const storage = await open(file, [slow, second])
   const names = await sql<{ name: string }>`select name from migrations order by name`.execute(storage.records)
-  expect(names.rows.map(({ name }) => name)).toEqual(['storage-001-state', 'test-001-first', 'test-002-second'])
+  expect(names.rows.map(({ name }) => name)).toEqual([
+    'storage-001-state',
+    'storage-002-marked',
+    'test-001-first',
+    'test-002-second',
+  ])
   await storage.close()
 })
 
