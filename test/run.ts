@@ -33,6 +33,9 @@ const PACKAGES: readonly [name: string, proof: string][] = [
   ['golang-go', '/usr/bin/go'],
   ['golang-github-masterminds-sprig-dev', '/usr/share/doc/golang-github-masterminds-sprig-dev'],
   ['golang-k8s-sigs-yaml-dev', '/usr/share/doc/golang-k8s-sigs-yaml-dev'],
+  // builds the image from the Dockerfile, on a base that is made here
+  ['buildah', '/usr/bin/buildah'],
+  ['mmdebstrap', '/usr/bin/mmdebstrap'],
   ['caddy', '/usr/bin/caddy'],
   ['haproxy', '/usr/sbin/haproxy'],
   // a clock that is stepped under a running process

@@ -10,7 +10,7 @@
  * - `sync.ts`, `sync-*.ts`   a whole directory brought over, by hand or by the clock
  * - `changes.ts`, `groups.ts`, `passwords.ts`   what is changed, and which passwords may be chosen
  * - `administrators.ts` that one is left
- * - `hashing.ts`, `queue.ts`   argon2id behind a bounded fair queue
+ * - `hashing.ts`, `queue.ts`   argon2id behind a bounded fair queue; `hash-threads.ts` on threads that step back
  * - `import.ts` with `import-row.ts`, `import-plan.ts` and `csv.ts`   people from files
  * - `identities.ts`   one person, several identities
  * - `merging/`    two directories become one, by a rules file
