@@ -29,11 +29,12 @@ const attribute = (tag: string, name: string) => {
  */
 export function createBrowser(
   options: {
-    readonly stopAt?: string
+    readonly stopAt?: string | readonly string[]
     readonly headers?: Readonly<Record<string, string>>
     readonly fetch?: (url: URL, init: RequestInit) => Promise<Response>
   } = {},
 ) {
+  const stopsAt = [options.stopAt ?? []].flat()
   const jars = new Map<string, Map<string, string>>()
   const jarOf = (host: string): Map<string, string> => {
     const jar = jars.get(host) ?? new Map<string, string>()
@@ -66,7 +67,7 @@ export function createBrowser(
     for (let hops = 0; response.status >= 300 && response.status < 400; hops++) {
       if (hops > 20) throw new Error(`redirected in a circle at ${at.pathname}`)
       at = new URL(response.headers.get('location')!, at)
-      if (options.stopAt && at.href.startsWith(options.stopAt)) return { url: at, status: response.status, text: '' }
+      if (stopsAt.some((one) => at.href.startsWith(one))) return { url: at, status: response.status, text: '' }
       response = await send(at)
     }
     const text = await response.text()

@@ -18,7 +18,7 @@ let last = 0
 export const newAddress = (): string => `198.51.${++last >> 8}.${last & 255}`
 
 export const browserAt = (address = newAddress(), headers: Readonly<Record<string, string>> = {}): Browser =>
-  createBrowser({ stopAt: CALLBACK, headers: { 'x-forwarded-for': address, ...headers } })
+  createBrowser({ stopAt: [CALLBACK, 'https://'], headers: { 'x-forwarded-for': address, ...headers } })
 
 /** Where the app sends a browser: without PKCE, so that a test need not keep a verifier. */
 export const appAddress = (gateway: Gateway, app: string, more: Readonly<Record<string, string>> = {}): string => {

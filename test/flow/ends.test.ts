@@ -7,10 +7,13 @@ import { minutes } from '#core/clock'
 import type { Session } from '#sessions'
 import { formOf, formsOf, type Page } from '../../demo/browser.ts'
 import { anApp, appAddress, browserAt, giveTotp, movableClock, PROXIED, post } from '../abuse/people.ts'
+import { createVisitor, app as proxied, type Visitor, WIKI } from '../forward-auth/house.ts'
 import { type Gateway, PASSWORD, startGateway } from '../support/gateway.ts'
 import { type ListeningApp, startListeningApp } from '../support/listening-app.ts'
 import { POLICIES } from '../support/policies.ts'
 import { type Browser, CALLBACK, typePassword } from '../support/relying-party.ts'
+import { redirectTo, requestXml, xmlOf } from '../support/saml-app.ts'
+import { type SamlSoapApp, startSamlSoapApp } from '../support/saml-soap-app.ts'
 import { MAIN } from '../support/serve.ts'
 import { totpCode } from '../support/totp.ts'
 
@@ -18,10 +21,12 @@ const clock = movableClock()
 const run = promisify(execFile)
 let gateway: Gateway
 let told: ListeningApp
+let saml: SamlSoapApp
 let people = 0
 
 beforeAll(async () => {
   told = await startListeningApp(() => gateway.issuer)
+  saml = await startSamlSoapApp(() => gateway.issuer, clock)
   const app = (id: string, more: object = {}) =>
     anApp(id, 'plain', {
       oidc: {
@@ -42,12 +47,15 @@ beforeAll(async () => {
       app('strict', { backchannel_logout_session_required: true }),
       app('two', {}),
       anApp('two-factors', 'strict'),
-    ],
+      proxied('wiki'),
+      { id: 'saml', name: 'saml', policy: 'plain', audience: ['staff'], saml: saml.saml },
+    ] as never,
   })
 })
 afterAll(async () => {
   await gateway?.close()
   await told?.close()
+  await saml?.close()
 })
 
 interface AtWork {
@@ -59,6 +67,10 @@ interface AtWork {
   /** Refresh tokens: one that belongs to the session, and one that was asked for to outlive it. */
   readonly bound: string
   readonly offline: string
+  /** At the proxied app, and what the SAML app knows of the session. */
+  readonly visitor: Visitor
+  readonly nameId: string
+  readonly index: string
 }
 
 const token = async (app: string, fields: Record<string, string>) => {
@@ -97,8 +109,14 @@ async function atWork(prepare?: (browser: Browser) => Promise<void>): Promise<At
   await signedIn(username, browser)
   const { refresh_token: bound, id_token: idToken } = await tokensOf(browser, 'loose', 'openid')
   const { refresh_token: offline } = await tokensOf(browser, 'strict', 'openid offline_access')
+  const visitor = createVisitor(gateway, browser)
+  expect((await visitor.open(`${WIKI}/`, username)).status).toBe(200)
+  const request = requestXml(gateway.issuer, { at: clock.now() })
+  const xml = xmlOf(await browser.open(redirectTo(`${gateway.issuer}/saml/sso`, request)))
+  const [nameId, index] = [/<saml:NameID[^>]*>([^<]*)/, /SessionIndex="([^"]*)"/].map((one) => one.exec(xml)![1]!)
   const [session] = await gateway.server.house.sessions.ofPerson(id)
-  return { id, username, browser, session: session!, idToken: idToken!, bound: bound!, offline: offline! }
+  const atApps = { visitor, nameId: nameId!, index: index! }
+  return { ...atApps, id, username, browser, session: session!, idToken: idToken!, bound: bound!, offline: offline! }
 }
 async function cli(...words: string[]): Promise<void> {
   await run(process.execPath, [MAIN, ...words, '--config', join(gateway.folder, 'portico.yaml')])
@@ -239,6 +257,8 @@ const ENDS: readonly [
 test.each(ENDS)('%s', async (_how, end, { sid, offline, prepare }) => {
   const at = await atWork(prepare)
   told.heard.length = 0
+  saml.heard.length = 0
+  expect((await at.visitor.visit(`${WIKI}/`)).status).toBe(200)
   await end(at)
   const mine = () => told.heard.filter(({ claims }) => claims.sub === at.id)
   await expect
@@ -264,6 +284,11 @@ test.each(ENDS)('%s', async (_how, end, { sid, offline, prepare }) => {
     bound: false,
     offline,
   })
+  const asked = saml.heard.filter((xml) => xml.includes(`>${at.nameId}</saml:NameID>`))
+  expect(asked).toHaveLength(1)
+  // that of a session is named where one has ended
+  if (sid) expect(asked[0]).toContain(`<samlp:SessionIndex>${at.index}</samlp:SessionIndex>`)
+  expect((await at.visitor.visit(`${WIKI}/`)).status).toBe(302)
 })
 
 const ownSid = async ({ session }: AtWork) => session.apps.find(({ app }) => app === 'strict')?.sid

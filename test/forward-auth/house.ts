@@ -65,9 +65,8 @@ export interface Asking {
 }
 
 /** A person's browser: what it keeps for our host, and for those of the apps. */
-export function createVisitor(gateway: Gateway) {
+export function createVisitor(gateway: Gateway, browser = createBrowser({ stopAt: 'https://' })) {
   const port = Number(new URL(gateway.issuer).port)
-  const browser = createBrowser({ stopAt: 'https://' })
   const jars = new Map<string, Map<string, string>>()
   const jarOf = (host: string) => {
     const jar = jars.get(host) ?? new Map<string, string>()
