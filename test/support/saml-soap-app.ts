@@ -9,6 +9,8 @@ import { makeKeys } from './saml-provider.ts'
 export interface SamlSoapApp {
   /** LogoutRequests, as they came. */
   readonly heard: string[]
+  /** False: it takes them and never answers. */
+  answers: boolean
   /** For a registration. */
   readonly saml: object
   close(): Promise<void>
@@ -23,6 +25,7 @@ export async function startSamlSoapApp(issuer: () => string, clock: Pick<Clock, 
     request.on('end', () => {
       const xml = soapMessage(Buffer.concat(chunks).toString())
       heard.push(xml)
+      if (!app.answers) return
       const answer = logoutAnswerXml({
         ...{ issuer: ENTITY_ID, destination: `${issuer()}/saml/slo`, at: clock.now() },
         inResponseTo: / ID="([^"]*)"/.exec(xml)![1]!,
@@ -33,13 +36,19 @@ export async function startSamlSoapApp(issuer: () => string, clock: Pick<Clock, 
     })
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  return {
+  const app: SamlSoapApp = {
     heard,
+    answers: true,
     saml: {
       ...{ entity_id: ENTITY_ID, acs_urls: ['https://app.kestrel.example/saml/acs'] },
       signing_certificates: [keys.certificate],
       slo: [{ url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/slo`, binding: 'soap' }],
     },
-    close: () => new Promise((resolve) => server.close(() => resolve())),
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve())
+        server.closeAllConnections()
+      }),
   }
+  return app
 }
