@@ -12,7 +12,7 @@ import { until } from '../support/redis.ts'
 import { seeded } from '../support/seeded.ts'
 import { makePlace, type Place, portico, type Serving } from '../support/serve.ts'
 import { makeStepped, type Stepped } from '../support/stepped.ts'
-import { APPS, createVisitors, people, type Visitors } from '../support/visitors.ts'
+import { APPS, createVisitors, people, type Visitors, whileVisited } from '../support/visitors.ts'
 
 const PEOPLE = 6
 const { seed, random } = seeded()
@@ -25,7 +25,6 @@ const both: { port: number; config: string; serving: Serving }[] = []
 let ports: number[] = []
 let turn = 0
 let answered = 0
-const errors: string[] = []
 
 beforeAll(async () => {
   const sessions = { idle: '12h', max: '24h' }
@@ -52,27 +51,10 @@ async function command(config: string, ...words: string[]): Promise<string> {
   expect(await run.exited, run.out() + run.err()).toBe(0)
   return run.out()
 }
-const more = (count: number) => {
-  const enough = answered + count
-  return expect.poll(() => answered).toBeGreaterThan(enough)
-}
 /** Everybody goes on while `work` is done. Answers the ID tokens that were given meanwhile. */
-async function underLoad(work: () => Promise<unknown>): Promise<string[]> {
+async function underLoad(work: (more: (count: number) => Promise<void>) => Promise<unknown>): Promise<string[]> {
   const before = visitors.tokens.length
-  let over = false
-  const visiting = visitors.visit(
-    () => over,
-    (error) => errors.push(String(error)),
-  )
-  try {
-    await more(100)
-    await work()
-    await more(100)
-  } finally {
-    over = true
-    await visiting
-  }
-  expect([...errors, ...visitors.faults], `seed ${seed}`).toEqual([])
+  expect(await whileVisited(visitors, () => answered, work), `seed ${seed}`).toEqual([])
   return visitors.tokens.slice(before).flatMap(({ idToken }) => idToken ?? [])
 }
 const published = async ({ port }: { port: number }) =>
@@ -92,7 +74,7 @@ let signsFrom: number
 
 test('after `keys rotate` both processes publish the new key, and nobody signs by it whom an app could not read', async () => {
   const known = await Promise.all(both.map(published))
-  const idTokens = await underLoad(async () => {
+  const idTokens = await underLoad(async (more) => {
     await command(both[0]!.config, 'keys', 'rotate')
     for (const one of both)
       await until(
@@ -121,7 +103,7 @@ test('when the hour is over both sign by the new key, which every app has had fo
   // nothing is on its way while the hour goes by, but for its last seconds
   for (const once of visitors.onces) if (once.kind === 'code' && once.state === 'held') once.grant.ended = true
   clock.step(Math.floor((signsFrom - Date.now()) / 1000) - 4)
-  const idTokens = await underLoad(async () => {
+  const idTokens = await underLoad(async (more) => {
     const newest = () => visitors.tokens.findLast(({ idToken }) => idToken)!.idToken!
     await expect.poll(() => decodeProtectedHeader(newest()).kid).not.toBe(first)
     // a process that had not looked yet has by then
@@ -137,7 +119,7 @@ test('when the hour is over both sign by the new key, which every app has had fo
 test('another master key on both machines, each started again, and the old one ended', async () => {
   const settings = (port: number) =>
     place.settings(`next-${port}.yaml`, { listen: `127.0.0.1:${port}`, secrets: { key_file: 'next.key' } })
-  const idTokens = await underLoad(async () => {
+  const idTokens = await underLoad(async (more) => {
     await command(both[0]!.config, 'keys', 'rewrap', '--to', join(place.folder, 'next.key'))
     await more(100)
     for (const one of both) {
@@ -170,6 +152,7 @@ test('a day and an hour after the new key began to sign, the old one is gone fro
   expect(await command(both[0]!.config, 'keys', 'list')).not.toContain(first)
   // their sessions are over by now
   const later = createVisitors({ place, random, people: PEOPLE, port: () => ports[turn++ % ports.length]! })
+  const errors: string[] = []
   let left = 60
   await later.visit(
     () => left-- <= 0,

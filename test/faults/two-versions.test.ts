@@ -11,7 +11,7 @@ import { freePort } from '../support/ports.ts'
 import { CALLBACK } from '../support/relying-party.ts'
 import { seeded } from '../support/seeded.ts'
 import { makePlace, type Place, portico, type Serving, serve } from '../support/serve.ts'
-import { APPS, createVisitors, people, type Visitors } from '../support/visitors.ts'
+import { APPS, createVisitors, people, type Visitors, whileVisited } from '../support/visitors.ts'
 
 const PEOPLE = 6
 /** What the documentation allows: the old version knows nothing of it, and goes on. */
@@ -34,7 +34,6 @@ let ports: number[]
 let turn = 0
 let visitors: Visitors
 let answered = 0
-const errors: string[] = []
 
 beforeAll(async () => {
   next = makeNextVersion(ALLOWED)
@@ -60,10 +59,6 @@ const startNext = async () => {
   await serving.printed(/^ready /m)
   return serving
 }
-const more = (count: number) => {
-  const enough = answered + count
-  return expect.poll(() => answered).toBeGreaterThan(enough)
-}
 /** A browser of which each request goes to where `port` says just then. */
 const browserAt = (where: { port: number }) => {
   const via = (url: URL, init: RequestInit) => {
@@ -75,21 +70,8 @@ const browserAt = (where: { port: number }) => {
 }
 
 /** Everybody goes on while `work` is done; nobody may notice. */
-async function underLoad(work: () => Promise<unknown>): Promise<void> {
-  let over = false
-  const visiting = visitors.visit(
-    () => over,
-    (error) => errors.push(String(error)),
-  )
-  try {
-    await more(100)
-    await work()
-    await more(100)
-  } finally {
-    over = true
-    await visiting
-  }
-  expect([...errors, ...visitors.faults], `seed ${seed}`).toEqual([])
+async function underLoad(work: (more: (count: number) => Promise<void>) => Promise<unknown>): Promise<void> {
+  expect(await whileVisited(visitors, () => answered, work), `seed ${seed}`).toEqual([])
 }
 
 test(`the next version starts and changes the database while this one serves, and no request fails (TEST_SEED=${seed})`, async () => {
@@ -134,7 +116,7 @@ test.each([
 })
 
 test('both serve, then the old one stops: no request fails, and what either of them answered holds', async () => {
-  await underLoad(async () => {
+  await underLoad(async (more) => {
     ports = [place.port, nextPort]
     await more(1000)
     // nobody is sent there any more, as a load balancer does it for as long as `drain` says

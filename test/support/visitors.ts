@@ -3,6 +3,7 @@
  * tokens; and a book of what each of them was told, to be compared with what holds after something was done to the gateway.
  */
 import { createHash } from 'node:crypto'
+import { expect } from 'vitest'
 import { createBrowser, formOf, type Page } from '../../demo/browser.ts'
 import { PASSWORD } from './gateway.ts'
 import { CALLBACK } from './relying-party.ts'
@@ -280,4 +281,34 @@ export function createVisitors({ place, people, random, port, answered, signOuts
         if (await spend(once)) faults.push(`a ${once.kind} gave tokens after it was spent`)
     },
   }
+}
+
+/** Answers that somebody waits for, before and after what is done meanwhile. */
+const ENOUGH = 100
+
+/** Everybody goes on while `work` is done, whose first argument waits for so many answers more. Answers what did not go well. */
+export async function whileVisited(
+  { visit, faults }: Pick<Visitors, 'visit' | 'faults'>,
+  answered: () => number,
+  work: (more: (count: number) => Promise<void>) => Promise<unknown>,
+): Promise<string[]> {
+  const errors: string[] = []
+  const more = async (count: number) => {
+    const enough = answered() + count
+    await expect.poll(answered).toBeGreaterThan(enough)
+  }
+  let over = false
+  const visiting = visit(
+    () => over,
+    (error) => errors.push(String(error)),
+  )
+  try {
+    await more(ENOUGH)
+    await work(more)
+    await more(ENOUGH)
+  } finally {
+    over = true
+    await visiting
+  }
+  return [...errors, ...faults]
 }
