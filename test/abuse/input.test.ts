@@ -521,8 +521,12 @@ describe('at random', () => {
   }, 60_000)
 
   test('any bytes at all on the connection', async () => {
+    // empty lines before a request are passed over (RFC 9112 §2.2): with nothing else the server waits for one
+    const bytes = fc
+      .uint8Array({ minLength: 1, maxLength: 200 })
+      .filter((all) => !all.every((b) => b === 10 || b === 13))
     await fc.assert(
-      fc.asyncProperty(fc.uint8Array({ minLength: 1, maxLength: 200 }), async (noise) => {
+      fc.asyncProperty(bytes, async (noise) => {
         const { status } = await exchange(
           gateway.server.port,
           Buffer.concat([Buffer.from(noise), Buffer.from('\r\n\r\n')]),
