@@ -63,6 +63,8 @@ export interface Token {
 interface Visitor {
   readonly username: string
   session?: Session | undefined
+  /** The cookie of the browser that this person always uses: in a strange one, those who are cut off midway are soon told to wait. */
+  device?: string | undefined
 }
 
 interface Options {
@@ -145,12 +147,14 @@ export function createVisitors({ place, people, random, port, answered, signOuts
 
   async function signIn(visitor: Visitor): Promise<void> {
     const browser = browserWith()
-    const { username } = visitor
+    const { username, device } = visitor
+    if (device) browser.jar.set('portico-device', device)
     const asked = await browser.submit(formOf(await browser.open(address()), 'identifier'), { username })
     const page = await browser.submit(formOf(asked, 'password'), { password: PASSWORD })
     const cookie = browser.jar.get('portico-session')
     if (!cookie) throw new Error(`${username} did not get in: ${page.status} at ${page.url.pathname}`)
     visitor.session = { username, cookie, over: 'no' }
+    visitor.device = browser.jar.get('portico-device')
     sessions.push(visitor.session)
     counts.signIns++
     const code = codeOf(page, visitor.session)
