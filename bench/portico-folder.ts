@@ -5,12 +5,9 @@
  */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { createLog } from '#audit'
-import { loadSettings } from '#config'
-import { systemClock } from '#core/clock'
 import { copyPolicies } from '../demo/policies.ts'
-import { openHouse } from '../src/house.ts'
 import { SAML_APP, type Target } from './load/flows.ts'
+import { openRooms } from './rooms.ts'
 import { PASSWORD, PEOPLE, PROXIED_HOST, REDIRECT_URI, targetOf } from './subjects.ts'
 
 const root = join(import.meta.dirname, '..')
@@ -68,10 +65,7 @@ export function writeFolder(folder: string, { port, managementPort }: Ports, mor
 
 /** People and apps. `alg` signs the id tokens. */
 export async function fill(file: string, port: number, alg: string): Promise<Target> {
-  const loaded = loadSettings(file, {})
-  if (!loaded.settings) throw new Error(JSON.stringify(loaded.problems))
-  const { settings, folder } = loaded
-  const house = await openHouse({ settings, folder, clock: systemClock, log: createLog({ level: 'silent' }) })
+  const house = await openRooms(file)
   try {
     for (let number = 0; number < PEOPLE; number++) {
       const username = `user${number}`

@@ -1,8 +1,4 @@
-/** APIs, programs and partners on top of what every folder of the bench has. */
-import { createLog } from '#audit'
-import { loadSettings } from '#config'
-import { systemClock } from '#core/clock'
-import { openHouse } from '../../src/house.ts'
+import { openRooms } from '../rooms.ts'
 import { CALLER, GATED_HOST, JWT, OPAQUE, type ProgramKey, READER, SIGNER } from './subjects.ts'
 
 const MOST = 5000
@@ -51,10 +47,7 @@ const contract = (id: string) => ({
 
 /** Answers the secrets of the programs, and of so many partners. */
 export async function fillApis(file: string, { publicJwk }: ProgramKey, partners: number) {
-  const loaded = loadSettings(file, {})
-  if (!loaded.settings) throw new Error(JSON.stringify(loaded.problems))
-  const { settings, folder } = loaded
-  const house = await openHouse({ settings, folder, clock: systemClock, log: createLog({ level: 'silent' }) })
+  const house = await openRooms(file)
   try {
     const by = 'bench'
     const { apps } = house.catalog

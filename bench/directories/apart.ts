@@ -5,9 +5,10 @@
 import { join } from 'node:path'
 import { startTcpProxy, type TcpProxy } from '../../test/support/tcp-proxy.ts'
 import type { Options } from '../policy/options.ts'
+import { openRooms } from '../rooms.ts'
 import { PASSWORD } from '../subjects.ts'
 import type { Measured } from '../verdict.ts'
-import { openRooms, quantile } from './open.ts'
+import { quantile } from './quantile.ts'
 import { startLarge, writeSettings } from './world.ts'
 
 const LOCAL = 8

@@ -1,5 +1,6 @@
 /** In a process of its own: how long it takes to find one of many people. Prints one line of JSON. */
-import { openRooms, quantile } from './open.ts'
+import { openRooms } from '../rooms.ts'
+import { quantile } from './quantile.ts'
 
 const house = await openRooms(process.argv[2]!)
 const people = Number(process.argv[3])

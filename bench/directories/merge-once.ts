@@ -2,7 +2,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { sql } from 'kysely'
 import { readMergeRules } from '#directory'
-import { openRooms } from './open.ts'
+import { openRooms } from '../rooms.ts'
 
 const [file, count] = [process.argv[2]!, Number(process.argv[3])]
 const status = (name: string): number =>

@@ -1,6 +1,6 @@
 /** In a process of its own: a first sync, a second one, and by how much the memory grew. Prints one line of JSON. */
 import { readFileSync, writeFileSync } from 'node:fs'
-import { openRooms } from './open.ts'
+import { openRooms } from '../rooms.ts'
 
 const status = (name: string): number =>
   Number(new RegExp(`${name}:\\s+(\\d+) kB`).exec(readFileSync('/proc/self/status', 'utf8'))?.[1]) / 1024

@@ -5,9 +5,9 @@
 import { join } from 'node:path'
 import { startTcpProxy } from '../../test/support/tcp-proxy.ts'
 import type { Options } from '../policy/options.ts'
+import { openRooms } from '../rooms.ts'
 import { PASSWORD } from '../subjects.ts'
 import { atMost, type Measured, median } from '../verdict.ts'
-import { openRooms } from './open.ts'
 import { startLarge, writeSettings } from './world.ts'
 
 /** One way, in both directions. */

@@ -1,14 +1,11 @@
 /** A folder of the bench with so many apps, people, sessions and receipts in it, as after months. */
 import { readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { createLog } from '#audit'
-import { loadSettings } from '#config'
-import { systemClock } from '#core/clock'
-import { openHouse } from '../../src/house.ts'
 import { writeManifests } from '../apps/world.ts'
 import { openFlows, type Target } from '../load/flows.ts'
 import { inFresh } from '../policy/fresh.ts'
 import { MAIN } from '../portico-folder.ts'
+import { openRooms } from '../rooms.ts'
 import { PEOPLE } from '../subjects.ts'
 import type { Server } from '../throughput.ts'
 import { type Amount, fill } from './fill.ts'
@@ -39,13 +36,7 @@ export async function fillPlace(
 
 /** So that receipts which are put before those that are there count as sealed, as months later they would be. */
 async function sealAll(file: string): Promise<void> {
-  const { settings, folder } = loadSettings(file, {})
-  const house = await openHouse({
-    settings: settings!,
-    folder,
-    clock: systemClock,
-    log: createLog({ level: 'silent' }),
-  })
+  const house = await openRooms(file)
   try {
     await house.seals.seal(true)
   } finally {

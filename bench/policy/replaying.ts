@@ -1,12 +1,10 @@
 /** `policy replay` over a hundred thousand receipts of fifty thousand people, from the command to its answer. */
 import { cpSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { createLog } from '#audit'
-import { loadSettings } from '#config'
 import { systemClock } from '#core/clock'
 import { decide, type Facts } from '#policy'
-import { openHouse } from '../../src/house.ts'
 import { MAIN, writeFolder } from '../portico-folder.ts'
+import { openRooms } from '../rooms.ts'
 import { atMost, type Measured, median } from '../verdict.ts'
 import { policiesIn } from './deciding.ts'
 import { inFresh } from './fresh.ts'
@@ -55,13 +53,7 @@ function factsOf(n: number, first: number, random: (n: number) => number): Facts
 /** Real receipts in a real store; answers the settings file. */
 async function writeReceipts(place: string): Promise<string> {
   const file = writeFolder(place, { port: 0, managementPort: 0 })
-  const { settings, folder } = loadSettings(file, {})
-  const house = await openHouse({
-    settings: settings!,
-    folder,
-    clock: systemClock,
-    log: createLog({ level: 'silent' }),
-  })
+  const house = await openRooms(file)
   try {
     const policies = policiesIn(SHIPPED)
     const random = numbers(3)

@@ -9,13 +9,10 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { createLog } from '#audit'
-import { loadSettings } from '#config'
-import { systemClock } from '#core/clock'
-import { openHouse } from '../../src/house.ts'
 import type { Options } from '../policy/options.ts'
 import { MAIN, writeFolder } from '../portico-folder.ts'
 import { freePort, start } from '../processes.ts'
+import { openRooms } from '../rooms.ts'
 import { table, targets } from '../table.ts'
 import type { Found, Verdict } from '../verdict.ts'
 import { createConsumer } from './consumer.ts'
@@ -36,13 +33,10 @@ async function felt({ folder, quick, say }: Options): Promise<Felt[]> {
   rmSync(policies, { recursive: true })
   mkdirSync(policies)
   for (const [name, text] of Object.entries(POLICIES)) writeFileSync(join(policies, name), text)
-  const loaded = loadSettings(file, {})
-  if (!loaded.settings) throw new Error(JSON.stringify(loaded.problems))
-  const of = { settings: loaded.settings, folder: loaded.folder, clock: systemClock }
-  const house = await openHouse({ ...of, log: createLog({ level: 'silent' }) })
+  const house = await openRooms(file)
   const running = await start({ args: [MAIN, 'serve', '--config', file], port, log: join(folder, 'log'), folder })
   try {
-    const world = await createWorld(loaded.settings.issuer, house)
+    const world = await createWorld(`http://127.0.0.1:${port}`, house)
     const consumer = await createConsumer(world.issuer)
     // everybody who waits for the list waits for the same look
     let look: Promise<void> | undefined

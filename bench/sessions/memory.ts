@@ -1,12 +1,5 @@
-/**
- * What sessions leave in the memory of the process that made them: in a process of its own, `node --expose-gc`. Prints one line of JSON.
- *
- *     node --expose-gc bench/sessions/memory.ts SETTINGS COUNT
- */
-import { createLog } from '#audit'
-import { loadSettings } from '#config'
 import { systemClock } from '#core/clock'
-import { openHouse } from '../../src/house.ts'
+import { openRooms } from '../rooms.ts'
 
 const AT_ONCE = 500
 const [file, count] = [process.argv[2]!, Number(process.argv[3])]
@@ -21,8 +14,7 @@ async function held(): Promise<number> {
   return heapUsed + external
 }
 
-const { settings, folder } = loadSettings(file, {})
-const house = await openHouse({ settings: settings!, folder, clock: systemClock, log: createLog({ level: 'silent' }) })
+const house = await openRooms(file)
 const { id } = (await house.people.find('user0'))!
 
 async function make(number: number): Promise<void> {

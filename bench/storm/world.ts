@@ -1,12 +1,9 @@
 /** A retailer before its shift: thousands of stores, people with passkeys and people with passwords, one app to open. */
 import { appendFileSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { createLog } from '#audit'
-import { loadSettings } from '#config'
-import { systemClock } from '#core/clock'
-import { openHouse } from '../../src/house.ts'
 import { type Authenticator, createAuthenticator } from '../../test/support/authenticator.ts'
 import { type Ports, writeFolder } from '../portico-folder.ts'
+import { openRooms } from '../rooms.ts'
 import { PASSWORD, REDIRECT_URI } from '../subjects.ts'
 
 export const STORES = 7_000
@@ -37,13 +34,7 @@ export async function createWorld(folder: string, ports: Ports, count: number): 
   // passkeys are for names: none is for an address (WebAuthn §5.1.3)
   const issuer = `http://localhost:${ports.port}`
   writeFileSync(file, JSON.stringify({ ...JSON.parse(readFileSync(file, 'utf8')), issuer }))
-  const { settings, folder: place, problems } = loadSettings(file, {})
-  if (!settings) throw new Error(JSON.stringify(problems))
-  const house = await openHouse({
-    ...{ settings, folder: place },
-    clock: systemClock,
-    log: createLog({ level: 'silent' }),
-  })
+  const house = await openRooms(file)
   try {
     const people: Employee[] = []
     for (let n = 0; n < count; n++) {
